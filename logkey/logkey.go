@@ -1,0 +1,35 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+// Package logkey lists the keys of log attributes. Messages are constant; what
+// varies goes into an attribute under one of these keys, so that a log can be
+// searched and an alert written without reading the source.
+package logkey
+
+// The keys. Their words are the project's vocabulary (see ARCHITECTURE.md).
+const (
+	Address     = "address"     // host:port or URL of a server
+	Attempt     = "attempt"     // how many times something was tried, from 1
+	Block       = "block"       // a configuration block, such as template
+	Bundle      = "bundle"      // the name of a bundle
+	Code        = "code"        // an exit code or an HTTP status
+	Command     = "command"     // the program's name, without its arguments
+	Destination = "destination" // a file that certagent publishes
+	Duration    = "duration"    // how long something took
+	Error       = "error"       // why something failed
+	Expires     = "expires"     // when a certificate, lease or token ends
+	Generation  = "generation"  // the number of a bundle's generation
+	Hint        = "hint"        // what to do about it
+	Method      = "method"      // an auth method
+	Mode        = "mode"        // a change_mode, or a file's permissions
+	Name        = "name"        // the name of the thing spoken of
+	Output      = "output"      // the end of what a command printed
+	Path        = "path"        // a path in Vault, or a file that is read
+	PID         = "pid"         // a process
+	Renews      = "renews"      // when a secret will be renewed
+	Retry       = "retry"       // how long until the next attempt
+	Serial      = "serial"      // a certificate's serial number
+	Signal      = "signal"      // a signal's name
+	Sink        = "sink"        // a token sink's path
+	Version     = "version"     // certagent's version
+)

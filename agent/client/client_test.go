@@ -1,0 +1,190 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package client
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/hashicorp/vault/api"
+)
+
+func TestAddress(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"":                            "https://127.0.0.1:8200",
+		"https://vault.test:8200/":    "https://vault.test:8200",
+		" http://[::1]:8200 ":         "http://[::1]:8200",
+		"https://vault.test/a/prefix": "https://vault.test/a/prefix",
+		"unix:///run/vault.sock":      "http://localhost",
+		"vault.test:8200":             "",
+		"127.0.0.1:8200":              "",
+		"ftp://vault.test":            "",
+		"https://":                    "",
+		"unix://":                     "",
+		"https://u:sesame@a b":        "",
+	} {
+		client, err := New(Config{Address: address})
+		switch {
+		case want == "" && err == nil:
+			t.Errorf("%q was accepted", address)
+		case want == "" && strings.Contains(err.Error(), "sesame"):
+			t.Errorf("%q: the password is in the error: %v", address, err)
+		case want != "" && err != nil:
+			t.Errorf("%q: %v", address, err)
+		case want != "" && client.Address() != want:
+			t.Errorf("%q: got %q, want %q", address, client.Address(), want)
+		}
+	}
+}
+
+func TestUnixSocket(t *testing.T) {
+	t.Parallel()
+	socket := filepath.Join(t.TempDir(), "s")
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(answer)) }))
+	server.Listener.Close()
+	server.Listener = listener
+	server.Start()
+	t.Cleanup(server.Close)
+	if err := read(build(t, Config{Address: "unix://" + socket})); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestLongAnswers(t *testing.T) {
+	t.Parallel()
+	const over = maxBody + 1
+	for name, test := range map[string]struct {
+		announce bool
+		status   int
+		size     int
+		refused  bool
+	}{
+		"announced":          {true, 200, over, true},
+		"not announced":      {false, 200, over, true},
+		"in an error":        {false, 502, over, true},
+		"as long as allowed": {false, 200, maxBody, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := start(t, func(w http.ResponseWriter, _ *http.Request) {
+				if test.announce {
+					w.Header().Set("Content-Length", fmt.Sprint(test.size))
+				}
+				w.WriteHeader(test.status)
+				fmt.Fprintf(w, `{"data":{"k":"%s"}}`, strings.Repeat("x", test.size-len(`{"data":{"k":""}}`)))
+			})
+			err := read(build(t, Config{Address: server.URL}))
+			if got := errors.Is(err, errTooLong{}); got != test.refused {
+				t.Errorf("refused: got %v (%v), want %v", got, err, test.refused)
+			}
+		})
+	}
+}
+
+func TestRedirects(t *testing.T) {
+	secure := newAuthority(t)
+	var plain, safe *httptest.Server
+	var leaked atomic.Int64
+	serve := func(scheme string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			switch r.URL.Path {
+			case "/v1/secret/x":
+				w.Write([]byte(answer))
+			case "/v1/down":
+				http.Redirect(w, r, plain.URL+"/v1/leak", http.StatusTemporaryRedirect)
+			case "/v1/leak":
+				leaked.Add(1)
+			case "/v1/once":
+				http.Redirect(w, r, "/v1/secret/x", http.StatusTemporaryRedirect)
+			case "/v1/other":
+				http.Redirect(w, r, "/v1/secret/x", http.StatusPermanentRedirect)
+			}
+		}
+	}
+	plain, safe = start(t, serve("http")), startTLS(t, secure, nil, serve("https"))
+	config := Config{Address: safe.URL, CACert: write(t, t.TempDir(), "ca", secure.pem)}
+	client := build(t, config)
+	client.SetToken("hvs.CANARY")
+
+	if secret, err := client.Logical().Read("once"); err != nil || secret == nil || secret.Data["k"] != "v" {
+		t.Errorf("a redirect was not followed: %v, %v", secret, err)
+	}
+	if _, err := client.Logical().Read("down"); err == nil || leaked.Load() > 0 {
+		t.Errorf("a redirect to http was followed %d times, error %v", leaked.Load(), err)
+	}
+	if secret, err := client.Logical().Read("other"); err == nil || !strings.Contains(err.Error(), "status 308") {
+		t.Errorf("a redirect that is not followed: got %v, %v, want an error with its status", secret, err)
+	}
+	t.Setenv(api.EnvVaultDisableRedirects, "true")
+	if secret, err := build(t, config).Logical().Read("once"); err == nil || !strings.Contains(err.Error(), "redirected to https://") {
+		t.Errorf("with redirects disabled: got %v, %v, want an error that names the target", secret, err)
+	}
+}
+
+// TestFailureCostsNoConnection: go-retryablehttp closes a client's idle
+// connections after a failed request, which must not reach the others'.
+func TestFailureCostsNoConnection(t *testing.T) {
+	t.Parallel()
+	connections := map[string]bool{}
+	server := start(t, func(w http.ResponseWriter, r *http.Request) {
+		connections[r.RemoteAddr] = true
+		if r.URL.Path == "/v1/bad" {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+		w.Write([]byte(answer))
+	})
+	client := build(t, Config{Address: server.URL})
+	for range 5 {
+		if _, err := client.Logical().Read("bad"); err == nil {
+			t.Fatal("a status of 500 is no error")
+		}
+		if err := read(client); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(connections) != 1 {
+		t.Errorf("%d connections, want 1", len(connections))
+	}
+}
+
+func TestDisableKeepAlivesAndIdle(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		config Config
+		want   int
+	}{
+		"kept":                {Config{}, 1},
+		"disable idle":        {Config{DisableIdle: true}, 3},
+		"disable keep-alives": {Config{DisableKeepAlives: true}, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			connections := map[string]bool{}
+			server := start(t, func(w http.ResponseWriter, r *http.Request) {
+				connections[r.RemoteAddr] = true
+				w.Write([]byte(answer))
+			})
+			test.config.Address = server.URL
+			client := build(t, test.config)
+			for range 3 {
+				if err := read(client); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if len(connections) != test.want {
+				t.Errorf("%d connections for 3 requests, want %d", len(connections), test.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,185 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package client
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/certagent/certagent/logkey"
+)
+
+// checkEvery is how often, at most, the certificate files are looked at.
+const checkEvery = time.Second
+
+// transport makes requests over a pool of connections, and replaces the pool
+// when the certificate files change. No goroutine watches the files: only a
+// request needs to know, and it has the time to look.
+//
+// It has no method CloseIdleConnections on purpose: go-retryablehttp calls
+// that after every failed request, and one request's failure would cost all
+// others their connections.
+type transport struct {
+	files           files
+	serverName      string
+	skipVerify      bool
+	refuseRedirects bool
+	build           func(*tls.Config) *http.Transport
+	logger          *slog.Logger
+
+	mu      sync.Mutex
+	pool    *http.Transport
+	content content   // what pool was built from
+	checked time.Time // when the files were last looked at
+	problem string    // why the newest content is not in use; "" if it is
+}
+
+func newTransport(c Config, socket string) (*transport, error) {
+	files, err := newFiles(c)
+	if err != nil {
+		return nil, err
+	}
+	proxy, err := proxy()
+	if err != nil {
+		return nil, err
+	}
+	t := &transport{
+		files: files, serverName: c.TLSServerName, skipVerify: c.TLSSkipVerify, logger: c.Logger,
+		build: func(security *tls.Config) *http.Transport { return newPool(c, security, proxy, socket) },
+	}
+	if t.content, err = files.read(); err != nil {
+		return nil, err
+	}
+	security, err := files.tls(t.content, t.serverName, t.skipVerify)
+	if err != nil {
+		return nil, err
+	}
+	t.pool, t.checked = t.build(security), time.Now()
+	return t, nil
+}
+
+func newPool(c Config, security *tls.Config, proxy func(*http.Request) (*url.URL, error), socket string) *http.Transport {
+	dialer := &net.Dialer{Timeout: dialTimeout}
+	pool := &http.Transport{
+		Proxy:                  proxy,
+		DialContext:            dialer.DialContext,
+		TLSClientConfig:        security,
+		TLSHandshakeTimeout:    handshakeTimeout,
+		ForceAttemptHTTP2:      true,
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
+		IdleConnTimeout:        idleTimeout,
+		MaxConnsPerHost:        c.MaxConnsPerHost,
+		MaxIdleConnsPerHost:    idleConnections(c),
+		DisableKeepAlives:      c.DisableKeepAlives,
+		MaxResponseHeaderBytes: maxHeader,
+	}
+	if socket != "" {
+		pool.Proxy = nil
+		pool.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "unix", socket)
+		}
+	}
+	return pool
+}
+
+// idleConnections keeps as many connections as may be open: with the two that
+// net/http keeps, ten requests at a time would open eight new ones each time.
+func idleConnections(c Config) int {
+	switch {
+	case c.DisableIdle:
+		return -1
+	case c.MaxConnsPerHost > 0:
+		return c.MaxConnsPerHost
+	}
+	return 32
+}
+
+// RoundTrip makes one request with the newest usable certificates.
+func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := t.current().RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.checkRedirect(response); err != nil {
+		response.Body.Close()
+		return nil, err
+	}
+	return boundBody(response)
+}
+
+// checkRedirect makes an error of a redirect that vault/api would not follow.
+// It would take it for an empty answer.
+func (t *transport) checkRedirect(response *http.Response) error {
+	switch response.StatusCode {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect:
+		if !t.refuseRedirects {
+			return nil
+		}
+	case http.StatusSeeOther, http.StatusPermanentRedirect:
+	default:
+		return nil
+	}
+	host := "elsewhere"
+	if to, err := response.Location(); err == nil {
+		host = to.Scheme + "://" + to.Host
+	}
+	return fmt.Errorf("redirected to %s (status %d), which is not followed", host, response.StatusCode)
+}
+
+// current returns the pool to use, after a look at the files if one is due.
+func (t *transport) current() *http.Transport {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.files.none() || time.Since(t.checked) < checkEvery {
+		return t.pool
+	}
+	t.checked = time.Now()
+	if err := t.reload(); err != nil {
+		t.keep(err)
+	}
+	return t.pool
+}
+
+// reload replaces the pool if the files have changed.
+func (t *transport) reload() error {
+	content, err := t.files.read()
+	if err != nil {
+		return err
+	}
+	if content.equal(t.content) {
+		t.problem = "" // the old content is back
+		return nil
+	}
+	security, err := t.files.tls(content, t.serverName, t.skipVerify)
+	if err != nil {
+		return err
+	}
+	t.pool.CloseIdleConnections()
+	t.pool, t.content, t.problem = t.build(security), content, ""
+	t.logger.Info("certificates for the connection to Vault read anew")
+	return nil
+}
+
+// keep goes on with the old content, and says so once for each reason.
+func (t *transport) keep(err error) {
+	if t.problem == err.Error() {
+		return
+	}
+	t.problem = err.Error()
+	t.logger.Warn("new certificates for the connection to Vault are not usable: the old ones stay in use",
+		logkey.Error, err)
+}
+
+func (t *transport) release() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.pool.CloseIdleConnections()
+}

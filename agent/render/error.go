@@ -1,0 +1,112 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package render
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"text/template/parse"
+)
+
+// Error says what is wrong with a template, and where. It never holds a secret.
+type Error struct {
+	Template string // the template's source, or its name if it is inline
+	Line     int    // 0 if unknown
+	Column   int    // 0 if unknown
+	Text     string // the template's line
+	Message  string
+	Hint     string // what to do about it, or ""
+}
+
+// Error returns the place and the message, without the line's text and the hint.
+func (e *Error) Error() string {
+	place := e.Template
+	if e.Line > 0 {
+		place += ":" + strconv.Itoa(e.Line)
+	}
+	if e.Column > 0 {
+		place += ":" + strconv.Itoa(e.Column)
+	}
+	return place + ": " + e.Message
+}
+
+// Errors is all that is wrong with a template, in the order of its lines.
+type Errors []*Error
+
+// Error returns one line for each.
+func (e Errors) Error() string {
+	lines := make([]string, len(e))
+	for i, err := range e {
+		lines[i] = err.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Unwrap returns the single errors.
+func (e Errors) Unwrap() []error {
+	errs := make([]error, len(e))
+	for i, err := range e {
+		errs[i] = err
+	}
+	return errs
+}
+
+// errorAt returns an error at a line and column.
+func (in Input) errorAt(line, column int, message string) *Error {
+	e := &Error{Template: in.Source, Line: line, Column: column, Message: message}
+	if e.Template == "" {
+		e.Template = in.Name
+	}
+	if lines := strings.Split(in.Contents, "\n"); line > 0 && line <= len(lines) {
+		e.Text = strings.TrimRight(lines[line-1], "\r")
+	}
+	return e
+}
+
+// errorAtPos returns an error at an offset in the contents.
+func (in Input) errorAtPos(pos parse.Pos, format string, args ...any) *Error {
+	before := in.Contents[:min(int(pos), len(in.Contents))]
+	line := strings.Count(before, "\n") + 1
+	column := len(before) - strings.LastIndex(before, "\n")
+	return in.errorAt(line, column, fmt.Sprintf(format, args...))
+}
+
+// text/template tells where an error is only in its text: "template: name:line:
+// message" from the parser, with the column and what was executed from the
+// execution. consul-template puts "execute: " or "parse: " before it.
+var placed = regexp.MustCompile(`(?s)^(?:execute: |parse: )?template: .*?:(\d+)(?::(\d+))?: (?:executing ".*?" at <(.*?)>: )?(.*)$`)
+
+// syntaxError locates an error of the parser, which knows no secrets.
+func (in Input) syntaxError(err error) *Error {
+	m := placed.FindStringSubmatch(err.Error())
+	if m == nil {
+		return in.errorAt(0, 0, err.Error())
+	}
+	line, _ := strconv.Atoi(m[1])
+	return in.errorAt(line, 0, m[4])
+}
+
+// executionError locates an error of an execution and hides the secrets in it.
+func (in Input) executionError(err error, known []string) *Error {
+	m := placed.FindStringSubmatch(err.Error())
+	if m == nil {
+		return in.errorAt(0, 0, hide(err.Error(), known, in.Contents))
+	}
+	line, _ := strconv.Atoi(m[1])
+	column, _ := strconv.Atoi(m[2])
+	message := hide(m[4], known, in.Contents)
+	if m[3] != "" {
+		message = "executing <" + m[3] + ">: " + message
+	}
+	return in.errorAt(line, column, message)
+}
+
+// holeError tells of a missing key, of which only the mark in the output is known.
+func (in Input) holeError(file string, line int) *Error {
+	e := in.errorAt(0, 0, fmt.Sprintf("line %d of %s would hold %q: a key is missing", line, file, hole))
+	e.Hint = "set error_on_missing_key to learn which key, or guard it with if or with"
+	return e
+}

@@ -1,0 +1,107 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package render
+
+import (
+	"slices"
+	"text/template/parse"
+
+	glob "github.com/ryanuber/go-glob"
+)
+
+// facts is what a template's syntax trees show without executing them.
+type facts struct {
+	calls               []*parse.IdentifierNode // in the order of the text
+	denied              map[string]bool         // of the functions that are called
+	library             bool                    // a function of consul-template is called
+	requests            []Request               // see Template.Requests
+	environment         []string                // sorted
+	environmentComputed bool
+	unreproducible      bool
+}
+
+// survey looks at every function that is called anywhere in the trees.
+func survey(in Input, trees map[string]*parse.Tree) facts {
+	f := facts{denied: map[string]bool{}}
+	for _, tree := range trees {
+		walk(tree.Root, func(fn *parse.IdentifierNode, args arguments) { f.note(in, fn, args) })
+	}
+	slices.SortFunc(f.calls, func(a, b *parse.IdentifierNode) int { return int(a.Pos - b.Pos) })
+	slices.Sort(f.environment)
+	f.environment = slices.Compact(f.environment)
+	f.requests = foretell(trees, f.denied)
+	return f
+}
+
+// note records one call.
+func (f *facts) note(in Input, fn *parse.IdentifierNode, args arguments) {
+	f.calls = append(f.calls, fn)
+	for _, pattern := range in.Denylist {
+		if !builtin.has(fn.Ident) && glob.Glob(pattern, fn.Ident) {
+			f.denied[fn.Ident] = true
+		}
+	}
+	if !own.has(fn.Ident) && !builtin.has(fn.Ident) {
+		f.library = true
+	}
+	if unreproducible.has(fn.Ident) {
+		f.unreproducible = true
+	}
+	if !environmental.has(fn.Ident) {
+		return
+	}
+	if name, ok := args.first(); ok {
+		f.environment = append(f.environment, name)
+	} else {
+		f.environmentComputed = true
+	}
+}
+
+// check returns an error for each call of a function that cannot be called.
+func (f *facts) check(in Input) Errors {
+	var errs Errors
+	for _, fn := range f.calls {
+		if system, ok := refused[fn.Ident]; ok {
+			e := in.errorAtPos(fn.Pos, "function %q asks %s, which certagent does not talk to", fn.Ident, system)
+			e.Hint = "take the value from Vault with secret, from a file with file or from a variable with env"
+			errs = append(errs, e)
+		} else if !known(fn.Ident) {
+			e := in.errorAtPos(fn.Pos, "unknown function %q", fn.Ident)
+			if name := nearest(fn.Ident); name != "" {
+				e.Hint = "did you mean " + name + "?"
+			}
+			errs = append(errs, e)
+		}
+	}
+	return errs
+}
+
+// foretell lists the requests that every execution makes: it follows the trees
+// as an execution does and turns aside at everything that is conditional.
+func foretell(trees map[string]*parse.Tree, denied map[string]bool) []Request {
+	var requests []Request
+	ended := false
+	sure(trees, func(fn *parse.IdentifierNode, args arguments) {
+		ended = ended || denied[fn.Ident] || local.has(fn.Ident)
+		texts, literal := args.texts()
+		if ended || !literal || len(texts) == 0 {
+			return
+		}
+		request, err := Request{}, error(nil)
+		switch fn.Ident {
+		case "secret":
+			request, err = readOrWrite(texts[0], texts[1:])
+		case "secrets":
+			request, err = newRequest(List, texts[0], nil)
+		case "pkiCert":
+			request, err = newRequest(Certificate, texts[0], texts[1:])
+		default:
+			return
+		}
+		if err == nil && !slices.Contains(requests, request) {
+			requests = append(requests, request)
+		}
+	})
+	return requests
+}

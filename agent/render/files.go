@@ -1,0 +1,162 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package render
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/certagent/certagent/redact"
+)
+
+// Written is what writeToFile was told to write.
+type Written struct {
+	Path    string      // cleaned
+	User    string      // a name or a number; "" is whom the process runs as
+	Group   string      // a name or a number; "" is the group that the process runs as
+	Perms   fs.FileMode // permission bits only
+	Content redact.Bytes
+}
+
+// writeToFile implements writeToFile: path, user, group, perms, optional flags
+// and the content. It records; a later call for the same path replaces an earlier
+// one or, with "append", adds to it. Nothing is appended to what is on disk.
+func (e *execution) writeToFile(path, user, group, perms string, rest ...string) (string, error) {
+	if len(rest) != 1 && len(rest) != 2 {
+		return "", fmt.Errorf("wrong number of arguments, expected 5 or 6, but got %d", 4+len(rest))
+	}
+	if path == "" {
+		return "", errors.New("the path is empty")
+	}
+	mode, err := strconv.ParseUint(perms, 8, 32)
+	if err != nil {
+		return "", fmt.Errorf("perms %q is not an octal number", perms)
+	}
+	w := Written{Path: filepath.Clean(path), User: user, Group: group, Perms: fs.FileMode(mode).Perm()}
+	flags, content := "", rest[len(rest)-1]
+	if len(rest) == 2 {
+		flags = rest[0]
+	}
+	if strings.Contains(flags, "newline") {
+		content += "\n"
+	}
+	earlier := slices.IndexFunc(e.written, func(o Written) bool { return o.Path == w.Path })
+	if earlier < 0 {
+		w.Content = redact.Bytes(content)
+		e.written = append(e.written, w)
+		return "", nil
+	}
+	if strings.Contains(flags, "append") {
+		w.Content = append(e.written[earlier].Content, content...)
+	} else {
+		w.Content = redact.Bytes(content)
+	}
+	e.written[earlier] = w
+	return "", nil
+}
+
+// file implements file.
+func (e *execution) file(path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	if path = strings.TrimSpace(path); path == "" {
+		return "", errors.New("the path is empty")
+	}
+	if !slices.Contains(e.inputs, path) {
+		e.inputs = append(e.inputs, path)
+	}
+	if err := inSandbox(e.sandbox, path); err != nil {
+		return "", err
+	}
+	content, err := e.source.File(path)
+	if err != nil {
+		return "", err
+	}
+	e.foreign = append(e.foreign, strings.TrimSpace(content))
+	return content, nil
+}
+
+// inSandbox returns an error if a path, after its symbolic links are followed,
+// is not below the sandbox.
+func inSandbox(sandbox, path string) error {
+	if sandbox == "" {
+		return nil
+	}
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return err
+	}
+	relative, err := filepath.Rel(sandbox, real)
+	if err != nil {
+		return err
+	}
+	if !filepath.IsLocal(relative) {
+		return fmt.Errorf("'%s' is outside of sandbox", path)
+	}
+	return nil
+}
+
+// plugin implements plugin. Arguments lose their outer space, and empty ones go.
+func (e *execution) plugin(name string, args ...string) (string, error) {
+	if name == "" {
+		return "", nil
+	}
+	var trimmed []string
+	for _, arg := range args {
+		if arg = strings.TrimSpace(arg); arg != "" {
+			trimmed = append(trimmed, arg)
+		}
+	}
+	output, err := e.source.Plugin(name, trimmed)
+	if err != nil {
+		return "", err
+	}
+	output = strings.TrimSpace(output)
+	e.foreign = append(e.foreign, output)
+	return output, nil
+}
+
+// loop implements loop, which counts up to its last argument, from 0 or from its
+// first. consul-template's leaves a goroutine behind when a range ends early.
+func loop(bounds ...any) (iter.Seq[int64], error) {
+	if len(bounds) != 1 && len(bounds) != 2 {
+		return nil, fmt.Errorf("wrong number of arguments, expected 1 or 2, but got %d", len(bounds))
+	}
+	var start int64
+	stop, err := integer(bounds[len(bounds)-1])
+	if err == nil && len(bounds) == 2 {
+		start, err = integer(bounds[0])
+	}
+	if err != nil {
+		return nil, err
+	}
+	return func(yield func(int64) bool) {
+		for i := start; i < stop && yield(i); i++ {
+		}
+	}, nil
+}
+
+// integer reads one of loop's bounds: a number or its text, of which "" is 0.
+func integer(bound any) (int64, error) {
+	v := reflect.ValueOf(bound)
+	switch {
+	case v.CanInt():
+		return v.Int(), nil
+	case v.CanUint():
+		return int64(v.Uint()), nil
+	case v.Kind() == reflect.String && v.Len() == 0:
+		return 0, nil
+	case v.Kind() == reflect.String:
+		return strconv.ParseInt(v.String(), 10, 64)
+	}
+	return 0, fmt.Errorf("bad argument type: %T", bound)
+}

@@ -1,0 +1,101 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package render
+
+import (
+	"strings"
+	"sync"
+
+	"github.com/Masterminds/sprig/v3"
+	"github.com/agext/levenshtein"
+)
+
+// set is a set of function names; each has a group's name for its value.
+type set map[string]string
+
+// has says whether a name is in the set.
+func (s set) has(name string) bool { return s[name] != "" }
+
+// names makes a set from pairs of a group and the names in it.
+func names(pairs ...string) set {
+	s := set{}
+	for i := 0; i < len(pairs); i += 2 {
+		for name := range strings.FieldsSeq(pairs[i+1]) {
+			s[name] = pairs[i]
+		}
+	}
+	return s
+}
+
+// refused are the functions that ask a system that certagent does not talk to.
+var refused = names("Consul", `
+	caLeaf caRoots connect datacenters exportedServices key keyExists keyOrDefault ls node nodes
+	partitions peerings safeLs safeTree service services tree`,
+	"Nomad", `nomadService nomadServices nomadVar nomadVarExists nomadVarList nomadVarListSafe`)
+
+// own are the functions that this package has its own of. A template that calls
+// only these and those of text/template needs nothing of consul-template.
+var own = names("own", `file loop pkiCert plugin secret secrets spew_dump spew_printf writeToFile`)
+
+// builtin are the functions of text/template.
+var builtin = names("text/template", `
+	and call eq ge gt html index js le len lt ne not or print printf println slice urlquery`)
+
+// library are the functions of consul-template, but for Sprig's.
+var library = names("consul-template", `
+	add base64Decode base64Encode base64URLDecode base64URLEncode byKey byMeta byPort byTag contains
+	containsAll containsAny containsNone containsNotAll divide env envOrDefault executeTemplate explode
+	explodeMap hmacSHA256Hex in indent join maximum md5sum mergeMap mergeMapWithOverride minimum modulo
+	multiply mustEnv parseBool parseFloat parseInt parseJSON parseUint parseYAML regexMatch regexReplaceAll
+	replaceAll scratch sha256Hex sockaddr spew_sdump spew_sprintf split splitToMap subtract timestamp toJSON
+	toJSONPretty toLower toTOML toTitle toUnescapedJSON toUnescapedJSONPretty toUpper toYAML trim trimPrefix
+	trimSpace trimSuffix`)
+
+// unreproducible are the functions whose result is not determined by their
+// arguments: clocks, dice, network interfaces, processes and addresses in memory.
+var unreproducible = names("unreproducible", `
+	plugin sockaddr spew_sdump spew_sprintf timestamp
+	sprig_ago sprig_bcrypt sprig_durationRound sprig_encryptAES sprig_genCA sprig_genCAWithKey
+	sprig_genPrivateKey sprig_genSelfSignedCert sprig_genSelfSignedCertWithKey sprig_genSignedCert
+	sprig_genSignedCertWithKey sprig_htpasswd sprig_keys sprig_mustToDate sprig_randInt sprig_shuffle
+	sprig_toDate sprig_values`)
+
+// environmental are the functions whose first argument names a variable.
+var environmental = names("environment", `env envOrDefault mustEnv`)
+
+// local are the functions that may end an execution for a reason on this
+// machine, so that what follows them is not asked for in advance.
+var local = names("local", `file mustEnv plugin sprig_fail`)
+
+// sprigNames are Sprig's functions as consul-template names them.
+var sprigNames = sync.OnceValue(func() set {
+	s := set{}
+	for name := range sprig.HermeticTxtFuncMap() {
+		s["sprig_"+name] = "Sprig"
+	}
+	return s
+})
+
+// known says whether a template may call a function.
+func known(name string) bool {
+	return own.has(name) || builtin.has(name) || library.has(name) || sprigNames().has(name)
+}
+
+// nearest returns the known function whose name is most like an unknown one, or
+// "" if none is.
+func nearest(name string) string {
+	best, distance := "", max(2, len(name)/3)+1
+	for _, group := range []set{own, builtin, library, sprigNames()} {
+		for candidate := range group {
+			d := levenshtein.Distance(strings.ToLower(name), strings.ToLower(candidate), nil)
+			if d < distance || d == distance && candidate < best {
+				best, distance = candidate, d
+			}
+		}
+	}
+	if distance > 0 && sprigNames().has("sprig_"+name) {
+		return "sprig_" + name
+	}
+	return best
+}

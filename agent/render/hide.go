@@ -1,0 +1,86 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package render
+
+import (
+	"cmp"
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/certagent/certagent/redact"
+)
+
+// shortest is the length from which a text counts as a secret. Shorter ones
+// occur in any message by chance.
+const shortest = 4
+
+var (
+	// quoted finds what functions put in quotation marks: as a rule the value
+	// that they did not like, which may be made from a secret.
+	quoted = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`|(?:^|[\\s(:=])'[^']*'")
+
+	// iterated finds the value that text/template prints without quotation marks.
+	iterated = regexp.MustCompile(`(?s)(range can't iterate over ).*`)
+)
+
+// hide replaces secrets in the text of an error: the known ones, and whatever
+// is quoted and does not stand in the template itself.
+func hide(text string, known []string, template string) string {
+	text = replaceAll(text, known)
+	text = quoted.ReplaceAllStringFunc(text, func(match string) string {
+		open := strings.IndexAny(match, "\"'`")
+		inner := match[open+1 : len(match)-1]
+		if inner == redact.Mark || strings.Contains(template, inner) {
+			return match
+		}
+		return match[:open+1] + redact.Mark + match[len(match)-1:]
+	})
+	return iterated.ReplaceAllString(text, "${1}"+redact.Mark)
+}
+
+// replaceAll replaces each known text, whole, as %q prints it and line by line.
+func replaceAll(text string, known []string) string {
+	var forms []string
+	for _, k := range known {
+		forms = append(forms, k)
+		if q := strconv.Quote(k); len(q) != len(k)+2 {
+			forms = append(forms, q[1:len(q)-1])
+		}
+		if strings.Contains(k, "\n") {
+			for line := range strings.Lines(k) {
+				forms = append(forms, strings.TrimSpace(line))
+			}
+		}
+	}
+	forms = slices.DeleteFunc(forms, func(f string) bool { return len(f) < shortest })
+	// The replacer takes the first that fits: a longer one before its own beginning.
+	slices.SortFunc(forms, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+	pairs := make([]string, 0, 2*len(forms))
+	for _, f := range forms {
+		pairs = append(pairs, f, redact.Mark)
+	}
+	return strings.NewReplacer(pairs...).Replace(text)
+}
+
+// texts appends every text that is reachable in an answer's data.
+func texts(list []string, value any) []string {
+	switch v := value.(type) {
+	case string:
+		list = append(list, v)
+	case json.Number:
+		list = append(list, v.String())
+	case []any:
+		for _, item := range v {
+			list = texts(list, item)
+		}
+	case map[string]any:
+		for _, item := range v {
+			list = texts(list, item)
+		}
+	}
+	return list
+}

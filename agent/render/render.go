@@ -1,0 +1,79 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+// Package render turns a template and secrets into bytes. It speaks the
+// language of consul-template and uses its functions, except that secret,
+// secrets, pkiCert, file, plugin and writeToFile ask a [Source] or record what
+// they were told instead of acting themselves.
+//
+// It refuses to do anything to the world: it writes no file, starts no process,
+// starts no goroutine and never talks to Vault. An execution that lacks a secret
+// says which and has no output.
+//
+// It differs from consul-template on purpose in these places:
+//   - Functions that ask Consul or Nomad are refused when a template is parsed.
+//   - pkiCert is identified by its path and its parameters, not by its path and
+//     the file that it is written to.
+//   - writeToFile with "append" appends to what the same execution wrote before,
+//     so that a file does not grow from one execution to the next.
+//   - An output that holds "<no value>" is an error.
+//   - spew_dump and spew_printf, which print to standard output, print nothing.
+package render
+
+import (
+	"slices"
+	"text/template/parse"
+)
+
+// Input is a template as it was configured.
+type Input struct {
+	Name              string   // what messages call the template if Source is empty
+	Source            string   // the file that Contents was read from, for messages; "" if it was inline
+	Contents          string   // the template's text
+	LeftDelim         string   // "" means "{{"
+	RightDelim        string   // "" means "}}"
+	SandboxPath       string   // where file may read; "" means anywhere
+	ErrorOnMissingKey bool     // a missing key of a map is an error
+	Denylist          []string // globs of functions that fail when they are called
+}
+
+// Template is a parsed template. It is immutable: any number of goroutines may
+// execute it at the same time.
+type Template struct {
+	in    Input
+	trees map[string]*parse.Tree // the template itself under "", and those that it defines
+	facts facts
+}
+
+// Parse checks a template's syntax and the names of its functions. Its error is
+// of type [Errors].
+func Parse(in Input) (*Template, error) {
+	trees := map[string]*parse.Tree{}
+	root := parse.New("")
+	root.Mode = parse.SkipFuncCheck
+	if _, err := root.Parse(in.Contents, in.LeftDelim, in.RightDelim, trees); err != nil {
+		return nil, Errors{in.syntaxError(err)}
+	}
+	facts := survey(in, trees)
+	if errs := facts.check(in); len(errs) > 0 {
+		return nil, errs
+	}
+	return &Template{in: in, trees: trees, facts: facts}, nil
+}
+
+// Requests lists what every execution asks first: the calls of secret, secrets
+// and pkiCert whose arguments are literal and that stand outside the bodies of
+// if, with and range. A caller that fetches them beforehand needs only one
+// execution for most templates.
+func (t *Template) Requests() []Request { return slices.Clone(t.facts.requests) }
+
+// Environment lists the environment variables that the template may read, in
+// order of their names. It is not known if a name is computed.
+func (t *Template) Environment() (names []string, known bool) {
+	return slices.Clone(t.facts.environment), !t.facts.environmentComputed
+}
+
+// Reproducible says whether the output is determined by the answers, the files
+// in [Result].Inputs and the variables in Environment. It is not if the template
+// calls, say, timestamp or plugin.
+func (t *Template) Reproducible() bool { return !t.facts.unreproducible }

@@ -1,0 +1,74 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package sinks
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// CheckDestination finds out, by writing an empty file beside it and removing
+// that again, whether path can be published to. With createDirs a missing
+// directory is fine as long as it could be made.
+//
+// An error that wraps [ErrExposed] is a warning: others than the directory's
+// owner may replace files in it. Publish writes there all the same, because the
+// volumes that Kubernetes gives to a pod are such directories.
+func CheckDestination(ctx context.Context, path string, createDirs bool) error {
+	path, err := destination(path)
+	if err != nil {
+		return err
+	}
+	parent := filepath.Dir(path)
+	d, err := openDirectory(ctx, parent, unix.LOCK_SH)
+	missing := errors.Is(err, unix.ENOENT)
+	for missing && createDirs && errors.Is(err, unix.ENOENT) && parent != "/" {
+		parent = filepath.Dir(parent)
+		d, err = openDirectory(ctx, parent, unix.LOCK_SH)
+	}
+	if err != nil {
+		return &Error{Op: "checking that it can be written", Path: path, Err: err}
+	}
+	defer d.close()
+	if err := d.checkWritable(path); err != nil {
+		return err
+	}
+	if !missing {
+		if _, err := d.look(filepath.Base(path)); err != nil {
+			return err
+		}
+	}
+	return d.checkExposed()
+}
+
+func (d *directory) checkWritable(path string) error {
+	name := prefix + "check-" + rand.Text() + tempSuffix
+	f, err := d.createTemp(name, attributes{})
+	if err != nil {
+		return &Error{Op: "checking that its directory can be written", Path: path, Err: err}
+	}
+	f.close()
+	return d.remove(name)
+}
+
+// checkExposed overlooks a group that is the process's own.
+func (d *directory) checkExposed() error {
+	st, err := descriptor(d.fd).stat()
+	if err != nil {
+		return &Error{Op: "looking at the directory", Path: d.path, Err: err}
+	}
+	others := st.Mode & 0o002
+	if int(st.Gid) != os.Getegid() {
+		others = st.Mode & 0o022
+	}
+	if others != 0 && st.Mode&unix.S_ISVTX == 0 {
+		return &Error{Op: "checking who may write", Path: d.path, Err: ErrExposed, hint: "take the write permission from group and others, or set the sticky bit"}
+	}
+	return nil
+}

@@ -1,0 +1,97 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package sinks
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"io"
+
+	"golang.org/x/sys/unix"
+)
+
+// descriptor is an open regular file. An os.File would offer it to the poller,
+// which costs a system call and is of no use to regular files.
+type descriptor int
+
+func (d *directory) openFile(name string, flags int, mode uint32) (f descriptor, err error) {
+	err = retry(func() error {
+		fd, err := unix.Openat(d.fd, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
+		f = descriptor(fd)
+		return err
+	})
+	return f, err
+}
+
+// open opens a file for reading, without waiting for the other end of a pipe.
+func (d *directory) open(name string) (descriptor, error) {
+	return d.openFile(name, unix.O_RDONLY|unix.O_NONBLOCK, 0)
+}
+
+// holds reports whether name, whose size is that of content, has this content.
+func (d *directory) holds(name string, content []byte) (bool, error) {
+	f, err := d.open(name)
+	if err != nil {
+		return false, err
+	}
+	defer f.close()
+	is := make([]byte, len(content))
+	if _, err := io.ReadFull(f, is); err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return false, err
+	}
+	return bytes.Equal(is, content), nil
+}
+
+// hashes reports whether name is a regular file whose content has this SHA-256.
+func (d *directory) hashes(name string, want sum) (bool, error) {
+	f, err := d.open(name)
+	if err == unix.ENOENT || err == unix.ELOOP || err == unix.ENXIO {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.close()
+	if st, err := f.stat(); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return false, err
+	}
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return false, err
+	}
+	return sum(h.Sum(nil)) == want, nil
+}
+
+func (f descriptor) stat() (st unix.Stat_t, err error) {
+	err = retry(func() error { return unix.Fstat(int(f), &st) })
+	return st, err
+}
+
+// Read implements [io.Reader].
+func (f descriptor) Read(p []byte) (n int, err error) {
+	err = retry(func() (err error) { n, err = unix.Read(int(f), p); return err })
+	if err == nil && n == 0 && len(p) > 0 {
+		err = io.EOF
+	}
+	return max(n, 0), err
+}
+
+// Write implements [io.Writer].
+func (f descriptor) Write(p []byte) (n int, err error) {
+	for n < len(p) {
+		var m int
+		err = retry(func() (err error) { m, err = unix.Write(int(f), p[n:]); return err })
+		if err == nil && m == 0 {
+			err = io.ErrShortWrite
+		}
+		if err != nil {
+			return n, err
+		}
+		n += m
+	}
+	return n, nil
+}
+
+func (f descriptor) sync() error  { return retry(func() error { return unix.Fsync(int(f)) }) }
+func (f descriptor) close() error { return unix.Close(int(f)) }

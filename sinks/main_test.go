@@ -1,0 +1,167 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package sinks
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+
+	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
+
+	"github.com/certagent/certagent/redact"
+)
+
+// publishIn names the variable that turns the test binary into a process that
+// publishes the second generation below a directory.
+const (
+	publishIn  = "SINKS_TEST_PUBLISH_IN"
+	noExchange = "SINKS_TEST_NO_EXCHANGE=1" // as on a file system that cannot exchange names
+)
+
+func TestMain(m *testing.M) {
+	if root := os.Getenv(publishIn); root != "" {
+		runtime.LockOSThread() // strace counts system calls by thread
+		if os.Getenv("SINKS_TEST_NO_EXCHANGE") != "" {
+			renameat2 = func(int, string, int, string, uint) error { return unix.EINVAL }
+		}
+		if _, err := Publish(context.Background(), generation(root, 2)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(3)
+		}
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// generation is what the tests of crashes publish below root: in two
+// directories, the record in the first, the key not first in order, and one
+// file that never changes.
+func generation(root string, n int) Generation {
+	file := func(dir, name string, key bool) File {
+		return File{
+			Path:       filepath.Join(root, dir, name),
+			Content:    redact.Bytes(fmt.Sprintf("%s of generation %d\n", name, n)),
+			Mode:       0o640,
+			UID:        os.Getuid(),
+			GID:        os.Getgid(),
+			CreateDirs: true,
+			Key:        key,
+		}
+	}
+	fixed := file("a", "fixed", false)
+	fixed.Content = redact.Bytes("never changes")
+	return Generation{
+		Name:    "web",
+		Number:  uint64(n),
+		Files:   []File{file("a", "cert", false), file("b", "ca", false), file("a", "key", true), fixed},
+		Payload: json.RawMessage(fmt.Sprintf(`{"owed":%d}`, n)),
+	}
+}
+
+func publish(t testing.TB, g Generation) Record {
+	t.Helper()
+	r, err := Publish(t.Context(), g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Untidy != nil {
+		t.Fatal(r.Untidy)
+	}
+	return r
+}
+
+// onDisk returns which generation the files below root are of: 0 if there is
+// none of them, -1 if they are not of one generation.
+func onDisk(t testing.TB, root string) int {
+	t.Helper()
+	n := -1
+	for _, f := range generation(root, 1).Files[:3] {
+		is := 0
+		content, err := os.ReadFile(f.Path)
+		if err == nil {
+			is = -1
+			for candidate := range 3 {
+				if bytes.Equal(content, generationFile(root, candidate, f.Path)) {
+					is = candidate
+				}
+			}
+		} else if !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+		if n >= 0 && is != n || is < 0 {
+			return -1
+		}
+		n = is
+	}
+	return n
+}
+
+func generationFile(root string, n int, path string) []byte {
+	for _, f := range generation(root, n).Files {
+		if f.Path == path {
+			return f.Content
+		}
+	}
+	return nil
+}
+
+// temps returns the temporary files below root.
+func temps(t testing.TB, root string) (found []string) {
+	t.Helper()
+	err := filepath.WalkDir(root, func(path string, _ os.DirEntry, err error) error {
+		if strings.HasPrefix(filepath.Base(path), prefix) && strings.HasSuffix(path, tempSuffix) {
+			found = append(found, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+func write(t testing.TB, path, content string, mode os.FileMode) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), mode); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t testing.TB, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+// stat does not follow symbolic links.
+func stat(t testing.TB, path string) *syscall.Stat_t {
+	t.Helper()
+	info, err := os.Lstat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Sys().(*syscall.Stat_t)
+}
+
+func needRoot(t testing.TB) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("needs root")
+	}
+}

@@ -1,0 +1,167 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package sinks
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The calls that change or read the disk, or that could.
+const traced = "openat,flock,statx,read,write,fchown,fchmod,fsync,close,renameat,renameat2,linkat,unlinkat,mkdirat,mkdir"
+
+// A call is one system call of a publishing process, as strace saw it.
+type call struct {
+	name    string // openat
+	text    string // openat(a, .certagent-web-0.tmp), with root taken off
+	path string // what strace is to look out for: the name passed, or the descriptor's path
+	root bool   // path is below root, which is taken off
+	nth  int    // the how manieth call of this name on this path it is
+}
+
+// strace runs a process that publishes the second generation below root, and
+// returns its exit code, or -1 if it was killed.
+func strace(t *testing.T, root, env string, args ...string) int {
+	t.Helper()
+	path, err := exec.LookPath("strace")
+	if err != nil {
+		t.Skip("needs strace")
+	}
+	cmd := exec.CommandContext(t.Context(), path, append(append([]string{"-f", "-qq"}, args...), os.Args[0])...)
+	cmd.Env = append(os.Environ(), publishIn+"="+root, env, "GORACE=atexit_sleep_ms=0")
+	out, err := cmd.CombinedOutput()
+	exit := new(exec.ExitError)
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatalf("strace: %v", err)
+	}
+	code := cmd.ProcessState.ExitCode()
+	if code > 0 && code != 3 {
+		t.Fatalf("strace: exit code %d: %s", code, out)
+	}
+	return code
+}
+
+var line = regexp.MustCompile(`^(\d+)\s+(\w+)\((.*)\)\s+= -?\d+`)
+var argument = regexp.MustCompile(`^(?:-?\d+|AT_FDCWD)<([^>]*)>(?:, "([^"]*)")?|^"([^"]*)"`)
+var target = regexp.MustCompile(`, (?:-?\d+|AT_FDCWD)<([^>]*)>, "([^"]*)"(.*)`)
+
+// trace returns the system calls on files below root, in order.
+func trace(t *testing.T, root, env string) (calls []call) {
+	t.Helper()
+	log := filepath.Join(t.TempDir(), "trace")
+	if code := strace(t, root, env, "-y", "-s", "300", "-o", log, "-e", "trace="+traced); code != 0 {
+		t.Fatalf("publishing under strace: exit code %d", code)
+	}
+	seen := map[string]int{}
+	for _, text := range joined(read(t, log)) {
+		m := line.FindStringSubmatch(text)
+		if m == nil || !strings.Contains(text, root) {
+			continue
+		}
+		a := argument.FindStringSubmatch(m[3])
+		if a == nil {
+			t.Fatalf("cannot read %q", text)
+		}
+		c := call{name: m[2], path: a[1]}
+		short := func(s string) string { return strings.TrimPrefix(strings.TrimPrefix(s, root), "/") }
+		c.text = short(a[1])
+		switch {
+		case a[3] != "":
+			c.path, c.text = a[3], short(a[3])
+		case a[2] != "" && c.name != "read" && c.name != "write":
+			c.path, c.text = a[2], short(a[1])+", "+short(a[2])
+			if strings.HasPrefix(a[2], "/") {
+				c.text = short(a[2])
+			}
+		}
+		if to := target.FindStringSubmatch(m[3]); to != nil && strings.HasPrefix(c.name, "renameat") {
+			c.text += ", " + short(to[1]) + ", " + to[2] + to[3]
+		}
+		c.text = c.name + "(" + c.text + ")"
+		c.path, c.root = strings.CutPrefix(c.path, root)
+		seen[c.name+c.path]++
+		c.nth = seen[c.name+c.path]
+		calls = append(calls, c)
+	}
+	if len(calls) < 20 {
+		t.Fatalf("saw only %d system calls", len(calls))
+	}
+	return calls
+}
+
+// joined puts together the lines that strace had to break because another thread
+// came between.
+func joined(log string) (lines []string) {
+	begun := map[string]string{}
+	resumed := regexp.MustCompile(`^(\d+)\s+<\.\.\. \w+ resumed>(.*)$`)
+	for text := range strings.Lines(log) {
+		text = strings.TrimSpace(text)
+		thread, _, _ := strings.Cut(text, " ")
+		if head, ok := strings.CutSuffix(text, " <unfinished ...>"); ok {
+			begun[thread] = head
+		} else if m := resumed.FindStringSubmatch(text); m != nil {
+			lines = append(lines, begun[thread]+m[2])
+		} else {
+			lines = append(lines, text)
+		}
+	}
+	return lines
+}
+
+// TestSystemCalls compares what happens with the comments on byFile and
+// writeTemp. What is done at once is compared file by file.
+func TestSystemCalls(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	publish(t, generation(root, 1))
+
+	staged := map[string][]string{}
+	var rest []string
+	for _, c := range trace(t, root, "") {
+		if i := strings.Index(c.text, prefix); i > 0 && slices.Contains([]string{"openat", "fchmod", "fchown", "write", "fsync", "close"}, c.name) {
+			temp, _, _ := strings.Cut(c.text[i:], ")")
+			staged[temp] = append(staged[temp], c.name)
+			continue
+		}
+		rest = append(rest, c.text)
+	}
+
+	want := map[string][]string{
+		".certagent-web-0.tmp":       {"openat", "fchmod", "fchown", "write", "fsync", "close"},
+		".certagent-web-1.tmp":       {"openat", "fchmod", "fchown", "write", "fsync", "close"},
+		".certagent-web-2.tmp":       {"openat", "fchmod", "fchown", "write", "fsync", "close"},
+		".certagent-web-journal.tmp": {"openat", "fchmod", "write", "fsync", "close"},
+	}
+	if got := fmt.Sprint(staged); got != fmt.Sprint(want) {
+		t.Errorf("staging:\n got %s\nwant %s", got, fmt.Sprint(want))
+	}
+	wantRest := []string{
+		"openat(a)", "flock(a)",
+		"statx(a, key)", "openat(a, key)", "read(a/key)", "close(a/key)",
+		"statx(a, cert)", "openat(a, cert)", "read(a/cert)", "close(a/cert)",
+		"openat(b)", "flock(b)",
+		"statx(b, ca)", "openat(b, ca)", "read(b/ca)", "close(b/ca)",
+		"statx(a, fixed)", "openat(a, fixed)", "read(a/fixed)", "close(a/fixed)",
+		"fsync(b)",
+		"renameat2(a, .certagent-web-journal.tmp, a, .certagent-web.json, RENAME_EXCHANGE)",
+		"fsync(a)",
+		"renameat2(a, .certagent-web-0.tmp, a, key, RENAME_EXCHANGE)",
+		"renameat2(a, .certagent-web-1.tmp, a, cert, RENAME_EXCHANGE)",
+		"renameat2(b, .certagent-web-2.tmp, b, ca, RENAME_EXCHANGE)",
+		"fsync(a)", "fsync(b)",
+		"unlinkat(a, .certagent-web-0.tmp)", "unlinkat(a, .certagent-web-1.tmp)", "unlinkat(b, .certagent-web-2.tmp)",
+		"unlinkat(a, .certagent-web-journal.tmp)",
+		"close(a)", "close(b)",
+	}
+	if !slices.Equal(rest, wantRest) {
+		t.Errorf("before and after staging:\n got %s\nwant %s", strings.Join(rest, "\n     "), strings.Join(wantRest, "\n     "))
+	}
+}

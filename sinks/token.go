@@ -1,0 +1,75 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package sinks
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/certagent/certagent/redact"
+)
+
+// A Token is a file sink: a place where the login token is written, as Vault
+// Agent's documentation describes it.
+type Token struct {
+	// Path is the destination; its directory must exist.
+	Path string
+
+	// Mode is subject to the umask. Zero means 0640.
+	Mode fs.FileMode
+
+	// UID and GID are the owner; negative numbers mean the process's own.
+	UID, GID int
+}
+
+// Write replaces the file, atomically and durably, with a new inode. Nothing is
+// added to the token, not even a newline. The system calls, after those that
+// open and lock the directory and look at the destination:
+//
+//	openat(dir, temp, O_WRONLY|O_CREAT|O_EXCL|O_NOFOLLOW|O_CLOEXEC, mode)
+//	fchown    if an owner was asked for
+//	write
+//	fsync
+//	close
+//	renameat(dir, temp, dir, path)
+//	fsync(dir)
+func (t Token) Write(ctx context.Context, token redact.Bytes) error {
+	path, err := destination(t.Path)
+	if err != nil {
+		return err
+	}
+	d, err := openDirectory(ctx, filepath.Dir(path), unix.LOCK_SH)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	base := filepath.Base(path)
+	if _, err := d.look(base); err != nil {
+		return err
+	}
+	a := attributes{mode: bits(t.Mode), uid: t.UID, gid: t.GID, umask: true}
+	if a.mode == 0 {
+		a.mode = 0o640
+	}
+	temp := tokenTempName(path)
+	if err := d.writeTemp(temp, path, token, a); err != nil {
+		return err
+	}
+	if err := d.rename(temp, base); err != nil {
+		d.remove(temp)
+		return &Error{Op: "renaming the new file into place", Path: path, Err: err}
+	}
+	return d.sync()
+}
+
+// tokenTempName differs for each destination, and has a length that fits.
+func tokenTempName(path string) string {
+	hash := sha256.Sum256([]byte(path))
+	return fmt.Sprintf("%stoken-%x%s", prefix, hash[:8], tempSuffix)
+}

@@ -1,0 +1,133 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package config
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// blocks returns all blocks of a name, in their order.
+func (s *scope) blocks(name string) []*scope {
+	all := s.labelled(name)
+	for _, b := range all {
+		if len(b.labels) > 0 {
+			b.problem(Warning, "", "the label "+strconv.Quote(b.labels[0])+" is ignored", "")
+		}
+	}
+	return all
+}
+
+// block returns the one block of a name, or nil. Several are an error.
+func (s *scope) block(name string) *scope {
+	return s.only(s.blocks(name))
+}
+
+// only returns the one block of several, or nil if there is none. More than one
+// is an error.
+func (s *scope) only(all []*scope) *scope {
+	if len(all) == 0 {
+		return nil
+	}
+	for _, b := range all[1:] {
+		line := strconv.Itoa(all[0].pos().Line)
+		b.problem(LoadError, "", "there may be only one such block; the first is in line "+line, "")
+	}
+	return all[0]
+}
+
+// lastBlock returns the last block of a name, or nil, as Vault Agent does where
+// it takes several.
+func (s *scope) lastBlock(name string) *scope {
+	all := s.blocks(name)
+	if len(all) == 0 {
+		return nil
+	}
+	for _, b := range all[:len(all)-1] {
+		b.problem(Warning, "", "the block is ignored: a later one replaces it", "")
+	}
+	return all[len(all)-1]
+}
+
+// labelled returns all blocks of a name with their labels. In JSON an object
+// around the blocks holds the label as its key, unless one of its keys is the
+// name of a block that they contain themselves.
+func (s *scope) labelled(name string, inner ...string) []*scope {
+	s.asked = append(s.asked, name)
+	var all []*scope
+	for _, it := range s.find(name) {
+		if it.value.kind == absent {
+			continue
+		}
+		objects, ok := it.value.objects()
+		if !ok {
+			s.report(LoadError, s.title, it.name, it.offset, "must be a block, not "+it.value.show(), "write "+name+" { … }")
+			continue
+		}
+		for _, o := range objects {
+			all = append(all, s.inside(it, o, inner)...)
+		}
+	}
+	return all
+}
+
+func (s *scope) inside(it item, o *object, inner []string) []*scope {
+	if len(inner) == 0 || len(it.labels) > 0 || !s.src.isJSON() || !holdsLabels(o, inner) {
+		return []*scope{s.child(it, it.labels, o.items)}
+	}
+	var all []*scope
+	for _, label := range o.items {
+		objects, _ := label.value.objects()
+		for _, labelled := range objects {
+			all = append(all, s.child(it, []string{label.name}, labelled.items))
+		}
+	}
+	return all
+}
+
+func holdsLabels(o *object, inner []string) bool {
+	for _, it := range o.items {
+		if _, ok := it.value.objects(); !ok || slices.Contains(inner, it.name) {
+			return false
+		}
+	}
+	return len(o.items) > 0
+}
+
+func (s *scope) child(it item, labels []string, items []item) *scope {
+	title := strings.ToLower(it.name)
+	for _, label := range labels {
+		title += " " + strconv.Quote(label)
+	}
+	return &scope{reader: s.reader, title: title, labels: labels, items: items, offset: it.offset}
+}
+
+// settings returns the keys of a block that Vault Agent reads as a map, such as
+// config: their names are compared with their case. It is empty if there is no
+// such block.
+func (s *scope) settings(name string) *scope {
+	merged := &scope{reader: s.reader, title: s.title + ": " + name, offset: s.offset, exact: true}
+	for _, b := range s.blocks(name) {
+		merged.items = append(merged.items, b.items...)
+		merged.offset = b.offset
+	}
+	return merged
+}
+
+// typed returns what kind of a method, sink, listener or persist a block is:
+// its type key, or else its label.
+func (s *scope) typed() string {
+	kind := ""
+	if get(s, "type", asText, &kind) && kind != "" {
+		return kind
+	}
+	if len(s.labels) == 1 {
+		kind = strings.ToLower(s.labels[0])
+	}
+	if given := s.value("type").kind; kind == "" && (given == absent || given == text) {
+		s.problem(LoadError, "", "the type is missing", "give it as a label: "+s.title+` "TYPE" { … }`)
+	}
+	return kind
+}

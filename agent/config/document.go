@@ -1,0 +1,110 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package config
+
+import "strings"
+
+// document is what one file says, or several files merged.
+type document struct {
+	vault          *Vault
+	autoAuth       *AutoAuth
+	templates      []Template
+	envTemplates   []EnvTemplate
+	templateConfig TemplateConfig
+	exec           *Exec
+	cache          *cache
+	apiProxy       *apiProxy
+	listeners      []listener
+	log            logKeys
+	pidFile        string
+	exitAfterAuth  bool
+
+	disableIdleConnections, disableKeepAlives []string
+}
+
+func readDocument(s *scope) *document {
+	d := &document{templateConfig: noTemplateConfig, log: readLogKeys(s)}
+	get(s, "pid_file", asText, &d.pidFile)
+	get(s, "exit_after_auth", asBool, &d.exitAfterAuth)
+	d.disableIdleConnections = readSubsystems(s, "disable_idle_connections")
+	d.disableKeepAlives = readSubsystems(s, "disable_keep_alives")
+	d.readBlocks(s)
+	d.readLater(s)
+	readIgnored(s)
+	refuseBundles(s)
+	s.finish(Warning)
+	return d
+}
+
+func (d *document) readBlocks(s *scope) {
+	if b := s.block("vault"); b != nil {
+		d.vault = readVault(b)
+	}
+	if b := s.block("auto_auth"); b != nil {
+		d.autoAuth = readAutoAuth(b)
+	}
+	if b := s.block("template_config"); b != nil {
+		d.templateConfig = readTemplateConfig(b)
+	}
+	if b := s.block("exec"); b != nil {
+		d.exec = readExec(b)
+	}
+	for _, b := range s.blocks("template") {
+		d.templates = append(d.templates, readTemplate(b))
+	}
+	for _, b := range s.labelled("env_template", "exec", "wait") {
+		d.envTemplates = append(d.envTemplates, readEnvTemplate(b))
+	}
+}
+
+func (d *document) readLater(s *scope) {
+	if b := s.block("cache"); b != nil {
+		d.cache = readCache(b)
+	}
+	if b := s.block("api_proxy"); b != nil {
+		d.apiProxy = readAPIProxy(b)
+	}
+	for _, b := range s.labelled("listener", "agent_api", "proxy_api", "telemetry", "profiling",
+		"inflight_requests_logging", "custom_response_headers") {
+		d.listeners = append(d.listeners, readListener(b))
+	}
+	if b := s.block("telemetry"); b != nil {
+		readTelemetry(b)
+	}
+	// Vault Agent does so in each file, before it merges them.
+	if d.cache != nil && d.cache.token.yes && d.apiProxy == nil {
+		d.apiProxy = &apiProxy{token: tokenUse{yes: true}, pos: d.cache.pos}
+	}
+}
+
+// readIgnored reads the keys that Vault Agent shares with Vault's server. They
+// have no effect in either agent.
+func readIgnored(s *scope) {
+	aRawBool(s, "disable_mlock")
+	aDuration(s, "default_max_request_duration")
+	aText(s, "cluster_name")
+	aText(s, "administrative_namespace_path")
+	for _, name := range []string{"seal", "kms", "hsm", "entropy", "user_lockout", "cloud"} {
+		anything(s, name)
+	}
+	ignored := []string{"disable_mlock", "default_max_request_duration", "cluster_name",
+		"administrative_namespace_path", "seal", "kms", "hsm", "entropy", "user_lockout", "cloud"}
+	for _, name := range ignored {
+		if s.has(name) {
+			s.problem(Warning, name, "has no effect in an agent", "")
+		}
+	}
+}
+
+// refuseBundles: to ignore what a file asks for here would leave its
+// certificates to expire.
+func refuseBundles(s *scope) {
+	for _, name := range []string{"bundle", "certificate"} {
+		s.asked = append(s.asked, name)
+		for _, it := range s.find(name) {
+			s.report(Unsupported, strings.ToLower(it.name), "", it.offset,
+				"this version does not read such blocks yet", `use template blocks with secret "pki/issue/ROLE"`)
+		}
+	}
+}

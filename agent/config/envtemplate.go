@@ -1,0 +1,56 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package config
+
+import (
+	"strconv"
+	"strings"
+)
+
+// EnvTemplate is one variable of the child's environment, rendered from secrets.
+type EnvTemplate struct {
+	Text
+	Name string // of the variable
+	Pos  Pos
+}
+
+// notInEnvTemplate are keys of a template that have no meaning where no file is
+// written.
+var notInEnvTemplate = []string{
+	"backup", "command", "command_timeout", "create_dest_dirs", "destination", "exec", "perms",
+	"user", "uid", "group", "gid", "wait", "sandbox_path",
+	"change_mode", "change_signal", "change_script", "splay", "pid_file",
+}
+
+func readEnvTemplate(s *scope) EnvTemplate {
+	e := EnvTemplate{Text: readText(s), Pos: s.pos()}
+	for _, name := range notInEnvTemplate {
+		s.asked = append(s.asked, name)
+		if s.has(name) {
+			s.problem(ValidateError, name, "is not allowed in env_template", "")
+		}
+	}
+	s.finish(LoadError)
+	if len(s.labels) != 1 {
+		s.problem(LoadError, "", "must have one label, the variable's name", `write env_template "NAME" { … }`)
+		return e
+	}
+	e.Name = s.labels[0]
+	if e.Name == "" || strings.ContainsAny(e.Name, "=\x00") {
+		s.problem(StartError, "", strconv.Quote(e.Name)+" cannot be the name of a variable", "")
+	}
+	e.checkText(s)
+	return e
+}
+
+func (e *EnvTemplate) checkText(s *scope) {
+	switch source, contents := s.has("source"), s.has("contents"); {
+	case !source && !contents:
+		s.problem(ValidateError, "", "has neither source nor contents", "give one of them")
+	case source && contents:
+		s.problem(ValidateError, "contents", "excludes source", "give one of them")
+	case e.Source == "" && e.Contents == "":
+		s.problem(StartError, "", "source or contents is empty", "")
+	}
+}

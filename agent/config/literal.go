@@ -1,0 +1,52 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package config
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+
+	hcl1strconv "github.com/hashicorp/hcl/hcl/strconv"
+	"github.com/hashicorp/hcl/hcl/token"
+)
+
+// Literals mean what HCL's first version takes them for, whichever parser reads
+// the file, because Vault Agent's files are written in it: 0640 is octal, and
+// "${x}" and "%{x}" are plain text.
+
+// quotedText returns the text of a quoted string, quotes included.
+func quotedText(raw string) (string, error) {
+	s, err := hcl1strconv.Unquote(raw)
+	if err != nil {
+		return "", errors.New("the string is not valid")
+	}
+	return s, nil
+}
+
+// heredocText returns the text of a heredoc, from "<<" to the line end after
+// its closing marker.
+func heredocText(raw string) string {
+	return token.Token{Type: token.HEREDOC, Text: raw}.Value().(string)
+}
+
+// number returns the value of a number as it was written.
+func number(raw string) (value, error) {
+	hex := strings.Contains(raw, "0x") || strings.Contains(raw, "0X")
+	if !hex && strings.ContainsAny(raw, ".eE") {
+		f, err := strconv.ParseFloat(raw, 64)
+		if err != nil {
+			return value{}, errors.New("the number is out of range")
+		}
+		return value{kind: float, text: raw, float: f}, nil
+	}
+	i, err := strconv.ParseInt(raw, 0, 64)
+	if errors.Is(err, strconv.ErrRange) {
+		return value{}, errors.New("the number is out of range")
+	}
+	if err != nil {
+		return value{}, errors.New("a number that starts with 0 is octal, and 8 and 9 are no octal digits")
+	}
+	return value{kind: integer, text: raw, integer: i}, nil
+}

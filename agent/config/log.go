@@ -1,0 +1,122 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package config
+
+import (
+	"cmp"
+	"maps"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Log is what is logged, how and where.
+type Log struct {
+	Level  string // trace, debug, info, warn or error
+	Format string // standard or json
+	// File is where the log goes besides the standard error; empty: nowhere.
+	File           string
+	RotateBytes    int           // 0: no limit
+	RotateDuration time.Duration // 0: no limit
+	RotateMaxFiles int           // 0: all are kept; negative: none
+}
+
+// logKeys is the log's part of a file, of the environment and of the flags. It
+// is looked at as a whole when the last word is spoken.
+type logKeys struct {
+	level, format, file, rotateDuration string
+	rotateBytes, rotateMaxFiles         *int
+	pos                                 map[string]Pos // where a key was set
+}
+
+func readLogKeys(s *scope) logKeys {
+	var k logKeys
+	get(s, "log_level", asText, &k.level)
+	get(s, "log_format", asText, &k.format)
+	get(s, "log_file", asText, &k.file)
+	get(s, "log_rotate_duration", asText, &k.rotateDuration)
+	k.rotateBytes = optionalNumber(s, "log_rotate_bytes")
+	k.rotateMaxFiles = optionalNumber(s, "log_rotate_max_files")
+	k.pos = map[string]Pos{}
+	for _, it := range s.items {
+		k.pos[strings.ToLower(it.name)] = s.src.pos(it.offset)
+	}
+	return k
+}
+
+func optionalNumber(s *scope, name string) *int {
+	var n int
+	if !get(s, name, asNumeric, &n) {
+		return nil
+	}
+	return &n
+}
+
+// merge returns the keys, with those of a later file in their place.
+func (k logKeys) merge(later logKeys) logKeys {
+	return logKeys{
+		level:          cmp.Or(later.level, k.level),
+		format:         cmp.Or(later.format, k.format),
+		file:           cmp.Or(later.file, k.file),
+		rotateDuration: cmp.Or(later.rotateDuration, k.rotateDuration),
+		rotateBytes:    cmp.Or(later.rotateBytes, k.rotateBytes),
+		rotateMaxFiles: cmp.Or(later.rotateMaxFiles, k.rotateMaxFiles),
+		pos:            mergePositions(k.pos, later.pos),
+	}
+}
+
+func mergePositions(earlier, later map[string]Pos) map[string]Pos {
+	merged := maps.Clone(earlier)
+	if merged == nil {
+		merged = map[string]Pos{}
+	}
+	maps.Copy(merged, later)
+	return merged
+}
+
+var logLevels = map[string]string{
+	"": "info", "notice": "info", "info": "info", "trace": "trace", "debug": "debug",
+	"warn": "warn", "warning": "warn", "err": "error", "error": "error",
+}
+
+// final checks the keys, which Vault Agent does when it starts.
+func (k logKeys) final(problems *Problems) Log {
+	problem := func(name, message, hint string) {
+		*problems = append(*problems, Problem{Kind: StartError, Pos: k.pos[name], Name: name, Message: message, Hint: hint})
+	}
+	l := Log{Format: cmp.Or(strings.ToLower(strings.TrimSpace(k.format)), "standard"), File: k.file}
+	level, known := logLevels[strings.ToLower(strings.TrimSpace(k.level))]
+	if !known {
+		problem("log_level", "unknown log level", "write trace, debug, info, warn or error")
+	}
+	l.Level = level
+	if l.Format != "standard" && l.Format != "json" {
+		problem("log_format", "unknown log format", "write standard or json")
+	}
+	if strings.HasSuffix(l.File, "/") {
+		l.File = filepath.Join(l.File, "vault.log") // as Vault Agent names it
+	}
+	if strings.ContainsAny(l.File, "*?[") {
+		problem("log_file", "must not contain *, ? or [", "rotated files are found by a pattern made of it")
+	}
+	l.RotateBytes, l.RotateMaxFiles = orZero(k.rotateBytes), orZero(k.rotateMaxFiles)
+	if l.File != "" {
+		l.RotateDuration = 24 * time.Hour
+	}
+	if k.rotateDuration != "" {
+		d, err := asSeconds(value{kind: text, text: k.rotateDuration})
+		if err != nil {
+			problem("log_rotate_duration", err.Error(), `write for example "24h"`)
+		}
+		l.RotateDuration = d
+	}
+	return l
+}
+
+func orZero(n *int) int {
+	if n == nil {
+		return 0
+	}
+	return *n
+}

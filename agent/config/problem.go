@@ -1,0 +1,134 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Kind tells who refuses a configuration, and when.
+type Kind int
+
+const (
+	// LoadError is a mistake that Vault Agent, too, refuses while reading the file.
+	LoadError Kind = iota
+	// ValidateError is a mistake that Vault Agent refuses when it looks at the
+	// configuration as a whole.
+	ValidateError
+	// StartError is a mistake that Vault Agent overlooks until it starts or first
+	// uses the value; certagent says so before it starts.
+	StartError
+	// Unsupported works in Vault Agent and is refused here.
+	Unsupported
+	// Warning is accepted, but probably not what was meant.
+	Warning
+)
+
+// Pos is a place in a configuration file. Line and Column count from 1, Column
+// in bytes, as Go's tools count them. The zero value is no place, such as an environment variable's.
+type Pos struct {
+	File         string
+	Line, Column int
+}
+
+// String returns file:line:column, as far as they are known.
+func (p Pos) String() string {
+	if p.Line == 0 {
+		return p.File
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+}
+
+// Problem is one complaint about the configuration.
+type Problem struct {
+	Kind       Kind
+	Pos        Pos
+	Block      string // such as `method "approle"`; empty at the top level
+	Name       string // the key complained about; empty when it is the block
+	Message    string
+	Hint       string // what to do; empty when the message says it
+	SourceLine string // the line at Pos
+}
+
+// Error returns the problem for people: where and what, the source line, and
+// what to do.
+func (p Problem) Error() string {
+	var parts []string
+	for _, part := range []string{p.Pos.String(), p.Block, p.Name, p.Message} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	if p.Kind == Warning {
+		parts = slices.Insert(parts, len(parts)-1, "warning")
+	}
+	text := strings.Join(parts, ": ")
+	if p.SourceLine != "" {
+		text += "\n    " + p.SourceLine
+	}
+	if p.Hint != "" {
+		text += "\n  hint: " + p.Hint
+	}
+	return text
+}
+
+// Problems are all that was found, in the order of the files and their lines.
+type Problems []Problem
+
+// Error returns all problems, one after the other.
+func (ps Problems) Error() string {
+	texts := make([]string, len(ps))
+	for i, p := range ps {
+		texts[i] = p.Error()
+	}
+	return strings.Join(texts, "\n")
+}
+
+// Errors returns the problems that forbid to use the configuration.
+func (ps Problems) Errors() Problems {
+	return ps.filter(func(p Problem) bool { return p.Kind != Warning })
+}
+
+// Warnings returns the problems that do not.
+func (ps Problems) Warnings() Problems {
+	return ps.filter(func(p Problem) bool { return p.Kind == Warning })
+}
+
+func (ps Problems) filter(keep func(Problem) bool) Problems {
+	var kept Problems
+	for _, p := range ps {
+		if keep(p) {
+			kept = append(kept, p)
+		}
+	}
+	return kept
+}
+
+// arrange sorts the problems by file, in the order in which the files were
+// read, then by line and column, and adds the source lines. Problems without a
+// place come last.
+func (ps Problems) arrange(sources []*source) {
+	order := map[string]int{"": len(sources)}
+	byName := map[string]*source{}
+	for i, s := range sources {
+		if _, seen := byName[s.name]; !seen {
+			order[s.name], byName[s.name] = i, s
+		}
+	}
+	slices.SortStableFunc(ps, func(a, b Problem) int {
+		return cmp.Or(
+			cmp.Compare(order[a.Pos.File], order[b.Pos.File]),
+			cmp.Compare(a.Pos.Line, b.Pos.Line),
+			cmp.Compare(a.Pos.Column, b.Pos.Column),
+		)
+	})
+	for i := range ps {
+		if s := byName[ps[i].Pos.File]; s != nil {
+			ps[i].SourceLine = s.excerpt(ps[i].Pos)
+		}
+	}
+}

@@ -1,0 +1,141 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package config
+
+import (
+	"path/filepath"
+	"strconv"
+)
+
+// validator checks what no block can see alone.
+type validator struct {
+	*document
+	problems *Problems
+}
+
+func (v validator) problem(kind Kind, pos Pos, block, name, message, hint string) {
+	*v.problems = append(*v.problems, Problem{
+		Kind: kind, Pos: pos, Block: block, Name: name, Message: message, Hint: hint,
+	})
+}
+
+// validate checks the merged document: Vault Agent's rules first, then ours.
+func (v validator) validate() {
+	v.checkTokenUse()
+	v.checkConsumers()
+	v.checkEnvTemplates()
+	v.checkWrapping()
+	v.checkTargets()
+	v.checkDestinations()
+}
+
+func (v validator) checkTokenUse() {
+	if v.cache != nil && v.apiProxy != nil && v.cache.token.given && v.apiProxy.token.given {
+		v.problem(ValidateError, v.cache.pos, "cache", "use_auto_auth_token", "is set in api_proxy, too", "remove it here")
+	}
+	if v.cache != nil {
+		if len(v.listeners)+len(v.templates)+len(v.envTemplates) == 0 {
+			v.problem(ValidateError, v.cache.pos, "cache", "", "needs a listener or a template", "")
+		}
+		v.checkToken(v.cache.token, v.cache.pos, "cache")
+	}
+	if v.apiProxy != nil {
+		if len(v.listeners) == 0 {
+			v.problem(ValidateError, v.apiProxy.pos, "api_proxy", "", "needs a listener",
+				"use_auto_auth_token in cache implies an api_proxy")
+		}
+		v.checkToken(v.apiProxy.token, v.apiProxy.pos, "api_proxy")
+	}
+}
+
+func (v validator) checkToken(use tokenUse, pos Pos, block string) {
+	switch {
+	case !use.yes:
+	case v.autoAuth == nil:
+		v.problem(ValidateError, pos, block, "use_auto_auth_token", "needs auto_auth", "")
+	case v.autoAuth.Method.WrapTTL > 0:
+		v.problem(ValidateError, pos, block, "use_auto_auth_token", "contradicts wrap_ttl in auto_auth", "")
+	}
+}
+
+func (v validator) checkConsumers() {
+	rendered := len(v.templates) + len(v.envTemplates)
+	switch {
+	case v.autoAuth == nil && v.cache == nil && len(v.listeners) == 0:
+		v.problem(ValidateError, Pos{}, "", "", "there is no auto_auth block", "without a login nothing can be rendered")
+	case v.autoAuth == nil:
+		v.problem(Unsupported, Pos{}, "", "", "there is no auto_auth block",
+			"this version does nothing but log in and render; it does not serve listeners yet")
+	case len(v.autoAuth.Sinks)+rendered > 0:
+	case v.apiProxy != nil && v.apiProxy.token.yes:
+		v.problem(Unsupported, v.autoAuth.Pos, "auto_auth", "", "nothing uses the login",
+			"this version does not serve api_proxy yet: add a sink or a template")
+	default:
+		v.problem(ValidateError, v.autoAuth.Pos, "auto_auth", "", "nothing uses the login", "add a sink or a template")
+	}
+}
+
+// checkEnvTemplates: unlike Vault Agent, certagent runs a program beside
+// templates that write files, and takes both sorts of templates together.
+func (v validator) checkEnvTemplates() {
+	if v.exec != nil && len(v.templates)+len(v.envTemplates) == 0 {
+		v.problem(ValidateError, v.exec.Pos, "exec", "", "needs a template or an env_template", "")
+	}
+	if len(v.envTemplates) > 0 && v.apiProxy != nil {
+		v.problem(ValidateError, v.apiProxy.pos, "api_proxy", "", "excludes env_template", "")
+	}
+	first := map[string]Pos{}
+	for _, e := range v.envTemplates {
+		block := "env_template " + strconv.Quote(e.Name)
+		if v.exec == nil {
+			v.problem(ValidateError, e.Pos, block, "", "needs an exec block", `add exec { command = ["PROGRAM"] }`)
+		}
+		if earlier, seen := first[e.Name]; seen {
+			v.problem(ValidateError, e.Pos, block, "", "the variable is set already, at "+earlier.String(), "")
+			continue
+		}
+		first[e.Name] = e.Pos
+	}
+}
+
+// checkWrapping: Vault Agent accepts this, and then asks for secrets with the
+// wrapping's JSON instead of a token.
+func (v validator) checkWrapping() {
+	if v.autoAuth != nil && v.autoAuth.Method.WrapTTL > 0 && len(v.templates)+len(v.envTemplates) > 0 {
+		v.problem(StartError, v.autoAuth.Method.Pos, "method "+strconv.Quote(v.autoAuth.Method.Type), "wrap_ttl",
+			"hides the token from the templates", "set wrap_ttl in the sink instead")
+	}
+}
+
+// checkTargets: a change that concerns the child needs one.
+func (v validator) checkTargets() {
+	for _, t := range v.templates {
+		switch {
+		case v.exec != nil:
+		case t.Change.Mode == Restart:
+			v.problem(ValidateError, t.Change.Pos, "template", "change_mode", "there is nothing to restart",
+				"add an exec block")
+		case t.Change.Mode == Signal && t.Change.PIDFile == "":
+			v.problem(ValidateError, t.Change.Pos, "template", "change_mode", "there is nothing to signal",
+				"add pid_file, or an exec block")
+		}
+	}
+}
+
+// checkDestinations: Vault Agent lets the last of two templates win.
+func (v validator) checkDestinations() {
+	first := map[string]Pos{}
+	for _, t := range v.templates {
+		if t.Destination == "" {
+			continue
+		}
+		file := filepath.Clean(t.Destination)
+		if earlier, seen := first[file]; seen {
+			v.problem(Unsupported, t.Pos, "template", "destination",
+				"the file is written already by the template at "+earlier.String(), "keep one of them")
+			continue
+		}
+		first[file] = t.Pos
+	}
+}

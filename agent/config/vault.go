@@ -1,0 +1,74 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package config
+
+import (
+	"net"
+	"net/url"
+	"strings"
+)
+
+// Vault is how the server is reached. The values are what is left after flags
+// and environment have had their say.
+type Vault struct {
+	Address       string // never empty
+	CACert        string // a file
+	CAPath        string // a directory
+	ClientCert    string // a file
+	ClientKey     string // a file
+	TLSServerName string
+	TLSSkipVerify bool
+	// Namespace is for the requests of templates; for the login there is
+	// Method.Namespace.
+	Namespace string
+	// NumRetries is how often a failed request of a template is repeated; none
+	// if it is negative.
+	NumRetries int
+	Pos        Pos
+}
+
+const (
+	defaultAddress    = "https://127.0.0.1:8200"
+	defaultNumRetries = 12
+)
+
+func readVault(s *scope) *Vault {
+	v := &Vault{Pos: s.pos()}
+	get(s, "address", asText, &v.Address)
+	get(s, "ca_cert", asText, &v.CACert)
+	get(s, "ca_path", asText, &v.CAPath)
+	get(s, "client_cert", asText, &v.ClientCert)
+	get(s, "client_key", asText, &v.ClientKey)
+	get(s, "tls_server_name", asText, &v.TLSServerName)
+	get(s, "tls_skip_verify", asRawBool, &v.TLSSkipVerify)
+	get(s, "namespace", asText, &v.Namespace)
+	if retry := s.block("retry"); retry != nil {
+		get(retry, "num_retries", asNumeric, &v.NumRetries)
+		retry.finish(Warning)
+	}
+	v.NumRetries = max(v.NumRetries, -1)
+	v.Address = normalizeAddress(v.Address)
+	s.finish(Warning)
+	return v
+}
+
+// normalizeAddress writes an IPv6 address in the host of a URL in the one form
+// that RFC 5952 recommends, as Vault Agent does, so that it equals what a
+// certificate or an allow-list contains.
+func normalizeAddress(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || !strings.HasPrefix(u.Host, "[") {
+		return address
+	}
+	ip := net.ParseIP(u.Hostname())
+	if ip == nil {
+		return address
+	}
+	host := "[" + ip.String() + "]"
+	if port := u.Port(); port != "" {
+		host += ":" + port
+	}
+	u.Host = host
+	return u.String()
+}

@@ -1,0 +1,34 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package exec
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestEnviron(t *testing.T) {
+	for _, name := range []string{"VAULT_TOKEN", "BAO_TOKEN", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "COLOUR", "VAULT_ADDR"} {
+		t.Setenv(name, "own")
+	}
+	env := Environ([]string{"COLOUR=green=ish", "VAULT_TOKEN=asked for"})
+	for _, want := range []string{"COLOUR=green=ish", "VAULT_TOKEN=asked for", "VAULT_ADDR=own"} {
+		if !slices.Contains(env, want) {
+			t.Errorf("lacks %s", want)
+		}
+	}
+	for _, private := range []string{"VAULT_TOKEN=own", "BAO_TOKEN=own", "NOTIFY_SOCKET=own", "WATCHDOG_PID=own", "WATCHDOG_USEC=own", "COLOUR=own"} {
+		if slices.Contains(env, private) {
+			t.Errorf("has %s", private)
+		}
+	}
+}
+
+func TestProcessesGetNoTokenByDefault(t *testing.T) {
+	t.Setenv("VAULT_TOKEN", "hvs.CANARY")
+	r, err := Run(t.Context(), Command{Args: []string{"sh", "-c", `echo "[$VAULT_TOKEN]"`}})
+	if err != nil || r.Output != "[]\n" {
+		t.Errorf("got %q, %v, want no token", r.Output, err)
+	}
+}

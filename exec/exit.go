@@ -1,0 +1,73 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package exec
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	osexec "os/exec"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Exit tells how a process ended. The zero value is success.
+type Exit struct {
+	Code   int            // its exit code, or 128+n for signal n, as a shell reports it
+	Signal syscall.Signal // the signal that ended it, 0 if none did
+	Err    error          // why its status is not known; Code is then 1
+}
+
+// String says it in words, such as "exit code 3" or "ended by SIGKILL".
+func (e Exit) String() string {
+	switch {
+	case e.Err != nil:
+		return "exit status unknown: " + e.Err.Error()
+	case e.Signal != 0:
+		return "ended by " + unix.SignalName(e.Signal)
+	default:
+		return fmt.Sprintf("exit code %d", e.Code)
+	}
+}
+
+func exitOf(s syscall.WaitStatus) Exit {
+	if s.Signaled() {
+		return Exit{Code: 128 + int(s.Signal()), Signal: s.Signal()}
+	}
+	return Exit{Code: s.ExitStatus()}
+}
+
+// The exit codes with which shells report that a program did not start.
+const (
+	codeNotExecutable = 126
+	codeNotFound      = 127
+)
+
+// StartError is a program that could not be started. It names the program but
+// none of its arguments.
+type StartError struct {
+	Program string
+	Code    int // 127 if there is no such program, 126 if it cannot be executed
+	reason  string
+	err     error
+}
+
+func (e *StartError) Error() string { return fmt.Sprintf("starting %q: %s", e.Program, e.reason) }
+func (e *StartError) Unwrap() error { return e.err }
+
+func startError(program string, err error) error {
+	e := &StartError{Program: program, Code: codeNotExecutable, reason: err.Error(), err: err}
+	switch {
+	case errors.Is(err, osexec.ErrNotFound):
+		e.Code, e.reason = codeNotFound, "not found in PATH"
+	case errors.Is(err, fs.ErrNotExist):
+		e.Code, e.reason = codeNotFound, "no such program, or its interpreter is missing"
+	case errors.Is(err, fs.ErrPermission):
+		e.reason = "not executable for the user that runs certagent"
+	case errors.Is(err, syscall.ENOEXEC):
+		e.reason = "not in an executable format; a script begins with #! and its interpreter"
+	}
+	return e
+}

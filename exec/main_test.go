@@ -1,0 +1,143 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package exec
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	osexec "os/exec"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// roleVar makes the test binary play a process: what it is to do, word by word.
+const roleVar = "CERTAGENT_TEST_ROLE"
+
+func TestMain(m *testing.M) {
+	if role := os.Getenv(roleVar); role != "" {
+		os.Unsetenv(roleVar)
+		play(strings.Fields(role))
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// play performs a role. What it prints tells the test how far it is.
+func play(role []string) {
+	for i, word := range role {
+		verb, arg, _ := strings.Cut(word, "=")
+		switch verb {
+		case "exit":
+			code, _ := strconv.Atoi(arg)
+			os.Exit(code)
+		case "ignore-term":
+			signal.Ignore(syscall.SIGTERM)
+		case "say":
+			fmt.Println(arg)
+		case "env":
+			fmt.Println(os.Getenv(arg))
+		case "pid":
+			fmt.Println(os.Getpid())
+		case "drip": // until nobody reads any more
+			for range time.Tick(10 * time.Millisecond) {
+				fmt.Print(".")
+			}
+		case "flood": // more than any pipe or buffer holds
+			line := strings.Repeat("x", 1023) + "\n"
+			for range 4096 {
+				fmt.Print(line)
+			}
+		case "wait": // for a signal: USR1 is answered, TERM ends with the given code
+			waitForSignals(arg)
+		case "hang": // until a signal that has not been ignored
+			time.Sleep(time.Hour)
+		case "fork", "daemon": // a process that plays the rest, in this group or in its own session
+			cmd := osexec.Command(os.Args[0])
+			cmd.Env = append(os.Environ(), roleVar+"="+strings.Join(role[i+1:], " "))
+			cmd.Stdout = os.Stdout
+			cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: verb == "daemon"}
+			if err := cmd.Start(); err != nil {
+				fmt.Println(err)
+				os.Exit(1)
+			}
+			play(strings.Split(arg, ","))
+			return
+		case "agent": // starts the rest as its child and is then killed
+			c := NewChild(ChildConfig{Command: []string{os.Args[0]}, Stdout: os.Stdout})
+			if err := c.Start(context.Background(), as(strings.Join(role[i+1:], " "))); err != nil {
+				fmt.Println(err)
+				os.Exit(1)
+			}
+			time.Sleep(time.Hour)
+		}
+	}
+}
+
+func waitForSignals(code string) {
+	c := make(chan os.Signal, 8)
+	signal.Notify(c, syscall.SIGTERM, syscall.SIGUSR1)
+	fmt.Println("ready")
+	for sig := range c {
+		if sig == syscall.SIGTERM {
+			n, _ := strconv.Atoi(code)
+			os.Exit(n)
+		}
+		fmt.Println("usr1")
+	}
+}
+
+// as is the environment that makes the test binary play a role. The race
+// detector would have it linger for a second after its end.
+func as(role string) []string {
+	return append(os.Environ(), roleVar+"="+role, "GORACE=atexit_sleep_ms=0")
+}
+
+// stdout is a pipe for a process's output; its reader sees the end when every
+// process that holds the other side has ended.
+type stdout struct {
+	w     *os.File
+	lines *bufio.Scanner
+}
+
+func newStdout(t *testing.T) *stdout {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close(); w.Close() })
+	return &stdout{w: w, lines: bufio.NewScanner(r)}
+}
+
+func (s *stdout) line(t *testing.T) string {
+	t.Helper()
+	if !s.lines.Scan() {
+		t.Fatal("output ended")
+	}
+	return s.lines.Text()
+}
+
+func (s *stdout) expect(t *testing.T, want string) {
+	t.Helper()
+	if got := s.line(t); got != want {
+		t.Fatalf("output %q, want %q", got, want)
+	}
+}
+
+// expectEnd waits until nobody is left to write.
+func (s *stdout) expectEnd(t *testing.T) {
+	t.Helper()
+	s.w.Close()
+	for s.lines.Scan() {
+		t.Logf("more output: %s", s.lines.Text())
+	}
+}

@@ -96,7 +96,10 @@ func (in Input) executionError(err error, known []string) *Error {
 		return in.errorAt(0, 0, hide(err.Error(), known, in.Contents))
 	}
 	line, _ := strconv.Atoi(m[1])
-	column, _ := strconv.Atoi(m[2])
+	column := 0
+	if zeroBased, err := strconv.Atoi(m[2]); err == nil {
+		column = zeroBased + 1
+	}
 	message := hide(m[4], known, in.Contents)
 	if m[3] != "" {
 		message = "executing <" + m[3] + ">: " + message

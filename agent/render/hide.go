@@ -20,15 +20,17 @@ const shortest = 4
 
 var (
 	// quoted finds what functions put in quotation marks: as a rule the value
-	// that they did not like, which may be made from a secret.
+	// that they did not like.
 	quoted = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`|(?:^|[\\s(:=])'[^']*'")
 
-	// iterated finds the value that text/template prints without quotation marks.
-	iterated = regexp.MustCompile(`(?s)(range can't iterate over ).*`)
+	// bare finds the values that text/template's range and consul-template's
+	// mustEnv print without quotation marks.
+	bare = regexp.MustCompile(`(?s)(range can't iterate over |required environment variable )(.+?)( is empty|$)`)
 )
 
 // hide replaces secrets in the text of an error: the known ones, and whatever
-// is quoted and does not stand in the template itself.
+// is given as a value and does not stand in the template itself, as it may have
+// been made from a secret.
 func hide(text string, known []string, template string) string {
 	text = replaceAll(text, known)
 	text = quoted.ReplaceAllStringFunc(text, func(match string) string {
@@ -39,7 +41,10 @@ func hide(text string, known []string, template string) string {
 		}
 		return match[:open+1] + redact.Mark + match[len(match)-1:]
 	})
-	return iterated.ReplaceAllString(text, "${1}"+redact.Mark)
+	if m := bare.FindStringSubmatch(text); m != nil && !strings.Contains(template, m[2]) {
+		text = strings.Replace(text, m[0], m[1]+redact.Mark+m[3], 1)
+	}
+	return text
 }
 
 // replaceAll replaces each known text, whole, as %q prints it and line by line.

@@ -26,10 +26,7 @@ func readAutoAuth(s *scope) *AutoAuth {
 	for _, sink := range s.labelled("sink", "config") {
 		a.Sinks = append(a.Sinks, readSink(sink))
 	}
-	if s.has("sinks") {
-		s.asked = append(s.asked, "sinks")
-		s.problem(LoadError, "sinks", "unknown key", `write a sink "file" { … } block for each sink`)
-	}
+	s.refuse("sinks", "unknown key", `write a sink "file" { … } block for each sink`)
 	a.checkWrapping(s)
 	s.finish(Warning)
 	return a

@@ -98,6 +98,9 @@ func holdsLabels(o *object, inner []string) bool {
 
 func (s *scope) child(it item, labels []string, items []item) *scope {
 	title := strings.ToLower(it.name)
+	if s.title != "" {
+		title = s.title + ": " + title
+	}
 	for _, label := range labels {
 		title += " " + strconv.Quote(label)
 	}

@@ -43,11 +43,7 @@ func (c *Change) readVaultAgent(s *scope) {
 // Vault Agent refuses although its documentation points there.
 func refuseExecKeys(b *scope) {
 	for _, name := range []string{"env", "kill_signal", "reload_signal"} {
-		if len(b.find(name)) == 0 {
-			continue
-		}
-		b.asked = append(b.asked, name)
-		b.problem(LoadError, name, "consul-template has this key, Vault Agent and certagent have not", "")
+		b.refuse(name, "unknown key, of consul-template", "")
 	}
 }
 

@@ -5,10 +5,7 @@ package config
 
 import (
 	"fmt"
-	"math"
 	"strconv"
-	"strings"
-	"time"
 )
 
 // The conversions below are as strict as Vault Agent is for the keys that use
@@ -127,99 +124,6 @@ func asFloat(v value) (float64, error) {
 		return v.float, nil
 	}
 	return 0, wrongType("a number", v)
-}
-
-// asSeconds takes a duration such as "5m" or "1d", or a number of seconds, in
-// quotes or not.
-func asSeconds(v value) (time.Duration, error) {
-	switch v.kind {
-	case integer:
-		return seconds(v, float64(v.integer), time.Second)
-	case float:
-		return seconds(v, math.Trunc(v.float), time.Second)
-	case text:
-		if v.text == "" {
-			return 0, nil
-		}
-		if i, err := strconv.ParseInt(v.text, 10, 64); err == nil {
-			return seconds(v, float64(i), time.Second)
-		}
-		if days, ok := strings.CutSuffix(v.text, "d"); ok {
-			if i, err := strconv.ParseInt(days, 10, 64); err == nil {
-				return seconds(v, float64(i), 24*time.Hour)
-			}
-		}
-		if d, err := time.ParseDuration(v.text); err == nil {
-			return d, nil
-		}
-	}
-	return 0, &mismatch{"must be a duration, not " + v.show(), `write for example "30s", "5m" or "1d"`}
-}
-
-func seconds(v value, n float64, unit time.Duration) (time.Duration, error) {
-	if math.Abs(n) > float64(math.MaxInt64/unit) {
-		return 0, &mismatch{"the duration " + v.show() + " is too long", ""}
-	}
-	return time.Duration(n) * unit, nil
-}
-
-// asDuration takes a duration such as "5m" only, not a negative one.
-func asDuration(v value) (time.Duration, error) {
-	if v.kind == text {
-		if d, err := time.ParseDuration(v.text); err == nil && d >= 0 {
-			return d, nil
-		}
-	}
-	return 0, &mismatch{"must be a duration with a unit, not " + v.show(), `write for example "30s" or "5m"`}
-}
-
-// asNanoseconds takes a duration such as "5m", or a number of nanoseconds.
-func asNanoseconds(v value) (time.Duration, error) {
-	switch v.kind {
-	case integer:
-		return time.Duration(v.integer), nil
-	case text:
-		if d, err := time.ParseDuration(v.text); err == nil {
-			return d, nil
-		}
-	}
-	return asDuration(v)
-}
-
-// asList takes a list of strings.
-func asList(v value) ([]string, error) {
-	return listOf(v, asString)
-}
-
-// asLooseList takes a list of strings and numbers.
-func asLooseList(v value) ([]string, error) {
-	return listOf(v, asText)
-}
-
-func listOf(v value, convert func(value) (string, error)) ([]string, error) {
-	if v.kind != list {
-		return nil, &mismatch{"must be a list of strings, not " + v.show(), `write ["a", "b"]`}
-	}
-	result := make([]string, 0, len(v.list))
-	for _, element := range v.list {
-		s, err := convert(element)
-		if err != nil {
-			return nil, &mismatch{"must be a list of strings, but contains " + element.show(), ""}
-		}
-		result = append(result, s)
-	}
-	return result, nil
-}
-
-// asCommaList takes a list of strings, or one string that is split at its commas.
-func asCommaList(v value) ([]string, error) {
-	if v.kind != text {
-		return asList(v)
-	}
-	if v.text == "" {
-		return []string{}, nil
-	}
-	return strings.Split(v.text, ","), nil
 }
 
 // asAny takes everything.

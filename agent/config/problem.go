@@ -4,9 +4,7 @@
 package config
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -28,8 +26,14 @@ const (
 	Warning
 )
 
+// String names the kind.
+func (k Kind) String() string {
+	return [...]string{"load error", "validate error", "start error", "unsupported", "warning"}[k]
+}
+
 // Pos is a place in a configuration file. Line and Column count from 1, Column
-// in bytes, as Go's tools count them. The zero value is no place, such as an environment variable's.
+// in bytes, as Go's tools count them. The zero value is no place, such as that
+// of an environment variable.
 type Pos struct {
 	File         string
 	Line, Column int
@@ -57,14 +61,15 @@ type Problem struct {
 // Error returns the problem for people: where and what, the source line, and
 // what to do.
 func (p Problem) Error() string {
+	severity := ""
+	if p.Kind == Warning {
+		severity = "warning"
+	}
 	var parts []string
-	for _, part := range []string{p.Pos.String(), p.Block, p.Name, p.Message} {
+	for _, part := range []string{p.Pos.String(), severity, p.Block, p.Name, p.Message} {
 		if part != "" {
 			parts = append(parts, part)
 		}
-	}
-	if p.Kind == Warning {
-		parts = slices.Insert(parts, len(parts)-1, "warning")
 	}
 	text := strings.Join(parts, ": ")
 	if p.SourceLine != "" {
@@ -106,29 +111,4 @@ func (ps Problems) filter(keep func(Problem) bool) Problems {
 		}
 	}
 	return kept
-}
-
-// arrange sorts the problems by file, in the order in which the files were
-// read, then by line and column, and adds the source lines. Problems without a
-// place come last.
-func (ps Problems) arrange(sources []*source) {
-	order := map[string]int{"": len(sources)}
-	byName := map[string]*source{}
-	for i, s := range sources {
-		if _, seen := byName[s.name]; !seen {
-			order[s.name], byName[s.name] = i, s
-		}
-	}
-	slices.SortStableFunc(ps, func(a, b Problem) int {
-		return cmp.Or(
-			cmp.Compare(order[a.Pos.File], order[b.Pos.File]),
-			cmp.Compare(a.Pos.Line, b.Pos.Line),
-			cmp.Compare(a.Pos.Column, b.Pos.Column),
-		)
-	})
-	for i := range ps {
-		if s := byName[ps[i].Pos.File]; s != nil {
-			ps[i].SourceLine = s.excerpt(ps[i].Pos)
-		}
-	}
 }

@@ -4,7 +4,6 @@
 package config
 
 import (
-	"errors"
 	"strconv"
 	"strings"
 )
@@ -71,33 +70,6 @@ func (s *scope) value(name string) value {
 }
 
 func (s *scope) has(name string) bool { return s.value(name).kind != absent }
-
-// get reads a key into to and tells whether it was there and right. A key that
-// is absent leaves to as it is, so that it can hold the default.
-func get[T any](s *scope, name string, convert func(value) (T, error), to *T) bool {
-	return getAs(s, LoadError, name, convert, to)
-}
-
-// getAs is get for a key whose mistakes are of another kind than LoadError.
-func getAs[T any](s *scope, kind Kind, name string, convert func(value) (T, error), to *T) bool {
-	s.asked = append(s.asked, name)
-	v := s.value(name)
-	if v.kind == absent {
-		return false
-	}
-	converted, err := convert(v)
-	if err != nil {
-		var m *mismatch
-		hint := ""
-		if errors.As(err, &m) {
-			hint = m.hint
-		}
-		s.problem(kind, name, err.Error(), hint)
-		return false
-	}
-	*to = converted
-	return true
-}
 
 // mostHints bounds the search for nearest names in one block.
 const mostHints = 100

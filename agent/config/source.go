@@ -64,9 +64,15 @@ func (s *source) excerpt(p Pos) string {
 	if len(line) <= before+after {
 		return strings.TrimSpace(string(line))
 	}
-	from := max(0, p.Column-1-before)
-	to := min(len(line), p.Column-1+after)
-	return strings.TrimSpace(strings.ToValidUTF8("… "+string(line[from:to])+" …", ""))
+	from, to := max(0, p.Column-1-before), min(len(line), p.Column-1+after)
+	part := string(line[from:to])
+	if from > 0 {
+		part = "… " + part
+	}
+	if to < len(line) {
+		part += " …"
+	}
+	return strings.TrimSpace(strings.ToValidUTF8(part, ""))
 }
 
 // expand returns the files that a path stands for: itself, or, for a

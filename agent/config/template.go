@@ -47,6 +47,7 @@ func readTemplate(s *scope) Template {
 	t.readPerms(s)
 	t.Wait = readWait(s)
 	t.Change = readChange(s)
+	refuseNomadKeys(s)
 	s.finish(LoadError)
 
 	if t.Destination == "" {
@@ -59,6 +60,14 @@ func readTemplate(s *scope) Template {
 		s.problem(StartError, "contents", "excludes source", "give one of them")
 	}
 	return t
+}
+
+// refuseNomadKeys names the keys of Nomad's template block that are others here.
+func refuseNomadKeys(s *scope) {
+	s.refuse("data", "unknown key, of Nomad", "here it is contents")
+	s.refuse("env", "unknown key, of Nomad", "use env_template with an exec block")
+	s.refuse("once", "unknown key, of Nomad", "use exit_after_auth for the whole configuration")
+	s.refuse("vault_grace", "unknown key, of Nomad", "remove it: it had no effect there either")
 }
 
 func readText(s *scope) Text {

@@ -56,7 +56,7 @@ func play(role []string) {
 			for range 4096 {
 				fmt.Print(line)
 			}
-		case "wait": // for a signal: USR1 is answered, TERM ends with the given code
+		case "wait": // for a signal: USR1 is answered, TERM ends with the given code, USR2 with 12
 			waitForSignals(arg)
 		case "hang": // until a signal that has not been ignored
 			time.Sleep(time.Hour)
@@ -84,14 +84,18 @@ func play(role []string) {
 
 func waitForSignals(code string) {
 	c := make(chan os.Signal, 8)
-	signal.Notify(c, syscall.SIGTERM, syscall.SIGUSR1)
+	signal.Notify(c, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGUSR2)
 	fmt.Println("ready")
 	for sig := range c {
-		if sig == syscall.SIGTERM {
+		switch sig {
+		case syscall.SIGTERM:
 			n, _ := strconv.Atoi(code)
 			os.Exit(n)
+		case syscall.SIGUSR1:
+			fmt.Println("usr1")
+		case syscall.SIGUSR2:
+			os.Exit(12)
 		}
-		fmt.Println("usr1")
 	}
 }
 

@@ -1,0 +1,172 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package backend
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Fields are the parameters of a request, as JSON gave them, numbers as
+// json.Number.
+type Fields map[string]any
+
+// Seconds is a duration that is read as Vault reads durations, "5m", "300" or
+// 300, and written as a number of seconds.
+type Seconds time.Duration
+
+// MarshalJSON writes the number of seconds.
+func (s Seconds) MarshalJSON() ([]byte, error) {
+	return strconv.AppendInt(nil, int64(time.Duration(s)/time.Second), 10), nil
+}
+
+// Has says whether a field is there, and is not null.
+func (f Fields) Has(name string) bool { return f[name] != nil }
+
+// String returns a field as text, "" if it is absent.
+func (f Fields) String(name string) string {
+	switch v := f[name].(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	default:
+		return fmt.Sprint(v)
+	}
+}
+
+// Decode sets the fields of the struct that dst points to, by their json names.
+// What f does not mention keeps its value.
+func (f Fields) Decode(dst any) error { return f.decode(reflect.ValueOf(dst).Elem()) }
+
+func (f Fields) decode(dst reflect.Value) error {
+	for i := range dst.NumField() {
+		field := dst.Type().Field(i)
+		if field.Anonymous {
+			if err := f.decode(dst.Field(i)); err != nil {
+				return err
+			}
+			continue
+		}
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if name == "" || name == "-" || !f.Has(name) {
+			continue
+		}
+		if err := convert(f[name], dst.Field(i).Addr().Interface()); err != nil {
+			return BadRequest("Field validation failed: error converting input for field %q: %v", name, err)
+		}
+	}
+	return nil
+}
+
+func convert(v any, dst any) (err error) {
+	switch dst := dst.(type) {
+	case *string:
+		*dst = fmt.Sprint(v)
+	case *bool:
+		*dst, err = strconv.ParseBool(fmt.Sprint(v))
+	case *int:
+		*dst, err = strconv.Atoi(fmt.Sprint(v))
+	case *Seconds:
+		var d time.Duration
+		d, err = ParseDuration(v)
+		*dst = Seconds(d)
+	case *[]string:
+		*dst, err = toList(v)
+	case *map[string]string:
+		*dst, err = toMap(v)
+	case *map[string]any:
+		m, ok := v.(map[string]any)
+		if !ok {
+			return fmt.Errorf("expected a map, got %T", v)
+		}
+		*dst = m
+	case *[]int:
+		*dst, err = toInts(v)
+	default:
+		panic(fmt.Sprintf("backend: field type %T", dst))
+	}
+	return err
+}
+
+// ParseDuration reads a number of seconds, or text such as "30", "5m" or "1d".
+func ParseDuration(v any) (time.Duration, error) {
+	text := strings.TrimSpace(fmt.Sprint(v))
+	if text == "" {
+		return 0, nil
+	}
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return time.Duration(n) * time.Second, nil
+	}
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		if n, err := strconv.ParseInt(days, 10, 64); err == nil {
+			return time.Duration(n) * 24 * time.Hour, nil
+		}
+	}
+	return time.ParseDuration(text)
+}
+
+func toList(v any) ([]string, error) {
+	list := []string{}
+	switch v := v.(type) {
+	case []any:
+		for _, item := range v {
+			list = append(list, fmt.Sprint(item))
+		}
+	case string:
+		for item := range strings.SplitSeq(v, ",") {
+			if item = strings.TrimSpace(item); item != "" {
+				list = append(list, item)
+			}
+		}
+	default:
+		return nil, fmt.Errorf("expected a list, got %T", v)
+	}
+	return list, nil
+}
+
+func toInts(v any) ([]int, error) {
+	list, err := toList(v)
+	if n, ok := v.(json.Number); ok {
+		list, err = []string{n.String()}, nil
+	}
+	ints := make([]int, len(list))
+	for i := 0; i < len(list) && err == nil; i++ {
+		ints[i], err = strconv.Atoi(list[i])
+	}
+	return ints, err
+}
+
+func toMap(v any) (map[string]string, error) {
+	m := make(map[string]string)
+	switch v := v.(type) {
+	case map[string]any:
+		for key, value := range v {
+			m[key] = fmt.Sprint(value)
+		}
+		return m, nil
+	case []any: // several key=value, as the command line sends them
+		for _, item := range v {
+			key, value, _ := strings.Cut(fmt.Sprint(item), "=")
+			m[key] = value
+		}
+		return m, nil
+	case string:
+		if strings.HasPrefix(strings.TrimSpace(v), "{") {
+			err := json.Unmarshal([]byte(v), &m)
+			return m, err
+		}
+		key, value, ok := strings.Cut(v, "=")
+		if !ok {
+			return nil, fmt.Errorf("expected key=value, got %q", v)
+		}
+		m[key] = value
+		return m, nil
+	}
+	return nil, fmt.Errorf("expected a map, got %T", v)
+}

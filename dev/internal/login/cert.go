@@ -1,0 +1,151 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package login
+
+import (
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"slices"
+	"strings"
+
+	"github.com/certagent/certagent/dev/internal/backend"
+)
+
+// Cert is the method for those who have a TLS client certificate.
+type Cert struct{ roles roles[certRole] }
+
+// certRole is a row of certs/. Certificate is a CA, or the very certificate that
+// is expected.
+type certRole struct {
+	backend.TokenParams
+	AllowedCommonNames []string `json:"allowed_common_names"`
+	AllowedDNSSANs     []string `json:"allowed_dns_sans"`
+	AllowedEmailSANs   []string `json:"allowed_email_sans"`
+	AllowedNames       []string `json:"allowed_names"`
+	AllowedOUs         []string `json:"allowed_organizational_units"`
+	AllowedURISANs     []string `json:"allowed_uri_sans"`
+	Certificate        string   `json:"certificate"`
+	DisplayName        string   `json:"display_name"`
+	name               string
+	certs              []*x509.Certificate
+}
+
+// NewCert returns the method without roles.
+func NewCert() *Cert { return &Cert{} }
+
+// Routes returns the method's paths.
+func (c *Cert) Routes() backend.Table {
+	return backend.Table{
+		{Pattern: "certs", List: c.roles.list},
+		{Pattern: "certs/{name}", Read: c.roles.read, Update: c.write, Delete: c.roles.delete, Exists: c.roles.exists},
+		{Pattern: "login", Public: true, Update: c.login},
+	}
+}
+
+func (c *Cert) write(r *backend.Request) (*backend.Response, error) {
+	name := strings.ToLower(r.Params["name"])
+	fresh := func() certRole { return certRole{TokenParams: backend.NewTokenParams(), name: name} }
+	return nil, c.roles.update(name, fresh, func(role *certRole) error {
+		if err := r.Fields.Decode(role); err != nil {
+			return err
+		}
+		role.Complete(r.Fields)
+		if role.DisplayName == "" {
+			role.DisplayName = name
+		}
+		role.certs = parseCerts(role.Certificate)
+		if len(role.certs) == 0 {
+			return backend.BadRequest("failed to parse certificate")
+		}
+		return nil
+	})
+}
+
+func parseCerts(text string) (list []*x509.Certificate) {
+	for rest := []byte(text); ; {
+		block, more := pem.Decode(rest)
+		if block == nil {
+			return list
+		}
+		if cert, err := x509.ParseCertificate(block.Bytes); err == nil {
+			list = append(list, cert)
+		}
+		rest = more
+	}
+}
+
+func (c *Cert) login(r *backend.Request) (*backend.Response, error) {
+	if r.TLS == nil {
+		return nil, backend.BadRequest("tls connection required")
+	}
+	if len(r.TLS.PeerCertificates) == 0 {
+		return nil, backend.BadRequest("client certificate must be supplied")
+	}
+	wanted := r.Fields.String("name")
+	if wanted != "" && c.roles.get(wanted) == nil {
+		return nil, backend.BadRequest("no certificate was matched by this request")
+	}
+	leaf := r.TLS.PeerCertificates[0]
+	for _, role := range c.roles.all() {
+		if (wanted == "" || wanted == role.name) && role.trusts(r) && role.allows(leaf) {
+			return &backend.Response{Auth: &backend.Auth{
+				TokenParams: role.TokenParams, DisplayName: role.DisplayName, Alias: leaf.Subject.CommonName, Metadata: certMetadata(role.name, leaf),
+			}}, nil
+		}
+	}
+	return nil, backend.BadRequest("invalid certificate or no client certificate supplied")
+}
+
+// trusts says whether the certificate is the role's, or was issued by its CA and
+// is valid now.
+func (role *certRole) trusts(r *backend.Request) bool {
+	leaf, roots, intermediates := r.TLS.PeerCertificates[0], x509.NewCertPool(), x509.NewCertPool()
+	for _, cert := range role.certs {
+		if !cert.IsCA && cert.Equal(leaf) && !r.Now.After(leaf.NotAfter) {
+			return true
+		}
+		roots.AddCert(cert)
+	}
+	for _, cert := range r.TLS.PeerCertificates[1:] {
+		intermediates.AddCert(cert)
+	}
+	_, err := leaf.Verify(x509.VerifyOptions{
+		Roots: roots, Intermediates: intermediates, CurrentTime: r.Now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	})
+	return err == nil
+}
+
+func (role *certRole) allows(leaf *x509.Certificate) bool {
+	var uris []string
+	for _, u := range leaf.URIs {
+		uris = append(uris, u.String())
+	}
+	names := slices.Concat([]string{leaf.Subject.CommonName}, leaf.DNSNames, leaf.EmailAddresses)
+	return fits(role.AllowedCommonNames, []string{leaf.Subject.CommonName}) && fits(role.AllowedDNSSANs, leaf.DNSNames) &&
+		fits(role.AllowedEmailSANs, leaf.EmailAddresses) && fits(role.AllowedURISANs, uris) &&
+		fits(role.AllowedOUs, leaf.Subject.OrganizationalUnit) && fits(role.AllowedNames, names)
+}
+
+// fits says whether one of the names fits one of the globs; no globs fit all.
+func fits(globs, names []string) bool {
+	return len(globs) == 0 || slices.ContainsFunc(names, func(name string) bool {
+		return slices.ContainsFunc(globs, func(glob string) bool { return backend.Glob(glob, name) })
+	})
+}
+
+func certMetadata(role string, leaf *x509.Certificate) map[string]string {
+	return map[string]string{
+		"cert_name": role, "common_name": leaf.Subject.CommonName, "serial_number": leaf.SerialNumber.String(),
+		"subject_key_id": colons(leaf.SubjectKeyId), "authority_key_id": colons(leaf.AuthorityKeyId),
+	}
+}
+
+func colons(b []byte) string {
+	parts := make([]string, len(b))
+	for i := range b {
+		parts[i] = hex.EncodeToString(b[i : i+1])
+	}
+	return strings.Join(parts, ":")
+}

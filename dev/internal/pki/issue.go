@@ -1,0 +1,241 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package pki
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/sha1"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"math/big"
+	"time"
+
+	"github.com/certagent/certagent/dev/internal/backend"
+)
+
+// order is one certificate on its way: who signs it, by what rules and for which
+// key.
+type order struct {
+	*backend.Request
+	in       certRequest
+	role     *role
+	issuer   *issuer
+	chain    []*x509.Certificate
+	key      crypto.Signer // nil if the client keeps it
+	public   crypto.PublicKey
+	warnings []string
+}
+
+// newOrder reads the request and finds role and issuer.
+func (p *PKI) newOrder(r *backend.Request, ro *role) (*order, error) {
+	o := &order{Request: r, role: ro}
+	if err := o.in.decode(r); err != nil {
+		return nil, err
+	}
+	o.warnings = o.in.unknown(r)
+	ref := r.Params["issuer"]
+	if ref == "" {
+		ref = ro.IssuerRef
+	}
+	var err error
+	if o.issuer, o.chain, err = p.issuer(ref); err != nil {
+		return nil, backend.Listed(500, "could not fetch the CA certificate (was one set?): "+plain(err))
+	}
+	return o, nil
+}
+
+// issue answers issue/<role>: key and certificate.
+func (p *PKI) issue(r *backend.Request) (*backend.Response, error) {
+	ro := p.role(r.Params["role"])
+	if ro == nil {
+		return nil, backend.BadRequest("unknown role: %s", r.Params["role"])
+	}
+	if ro.KeyType == "any" {
+		return nil, backend.BadRequest(`role key type "any" not allowed for issuing certificates, only signing`)
+	}
+	o, err := p.newOrder(r, ro)
+	if err != nil {
+		return nil, err
+	}
+	n, err := o.allowedNames(nil)
+	if err != nil {
+		return nil, err
+	}
+	if o.key, err = generateKey(ro.KeyType, ro.KeyBits); err != nil {
+		return nil, err
+	}
+	o.public = o.key.Public()
+	return p.complete(o, n)
+}
+
+// sign answers sign/<role>: a certificate for the key of a CSR.
+func (p *PKI) sign(r *backend.Request) (*backend.Response, error) {
+	ro := p.role(r.Params["role"])
+	if ro == nil {
+		return nil, backend.BadRequest("unknown role: %s", r.Params["role"])
+	}
+	return p.signWith(r, ro)
+}
+
+func (p *PKI) signWith(r *backend.Request, ro *role) (*backend.Response, error) {
+	o, err := p.newOrder(r, ro)
+	if err != nil {
+		return nil, err
+	}
+	csr, err := o.in.parseCSR()
+	if err != nil {
+		return nil, err
+	}
+	if err := ro.checkKey(csr.PublicKey); err != nil {
+		return nil, err
+	}
+	n, err := o.allowedNames(csr)
+	if err != nil {
+		return nil, err
+	}
+	o.public = csr.PublicKey
+	return p.complete(o, n)
+}
+
+// signVerbatim answers sign-verbatim: the CSR's names as they are. A role adds
+// only lifetimes and how the answer is kept.
+func (p *PKI) signVerbatim(r *backend.Request) (*backend.Response, error) {
+	ro := newRole()
+	ro.AllowAnyName, ro.EnforceHostnames, ro.RequireCN, ro.KeyType = true, false, false, "any"
+	ro.ServerFlag, ro.ClientFlag, ro.AllowedURISANs = false, false, []string{"*"}
+	if name := r.Params["role"]; name != "" {
+		from := p.role(name)
+		if from == nil {
+			return nil, backend.BadRequest("unknown role: %s", name)
+		}
+		ro.TTL, ro.MaxTTL, ro.NoStore, ro.GenerateLease = from.TTL, from.MaxTTL, from.NoStore, from.GenerateLease
+		ro.NotBeforeDuration, ro.IssuerRef = from.NotBeforeDuration, from.IssuerRef
+	}
+	return p.signWith(r, ro)
+}
+
+// checkKey refuses a CSR's key that the role would not have made.
+func (ro *role) checkKey(public crypto.PublicKey) error {
+	if ro.KeyType == "any" {
+		return nil
+	}
+	kind, bits := keyType(public)
+	if kind != ro.KeyType {
+		return backend.BadRequest("role requires keys of type %s", ro.KeyType)
+	}
+	if bits < ro.KeyBits {
+		return backend.BadRequest("role requires a minimum of a %d-bit key, but CSR's key is %d bits", ro.KeyBits, bits)
+	}
+	return nil
+}
+
+func (o *order) allowedNames(csr *x509.CertificateRequest) (*names, error) {
+	n, warnings, err := o.in.names(o.role, csr)
+	if err != nil {
+		return nil, err
+	}
+	if err := o.in.checkFields(o.role); err != nil {
+		return nil, err
+	}
+	given := "via the API"
+	if csr != nil && o.role.UseCSRSANs {
+		given = "via CSR"
+	}
+	o.warnings = append(o.warnings, warnings...)
+	return n, o.role.check(n, given)
+}
+
+// complete signs the certificate, remembers it and answers.
+func (p *PKI) complete(o *order, n *names) (*backend.Response, error) {
+	template, err := o.template(n)
+	if err != nil {
+		return nil, err
+	}
+	p.mu.RLock()
+	template.IssuingCertificateURL, template.CRLDistributionPoints, template.OCSPServer = p.urls.Issuing, p.urls.CRL, p.urls.OCSP
+	p.mu.RUnlock()
+	der, err := x509.CreateCertificate(rand.Reader, template, o.issuer.cert, o.public, o.issuer.key)
+	if err != nil {
+		return nil, backend.Internal("unable to create certificate: %v", err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, err
+	}
+	if !o.role.NoStore {
+		p.issued.add(cert, o.issuer.id, o.Now)
+	}
+	return p.answer(o, cert)
+}
+
+// template is the certificate to sign.
+func (o *order) template(n *names) (*x509.Certificate, error) {
+	end, warnings, err := o.in.notAfter(o.role, o.Request)
+	if err != nil {
+		return nil, err
+	}
+	o.warnings = append(warnings, o.warnings...)
+	if ca := o.issuer.cert.NotAfter; end.After(ca) {
+		switch o.issuer.notAfter {
+		case "truncate":
+			end = ca
+		case "permit":
+		default:
+			return nil, backend.BadRequest("cannot satisfy request, as TTL would result in notAfter of %s that is beyond the expiration of the CA certificate at %s",
+				end.UTC().Format(time.RFC3339Nano), ca.UTC().Format(time.RFC3339Nano))
+		}
+	}
+	policies, err := parseOIDs(o.role.PolicyIdentifiers)
+	if err != nil {
+		return nil, err
+	}
+	unknown, err := parseOIDs(o.role.ExtKeyUsageOIDs)
+	if err != nil {
+		return nil, err
+	}
+	t := &x509.Certificate{
+		SerialNumber: newSerial(), Subject: o.role.subject(n.common, o.in.SerialNumber),
+		NotBefore: o.Now.Add(-time.Duration(o.role.NotBeforeDuration)), NotAfter: end,
+		DNSNames: n.dns, EmailAddresses: n.email, IPAddresses: n.ips, URIs: n.uris,
+		KeyUsage: o.role.keyUsage(), ExtKeyUsage: o.role.extKeyUsage(), UnknownExtKeyUsage: unknown,
+		BasicConstraintsValid: o.role.BasicConstraintsLeaf, PolicyIdentifiers: policies,
+	}
+	t.SubjectKeyId, err = keyID(o.public)
+	return t, err
+}
+
+func (ro *role) subject(common, serial string) pkix.Name {
+	return pkix.Name{
+		CommonName: common, SerialNumber: serial, Country: ro.Country, Organization: ro.Organization, OrganizationalUnit: ro.OU,
+		Locality: ro.Locality, Province: ro.Province, StreetAddress: ro.StreetAddress, PostalCode: ro.PostalCode,
+	}
+}
+
+// newSerial returns a random number of 20 bytes; its first bit is 0, so that it
+// is positive, and its second is 1, so that it always has 20 bytes.
+func newSerial() *big.Int {
+	b := make([]byte, 20)
+	rand.Read(b)
+	b[0] = b[0]&0x7f | 0x40
+	return new(big.Int).SetBytes(b)
+}
+
+// keyID is the subject key identifier of RFC 5280, 4.2.1.2, method 1.
+func keyID(public crypto.PublicKey) ([]byte, error) {
+	der, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		return nil, err
+	}
+	var info struct {
+		Algorithm pkix.AlgorithmIdentifier
+		Key       asn1.BitString
+	}
+	if _, err := asn1.Unmarshal(der, &info); err != nil {
+		return nil, err
+	}
+	sum := sha1.Sum(info.Key.Bytes)
+	return sum[:], nil
+}

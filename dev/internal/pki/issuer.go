@@ -1,0 +1,111 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package pki
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/x509"
+
+	"github.com/certagent/certagent/dev/internal/backend"
+)
+
+// issuer is a CA certificate with its key. It is replaced, never changed.
+type issuer struct {
+	id, name, keyID string
+	cert            *x509.Certificate
+	key             crypto.Signer // nil: certificates of this issuer only complete chains
+	notAfter        string        // leaf_not_after_behavior: err, truncate or permit
+}
+
+// issuers are a mount's issuers and keys; the mount's lock guards them.
+type issuers struct {
+	byID      map[string]*issuer
+	order     []string                 // ids, oldest first
+	keys      map[string]crypto.Signer // by key id; those of requests not yet signed, too
+	byDefault string
+}
+
+func newIssuers() issuers {
+	return issuers{byID: make(map[string]*issuer), keys: make(map[string]crypto.Signer)}
+}
+
+// add stores an issuer; the first one with a key becomes the default.
+func (s *issuers) add(is *issuer) {
+	s.byID[is.id] = is
+	s.order = append(s.order, is.id)
+	if s.byDefault == "" && is.key != nil {
+		s.byDefault = is.id
+	}
+}
+
+// addKey stores a key and returns its id.
+func (s *issuers) addKey(key crypto.Signer) string {
+	id := backend.UUID()
+	s.keys[id] = key
+	return id
+}
+
+// keyOf returns the key that belongs to a certificate.
+func (s *issuers) keyOf(cert *x509.Certificate) (string, crypto.Signer) {
+	for id, key := range s.keys {
+		if pub, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool }); ok && pub.Equal(cert.PublicKey) {
+			return id, key
+		}
+	}
+	return "", nil
+}
+
+// find returns the issuer with an id or a name, or the default.
+func (s *issuers) find(ref string) (*issuer, error) {
+	if ref == "" || ref == "default" {
+		if s.byDefault == "" {
+			return nil, backend.BadRequest("no default issuer currently configured")
+		}
+		ref = s.byDefault
+	}
+	for _, is := range s.byID {
+		if is.id == ref || is.name != "" && is.name == ref {
+			return is, nil
+		}
+	}
+	return nil, backend.Listed(500, "unable to find PKI issuer for reference: "+ref)
+}
+
+// chain returns the issuer's certificate, then those above it that the mount
+// knows.
+func (s *issuers) chain(is *issuer) []*x509.Certificate {
+	chain := []*x509.Certificate{is.cert}
+	for top := is.cert; !bytes.Equal(top.RawSubject, top.RawIssuer) && len(chain) <= len(s.order); top = chain[len(chain)-1] {
+		parent := s.parent(top)
+		if parent == nil {
+			break
+		}
+		chain = append(chain, parent)
+	}
+	return chain
+}
+
+func (s *issuers) parent(cert *x509.Certificate) *x509.Certificate {
+	for _, id := range s.order {
+		if candidate := s.byID[id].cert; bytes.Equal(candidate.RawSubject, cert.RawIssuer) && cert.CheckSignatureFrom(candidate) == nil {
+			return candidate
+		}
+	}
+	return nil
+}
+
+// issuer returns an issuer that can sign, and the chain that begins with it.
+func (p *PKI) issuer(ref string) (*issuer, []*x509.Certificate, error) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	is, err := p.issuers.find(ref)
+	if err == nil && is.key == nil {
+		err = backend.BadRequest("unable to fetch corresponding key for issuer %s", ref)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return is, p.issuers.chain(is), nil
+}

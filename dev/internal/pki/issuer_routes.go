@@ -1,0 +1,267 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package pki
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/x509"
+	"encoding/pem"
+	"slices"
+	"strings"
+
+	"github.com/certagent/certagent/dev/internal/backend"
+)
+
+// setSigned answers intermediate/set-signed and the imports: certificates, and
+// keys if there are some, become issuers.
+func (p *PKI) setSigned(r *backend.Request) (*backend.Response, error) {
+	text := r.Fields.String("certificate")
+	if text == "" {
+		text = r.Fields.String("pem_bundle")
+	}
+	if text == "" {
+		return nil, backend.BadRequest("'pem_bundle' and 'certificate' parameters were empty")
+	}
+	if len(text) < 75 {
+		return nil, backend.BadRequest("provided data for import was too short; perhaps a path was passed to the API rather than the contents of a PEM file")
+	}
+	certs, keys, err := parseBundle(text)
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var importedKeys, imported, existing []string
+	mapping := make(map[string]string)
+	for _, key := range keys {
+		importedKeys = append(importedKeys, p.issuers.addKey(key))
+	}
+	for _, cert := range certs {
+		if id := p.issuers.idOf(cert); id != "" {
+			existing = append(existing, id)
+			mapping[id] = p.issuers.byID[id].keyID
+			continue
+		}
+		is := &issuer{id: backend.UUID(), cert: cert, notAfter: "err"}
+		is.keyID, is.key = p.issuers.keyOf(cert)
+		p.issuers.add(is)
+		p.issued.add(cert, is.id, r.Now)
+		imported, mapping[is.id] = append(imported, is.id), is.keyID
+	}
+	return backend.Data(map[string]any{
+		"existing_issuers": existing, "existing_keys": nil, "imported_issuers": imported, "imported_keys": importedKeys, "mapping": mapping,
+	})
+}
+
+func (s *issuers) idOf(cert *x509.Certificate) string {
+	for id, is := range s.byID {
+		if bytes.Equal(is.cert.Raw, cert.Raw) {
+			return id
+		}
+	}
+	return ""
+}
+
+func parseBundle(text string) (certs []*x509.Certificate, keys []crypto.Signer, err error) {
+	for rest := []byte(text); ; {
+		block, more := pem.Decode(rest)
+		if block == nil {
+			break
+		}
+		rest = more
+		if block.Type == "CERTIFICATE" {
+			cert, err := x509.ParseCertificate(block.Bytes)
+			if err != nil {
+				return nil, nil, backend.BadRequest("unable to parse certificate: %v", err)
+			}
+			certs = append(certs, cert)
+		} else if key := parseKey(block.Bytes); key != nil {
+			keys = append(keys, key)
+		}
+	}
+	if len(certs) == 0 {
+		return nil, nil, backend.BadRequest("provided PEM block contained no data")
+	}
+	return certs, keys, nil
+}
+
+func parseKey(der []byte) crypto.Signer {
+	if key, err := x509.ParseECPrivateKey(der); err == nil {
+		return key
+	}
+	if key, err := x509.ParsePKCS1PrivateKey(der); err == nil {
+		return key
+	}
+	key, err := x509.ParsePKCS8PrivateKey(der)
+	if err != nil {
+		return nil
+	}
+	signer, _ := key.(crypto.Signer)
+	return signer
+}
+
+func (p *PKI) listIssuers(*backend.Request) (*backend.Response, error) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if len(p.issuers.order) == 0 {
+		return nil, nil
+	}
+	info := make(map[string]any)
+	for id, is := range p.issuers.byID {
+		info[id] = map[string]any{
+			"is_default": id == p.issuers.byDefault, "issuer_name": is.name, "key_id": is.keyID, "serial_number": serialOf(is.cert),
+		}
+	}
+	return backend.Data(map[string]any{"keys": slices.Sorted(slices.Values(p.issuers.order)), "key_info": info})
+}
+
+func (p *PKI) listKeys(*backend.Request) (*backend.Response, error) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	var list []string
+	info := make(map[string]any)
+	byDefault := p.issuers.byID[p.issuers.byDefault]
+	for id := range p.issuers.keys {
+		list = append(list, id)
+		info[id] = map[string]any{"is_default": byDefault != nil && byDefault.keyID == id, "key_name": ""}
+	}
+	if len(list) == 0 {
+		return nil, nil
+	}
+	slices.Sort(list)
+	return backend.Data(map[string]any{"keys": list, "key_info": info})
+}
+
+// found returns the issuer that the path names.
+func (p *PKI) found(r *backend.Request) (*issuer, []*x509.Certificate, error) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	is, err := p.issuers.find(r.Params["issuer"])
+	if err != nil {
+		return nil, nil, err
+	}
+	return is, p.issuers.chain(is), nil
+}
+
+func (p *PKI) readIssuer(r *backend.Request) (*backend.Response, error) {
+	is, chain, err := p.found(r)
+	if err != nil {
+		return nil, err
+	}
+	data := is.describe(chain)
+	for name, value := range map[string]any{
+		"key_id": is.keyID, "leaf_not_after_behavior": is.notAfter, "manual_chain": nil, "revocation_signature_algorithm": "",
+		"revoked": false, "usage": "crl-signing,issuing-certificates,ocsp-signing,read-only", "enable_aia_url_templating": false,
+		"issuing_certificates": []string{}, "crl_distribution_points": []string{}, "delta_crl_distribution_points": []string{}, "ocsp_servers": []string{},
+	} {
+		data[name] = value
+	}
+	return backend.Data(data)
+}
+
+func (p *PKI) readIssuerJSON(r *backend.Request) (*backend.Response, error) {
+	is, chain, err := p.found(r)
+	if err != nil {
+		return nil, err
+	}
+	return backend.Data(is.describe(chain))
+}
+
+// describe ends each PEM block with a newline, as Vault does here and nowhere
+// else.
+func (is *issuer) describe(chain []*x509.Certificate) map[string]any {
+	var texts []string
+	for _, cert := range chain {
+		texts = append(texts, encodePEM("CERTIFICATE", cert.Raw)+"\n")
+	}
+	return map[string]any{"certificate": texts[0], "ca_chain": texts, "issuer_id": is.id, "issuer_name": is.name}
+}
+
+func (p *PKI) writeIssuer(r *backend.Request) (*backend.Response, error) {
+	p.mu.Lock()
+	is, err := p.issuers.find(r.Params["issuer"])
+	if err != nil {
+		p.mu.Unlock()
+		return nil, err
+	}
+	changed := *is
+	if r.Fields.Has("issuer_name") {
+		changed.name = r.Fields.String("issuer_name")
+	}
+	if behavior := r.Fields.String("leaf_not_after_behavior"); behavior != "" {
+		if !slices.Contains([]string{"err", "truncate", "permit"}, behavior) {
+			p.mu.Unlock()
+			return nil, backend.BadRequest("Unknown value for field `leaf_not_after_behavior`. Possible values are `err`, `truncate`, and `permit`.")
+		}
+		changed.notAfter = behavior
+	}
+	p.issuers.byID[is.id] = &changed
+	p.mu.Unlock()
+	return p.readIssuer(r)
+}
+
+func (p *PKI) deleteIssuer(r *backend.Request) (*backend.Response, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	is, err := p.issuers.find(r.Params["issuer"])
+	if err != nil {
+		return nil, err
+	}
+	delete(p.issuers.byID, is.id)
+	p.issuers.order = slices.DeleteFunc(p.issuers.order, func(id string) bool { return id == is.id })
+	if p.issuers.byDefault == is.id {
+		p.issuers.byDefault = ""
+	}
+	return nil, nil
+}
+
+func (p *PKI) deleteRoot(*backend.Request) (*backend.Response, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.issuers = newIssuers()
+	return &backend.Response{Warnings: []string{"DELETE /root deletes all keys and issuers; prefer the new DELETE /key/:key_ref and DELETE /issuer/:issuer_ref for finer granularity, unless removal of all keys and issuers is desired."}}, nil
+}
+
+func (p *PKI) readDefault(*backend.Request) (*backend.Response, error) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return backend.Data(map[string]any{"default": p.issuers.byDefault, "default_follows_latest_issuer": false})
+}
+
+func (p *PKI) writeDefault(r *backend.Request) (*backend.Response, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	is, err := p.issuers.find(r.Fields.String("default"))
+	if err != nil {
+		return nil, backend.BadRequest("Error resolving issuer reference: %s", plain(err))
+	}
+	p.issuers.byDefault = is.id
+	return backend.Data(map[string]any{"default": is.id, "default_follows_latest_issuer": false})
+}
+
+func (p *PKI) readIssuerPEM(r *backend.Request) (*backend.Response, error) {
+	is, _, err := p.found(r)
+	if err != nil {
+		return nil, err
+	}
+	return rawPEM("application/pem-certificate-chain", []*x509.Certificate{is.cert}), nil
+}
+
+func (p *PKI) readIssuerDER(r *backend.Request) (*backend.Response, error) {
+	is, _, err := p.found(r)
+	if err != nil {
+		return nil, err
+	}
+	return &backend.Response{Raw: is.cert.Raw, ContentType: "application/pkix-cert"}, nil
+}
+
+// rawPEM answers with certificates and nothing around them.
+func rawPEM(contentType string, certs []*x509.Certificate) *backend.Response {
+	var texts []string
+	for _, cert := range certs {
+		texts = append(texts, encodePEM("CERTIFICATE", cert.Raw))
+	}
+	return &backend.Response{Raw: []byte(strings.Join(texts, "\n")), ContentType: contentType}
+}

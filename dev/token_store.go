@@ -1,0 +1,208 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package dev
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/certagent/certagent/dev/internal/backend"
+)
+
+var (
+	errDuplicateID  = errors.New("cannot create a token with a duplicate ID")
+	errNotRenewable = errors.New("lease is not renewable")
+)
+
+// sweepEvery is how many new tokens it takes to throw out the expired ones.
+const sweepEvery = 256
+
+// tokenStore owns the tokens. An expired token is gone for every caller, and
+// takes its children with it, even before it has been thrown out.
+type tokenStore struct {
+	revoked func(id string) // called without the lock for each token that ended
+
+	mu         sync.Mutex
+	tokens     map[string]*token
+	accessors  map[string]string              // to the token's id
+	children   map[string]map[string]struct{} // by the parent's id
+	sinceSweep int
+}
+
+func newTokenStore(revoked func(string)) *tokenStore {
+	return &tokenStore{
+		revoked: revoked, tokens: make(map[string]*token),
+		accessors: make(map[string]string), children: make(map[string]map[string]struct{}),
+	}
+}
+
+// add stores a token, giving it an id and an accessor if it has none.
+func (s *tokenStore) add(t token) (token, error) {
+	if t.ID == "" {
+		t.ID = "hvs." + backend.Random(24)
+	}
+	t.Accessor = backend.Random(24)
+	s.tell(s.sweep(t.Created))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tokens[t.ID] != nil {
+		return token{}, errDuplicateID
+	}
+	stored := t
+	s.tokens[t.ID], s.accessors[t.Accessor] = &stored, t.ID
+	if t.Parent != "" {
+		if s.children[t.Parent] == nil {
+			s.children[t.Parent] = make(map[string]struct{})
+		}
+		s.children[t.Parent][t.ID] = struct{}{}
+	}
+	return t, nil
+}
+
+// use returns a live token and counts one use of it.
+func (s *tokenStore) use(id string, now time.Time) (token, bool) {
+	return s.get(id, now, true)
+}
+
+// lookup returns a live token.
+func (s *tokenStore) lookup(id string, now time.Time) (token, bool) {
+	return s.get(id, now, false)
+}
+
+func (s *tokenStore) get(id string, now time.Time, use bool) (token, bool) {
+	s.mu.Lock()
+	t := s.tokens[id]
+	var ended []string
+	if t != nil && !s.live(t, now) {
+		ended, t = s.remove(id), nil
+	}
+	if t == nil || use && t.NumUses == lastUse {
+		s.mu.Unlock()
+		s.tell(ended)
+		return token{}, false
+	}
+	if use && t.NumUses > 0 {
+		if t.NumUses--; t.NumUses == 0 {
+			t.NumUses = lastUse
+		}
+	}
+	copied := *t
+	s.mu.Unlock()
+	return copied, true
+}
+
+// live says whether a token and those above it have time left.
+func (s *tokenStore) live(t *token, now time.Time) bool {
+	for !t.expired(now) {
+		if t.Parent == "" {
+			return true
+		}
+		if t = s.tokens[t.Parent]; t == nil {
+			return false
+		}
+	}
+	return false
+}
+
+// byAccessor returns the id of a live token.
+func (s *tokenStore) byAccessor(accessor string, now time.Time) (string, bool) {
+	s.mu.Lock()
+	id, ok := s.accessors[accessor]
+	s.mu.Unlock()
+	if !ok {
+		return "", false
+	}
+	_, ok = s.lookup(id, now)
+	return id, ok
+}
+
+// listAccessors returns the accessors of all live tokens, in no order.
+func (s *tokenStore) listAccessors(now time.Time) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []string
+	for accessor, id := range s.accessors {
+		if s.live(s.tokens[id], now) {
+			list = append(list, accessor)
+		}
+	}
+	return list
+}
+
+// renew gives a token more time.
+func (s *tokenStore) renew(id string, increment time.Duration, now time.Time) (token, []string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.tokens[id]
+	if t == nil || !s.live(t, now) {
+		return token{}, nil, backend.BadRequest("token not found")
+	}
+	if !t.Renewable {
+		return token{}, nil, backend.BadRequest("%v", errNotRenewable)
+	}
+	warnings := t.extend(now, increment)
+	t.Renewed = now
+	return *t, warnings, nil
+}
+
+// revoke ends a token, its children and what was leased to them.
+func (s *tokenStore) revoke(id string) {
+	s.mu.Lock()
+	ended := s.remove(id)
+	s.mu.Unlock()
+	s.tell(ended)
+}
+
+// revokeOrphan ends a token and leaves its children to themselves.
+func (s *tokenStore) revokeOrphan(id string) {
+	s.mu.Lock()
+	for child := range s.children[id] {
+		s.tokens[child].Parent, s.tokens[child].Orphan = "", true
+	}
+	delete(s.children, id)
+	ended := s.remove(id)
+	s.mu.Unlock()
+	s.tell(ended)
+}
+
+// remove takes a token and its children out and returns their ids.
+func (s *tokenStore) remove(id string) (ended []string) {
+	t := s.tokens[id]
+	if t == nil {
+		return nil
+	}
+	for child := range s.children[id] {
+		ended = append(ended, s.remove(child)...)
+	}
+	delete(s.tokens, id)
+	delete(s.accessors, t.Accessor)
+	delete(s.children, id)
+	if siblings := s.children[t.Parent]; siblings != nil {
+		delete(siblings, id)
+	}
+	return append(ended, id)
+}
+
+func (s *tokenStore) tell(ended []string) {
+	for _, id := range ended {
+		s.revoked(id)
+	}
+}
+
+// sweep takes the expired tokens out, now and then.
+func (s *tokenStore) sweep(now time.Time) (ended []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sinceSweep++; s.sinceSweep < sweepEvery {
+		return nil
+	}
+	s.sinceSweep = 0
+	for id, t := range s.tokens {
+		if t.expired(now) {
+			ended = append(ended, s.remove(id)...)
+		}
+	}
+	return ended
+}

@@ -83,7 +83,8 @@ func (c *Child) Start(ctx context.Context, env []string) error {
 // for while one is under way share one new process, which gets the last env. It
 // fails with ErrNotRunning if no process runs, so that it never starts a second
 // one beside a restart that Exited has led to; with ErrStopped; or with a
-// *StartError, after which no process runs and Start is to be tried.
+// *StartError, after which no process runs until Start or another Restart has
+// started one.
 func (c *Child) Restart(ctx context.Context, env []string) error {
 	_, err := c.ask(ctx, request{op: opRestart, env: env})
 	return err

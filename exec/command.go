@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"syscall"
 	"time"
@@ -24,12 +25,17 @@ type Command struct {
 	// once, as KillTimeout 0 does.
 	Timeout     time.Duration
 	KillTimeout time.Duration
+	// Stdout gets all that the command writes to its stdout; its errors are
+	// ignored. If it is nil, the end of that is kept in Result.Output.
+	Stdout io.Writer
 }
 
 // Result is what a command that ran left behind.
 type Result struct {
-	Output   string // the last 4 KiB of its stdout and stderr together; may hold what it was given in secret
-	Code     int    // its exit code; 128+n for signal n; 127 or 126 if it did not start
+	// Output is the last 4 KiB of what it printed. It may show what the command
+	// was given in secret.
+	Output   string
+	Code     int // its exit code; 128+n for signal n; 127 or 126 if it did not start
 	Duration time.Duration
 }
 
@@ -48,19 +54,19 @@ func run(ctx context.Context, c Command, start starter) (Result, error) {
 	if err := ctx.Err(); err != nil {
 		return Result{}, err
 	}
-	out, err := newOutput()
+	out, err := newOutputs(c.Stdout)
 	if err != nil {
-		return Result{}, fmt.Errorf("making a pipe for a command's output: %w", err)
+		return Result{}, err
 	}
 	began := time.Now()
-	p, err := start(spec{argv: c.Args, env: c.Env, stdout: out.w, stderr: out.w})
+	p, err := start(spec{argv: c.Args, env: c.Env, stdout: out.stdout.w, stderr: out.stderr.w})
 	if err != nil {
 		out.close()
 		return Result{Code: startCode(err)}, err
 	}
 	cut := await(ctx, p, c)
 	exit := p.Reap()
-	r := Result{Output: out.close(), Code: exit.Code, Duration: time.Since(began)}
+	r := Result{Code: exit.Code, Output: out.close(), Duration: time.Since(began)}
 	switch {
 	case cut != nil:
 		return r, fmt.Errorf("command %q: %w", c.Args[0], cut)

@@ -4,6 +4,7 @@
 package exec
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -76,6 +77,17 @@ func TestRunKeepsTheEndOfTheOutput(t *testing.T) {
 	}
 	if len(r.Output) != outputKept || !strings.HasSuffix(r.Output, "x\nend\n") {
 		t.Errorf("kept %d bytes that end in %q", len(r.Output), r.Output[max(0, len(r.Output)-10):])
+	}
+}
+
+func TestRunStdoutApart(t *testing.T) {
+	t.Parallel()
+	var stdout bytes.Buffer
+	r, err := Run(t.Context(), Command{
+		Args: []string{"sh", "-c", "head -c 1000000 /dev/zero; echo oops >&2"}, Timeout: soon, Stdout: &stdout,
+	})
+	if err != nil || stdout.Len() != 1000000 || r.Output != "oops\n" {
+		t.Errorf("got %d bytes, output %q, %v", stdout.Len(), r.Output, err)
 	}
 }
 

@@ -111,7 +111,9 @@ func (m *machine) gone() {
 	switch {
 	case m.final:
 	case next != nil:
-		next.answer(m.launch(next.env))
+		err := m.launch(next.env)
+		m.unstarted = err != nil
+		next.answer(err)
 	case alone:
 		exit := m.last
 		m.unclaimed = &exit

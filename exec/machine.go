@@ -61,6 +61,7 @@ type machine struct {
 	next      *restart      // to start when proc has gone
 	stops     []chan answer // who waits for the end
 	final     bool          // stopped for good
+	unstarted bool          // a restart has ended the process but could not start the next
 	last      Exit
 	unclaimed *Exit // to be delivered by Exited
 }
@@ -120,7 +121,7 @@ func (m *machine) launch(env []string) error {
 		proc.Wait()
 		close(ended)
 	}()
-	m.proc, m.ended, m.unclaimed = proc, ended, nil
+	m.proc, m.ended, m.unclaimed, m.unstarted = proc, ended, nil, false
 	m.Logger.Info("started the child", logkey.Command, m.Command[0], logkey.PID, proc.PID())
 	return nil
 }
@@ -129,6 +130,9 @@ func (m *machine) restart(r request) {
 	switch {
 	case m.final:
 		r.reply <- answer{err: ErrStopped}
+		return
+	case m.unstarted:
+		r.reply <- answer{err: m.launch(r.env)}
 		return
 	case m.proc == nil || m.alone:
 		r.reply <- answer{err: ErrNotRunning}

@@ -305,6 +305,18 @@ func TestSignal(t *testing.T) {
 }
 
 func TestRestartThatCannotStart(t *testing.T) {
+	again := map[string]func(*Child) func(context.Context) error{
+		"Start": func(c *Child) func(context.Context) error {
+			return func(ctx context.Context) error { return c.Start(ctx, nil) }
+		},
+		"Restart": func(c *Child) func(context.Context) error { return restartWith(c, "third") },
+	}
+	for name, f := range again {
+		t.Run(name, func(t *testing.T) { testRestartThatCannotStart(t, name, f) })
+	}
+}
+
+func testRestartThatCannotStart(t *testing.T, name string, again func(*Child) func(context.Context) error) {
 	orderings(t, func(t *testing.T, c *Child, os *fakeOS, p *fakeProcess) {
 		os.fail = &StartError{Program: "fake", Code: 127}
 		done := call(restartWith(c, "second"))
@@ -318,7 +330,10 @@ func TestRestartThatCannotStart(t *testing.T) {
 			t.Error("Running after a start that failed")
 		}
 		expectNoExit(t, c)
-		expectDone(t, "Start", call(func(ctx context.Context) error { return c.Start(ctx, nil) }), nil)
+		expectDone(t, name, call(again(c)), nil)
+		os.started[1].exit(0)
+		<-c.Exited()
+		expectDone(t, "a Restart later on", call(restartWith(c, "fourth")), ErrNotRunning)
 	})
 }
 

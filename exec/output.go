@@ -4,6 +4,8 @@
 package exec
 
 import (
+	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -17,44 +19,81 @@ const (
 	outputDelay = 250 * time.Millisecond
 )
 
-// output is a pipe whose reader keeps the end of what was written.
-type output struct {
-	r, w *os.File
-	kept chan []byte
+// outputs are the pipes that a command writes to.
+type outputs struct {
+	stdout, stderr *output // the same one, unless stdout is wanted apart
+	printed        tail
 }
 
-func newOutput() (*output, error) {
-	r, w, err := os.Pipe()
-	if err != nil {
+func newOutputs(apart io.Writer) (*outputs, error) {
+	o := &outputs{}
+	var err error
+	if o.stderr, err = newOutput(o.printed.keep); err != nil {
 		return nil, err
 	}
-	o := &output{r: r, w: w, kept: make(chan []byte, 1)}
-	go func() { o.kept <- readTail(r) }() // close waits for it
+	o.stdout = o.stderr
+	if apart == nil {
+		return o, nil
+	}
+	if o.stdout, err = newOutput(func(b []byte) { _, _ = apart.Write(b) }); err != nil {
+		o.stderr.close()
+		return nil, err
+	}
 	return o, nil
 }
 
-// close returns what was kept. The process that writes must have ended.
-func (o *output) close() string {
-	o.w.Close()
-	_ = o.r.SetReadDeadline(time.Now().Add(outputDelay)) // pipes have deadlines
-	kept := <-o.kept
-	o.r.Close()
-	return strings.ToValidUTF8(string(kept), "\uFFFD")
+// close returns the end of what was printed. The command must have ended.
+func (o *outputs) close() string {
+	o.stderr.close()
+	if o.stdout != o.stderr {
+		o.stdout.close()
+	}
+	return o.printed.String()
 }
 
-// readTail reads until the end or an error, such as a deadline, so that the
-// writer never blocks, and returns the last outputKept bytes.
-func readTail(r *os.File) []byte {
-	var kept []byte
-	buf := make([]byte, 32<<10)
-	for {
-		n, err := r.Read(buf)
-		kept = append(kept, buf[:n]...)
-		if over := len(kept) - outputKept; over > 0 {
-			kept = append(kept[:0], kept[over:]...)
+// output is a pipe whose reader never lets the writer wait.
+type output struct {
+	r, w *os.File
+	read chan struct{} // closed when the reader has ended
+}
+
+func newOutput(keep func([]byte)) (*output, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("making a pipe for a command's output: %w", err)
+	}
+	o := &output{r: r, w: w, read: make(chan struct{})}
+	go func() { // close waits for it
+		defer close(o.read)
+		buf := make([]byte, 32<<10)
+		for {
+			n, err := r.Read(buf)
+			keep(buf[:n])
+			if err != nil { // the end, or the deadline
+				return
+			}
 		}
-		if err != nil {
-			return kept
-		}
+	}()
+	return o, nil
+}
+
+// close waits until everything has been kept. The process that writes must have
+// ended.
+func (o *output) close() {
+	o.w.Close()
+	_ = o.r.SetReadDeadline(time.Now().Add(outputDelay)) // pipes have deadlines
+	<-o.read
+	o.r.Close()
+}
+
+// tail keeps the last outputKept bytes.
+type tail struct{ kept []byte }
+
+func (t *tail) keep(b []byte) {
+	t.kept = append(t.kept, b...)
+	if over := len(t.kept) - outputKept; over > 0 {
+		t.kept = append(t.kept[:0], t.kept[over:]...)
 	}
 }
+
+func (t *tail) String() string { return strings.ToValidUTF8(string(t.kept), "\uFFFD") }

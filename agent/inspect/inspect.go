@@ -1,0 +1,70 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+// Package inspect says whether the files of a bundle may be published: whether
+// the private keys and the certificates in them belong together, whether the
+// certificates come from the CA beside them, and whether they are valid now.
+//
+// It looks at PEM blocks only, wherever they stand in a file; files without are
+// of no interest to it. It refuses to touch the world: it reads no file and no
+// clock, and it judges only what the bundle itself shows, not what a client
+// would trust.
+package inspect
+
+import (
+	"crypto/x509"
+	"errors"
+	"time"
+
+	"github.com/certagent/certagent/redact"
+)
+
+// File is one rendered file of a bundle.
+type File struct {
+	Path    string // for messages and in the report
+	Content redact.Bytes
+}
+
+// Report is what the files hold.
+type Report struct {
+	Keys     []string  // the paths of the files that hold a private key, in the order of the files
+	Leaves   []Leaf    // in the order of the files
+	NotAfter time.Time // when the first leaf expires; zero if there is no leaf
+}
+
+// Leaf is a certificate that a program serves or presents: one that fits a
+// private key of the bundle or, if none does, the first of each file that is not
+// a CA's.
+type Leaf struct {
+	Path        string // of the first file that holds it
+	Certificate *x509.Certificate
+	HasKey      bool // the bundle holds its private key
+}
+
+// Tolerance is how far in the future a certificate's validity may begin, since
+// the clock of the server that issued it may be ahead of this host's. Vault dates
+// certificates back by 30 seconds.
+const Tolerance = 5 * time.Minute
+
+// Inspect judges a bundle's files. The error, if any, holds every reason why they
+// must not be published. The report holds what was found nevertheless.
+func Inspect(files []File, now time.Time) (Report, error) {
+	b := bundle{certificates: map[string]*certificate{}, keys: map[string]*key{}}
+	for _, f := range files {
+		b.read(f)
+	}
+	b.pair()
+	leaves := b.leaves()
+	report := Report{Keys: b.keyPaths}
+	for _, c := range leaves {
+		b.fail(c.window(now))
+		if len(c.keys) > 0 {
+			b.fail(b.chain(c))
+		}
+		report.Leaves = append(report.Leaves, Leaf{Path: c.paths[0], Certificate: c.Certificate, HasKey: len(c.keys) > 0})
+		if report.NotAfter.IsZero() || c.NotAfter.Before(report.NotAfter) {
+			report.NotAfter = c.NotAfter
+		}
+	}
+	return report, errors.Join(b.problems...)
+}

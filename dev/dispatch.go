@@ -31,7 +31,8 @@ func (s *Server) dispatch(c *call, w http.ResponseWriter) error {
 	m := s.mounts.find(c.path)
 	var route *backend.Route
 	if m != nil {
-		c.Mount, c.Path = m.Path, strings.TrimPrefix(c.path, m.Path)
+		c.Mount, c.Path = m.Path, strings.TrimPrefix(c.path, strings.TrimSuffix(m.Path, "/"))
+		c.Path = strings.TrimPrefix(c.Path, "/")
 		c.DefaultTTL, c.MaxTTL = m.ttls()
 		route, c.Params = m.table.Match(c.Path)
 	}

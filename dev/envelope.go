@@ -89,7 +89,7 @@ func (s *Server) envelope(c *call, m *mount, res *backend.Response) (*envelope, 
 		RequestID: backend.UUID(), Data: res.Data, Warnings: res.Warnings, LeaseID: res.LeaseID, Renewable: res.Renewable,
 		LeaseDuration: int64(res.LeaseDuration / time.Second),
 	}
-	if !c.public && res.Status < 300 {
+	if !c.public && (res.Status == 0 || res.Status == http.StatusOK) {
 		env.MountType = m.Type
 	}
 	switch {

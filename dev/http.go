@@ -120,7 +120,7 @@ func (c *call) readWrapTTL(header string) error {
 func readBody(w http.ResponseWriter, r *http.Request, fields *backend.Fields) error {
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
 	d.UseNumber()
-	err := d.Decode(fields)
+	err := d.Decode((*map[string]any)(fields))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		return backend.Errorf(http.StatusRequestEntityTooLarge, "http: request body too large")
 	}

@@ -73,8 +73,8 @@ func New(o Options) *Server {
 	s.roles = newTokenRoles()
 	s.mounts = newMountTable(s)
 	s.tokens.add(token{
-		ID: s.rootToken, Policies: []string{"root"}, Path: "auth/token/root",
-		DisplayName: "root", Created: s.wallClock(), Orphan: true, Type: "service",
+		ID: s.rootToken, Policies: []string{"root"}, Path: "auth/token/create",
+		DisplayName: "token", Created: s.wallClock(), Orphan: true, Type: "service",
 	})
 	return s
 }

@@ -32,6 +32,7 @@ type token struct {
 	Created, Renewed time.Time
 	Expires          time.Time     // zero is never
 	TTL              time.Duration // as created
+	Granted          time.Duration // what a renewal without an increment gives
 	MaxTTL           time.Duration // of the role or mount; 0 only for root
 	ExplicitMaxTTL   time.Duration
 	Period           time.Duration
@@ -59,7 +60,7 @@ func (t *token) extend(now time.Time, increment time.Duration) (warnings []strin
 	}
 	ttl := increment
 	if ttl == 0 {
-		ttl = t.TTL
+		ttl = t.Granted
 	}
 	if t.Period > 0 {
 		ttl, limit = t.Period, t.ExplicitMaxTTL
@@ -104,7 +105,7 @@ func (t *token) lookup(now time.Time) map[string]any {
 		"display_name": t.DisplayName, "entity_id": t.EntityID, "expire_time": nil,
 		"explicit_max_ttl": backend.Seconds(t.ExplicitMaxTTL), "id": t.ID, "issue_time": t.Created, "meta": t.Meta,
 		"num_uses": t.NumUses, "orphan": t.Orphan, "path": t.Path, "policies": t.Policies, "renewable": t.Renewable,
-		"ttl": int64(t.left(now) / time.Second), "type": t.Type,
+		"ttl": int64(t.left(now.Round(time.Second)) / time.Second), "type": t.Type,
 	}
 	if !t.Expires.IsZero() {
 		data["expire_time"] = t.Expires

@@ -36,6 +36,7 @@ func (s *Server) login(c *call, a *backend.Auth) (*token, []string, error) {
 
 // start sets a new token's first expiry and the TTL that it is said to have.
 func (s *Server) start(t *token, now time.Time) []string {
+	t.Granted = t.TTL
 	warnings := t.extend(now, 0)
 	t.TTL = t.left(now)
 	for _, name := range t.Policies {
@@ -58,7 +59,7 @@ func displayName(mount, name string) string {
 // tokenRequest is the body of auth/token/create.
 type tokenRequest struct {
 	ID              string            `json:"id"`
-	Policies        []string          `json:"policies"`
+	Policies        []string          `json:"policies,whole"`
 	Meta            map[string]string `json:"meta"`
 	NoParent        bool              `json:"no_parent"`
 	NoDefaultPolicy bool              `json:"no_default_policy"`

@@ -5,6 +5,7 @@ package dev
 
 import (
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -143,6 +144,9 @@ func (s *tokenStore) renew(id string, increment time.Duration, now time.Time) (t
 		return token{}, nil, backend.BadRequest("%v", errNotRenewable)
 	}
 	warnings := t.extend(now, increment)
+	if strings.HasPrefix(t.Path, "auth/token/") {
+		t.Granted = t.left(now) // the last renewal decides; for a login, its role does
+	}
 	t.Renewed = now
 	return *t, warnings, nil
 }

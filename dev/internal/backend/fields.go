@@ -41,7 +41,8 @@ func (f Fields) String(name string) string {
 }
 
 // Decode sets the fields of the struct that dst points to, by their json names.
-// What f does not mention keeps its value.
+// What f does not mention keeps its value. Text for a list is split at commas,
+// unless the tag says "whole".
 func (f Fields) Decode(dst any) error { return f.decode(reflect.ValueOf(dst).Elem()) }
 
 func (f Fields) decode(dst reflect.Value) error {
@@ -53,11 +54,15 @@ func (f Fields) decode(dst reflect.Value) error {
 			}
 			continue
 		}
-		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		name, option, _ := strings.Cut(field.Tag.Get("json"), ",")
 		if name == "" || name == "-" || !f.Has(name) {
 			continue
 		}
-		if err := convert(f[name], dst.Field(i).Addr().Interface()); err != nil {
+		value := f[name]
+		if text, ok := value.(string); ok && option == "whole" {
+			value = []any{text}
+		}
+		if err := convert(value, dst.Field(i).Addr().Interface()); err != nil {
 			return BadRequest("Field validation failed: error converting input for field %q: %v", name, err)
 		}
 	}

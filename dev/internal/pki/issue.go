@@ -188,7 +188,7 @@ func (o *order) template(n *names) (*x509.Certificate, error) {
 				end.UTC().Format(time.RFC3339Nano), ca.UTC().Format(time.RFC3339Nano))
 		}
 	}
-	policies, err := parseOIDs(o.role.PolicyIdentifiers)
+	policies, err := parsePolicies(o.role.PolicyIdentifiers)
 	if err != nil {
 		return nil, err
 	}
@@ -201,7 +201,8 @@ func (o *order) template(n *names) (*x509.Certificate, error) {
 		NotBefore: o.Now.Add(-time.Duration(o.role.NotBeforeDuration)), NotAfter: end,
 		DNSNames: n.dns, EmailAddresses: n.email, IPAddresses: n.ips, URIs: n.uris,
 		KeyUsage: o.role.keyUsage(), ExtKeyUsage: o.role.extKeyUsage(), UnknownExtKeyUsage: unknown,
-		BasicConstraintsValid: o.role.BasicConstraintsLeaf, PolicyIdentifiers: policies,
+		BasicConstraintsValid: o.role.BasicConstraintsLeaf, Policies: policies,
+		AuthorityKeyId: o.issuer.cert.SubjectKeyId, // Go leaves it out if both have one name
 	}
 	t.SubjectKeyId, err = keyID(o.public)
 	return t, err

@@ -186,10 +186,9 @@ func (p *PKI) writeIssuer(r *backend.Request) (*backend.Response, error) {
 		p.mu.Unlock()
 		return nil, err
 	}
+	// What is not mentioned gets its default again, as in Vault.
 	changed := *is
-	if r.Fields.Has("issuer_name") {
-		changed.name = r.Fields.String("issuer_name")
-	}
+	changed.name, changed.notAfter = r.Fields.String("issuer_name"), "err"
 	if behavior := r.Fields.String("leaf_not_after_behavior"); behavior != "" {
 		if !slices.Contains([]string{"err", "truncate", "permit"}, behavior) {
 			p.mu.Unlock()

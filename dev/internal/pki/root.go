@@ -66,6 +66,7 @@ func (p *PKI) generateRoot(r *backend.Request) (*backend.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	template.AuthorityKeyId = template.SubjectKeyId
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		return nil, err
@@ -103,7 +104,7 @@ func (p *PKI) generateRoot(r *backend.Request) (*backend.Response, error) {
 func caTemplate(ro *role, in *certRequest, n *names, public crypto.PublicKey, now, end time.Time) (*x509.Certificate, error) {
 	id, err := keyID(public)
 	return &x509.Certificate{
-		SerialNumber: newSerial(), Subject: ro.subject(n.common, in.SerialNumber), SubjectKeyId: id, AuthorityKeyId: nil,
+		SerialNumber: newSerial(), Subject: ro.subject(n.common, in.SerialNumber), SubjectKeyId: id,
 		NotBefore: now.Add(-time.Duration(ro.NotBeforeDuration)), NotAfter: end,
 		DNSNames: n.dns, EmailAddresses: n.email, IPAddresses: n.ips, URIs: n.uris,
 		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, IsCA: true, BasicConstraintsValid: true,

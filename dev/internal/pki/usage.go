@@ -64,6 +64,18 @@ func (ro *role) extKeyUsage() (list []x509.ExtKeyUsage) {
 	return list
 }
 
+// parsePolicies reads the OIDs of certificate policies.
+func parsePolicies(list []string) (oids []x509.OID, err error) {
+	for _, text := range list {
+		oid, err := x509.ParseOID(text)
+		if err != nil {
+			return nil, backend.BadRequest("%q could not be parsed as a valid oid", text)
+		}
+		oids = append(oids, oid)
+	}
+	return oids, nil
+}
+
 func parseOIDs(list []string) (oids []asn1.ObjectIdentifier, err error) {
 	for _, text := range list {
 		var oid asn1.ObjectIdentifier

@@ -130,7 +130,8 @@ func (s *scope) typed() string {
 		kind = strings.ToLower(s.labels[0])
 	}
 	if given := s.value("type").kind; kind == "" && (given == absent || given == text) {
-		s.problem(LoadError, "", "the type is missing", "give it as a label: "+s.title+` "TYPE" { … }`)
+		name := s.title[strings.LastIndexByte(s.title, ' ')+1:]
+		s.problem(LoadError, "", "the type is missing", "give it as a label: "+name+` "TYPE" { … }`)
 	}
 	return kind
 }

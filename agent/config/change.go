@@ -42,7 +42,7 @@ type Change struct {
 	KillTimeout time.Duration // after which it is killed
 	Splay       time.Duration // a random delay up to this comes first
 	FailOnError bool          // a command that fails ends certagent
-	Pos         Pos
+	Pos         Pos           // of change_mode, or else of the template
 }
 
 const (
@@ -66,6 +66,9 @@ func readChange(s *scope) Change {
 	get(s, "change_signal", asSignal, &c.Signal)
 
 	valid := get(s, "change_mode", asChangeMode, &c.Mode)
+	if found := s.find("change_mode"); len(found) > 0 {
+		c.Pos = s.src.pos(found[0].offset)
+	}
 	switch {
 	case valid:
 		c.checkMode(s)
@@ -85,7 +88,7 @@ func asChangeMode(v value) (ChangeMode, error) {
 	}
 	mode, known := changeModes[word]
 	if !known {
-		return Noop, &mismatch{"unknown change_mode " + v.show(), `write "noop", "signal", "restart" or "command"`}
+		return Noop, &mismatch{"unknown value " + v.show(), `write "noop", "signal", "restart" or "command"`}
 	}
 	return mode, nil
 }

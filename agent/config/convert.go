@@ -6,6 +6,7 @@ package config
 import (
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // The conversions below are as strict as Vault Agent is for the keys that use
@@ -23,10 +24,17 @@ func wrongType(want string, v value) error {
 	switch {
 	case want == "a bool" && v.kind == text && (v.text == "true" || v.text == "false"):
 		m.hint = "write " + v.text + " without quotes"
+	case strings.HasSuffix(want, "number") && v.kind == text && v.isNumber():
+		m.hint = "write " + v.text + " without quotes"
 	case want == "a string" && v.kind == integer:
 		m.hint = `write "` + v.text + `"`
 	}
 	return m
+}
+
+func (v value) isNumber() bool {
+	_, err := number(v.text)
+	return err == nil && !v.computed
 }
 
 // show describes a value for a message: a literal as it was written, and only

@@ -5,6 +5,7 @@ package config
 
 import (
 	"math/big"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -19,8 +20,8 @@ func (r *hcl2Reader) evaluate(expr hclsyntax.Expression) value {
 		return r.fail(err.offset, err.message, err.hint)
 	}
 	result, diags := expr.Value(&hcl.EvalContext{Functions: r.functions})
-	if err := firstError(diags); err != nil {
-		return r.fail(err.offset, err.message, err.hint)
+	if errs := syntaxErrors(diags); len(errs) > 0 {
+		return r.fail(errs[0].offset, lowerFirst(strings.TrimSuffix(errs[0].hint, ".")), "")
 	}
 	if !result.IsWhollyKnown() {
 		return r.fail(offset, "the expression has no value", "")

@@ -6,6 +6,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/hashicorp/hcl/hcl/ast"
 	"github.com/hashicorp/hcl/hcl/parser"
@@ -32,12 +33,20 @@ func readHCL1(src *source) (tree *object, failed *syntaxError) {
 	return hcl1Object(list)
 }
 
+// hcl1Error converts the parser's error; some it words for its own developers.
 func hcl1Error(err error) *syntaxError {
 	var at *parser.PosError
-	if errors.As(err, &at) {
-		return &syntaxError{offset: at.Pos.Offset, message: at.Err.Error()}
+	if !errors.As(err, &at) {
+		return &syntaxError{message: err.Error()}
 	}
-	return &syntaxError{message: err.Error()}
+	message := at.Err.Error()
+	switch {
+	case strings.HasPrefix(message, "Unknown token"):
+		message = "a value is expected here"
+	case strings.HasPrefix(message, "illegal char"):
+		message = "unexpected character"
+	}
+	return &syntaxError{offset: at.Pos.Offset, message: message}
 }
 
 func hcl1Object(from *ast.ObjectList) (*object, *syntaxError) {

@@ -6,7 +6,6 @@ package config
 import (
 	"cmp"
 	"slices"
-	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -24,26 +23,12 @@ type hcl2Reader struct {
 
 // read returns the tree, or why the text is not HCL. Expressions that cannot be
 // evaluated are reported, all of them, and are absent from the tree.
-func (r *hcl2Reader) read() (*object, *syntaxError) {
+func (r *hcl2Reader) read() (*object, []syntaxError) {
 	file, diags := hclsyntax.ParseConfig(r.masked.text, r.src.name, hcl.InitialPos)
-	if err := firstError(diags); err != nil {
-		return nil, err
+	if errs := syntaxErrors(diags); len(errs) > 0 {
+		return nil, errs
 	}
 	return r.body(file.Body.(*hclsyntax.Body)), nil
-}
-
-func firstError(diags hcl.Diagnostics) *syntaxError {
-	for _, d := range diags {
-		if d.Severity != hcl.DiagError {
-			continue
-		}
-		err := &syntaxError{message: strings.ToLower(d.Summary[:1]) + d.Summary[1:], hint: d.Detail}
-		if d.Subject != nil {
-			err.offset = d.Subject.Start.Byte
-		}
-		return err
-	}
-	return nil
 }
 
 func (r *hcl2Reader) fail(offset int, message, hint string) value {

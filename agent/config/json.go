@@ -40,7 +40,7 @@ func (r *jsonReader) next() (json.Token, int, *syntaxError) {
 	var syntax *json.SyntaxError
 	switch {
 	case errors.As(err, &syntax):
-		return nil, 0, &syntaxError{int(syntax.Offset) - 1, syntax.Error(), ""}
+		return nil, 0, &syntaxError{max(at, int(syntax.Offset)-1), syntax.Error(), ""}
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, 0, &syntaxError{len(r.src.text) - 1, "unexpected end of JSON input", ""}
 	case err != nil:

@@ -30,11 +30,11 @@ func readMode(s *scope, kind Kind, name string, mode int) fs.FileMode {
 		s.problem(kind, name, "must be permissions, not "+v.show(), "the highest are 07777")
 		return 0
 	}
-	if v.kind == integer && s.looksOctal(v.text, mode) {
+	switch {
+	case v.kind == integer && s.looksOctal(v.text, mode):
 		s.problem(Warning, name, fmt.Sprintf("%s is decimal and means 0%o", v.text, mode),
 			"octal starts with 0: 0"+v.text)
-	}
-	if mode > 0o777 {
+	case mode > 0o777:
 		s.problem(Warning, name, fmt.Sprintf("setuid, setgid and sticky bits are ignored: 0%o is left", mode&0o777), "")
 	}
 	return fs.FileMode(mode & 0o777)

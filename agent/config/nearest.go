@@ -4,7 +4,7 @@
 package config
 
 // nearest returns the known name that is most like an unknown one, or "" if
-// none is: at most a third of the letters may differ. Of two that are as near, the
+// none is: about a third of the letters may differ. Of two that are as near, the
 // first of the alphabet counts, because the order of known may be random.
 func nearest(name string, known []string) string {
 	const longest = 64 // nobody mistypes a longer one, and distance is quadratic
@@ -12,6 +12,9 @@ func nearest(name string, known []string) string {
 		return ""
 	}
 	best, bestDistance := "", len(name)/3+1
+	if len(name) > 6 {
+		bestDistance++
+	}
 	for _, candidate := range known {
 		d := distance(name, candidate)
 		if d < bestDistance || d == bestDistance && best != "" && candidate < best {

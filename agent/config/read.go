@@ -3,10 +3,7 @@
 
 package config
 
-import (
-	"fmt"
-	"unicode/utf8"
-)
+import "unicode/utf8"
 
 // readTree reads a file into the tree. JSON is told by its first byte. HCL is
 // read by hcl/v2, which knows expressions; what it cannot read (several keys on
@@ -29,20 +26,15 @@ func readTree(src *source, functions functions, report func(syntaxError)) (*obje
 		return nil, false
 	}
 	reader := hcl2Reader{src: src, masked: masked, functions: functions, report: report}
-	tree, err2 := reader.read()
-	if err2 == nil {
+	tree, errs2 := reader.read()
+	if len(errs2) == 0 {
 		return tree, !reader.failed
 	}
 	tree, err1 := readHCL1(src)
 	if err1 == nil {
 		return tree, true
 	}
-	// Either parser stumbles first over what only the other one knows. The one
-	// that came further has found the mistake.
-	if err1.offset > err2.offset {
-		err2 = err1
-	}
-	report(*err2)
+	report(betterError(src, *err1, errs2))
 	return nil, false
 }
 
@@ -57,9 +49,4 @@ func invalidByte(text []byte) int {
 		i += size
 	}
 	return -1
-}
-
-// tooDeep is the error of a nesting beyond maxDepth.
-func tooDeep(offset int) *syntaxError {
-	return &syntaxError{offset, fmt.Sprintf("the nesting is deeper than %d levels", maxDepth), ""}
 }

@@ -51,12 +51,6 @@ func (k valueKind) String() string {
 	return [...]string{"null", "a bool", "a number", "a fraction", "a string", "a list", "a block"}[k]
 }
 
-// syntaxError is a text that a reader cannot read, and where.
-type syntaxError struct {
-	offset        int
-	message, hint string
-}
-
 // maxDepth bounds the nesting of braces, brackets and parentheses. The parsers
 // are recursive, and a stack that overflows cannot be recovered from.
 const maxDepth = 100

@@ -103,7 +103,7 @@ func (v validator) checkEnvTemplates() {
 // wrapping's JSON instead of a token.
 func (v validator) checkWrapping() {
 	if v.autoAuth != nil && v.autoAuth.Method.WrapTTL > 0 && len(v.templates)+len(v.envTemplates) > 0 {
-		v.problem(StartError, v.autoAuth.Method.Pos, "method "+strconv.Quote(v.autoAuth.Method.Type), "wrap_ttl",
+		v.problem(StartError, v.autoAuth.Method.Pos, "auto_auth: method "+strconv.Quote(v.autoAuth.Method.Type), "wrap_ttl",
 			"hides the token from the templates", "set wrap_ttl in the sink instead")
 	}
 }

@@ -31,8 +31,9 @@ func readWait(s *scope) Wait {
 	b.nanoseconds("min", &w.Min)
 	hasMax := b.nanoseconds("max", &w.Max)
 	enabled := w.Min != 0
-	// Vault Agent's name for it is "bool", by mistake; "enabled" it refuses.
+	// consul-template's name for it, by mistake, which Vault Agent has kept.
 	get(b, "bool", asBool, &enabled)
+	b.refuse("enabled", "unknown key", `the key that turns it on or off is "bool"`)
 	b.finish(LoadError)
 	switch {
 	case !enabled:

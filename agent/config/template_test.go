@@ -1,0 +1,150 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package config_test
+
+import (
+	"io/fs"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/certagent/certagent/agent/config"
+)
+
+var noPos = cmpopts.IgnoreTypes(config.Pos{})
+
+// defaultTemplate is what a template is that says only what it must.
+func defaultTemplate(change func(*config.Template)) config.Template {
+	t := config.Template{
+		Text:           config.Text{Contents: "x", ErrorFatal: true},
+		Destination:    "/run/x",
+		CreateDestDirs: true,
+		Change:         config.Change{Timeout: 30 * time.Second, KillTimeout: 30 * time.Second},
+	}
+	change(&t)
+	return t
+}
+
+func TestTemplate(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		keys string
+		want func(*config.Template)
+	}{
+		"defaults": {``, func(*config.Template) {}},
+		"all of text": {"error_on_missing_key = true\n error_fatal = false\n left_delimiter = \"[[\"\n right_delimiter = \"]]\"", func(t *config.Template) {
+			t.Text = config.Text{Contents: "x", ErrorOnMissingKey: true, LeftDelim: "[[", RightDelim: "]]"}
+		}},
+		"denylist":         {"function_denylist = [\"a\"]\n function_blacklist = \"b,c\"", func(t *config.Template) { t.FunctionDenylist = []string{"a", "b", "c"} }},
+		"file":             {"backup = true\n create_dest_dirs = false\n sandbox_path = \"/s\"", func(t *config.Template) { t.Backup, t.CreateDestDirs, t.SandboxPath = true, false, "/s" }},
+		"perms, text":      {`perms = "640"`, perms(0o640)},
+		"perms, octal":     {`perms = 0600`, perms(0o600)},
+		"perms, decimal":   {`perms = 384`, perms(0o600)},
+		"perms, zero":      {`perms = "0000"`, func(*config.Template) {}},
+		"perms, setuid":    {`perms = "07777"`, perms(0o777)},
+		"user and group":   {"user = \"app\"\n group = \"1000\"", func(t *config.Template) { t.User, t.Group = "app", "1000" }},
+		"uid and gid":      {"uid = 0\n gid = 1000", func(t *config.Template) { t.User, t.Group = "0", "1000" }},
+		"negative uid":     {`uid = -1`, func(*config.Template) {}},
+		"user before uid":  {"user = \"app\"\n uid = 0", func(t *config.Template) { t.User = "app" }},
+		"key in any case":  {`Backup = true`, func(t *config.Template) { t.Backup = true }},
+		"wait block":       {"wait {\n min = \"2s\"\n max = \"10s\"\n }", wait(2, 10)},
+		"wait, no max":     {"wait {\n min = \"2s\"\n }", wait(2, 8)},
+		"wait string":      {`wait = "2s:10s"`, wait(2, 10)},
+		"wait, one":        {`wait = "2s"`, wait(2, 8)},
+		"wait, no min":     {"wait {\n max = \"10s\"\n }", func(*config.Template) {}},
+		"wait, turned off": {"wait {\n bool = false\n min = \"2s\"\n }", func(*config.Template) {}},
+		"wait, swapped":    {"wait {\n min = \"10s\"\n max = \"2s\"\n }", wait(2, 2)},
+		"null":             {`backup = null`, func(*config.Template) {}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := load(t, login+"template {\n contents = \"x\"\n destination = \"/run/x\"\n"+test.keys+"\n}\n", config.Overrides{})
+			want := []config.Template{defaultTemplate(test.want)}
+			if diff := cmp.Diff(want, c.Templates, noPos); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func perms(mode fs.FileMode) func(*config.Template) {
+	return func(t *config.Template) { t.Perms, t.PermsSet = mode, true }
+}
+
+func wait(least, most time.Duration) func(*config.Template) {
+	return func(t *config.Template) {
+		t.Wait = config.Wait{Min: least * time.Second, Max: most * time.Second}
+	}
+}
+
+func TestChange(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		keys string
+		want func(*config.Change)
+	}{
+		"none":                {``, func(*config.Change) {}},
+		"noop":                {`change_mode = "noop"`, func(*config.Change) {}},
+		"list":                {`command = ["a", "b c"]`, runs("a", "b c")},
+		"one word":            {`command = "reload"`, runs("reload")},
+		"shell":               {`command = "a && b"`, runs("sh", "-c", "a && b")},
+		"list of one":         {`command = ["a b"]`, runs("sh", "-c", "a b")},
+		"commas":              {`command = "echo a, b"`, runs("echo a", " b")},
+		"empty":               {`command = ""`, func(*config.Change) {}},
+		"exec":                {"exec {\n command = \"a\"\n timeout = \"5s\"\n kill_timeout = \"6s\"\n }", func(c *config.Change) { runs("a")(c); c.Timeout, c.KillTimeout = 5*time.Second, 6*time.Second }},
+		"exec before command": {"command = \"a\"\n exec { command = \"b\" }", runs("b")},
+		"exec, turned off":    {"exec {\n command = \"a\"\n enabled = false\n }", func(*config.Change) {}},
+		"exec, the last":      {"exec { command = \"a\" }\n exec { command = \"b\" }", runs("b")},
+		"command_timeout":     {"command = \"a\"\n command_timeout = \"7s\"", func(c *config.Change) { runs("a")(c); c.Timeout = 7 * time.Second }},
+		"nanoseconds":         {"command = \"a\"\n command_timeout = 60", func(c *config.Change) { runs("a")(c); c.Timeout = 60 }},
+		"splay":               {"command = \"a\"\n splay = \"3s\"", func(c *config.Change) { runs("a")(c); c.Splay = 3 * time.Second }},
+		"mode command":        {"change_mode = \"command\"\n command = [\"a\"]", runs("a")},
+		"signal":              {"change_mode = \"signal\"\n pid_file = \"/run/p\"", func(c *config.Change) { c.Mode, c.Signal, c.PIDFile = config.Signal, syscall.SIGHUP, "/run/p" }},
+		"signal by name":      {"change_mode = \"signal\"\n change_signal = \"sigusr1\"\n pid_file = \"/run/p\"", func(c *config.Change) { c.Mode, c.Signal, c.PIDFile = config.Signal, syscall.SIGUSR1, "/run/p" }},
+		"script": {"change_mode = \"script\"\n change_script {\n command = \"/a\"\n args = [\"b c\"]\n timeout = \"9s\"\n fail_on_error = true\n }", func(c *config.Change) {
+			runs("/a", "b c")(c)
+			c.Timeout, c.FailOnError = 9*time.Second, true
+		}},
+		"script, defaults": {"change_mode = \"command\"\n change_script {\n command = \"a b\"\n }", func(c *config.Change) { runs("a b")(c); c.Timeout = 5 * time.Second }},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := load(t, login+"template {\n contents = \"x\"\n destination = \"/run/x\"\n"+test.keys+"\n}\n", config.Overrides{})
+			want := config.Change{Timeout: 30 * time.Second, KillTimeout: 30 * time.Second}
+			test.want(&want)
+			if diff := cmp.Diff(want, c.Templates[0].Change, noPos); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func runs(args ...string) func(*config.Change) {
+	return func(c *config.Change) { c.Mode, c.Command = config.Command, args }
+}
+
+// The child is the target where no pid_file is given.
+func TestChangeOfTheChild(t *testing.T) {
+	t.Parallel()
+	for mode, want := range map[string]config.ChangeMode{"signal": config.Signal, "restart": config.Restart} {
+		c := load(t, login+`
+exec {
+  command = ["app"]
+}
+template {
+  contents    = "x"
+  destination = "/run/x"
+  change_mode = "`+mode+`"
+}
+`, config.Overrides{})
+		if got := c.Templates[0].Change; got.Mode != want || got.PIDFile != "" {
+			t.Errorf("%s: got %v of %q", mode, got.Mode, got.PIDFile)
+		}
+	}
+}

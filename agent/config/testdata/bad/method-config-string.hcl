@@ -1,0 +1,9 @@
+auto_auth {
+  method "cert" {
+    config = "x"
+  }
+}
+template {
+  contents    = "x"
+  destination = "/run/x"
+}

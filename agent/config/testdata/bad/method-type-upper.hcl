@@ -1,0 +1,9 @@
+auto_auth {
+  method {
+    type = "CERT"
+  }
+}
+template {
+  contents    = "x"
+  destination = "/run/x"
+}

@@ -1,0 +1,12 @@
+auto_auth {
+  method "token_file" {
+    wrap_ttl = "1m"
+    config = {
+      token_file_path = "/t"
+    }
+  }
+}
+template {
+  contents    = "x"
+  destination = "/run/x"
+}

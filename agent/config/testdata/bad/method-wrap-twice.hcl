@@ -1,0 +1,10 @@
+auto_auth {
+  method "token_file" {
+    wrap_ttl = "1m"
+    config = { token_file_path = "/t" }
+  }
+  sink "file" {
+    wrap_ttl = "1m"
+    config = { path = "/run/token" }
+  }
+}

@@ -1,0 +1,4 @@
+exec { command = ["a"] kill_timeout = "5s" }
+template {
+  contents = = "x"
+}

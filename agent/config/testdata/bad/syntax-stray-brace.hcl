@@ -1,0 +1,6 @@
+auto_auth {
+  method "token_file" {
+    config = { token_file_path = "/run/token" }
+  }
+}
+}

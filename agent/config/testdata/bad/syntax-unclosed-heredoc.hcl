@@ -1,0 +1,2 @@
+pid_file = <<EOF
+/run/x

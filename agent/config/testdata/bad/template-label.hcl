@@ -1,0 +1,9 @@
+auto_auth {
+  method "token_file" {
+    config = { token_file_path = "/run/token" }
+  }
+}
+template "x" {
+  contents    = "x"
+  destination = "/run/x"
+}

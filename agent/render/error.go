@@ -106,10 +106,3 @@ func (in Input) executionError(err error, known []string) *Error {
 	}
 	return in.errorAt(line, column, message)
 }
-
-// holeError tells of a missing key, of which only the mark in the output is known.
-func (in Input) holeError(file string, line int) *Error {
-	e := in.errorAt(0, 0, fmt.Sprintf("line %d of %s would hold %q: a key is missing", line, file, hole))
-	e.Hint = "set error_on_missing_key to learn which key, or guard it with if or with"
-	return e
-}

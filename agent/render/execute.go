@@ -6,7 +6,6 @@ package render
 import (
 	"bytes"
 	"errors"
-	"strings"
 	tt "text/template"
 
 	ct "github.com/hashicorp/consul-template/template"
@@ -33,8 +32,8 @@ type Source interface {
 // Result is what came of an execution. Used, Missing and Inputs hold even if the
 // execution failed, so that a caller knows what to wait for.
 type Result struct {
-	Output  redact.Bytes // nil if something is missing
-	Written []Written    // what writeToFile was told to write; nil if something is missing
+	Output  redact.Bytes // nothing as long as something is missing
+	Written []Written    // what writeToFile was told to write; likewise
 	Used    []Request    // all that was asked, in order of first use
 	Missing []Request    // the part of Used that had no answer
 	Inputs  []string     // the files that were asked for, in order of first use
@@ -115,27 +114,3 @@ func (t *Template) missingKey() string {
 
 // denied stands in for a function on the denylist, as in consul-template.
 func denied(...any) (string, error) { return "", errors.New("function is disabled") }
-
-// hole is what text/template prints for a missing key or a nil.
-const hole = "<no value>"
-
-// holes returns an error if a missing key left its mark in what would be
-// published. A template that has the mark in its own text knows what it does.
-func (t *Template) holes(output []byte, written []Written) error {
-	if strings.Contains(t.in.Contents, hole) {
-		return nil
-	}
-	at, file := bytes.Index(output, []byte(hole)), "the output"
-	content := output
-	for _, w := range written {
-		if at < 0 {
-			content, file = w.Content, w.Path
-			at = bytes.Index(content, []byte(hole))
-		}
-	}
-	if at < 0 {
-		return nil
-	}
-	line := bytes.Count(content[:at], []byte("\n")) + 1
-	return t.in.holeError(file, line)
-}

@@ -7,9 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"iter"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -123,40 +121,4 @@ func (e *execution) plugin(name string, args ...string) (string, error) {
 	output = strings.TrimSpace(output)
 	e.foreign = append(e.foreign, output)
 	return output, nil
-}
-
-// loop implements loop, which counts up to its last argument, from 0 or from its
-// first. consul-template's leaves a goroutine behind when a range ends early.
-func loop(bounds ...any) (iter.Seq[int64], error) {
-	if len(bounds) != 1 && len(bounds) != 2 {
-		return nil, fmt.Errorf("wrong number of arguments, expected 1 or 2, but got %d", len(bounds))
-	}
-	var start int64
-	stop, err := integer(bounds[len(bounds)-1])
-	if err == nil && len(bounds) == 2 {
-		start, err = integer(bounds[0])
-	}
-	if err != nil {
-		return nil, err
-	}
-	return func(yield func(int64) bool) {
-		for i := start; i < stop && yield(i); i++ {
-		}
-	}, nil
-}
-
-// integer reads one of loop's bounds: a number or its text, of which "" is 0.
-func integer(bound any) (int64, error) {
-	v := reflect.ValueOf(bound)
-	switch {
-	case v.CanInt():
-		return v.Int(), nil
-	case v.CanUint():
-		return int64(v.Uint()), nil
-	case v.Kind() == reflect.String && v.Len() == 0:
-		return 0, nil
-	case v.Kind() == reflect.String:
-		return strconv.ParseInt(v.String(), 10, 64)
-	}
-	return 0, fmt.Errorf("bad argument type: %T", bound)
 }

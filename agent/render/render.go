@@ -18,6 +18,7 @@
 //     so that a file does not grow from one execution to the next.
 //   - An output that holds "<no value>" is an error.
 //   - spew_dump and spew_printf, which print to standard output, print nothing.
+//   - loop leaves no goroutine behind when a range ends early.
 package render
 
 import (

@@ -5,7 +5,6 @@ package config
 
 import (
 	"math/big"
-	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -19,9 +18,10 @@ func (r *hcl2Reader) evaluate(expr hclsyntax.Expression) value {
 	if err := r.restore(expr); err != nil {
 		return r.fail(err.offset, err.message, err.hint)
 	}
-	result, diags := expr.Value(&hcl.EvalContext{Functions: r.functions})
+	world := &outside{lookupEnv: r.lookupEnv}
+	result, diags := expr.Value(&hcl.EvalContext{Functions: newFunctions(world)})
 	if errs := syntaxErrors(diags); len(errs) > 0 {
-		return r.fail(errs[0].offset, lowerFirst(strings.TrimSuffix(errs[0].hint, ".")), "")
+		return r.fail(errs[0].offset, world.explain(errs[0]), "")
 	}
 	if !result.IsWhollyKnown() {
 		return r.fail(offset, "the expression has no value", "")

@@ -5,9 +5,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
-	"io"
-	"os"
 	"regexp"
 
 	"github.com/zclconf/go-cty/cty"
@@ -15,18 +12,16 @@ import (
 	"github.com/zclconf/go-cty/cty/function/stdlib"
 )
 
-// functions are what expressions may call: those that HCL's users know from
-// other programs, as far as a configuration has a use for them.
-type functions map[string]function.Function
-
 // maxResult bounds what one call returns, because calls can be nested so that
 // each multiplies the length of the one before.
 const maxResult = 1 << 20
 
-func newFunctions(lookupEnv func(string) (string, bool)) functions {
-	return functions{
-		"env":        envFunction(lookupEnv),
-		"file":       fileFunction(),
+// newFunctions returns what expressions may call: what HCL's users know from
+// other programs, as far as a configuration has a use for it.
+func newFunctions(o *outside) map[string]function.Function {
+	return map[string]function.Function{
+		"env":        o.envFunction(),
+		"file":       o.fileFunction(),
 		"lower":      stdlib.LowerFunc,
 		"upper":      stdlib.UpperFunc,
 		"trimspace":  stdlib.TrimSpaceFunc,
@@ -45,61 +40,6 @@ func newFunctions(lookupEnv func(string) (string, bool)) functions {
 
 func textParameter(name string) function.Parameter {
 	return function.Parameter{Name: name, Type: cty.String}
-}
-
-// envFunction is env(name) and env(name, default). A variable that is not set
-// and has no default is an error: an empty role or path fails later, elsewhere,
-// and harder to understand.
-func envFunction(lookupEnv func(string) (string, bool)) function.Function {
-	fallback := textParameter("default")
-	return function.New(&function.Spec{
-		Params:   []function.Parameter{textParameter("name")},
-		VarParam: &fallback,
-		Type:     function.StaticReturnType(cty.String),
-		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-			name := args[0].AsString()
-			if set, ok := lookupEnv(name); ok {
-				return cty.StringVal(set), nil
-			}
-			if len(args) > 1 {
-				return args[1], nil
-			}
-			return cty.NilVal, fmt.Errorf("the environment variable %q is not set", name)
-		},
-	})
-}
-
-// fileFunction is file(path): the content of a regular file, relative to the
-// working directory, as all paths of the configuration are.
-func fileFunction() function.Function {
-	return function.New(&function.Spec{
-		Params: []function.Parameter{textParameter("path")},
-		Type:   function.StaticReturnType(cty.String),
-		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-			content, err := readRegular(args[0].AsString())
-			return cty.StringVal(content), err
-		},
-	})
-}
-
-func readRegular(path string) (string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return "", err
-	}
-	if !info.Mode().IsRegular() {
-		return "", fmt.Errorf("%q is not a regular file", path)
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, maxResult+1))
-	if err == nil && len(content) > maxResult {
-		err = fmt.Errorf("%q is larger than 1 MiB", path)
-	}
-	return string(content), err
 }
 
 var errTooLong = errors.New("the result is longer than 1 MiB")

@@ -16,7 +16,7 @@ import (
 type hcl2Reader struct {
 	src       *source
 	masked    *masked
-	functions functions
+	lookupEnv func(string) (string, bool)
 	report    func(syntaxError)
 	failed    bool // something was reported
 }

@@ -55,7 +55,7 @@ func (l *loader) source(src *source) {
 		r.duplicates = Warning
 	}
 	report := func(e syntaxError) { r.report(LoadError, "", "", e.offset, e.message, e.hint) }
-	tree, ok := readTree(src, newFunctions(l.overrides.LookupEnv), report)
+	tree, ok := readTree(src, l.overrides.LookupEnv, report)
 	if !ok {
 		l.unread = true
 	}

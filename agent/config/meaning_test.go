@@ -146,7 +146,7 @@ func TestEitherVersion(t *testing.T) {
 	for name, text := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			tree, ok := readTree(newSource("a.hcl", []byte(text)), newFunctions(nil), func(e syntaxError) {
+			tree, ok := readTree(newSource("a.hcl", []byte(text)), nil, func(e syntaxError) {
 				t.Errorf("offset %d: %s (%s)", e.offset, e.message, e.hint)
 			})
 			if !ok || len(tree.items) == 0 || tree.items[0].name != "template" {

@@ -12,7 +12,7 @@ import "unicode/utf8"
 //
 // The errors of either end the reading of this file; errors of expressions are
 // all collected in problems.
-func readTree(src *source, functions functions, report func(syntaxError)) (*object, bool) {
+func readTree(src *source, lookupEnv func(string) (string, bool), report func(syntaxError)) (*object, bool) {
 	if bad := invalidByte(src.text); bad >= 0 {
 		report(syntaxError{bad, "the file is not UTF-8 text", ""})
 		return nil, false
@@ -25,7 +25,7 @@ func readTree(src *source, functions functions, report func(syntaxError)) (*obje
 		report(*err)
 		return nil, false
 	}
-	reader := hcl2Reader{src: src, masked: masked, functions: functions, report: report}
+	reader := hcl2Reader{src: src, masked: masked, lookupEnv: lookupEnv, report: report}
 	tree, errs2 := reader.read()
 	if len(errs2) == 0 {
 		return tree, !reader.failed

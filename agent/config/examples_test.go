@@ -1,0 +1,91 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package config_test
+
+import (
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/certagent/certagent/agent/config"
+)
+
+func loadExample(t *testing.T, name string) *config.Config {
+	t.Helper()
+	c, problems := config.Load([]string{filepath.Join("testdata", "examples", name)}, config.Overrides{LookupEnv: noEnv})
+	if len(problems) > 0 {
+		t.Fatal(problems.Error())
+	}
+	return c
+}
+
+func TestExampleOfAChild(t *testing.T) {
+	t.Parallel()
+	c := loadExample(t, "design.hcl")
+	if got := c.AutoAuth.Method.AppRole.SecretIDFile; got != "secretid" {
+		t.Errorf("secret id file: %q", got)
+	}
+	if got := c.Templates[0].Change.Mode; got != config.Restart {
+		t.Errorf("change_mode: %v", got)
+	}
+	if got := strings.Join(c.Exec.Command, "|"); got != "nginx|-g|daemon off;" {
+		t.Errorf("command: %q", got)
+	}
+	if got := c.AutoAuth.Sinks[0].Path; got != "/run/certagent/token" {
+		t.Errorf("sink: %q", got)
+	}
+}
+
+func TestExampleOfNginx(t *testing.T) {
+	t.Parallel()
+	c := loadExample(t, "nginx.hcl")
+	if len(c.Templates) != 3 {
+		t.Fatalf("%d templates", len(c.Templates))
+	}
+	for _, template := range c.Templates {
+		if template.Change.Signal != syscall.SIGHUP || template.Change.PIDFile != "/run/nginx.pid" {
+			t.Errorf("%s: %v to %q", template.Destination, template.Change.Signal, template.Change.PIDFile)
+		}
+		if !strings.HasPrefix(template.Contents, `{{ with secret "pki/issue/web"`) {
+			t.Errorf("%s: %q", template.Destination, template.Contents)
+		}
+	}
+	if key := c.Templates[2]; !key.PermsSet || key.Perms != 0o600 {
+		t.Errorf("perms of the key: %v", key.Perms)
+	}
+}
+
+func TestExampleOfTheInjector(t *testing.T) {
+	t.Parallel()
+	c := loadExample(t, "injector.json")
+	if got := c.AutoAuth.Method.Kubernetes.Role; got != "web" {
+		t.Errorf("role: %q", got)
+	}
+	if got := c.Templates[0]; got.Perms != 0o440 || !strings.Contains(got.Contents, "${HOME}") || got.Pos.Line != 11 {
+		t.Errorf("template: %+v", got)
+	}
+	if c.TemplateConfig.MaxConnectionsPerHost != 0 || !c.TemplateConfig.ExitOnRetryFailure {
+		t.Errorf("template_config: %+v", c.TemplateConfig)
+	}
+}
+
+// In JSON, labels may be the keys of an object around the block.
+func TestLabelsInJSON(t *testing.T) {
+	t.Parallel()
+	c := loadDir(t, map[string]string{"a.json": `{
+		"auto_auth": {"method": {"cert": {"mount_path": "auth/c"}}, "sink": {"file": [{"config": {"path": "/1"}}, {"config": {"path": "/2"}}]}},
+		"env_template": {"A": {"contents": "x"}, "B": {"contents": "y"}},
+		"exec": {"command": ["env"]}
+	}`}, config.Overrides{})
+	if c.AutoAuth.Method.Type != "cert" || c.AutoAuth.Method.MountPath != "auth/c" {
+		t.Errorf("method: %+v", c.AutoAuth.Method)
+	}
+	if len(c.AutoAuth.Sinks) != 2 || c.AutoAuth.Sinks[1].Path != "/2" {
+		t.Errorf("sinks: %+v", c.AutoAuth.Sinks)
+	}
+	if len(c.EnvTemplates) != 2 || c.EnvTemplates[1].Name != "B" || c.EnvTemplates[1].Contents != "y" {
+		t.Errorf("env_template: %+v", c.EnvTemplates)
+	}
+}

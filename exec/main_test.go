@@ -119,13 +119,16 @@ func newStdout(t *testing.T) *stdout {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { r.Close(); w.Close() })
+	if err := r.SetReadDeadline(time.Now().Add(2 * soon)); err != nil {
+		t.Fatal(err)
+	}
 	return &stdout{w: w, lines: bufio.NewScanner(r)}
 }
 
 func (s *stdout) line(t *testing.T) string {
 	t.Helper()
 	if !s.lines.Scan() {
-		t.Fatal("output ended")
+		t.Fatalf("no more output: %v", s.lines.Err())
 	}
 	return s.lines.Text()
 }
@@ -143,5 +146,8 @@ func (s *stdout) expectEnd(t *testing.T) {
 	s.w.Close()
 	for s.lines.Scan() {
 		t.Logf("more output: %s", s.lines.Text())
+	}
+	if err := s.lines.Err(); err != nil {
+		t.Errorf("somebody still holds the output open: %v", err)
 	}
 }

@@ -9,8 +9,6 @@ import (
 	"log/slog"
 	"maps"
 	"path/filepath"
-	"slices"
-	"time"
 
 	"github.com/fsnotify/fsnotify"
 
@@ -38,8 +36,6 @@ type file struct {
 	blind bool // no events for one of the spots
 	subs  map[*Subscription]bool
 }
-
-type due struct{ at, latest time.Time }
 
 func newLoop(log *slog.Logger, o Options, n notifier) *loop {
 	return &loop{
@@ -107,9 +103,6 @@ func (l *loop) event(e fsnotify.Event) {
 	}
 }
 
-// at returns the files that a spot decides about; examine may change which.
-func (l *loop) at(s spot) []*file { return slices.Collect(maps.Keys(l.spots[s])) }
-
 func (l *loop) lookAtAll() {
 	for _, f := range l.files {
 		if f.blind || look(f.path) != f.print {
@@ -137,79 +130,10 @@ func (l *loop) examine(f *file, written bool) {
 	}
 }
 
-// occupy makes spots those of f and gives up directories that nobody needs.
-func (l *loop) occupy(f *file, spots []spot) {
-	for _, s := range spots {
-		if l.spots[s] == nil {
-			l.spots[s] = make(map[*file]bool)
-			l.dirs[s.dir]++
-		}
-		l.spots[s][f] = true
-	}
-	for _, s := range f.spots {
-		if !slices.Contains(spots, s) {
-			l.vacate(f, s)
-		}
-	}
-	f.spots = spots
-}
-
-func (l *loop) vacate(f *file, s spot) {
-	delete(l.spots[s], f)
-	if l.spots[s] == nil {
-		return // a path may come by a spot twice
-	}
-	if len(l.spots[s]) > 0 {
-		return
-	}
-	delete(l.spots, s)
-	if l.dirs[s.dir]--; l.dirs[s.dir] == 0 {
-		delete(l.dirs, s.dir)
-		_ = l.notifier.Remove(s.dir) // an error means that it is not watched
-	}
-}
-
 func (l *loop) complain(dir string, err error) {
 	if l.failed[dir] || errors.Is(err, fs.ErrNotExist) {
 		return
 	}
 	l.failed[dir] = true
 	l.log.Warn("watching a directory by polling alone", logkey.Path, dir, logkey.Error, err, logkey.Hint, limitHint(err))
-}
-
-// postpone has s told when its files have come to rest.
-func (l *loop) postpone(s *Subscription) {
-	now := time.Now()
-	d, waiting := l.due[s]
-	if !waiting {
-		d.latest = now.Add(restless * l.options.Debounce)
-	}
-	d.at = now.Add(l.options.Debounce)
-	if d.at.After(d.latest) {
-		d.at = d.latest
-	}
-	l.due[s] = d
-}
-
-// nextDue is nil if nobody is to be told of anything.
-func (l *loop) nextDue() <-chan time.Time {
-	var first time.Time
-	for _, d := range l.due {
-		if first.IsZero() || d.at.Before(first) {
-			first = d.at
-		}
-	}
-	if first.IsZero() {
-		return nil
-	}
-	return time.After(time.Until(first))
-}
-
-func (l *loop) tell(now time.Time) {
-	for s, d := range l.due {
-		if !d.at.After(now) {
-			delete(l.due, s)
-			s.signal()
-		}
-	}
 }

@@ -4,35 +4,12 @@
 package watch
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
-
-// fingerprint tells whether a path still leads to the same file with the same
-// content. The file is not read for that: its time of change (ctime) moves with
-// its content, its mode and its owner, and cannot be set back. The zero value
-// means that there is no such file or that it cannot be reached.
-type fingerprint struct {
-	device, inode  uint64
-	size           int64
-	mtime, changed unix.Timespec
-}
-
-func look(path string) fingerprint {
-	var s unix.Stat_t
-	for {
-		switch unix.Stat(path, &s) { // follows every symlink on the way
-		case nil:
-			return fingerprint{s.Dev, s.Ino, s.Size, s.Mtim, s.Ctim}
-		case unix.EINTR:
-		default:
-			return fingerprint{}
-		}
-	}
-}
 
 // spot is a name in a directory. When that entry is created, replaced or
 // written to, the file that a path leads to may be another one.
@@ -81,4 +58,39 @@ func walk(path string, watch func(spot)) []spot {
 // are. walk's dir has none, so that joining ".." to it is right.
 func split(path string) []string {
 	return strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
+}
+
+// at returns the files that a spot decides about; examine may change which.
+func (l *loop) at(s spot) []*file { return slices.Collect(maps.Keys(l.spots[s])) }
+
+// occupy makes spots those of f and gives up directories that nobody needs.
+func (l *loop) occupy(f *file, spots []spot) {
+	for _, s := range spots {
+		if l.spots[s] == nil {
+			l.spots[s] = make(map[*file]bool)
+			l.dirs[s.dir]++
+		}
+		l.spots[s][f] = true
+	}
+	for _, s := range f.spots {
+		if !slices.Contains(spots, s) {
+			l.vacate(f, s)
+		}
+	}
+	f.spots = spots
+}
+
+func (l *loop) vacate(f *file, s spot) {
+	delete(l.spots[s], f)
+	if l.spots[s] == nil {
+		return // a path may come by a spot twice
+	}
+	if len(l.spots[s]) > 0 {
+		return
+	}
+	delete(l.spots, s)
+	if l.dirs[s.dir]--; l.dirs[s.dir] == 0 {
+		delete(l.dirs, s.dir)
+		_ = l.notifier.Remove(s.dir) // an error means that it is not watched
+	}
 }

@@ -1,0 +1,102 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package auth
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+
+	"github.com/hashicorp/vault/api"
+
+	"github.com/certagent/certagent/logkey"
+)
+
+// AppRole logs in with a role id and, usually, a secret id.
+//
+// Vault Agent removes the secret id's file as soon as it has read it. AppRole
+// waits until a login with it has succeeded, or until it has been unwrapped, so
+// that a restart while Vault is away still finds it. Either way the ids are
+// kept in memory for the next login.
+type AppRole struct {
+	MountPath    string // "" means auth/approle
+	RoleIDFile   string
+	SecretIDFile string // "" means a role that asks for none
+
+	// RemoveSecretIDFile has the secret id's file removed after use. Vault
+	// Agent's default is true, which is the caller's to set.
+	RemoveSecretIDFile bool
+
+	// WrappingPath, unless "", means that the file holds a response-wrapping
+	// token, which must have been created at this path, such as
+	// auth/approle/role/web/secret-id.
+	WrappingPath string
+
+	Logger *slog.Logger // nil means that nothing is logged
+
+	roleID   credential
+	secretID credential
+	wrapped  wrappedSecretID
+}
+
+// Name returns "approle".
+func (*AppRole) Name() string { return "approle" }
+
+// Inputs names the files of the two ids.
+func (a *AppRole) Inputs() []string {
+	if a.SecretIDFile == "" {
+		return []string{a.RoleIDFile}
+	}
+	return []string{a.RoleIDFile, a.SecretIDFile}
+}
+
+// Login implements Method.
+func (a *AppRole) Login(ctx context.Context, c *api.Client) (*api.Secret, error) {
+	a.roleID.what = "role id"
+	roleID, err := a.roleID.read(a.RoleIDFile)
+	if err != nil {
+		return nil, err
+	}
+	body := map[string]any{"role_id": string(roleID)}
+	hint := "check the role id in " + a.RoleIDFile + ", mount_path and namespace"
+	if a.SecretIDFile != "" {
+		if body["secret_id"], err = a.readSecretID(ctx, c); err != nil {
+			return nil, err
+		}
+		hint = "the secret id may be used up or expired: deliver a new one in " + a.SecretIDFile +
+			"; or check the role id, mount_path and namespace"
+	}
+	secret, err := logIn(ctx, c, cmp.Or(a.MountPath, "auth/approle"), body, hint)
+	if err == nil {
+		a.removeSecretID()
+	}
+	return secret, err
+}
+
+func (a *AppRole) readSecretID(ctx context.Context, c *api.Client) (string, error) {
+	if a.WrappingPath == "" {
+		a.secretID.what = "secret id"
+		secretID, err := a.secretID.read(a.SecretIDFile)
+		return string(secretID), err
+	}
+	a.secretID.what = "wrapping token of the secret id"
+	wrapping, err := a.secretID.read(a.SecretIDFile)
+	if err != nil {
+		return "", err
+	}
+	secretID, err := a.wrapped.unwrap(ctx, c, wrapping, a.WrappingPath, a.SecretIDFile)
+	if err == nil {
+		a.removeSecretID()
+	}
+	return string(secretID), err
+}
+
+func (a *AppRole) removeSecretID() {
+	if a.SecretIDFile == "" || !a.RemoveSecretIDFile {
+		return
+	}
+	if err := a.secretID.remove(a.SecretIDFile, false); err != nil {
+		orDiscard(a.Logger).Warn("cannot remove the secret id's file after use", logkey.Path, a.SecretIDFile, logkey.Error, err)
+	}
+}

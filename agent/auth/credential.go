@@ -1,0 +1,116 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package auth
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/certagent/certagent/redact"
+)
+
+// maxCredential bounds a credential file. The largest that make sense are JWTs
+// with many claims, of some kilobytes.
+const maxCredential = 1 << 20
+
+// credential is a file that holds one credential, and what it held last.
+type credential struct {
+	what string // what it holds, for messages
+	held redact.Secret
+}
+
+// read returns the file's content without the white space around it. When the
+// file is gone or empty, it returns what was read before: credentials are often
+// removed once they are read, and replaced by emptying and filling the file.
+func (c *credential) read(path string) (redact.Secret, error) {
+	content, err := readCredential(path)
+	switch {
+	case err == nil && content != "":
+		c.held = content
+		return content, nil
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return "", c.failure(err, "let the user that the agent runs as read the file")
+	case c.held != "":
+		return c.held, nil
+	case err != nil:
+		return "", c.failure(err, "put the "+c.what+" into this file")
+	}
+	return "", c.failure(fmt.Errorf("%s is empty", path), "put the "+c.what+" into this file")
+}
+
+func (c *credential) failure(err error, hint string) error {
+	return &Failure{Kind: Credentials, Err: fmt.Errorf("reading the %s: %w", c.what, err), Hint: hint}
+}
+
+// remove removes the file that was read, or the file that its link leads to if
+// follow is set. One whose content is no longer what was read stays: somebody
+// has delivered a new credential meanwhile.
+func (c *credential) remove(path string, follow bool) error {
+	content, err := readCredential(path)
+	if err != nil || content != c.held {
+		return nil
+	}
+	if follow {
+		if path, err = filepath.EvalSymlinks(path); err != nil {
+			return err
+		}
+	}
+	return os.Remove(path)
+}
+
+// readCredential reads a regular file, or one that a link leads to. Anything
+// else, such as a pipe, could block for ever.
+func readCredential(path string) (redact.Secret, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	if !info.Mode().IsRegular() {
+		return "", fmt.Errorf("%s is not a regular file", path)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, maxCredential+1))
+	if err != nil {
+		return "", err
+	}
+	if len(data) > maxCredential {
+		return "", fmt.Errorf("%s is longer than %d KiB", path, maxCredential>>10)
+	}
+	return redact.Secret(bytes.TrimSpace(data)), nil
+}
+
+// fingerprints tell whether credentials have changed, without keeping them.
+type fingerprints map[string][sha256.Size]byte
+
+// fingerprint takes those of the files that can be read.
+func fingerprint(paths []string) fingerprints {
+	prints := fingerprints{}
+	for _, path := range paths {
+		if content, err := readCredential(path); err == nil && content != "" {
+			prints[path] = sha256.Sum256([]byte(content))
+		}
+	}
+	return prints
+}
+
+// changedSince reports whether a file holds something else than before, or
+// something for the first time. A file that is gone is no new credential.
+func (f fingerprints) changedSince(before fingerprints) bool {
+	for path, print := range f {
+		if old, ok := before[path]; !ok || old != print {
+			return true
+		}
+	}
+	return false
+}

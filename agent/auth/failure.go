@@ -1,0 +1,161 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package auth
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/hashicorp/vault/api"
+)
+
+// Kind is the reason of a failure. A failure is logged when its kind changes,
+// not at each attempt.
+type Kind string
+
+// The kinds. Time heals those of the first group, a person those of the second.
+const (
+	Unreachable   Kind = "unreachable"   // no connection, or no answer in time
+	Sealed        Kind = "sealed"        // Vault is sealed
+	Standby       Kind = "standby"       // no active node
+	Uninitialised Kind = "uninitialised" // Vault was never set up
+	Limited       Kind = "limited"       // a rate quota is used up
+	Unable        Kind = "unable"        // any other error of the server's own
+
+	Credentials Kind = "credentials" // a file cannot be read
+	Untrusted   Kind = "untrusted"   // TLS was refused by either side
+	Refused     Kind = "refused"     // the credentials are not accepted
+	Misplaced   Kind = "misplaced"   // no such path
+	Garbled     Kind = "garbled"     // the answer is not Vault's
+)
+
+// passes reports whether waiting is all there is to do.
+func (k Kind) passes() bool {
+	switch k {
+	case Unreachable, Sealed, Standby, Uninitialised, Limited, Unable:
+		return true
+	}
+	return false
+}
+
+// lasts reports whether asking the server again soon is in vain.
+func (k Kind) lasts() bool { return k == Refused || k == Misplaced || k == Garbled }
+
+// Failure is why a login did not succeed, in words for the operator.
+type Failure struct {
+	Kind Kind
+	Err  error
+	Hint string // what to do about it; may be ""
+}
+
+func (f *Failure) Error() string { return f.Err.Error() }
+func (f *Failure) Unwrap() error { return f.Err }
+
+const garbledHint = "check the address: a proxy or another server may be answering there"
+
+func garbled(err error) *Failure {
+	return &Failure{Garbled, fmt.Errorf("reading the server's answer: %w", err), garbledHint}
+}
+
+// explain finds the kind of an error that a request met; nil for none.
+func explain(err error) *Failure {
+	var (
+		known    *Failure
+		answer   *api.ResponseError
+		insecure *tls.CertificateVerificationError
+		refusal  *net.OpError
+		record   tls.RecordHeaderError
+		hostname x509.HostnameError
+		request  *url.Error
+	)
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &known):
+		return known
+	case errors.As(err, &answer):
+		return explainAnswer(answer)
+	case errors.As(err, &hostname):
+		return &Failure{Untrusted, err, "set tls_server_name to a name that the server's certificate has"}
+	case errors.As(err, &insecure):
+		return &Failure{Untrusted, err, "check ca_cert, or ca_path, and the server's certificate"}
+	case errors.As(err, &refusal) && refusal.Op == "remote error": // crypto/tls: an alert
+		return &Failure{Untrusted, err, "check client_cert and client_key: the server does not accept them, or wants some"}
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
+		return &Failure{Untrusted, err, "the server does not speak TLS at this address: should it begin with http:// ?"}
+	case errors.Is(err, context.DeadlineExceeded):
+		return &Failure{Unreachable, fmt.Errorf("no complete answer in time: %w", err), ""}
+	case errors.As(err, &request):
+		return &Failure{Unreachable, err, ""}
+	}
+	return &Failure{Unable, err, ""}
+}
+
+// explainAnswer finds the kind of an answer with an error status.
+func explainAnswer(r *api.ResponseError) *Failure {
+	f := &Failure{Err: &answerError{r}}
+	switch {
+	case r.StatusCode == http.StatusServiceUnavailable && answers(r, "sealed"):
+		f.Kind, f.Hint = Sealed, "unseal Vault"
+	case r.StatusCode == http.StatusNotImplemented:
+		f.Kind, f.Hint = Uninitialised, "initialise Vault"
+	case r.StatusCode >= 472 && r.StatusCode <= 474, answers(r, "node not active"), answers(r, "active cluster node not found"):
+		f.Kind = Standby
+	case r.StatusCode == http.StatusTooManyRequests:
+		f.Kind = Limited
+	case r.RawError && r.StatusCode < 500:
+		f.Kind, f.Hint = Garbled, garbledHint
+	case r.StatusCode == http.StatusBadRequest, r.StatusCode == http.StatusUnauthorized, r.StatusCode == http.StatusForbidden:
+		f.Kind = Refused
+	case r.StatusCode == http.StatusNotFound, r.StatusCode == http.StatusMethodNotAllowed:
+		f.Kind, f.Hint = Misplaced, "check address, mount_path and namespace"
+	default:
+		f.Kind = Unable
+	}
+	return f
+}
+
+func answers(r *api.ResponseError, text string) bool {
+	return !r.RawError && strings.Contains(strings.ToLower(strings.Join(r.Errors, " ")), text)
+}
+
+// forbidden reports whether the server does not accept a request's token. It
+// says the same of a token that it does not know and of one that may not ask;
+// only newer Vaults add "invalid token" to the first.
+func forbidden(err error) bool {
+	var r *api.ResponseError
+	return errors.As(err, &r) && r.StatusCode == http.StatusForbidden
+}
+
+// answerError puts vault/api's error on one line, and leaves out a body that is
+// not Vault's: it can be long, and whoever wrote it may have quoted the request.
+type answerError struct{ r *api.ResponseError }
+
+func (e *answerError) Error() string {
+	what := strings.Join(strings.Fields(strings.Join(e.r.Errors, "; ")), " ")
+	switch {
+	case e.r.RawError:
+		what = "with a body that is not Vault's"
+	case what == "":
+		what = http.StatusText(e.r.StatusCode)
+	case len(what) > maxText:
+		what = strings.ToValidUTF8(what[:maxText], "") + "…"
+	}
+	path := e.r.URL
+	if u, err := url.Parse(path); err == nil {
+		path = u.Path
+	}
+	return fmt.Sprintf("%s %s: status %d: %s", e.r.HTTPMethod, path, e.r.StatusCode, what)
+}
+
+func (e *answerError) Unwrap() error { return e.r }
+
+const maxText = 400

@@ -1,0 +1,63 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package auth
+
+import (
+	"sync"
+
+	"github.com/certagent/certagent/redact"
+)
+
+// holder knows which token is in use and whether it has been refused. It is
+// where the many goroutines that use a token meet the one that replaces it.
+type holder struct {
+	mu      sync.Mutex
+	token   redact.Secret
+	invalid bool
+	signal  chan struct{} // has room for one; made when first used
+}
+
+// set puts a token into use, and reports whether it is another one.
+func (h *holder) set(token redact.Secret) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	changed := h.token != token
+	h.token, h.invalid = token, false
+	return changed
+}
+
+// invalidate marks the token, if it is the one in use.
+func (h *holder) invalidate(token redact.Secret) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if token == "" || token != h.token || h.invalid {
+		return
+	}
+	h.invalid = true
+	select {
+	case h.channel() <- struct{}{}:
+	default:
+	}
+}
+
+// refused receives after the token in use may have been marked.
+func (h *holder) refused() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.channel()
+}
+
+// isInvalid reports whether the token in use is marked.
+func (h *holder) isInvalid() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.invalid
+}
+
+func (h *holder) channel() chan struct{} {
+	if h.signal == nil {
+		h.signal = make(chan struct{}, 1)
+	}
+	return h.signal
+}

@@ -1,0 +1,60 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package auth
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+
+	"github.com/hashicorp/vault/api"
+
+	"github.com/certagent/certagent/logkey"
+)
+
+// JWT logs in with a JSON Web Token from a file, which may be a link, as
+// Kubernetes and Nomad make them.
+//
+// Vault Agent removes the file as soon as it has read it. JWT waits until a
+// login with it has succeeded, so that a restart while Vault is away still
+// finds it. The token is kept in memory for the next login.
+type JWT struct {
+	MountPath string // "" means auth/jwt
+	Path      string
+	Role      string
+
+	// RemoveAfterReading has the file removed after use. Vault Agent's default
+	// is true, which is the caller's to set. A link is removed, not the file that
+	// it leads to, unless RemoveFollowsSymlinks is set.
+	RemoveAfterReading    bool
+	RemoveFollowsSymlinks bool
+
+	Logger *slog.Logger // nil means that nothing is logged
+
+	token credential
+}
+
+// Name returns "jwt".
+func (*JWT) Name() string { return "jwt" }
+
+// Inputs names the file.
+func (j *JWT) Inputs() []string { return []string{j.Path} }
+
+// Login implements Method.
+func (j *JWT) Login(ctx context.Context, c *api.Client) (*api.Secret, error) {
+	j.token.what = "JWT"
+	token, err := j.token.read(j.Path)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := logIn(ctx, c, cmp.Or(j.MountPath, "auth/jwt"),
+		map[string]any{"role": j.Role, "jwt": string(token)},
+		"the JWT may have expired: deliver a new one in "+j.Path+"; or check role, mount_path and namespace")
+	if err == nil && j.RemoveAfterReading {
+		if err := j.token.remove(j.Path, j.RemoveFollowsSymlinks); err != nil {
+			orDiscard(j.Logger).Warn("cannot remove the JWT's file after use", logkey.Path, j.Path, logkey.Error, err)
+		}
+	}
+	return secret, err
+}

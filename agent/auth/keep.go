@@ -1,0 +1,131 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package auth
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/certagent/certagent/logkey"
+)
+
+// tenure is a token in use.
+type tenure struct {
+	token    Token
+	lease    lease
+	renewAt  time.Time // zero means never, as loginAt does
+	loginAt  time.Time
+	failures int      // renewals that failed in a row
+	last     *Failure // the last of them
+}
+
+// next is what to do next, and when.
+func (t *tenure) next() (at time.Time, renew bool) {
+	if t.lease.renewable && t.renewAt.Before(t.loginAt) {
+		return t.renewAt, true
+	}
+	return t.loginAt, false
+}
+
+// keep looks after a token until it is time to log in again. It returns false
+// when ctx has ended.
+func (s *session) keep(ctx context.Context, token Token, asked time.Time) bool {
+	t := &tenure{token: token}
+	s.grant(t, newLease(token, asked))
+	for {
+		at, renew := t.next()
+		switch s.await(ctx, at) {
+		case ended:
+			return false
+		case invalidated:
+			s.log.Warn("token no longer accepted: logging in again", logkey.Method, s.Method.Name())
+			return s.afterRefusal(ctx, token)
+		case newCredentials:
+			s.log.Info("new credentials: logging in again", logkey.Method, s.Method.Name())
+			return true
+		}
+		if !renew || reached(t.lease.end()) {
+			return true
+		}
+		if accepted := s.renew(ctx, t); !accepted {
+			return s.afterRefusal(ctx, token)
+		}
+	}
+}
+
+// grant starts a lease.
+func (s *session) grant(t *tenure, l lease) {
+	t.lease, t.renewAt, t.loginAt = l, l.renewAt(rand.Float64()), l.loginAt(rand.Float64())
+	t.failures, t.last = 0, nil
+
+	// A token file's token comes back from a login with what is left of its
+	// life: the logins must not come faster and faster.
+	if earliest := l.granted.Add(s.backoff.min); !t.loginAt.IsZero() && t.loginAt.Before(earliest) {
+		t.loginAt = earliest
+	}
+}
+
+// renew renews the token, or decides when to try again. It returns false when
+// the server does not accept the token.
+func (s *session) renew(ctx context.Context, t *tenure) (accepted bool) {
+	asked := wallClock()
+	renewed, err := s.requestRenewal(ctx, t.token)
+	switch failure := explain(err); {
+	case err == nil:
+		s.grant(t, t.lease.renewed(renewed, asked))
+		s.log.Debug("token renewed", logkey.Method, s.Method.Name(), logkey.Expires, expires(t.lease))
+	case ctx.Err() != nil:
+	case forbidden(err):
+		failure.Hint = "if this comes back with each token, allow it to update auth/token/renew-self"
+		s.report("token not renewed: logging in again", failure, nil, 0)
+		return false
+	case failure.Kind.lasts():
+		t.lease.renewable = false
+		s.report("token not renewed: logging in again before it ends", failure, nil, time.Until(t.loginAt))
+	default:
+		t.failures++
+		wait := s.wait(t.failures, false)
+		t.renewAt = wallClock().Add(wait)
+		s.report("token not renewed", failure, t.last, wait)
+		t.last = failure
+	}
+	return true
+}
+
+// requestRenewal asks for a new lease, of the length that the server thinks fit,
+// and returns it without the token.
+func (s *session) requestRenewal(ctx context.Context, token Token) (Token, error) {
+	s.retryAfter = 0
+	secret, err := request{
+		method: http.MethodPut, path: "auth/token/renew-self", token: token.Value, body: map[string]any{"increment": 0},
+	}.do(ctx, s.client)
+	if err != nil {
+		return Token{}, err
+	}
+	if secret == nil || secret.Auth == nil {
+		return Token{}, garbled(errors.New("the answer to the renewal holds no lease"))
+	}
+	return Token{LeaseDuration: seconds(secret.Auth.LeaseDuration), Renewable: secret.Auth.Renewable}, nil
+}
+
+// afterRefusal waits before the next login if tokens are refused one after the
+// other early in their life: logging in is not what is wrong then. It returns
+// false when ctx has ended.
+func (s *session) afterRefusal(ctx context.Context, token Token) bool {
+	early := s.backoff.max
+	if token.LeaseDuration > 0 {
+		early = min(early, token.LeaseDuration/2)
+	}
+	if wallClock().Sub(s.loggedIn) > early {
+		s.refusals = 0
+	}
+	if s.refusals > 0 {
+		s.pause(ctx, s.wait(s.refusals, true))
+	}
+	s.refusals++
+	return ctx.Err() == nil
+}

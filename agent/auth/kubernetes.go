@@ -1,0 +1,42 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package auth
+
+import (
+	"cmp"
+	"context"
+
+	"github.com/hashicorp/vault/api"
+)
+
+// Kubernetes logs in with the service account's token. Kubernetes replaces the
+// file before the token expires, and it is read at each login.
+type Kubernetes struct {
+	MountPath string // "" means auth/kubernetes
+	Role      string
+	TokenPath string // "" means where Kubernetes mounts it
+
+	token credential
+}
+
+// serviceAccountToken is where Kubernetes mounts a service account's token.
+const serviceAccountToken = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+
+// Name returns "kubernetes".
+func (*Kubernetes) Name() string { return "kubernetes" }
+
+// Inputs names the token's file.
+func (k *Kubernetes) Inputs() []string { return []string{cmp.Or(k.TokenPath, serviceAccountToken)} }
+
+// Login implements Method.
+func (k *Kubernetes) Login(ctx context.Context, c *api.Client) (*api.Secret, error) {
+	k.token.what = "service account's token"
+	token, err := k.token.read(k.Inputs()[0])
+	if err != nil {
+		return nil, err
+	}
+	return logIn(ctx, c, cmp.Or(k.MountPath, "auth/kubernetes"),
+		map[string]any{"role": k.Role, "jwt": string(token)},
+		"check that the role names this service account and its namespace, and mount_path")
+}

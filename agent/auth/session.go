@@ -1,0 +1,134 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package auth
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+
+	"github.com/certagent/certagent/logkey"
+)
+
+// session is what one Run knows; its goroutine owns it.
+type session struct {
+	*Loop
+	client  *api.Client // the loop's own, with its namespace and wrapping
+	backoff backoff
+	log     *slog.Logger
+
+	retryAfter  time.Duration // what the last answer asked for
+	credentials fingerprints  // of the last login
+	loggedIn    time.Time     // when the last login succeeded
+	refusals    int           // tokens in a row that were refused early in their life
+}
+
+// ownClient copies the client, so that namespace, wrapping and callback are
+// this loop's alone.
+func (s *session) ownClient() *api.Client {
+	base := s.Client
+	if s.LoginClient != nil {
+		base = s.LoginClient
+	}
+	namespace := s.Namespace
+	if namespace == "" {
+		namespace = base.Namespace()
+	}
+	own := base.WithNamespace(namespace).WithResponseCallbacks(func(r *api.Response) {
+		s.retryAfter = retryAfter(r.Header.Get("Retry-After"), time.Now())
+	})
+	own.ClearToken()
+	own.SetWrappingLookupFunc(func(_, path string) string {
+		if s.WrapTTL > 0 && strings.HasSuffix(path, loginSuffix) {
+			return s.WrapTTL.String()
+		}
+		return ""
+	})
+	return own
+}
+
+// logIn tries until it has a token. It fails when ctx ends, and at the first
+// failure with ExitOnErr. The time that it returns is when the token was asked
+// for.
+func (s *session) logIn(ctx context.Context) (token Token, asked time.Time, err error) {
+	var last *Failure
+	for failures := 1; ; failures++ {
+		asked = wallClock()
+		token, err = s.attempt(ctx)
+		if err == nil {
+			s.loggedIn = asked
+			s.log.Info("logged in", logkey.Method, s.Method.Name(), logkey.Expires, expires(newLease(token, asked)))
+			return token, asked, nil
+		}
+		if ctx.Err() != nil {
+			return Token{}, asked, ctx.Err()
+		}
+		failure := explain(err)
+		if s.Failed != nil {
+			s.Failed(failure)
+		}
+		if s.ExitOnErr {
+			return Token{}, asked, failure
+		}
+		if last != nil && last.Kind.lasts() != failure.Kind.lasts() {
+			failures = 1
+		}
+		wait := s.wait(failures, failure.Kind.lasts())
+		s.report("not logged in", failure, last, wait)
+		last = failure
+		s.pause(ctx, wait)
+	}
+}
+
+// attempt logs in once.
+func (s *session) attempt(ctx context.Context) (Token, error) {
+	s.retryAfter = 0
+	s.credentials = fingerprint(s.Method.Inputs())
+	secret, err := s.Method.Login(ctx, s.client)
+	if err != nil {
+		return Token{}, err
+	}
+	return newToken(secret, s.WrapTTL > 0)
+}
+
+// wait is how long to wait after so many failures: the back-off, on top of what
+// the server asked for within reason. Only the back-off tells agents apart.
+func (s *session) wait(failures int, lasts bool) time.Duration {
+	return min(s.retryAfter, s.backoff.max) + s.backoff.after(failures, lasts, rand.Float64())
+}
+
+// report logs a failure if it is of another kind than the last one: at error
+// level if somebody has to do something about it.
+func (s *session) report(message string, failure, last *Failure, wait time.Duration) {
+	level := slog.LevelError
+	if failure.Kind.passes() {
+		level = slog.LevelWarn
+	}
+	if last != nil && last.Kind == failure.Kind {
+		level = slog.LevelDebug
+	}
+	attributes := []any{logkey.Method, s.Method.Name(), logkey.Error, failure, logkey.Retry, wait}
+	if failure.Hint != "" {
+		attributes = append(attributes, logkey.Hint, failure.Hint)
+	}
+	s.log.Log(context.Background(), level, message, attributes...)
+}
+
+// deliver hands on a token that is not the one that consumers have.
+func (s *session) deliver(token Token) {
+	if s.holder.set(token.Value) {
+		s.Deliver(token)
+	}
+}
+
+func expires(l lease) string {
+	if l.duration == 0 {
+		return "never"
+	}
+	return l.end().Format(time.RFC3339)
+}

@@ -1,0 +1,62 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package auth
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+)
+
+// TokenFile takes a token that somebody else has put into a file, and looks it
+// up to learn how long it lives. A token that the file no longer holds is
+// remembered.
+type TokenFile struct {
+	Path string
+
+	token credential
+}
+
+// Name returns "token_file".
+func (*TokenFile) Name() string { return "token_file" }
+
+// Inputs names the file.
+func (t *TokenFile) Inputs() []string { return []string{t.Path} }
+
+// Login implements Method. A token that cannot end, such as a root token, has
+// no lease.
+func (t *TokenFile) Login(ctx context.Context, c *api.Client) (*api.Secret, error) {
+	t.token.what = "token"
+	token, err := t.token.read(t.Path)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := request{method: http.MethodGet, path: "auth/token/lookup-self", token: token}.do(ctx, c)
+	if f := explain(err); f != nil && f.Kind == Refused {
+		f.Hint = "the token may have been revoked or have expired: deliver a new one in " + t.Path
+		return nil, f
+	}
+	if err != nil || secret == nil {
+		return nil, err
+	}
+	ttl, err := secret.TokenTTL()
+	if err != nil {
+		return nil, garbled(err)
+	}
+	if ttl == 0 && field(secret, "expire_time") != nil {
+		ttl = time.Second // its last: only a token without expire_time never ends
+	}
+	renewable, err := secret.TokenIsRenewable()
+	if err != nil {
+		return nil, garbled(err)
+	}
+	accessor, _ := field(secret, "accessor").(string)
+	// The token is the file's: a proxy in between may have cut it from the answer.
+	secret.Auth = &api.SecretAuth{
+		ClientToken: string(token), Accessor: accessor, LeaseDuration: int(ttl.Seconds()), Renewable: renewable,
+	}
+	return secret, nil
+}

@@ -31,10 +31,7 @@ var situations = []situation{
 
 func (s situation) setUp(t *testing.T) (root string) {
 	t.Helper()
-	root, err := os.MkdirTemp(t.TempDir(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	root = memory(t)
 	if s.before > 0 {
 		publish(t, generation(root, s.before))
 	}
@@ -58,7 +55,7 @@ func each(t *testing.T, situations []situation, test func(t *testing.T, s situat
 		t.Run(s.name, func(t *testing.T) {
 			calls := trace(t, s.setUp(t), s.env)
 			var runs, bad atomic.Int64
-			t.Cleanup(func() { t.Logf("%s: calls=%d runs=%d bad=%d", s.name, len(calls), runs.Load(), bad.Load()) })
+			t.Cleanup(func() { t.Logf("%s: calls=%d runs=%d bad=%d", t.Name(), len(calls), runs.Load(), bad.Load()) })
 			for i, c := range calls {
 				t.Run(fmt.Sprintf("%02d %s", i, strings.ReplaceAll(c.text, "/", "_")), func(t *testing.T) {
 					t.Parallel()

@@ -31,6 +31,18 @@ type directory struct {
 // openDirectory opens a directory and locks it: shared by those who publish in
 // it, exclusively by those who take for granted that nobody does.
 func openDirectory(ctx context.Context, path string, lock int) (*directory, error) {
+	d, err := openUnlocked(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.lock(ctx, lock); err != nil {
+		d.close()
+		return nil, err
+	}
+	return d, nil
+}
+
+func openUnlocked(path string) (*directory, error) {
 	var fd int
 	err := retry(func() (err error) {
 		fd, err = unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
@@ -39,12 +51,7 @@ func openDirectory(ctx context.Context, path string, lock int) (*directory, erro
 	if err != nil {
 		return nil, &Error{Op: "opening the directory", Path: path, Err: err}
 	}
-	d := &directory{path: path, fd: fd}
-	if err := d.lock(ctx, lock); err != nil {
-		d.close()
-		return nil, err
-	}
-	return d, nil
+	return &directory{path: path, fd: fd}, nil
 }
 
 // lock waits for others to finish, for they need milliseconds. File systems

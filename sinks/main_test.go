@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,6 +27,8 @@ import (
 const (
 	publishIn  = "SINKS_TEST_PUBLISH_IN"
 	noExchange = "SINKS_TEST_NO_EXCHANGE=1" // as on a file system that cannot exchange names
+	keepOwner  = "SINKS_TEST_OWNER=-1"
+	rootOwner  = "SINKS_TEST_OWNER=0"
 )
 
 func TestMain(m *testing.M) {
@@ -34,7 +37,13 @@ func TestMain(m *testing.M) {
 		if os.Getenv("SINKS_TEST_NO_EXCHANGE") != "" {
 			renameat2 = func(int, string, int, string, uint) error { return unix.EINVAL }
 		}
-		if _, err := Publish(context.Background(), generation(root, 2)); err != nil {
+		g := generation(root, 2)
+		if owner, err := strconv.Atoi(os.Getenv("SINKS_TEST_OWNER")); err == nil {
+			for i := range g.Files {
+				g.Files[i].UID, g.Files[i].GID = owner, owner
+			}
+		}
+		if _, err := Publish(context.Background(), g); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(3)
 		}
@@ -66,6 +75,18 @@ func generation(root string, n int) Generation {
 		Files:   []File{file("a", "cert", false), file("b", "ca", false), file("a", "key", true), fixed},
 		Payload: json.RawMessage(fmt.Sprintf(`{"owed":%d}`, n)),
 	}
+}
+
+// memory returns a directory in memory, if there is such a thing: where no power
+// is cut, a disk only takes time.
+func memory(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "sinks")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
+	return dir
 }
 
 func publish(t testing.TB, g Generation) Record {

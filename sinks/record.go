@@ -9,20 +9,13 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-const (
-	recordVersion = 1
-	recordSuffix  = ".json"
-	recordLimit   = 16 << 20 // bytes; a larger file is none of ours
-)
+const recordVersion = 1
 
 // A Record says which generation of a bundle is published. It is kept in
 // ".certagent-<name>.json", mode 0600, in the directory of the first file.
@@ -56,28 +49,14 @@ type RecordedFile struct {
 type sum [sha256.Size]byte
 
 func (f RecordedFile) sum() (s sum, err error) {
-	n, err := hex.Decode(s[:], []byte(f.SHA256[:min(len(f.SHA256), 2*len(s))]))
-	if err == nil && n != len(s) {
-		err = io.ErrUnexpectedEOF
+	if len(f.SHA256) != hex.EncodedLen(len(s)) {
+		return s, hex.ErrLength
 	}
+	_, err = hex.Decode(s[:], []byte(f.SHA256))
 	return s, err
 }
 
-func recordName(name string) string      { return prefix + name + recordSuffix }
-func journalTempName(name string) string { return prefix + name + "-journal" + tempSuffix }
-func tempName(name string, i int) string {
-	return fmt.Sprintf("%s%s-%d%s", prefix, name, i, tempSuffix)
-}
-func (r Record) directory() string         { return filepath.Dir(r.Files[0].Path) }
-func (f RecordedFile) backup() (to string) { return File{Path: f.Path, Backup: f.Backup}.backup() }
-
-// backup returns the name of f's backup, or "".
-func (f File) backup() string {
-	if !f.Backup {
-		return ""
-	}
-	return filepath.Base(f.Path) + ".bak"
-}
+func (r Record) directory() string { return filepath.Dir(r.Files[0].Path) }
 
 // Save replaces the record of a published generation: its payload has changed.
 // After a power cut the former record may be back, complete.
@@ -117,20 +96,9 @@ func Remove(ctx context.Context, r Record) error {
 
 var recordAttributes = attributes{mode: 0o600, uid: -1, gid: -1}
 
-func (r Record) encode() ([]byte, error) {
-	if err := r.check(); err != nil {
-		return nil, err
-	}
-	content, err := json.Marshal(r)
-	if err != nil {
-		return nil, fmt.Errorf("encoding the record of %q: %w", r.Name, err)
-	}
-	return content, nil
-}
-
 func (r Record) check() error {
 	if err := checkName(r.Name); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", ErrRecord, err)
 	}
 	if r.Version != recordVersion {
 		return fmt.Errorf("%w: version %d, not %d", ErrRecord, r.Version, recordVersion)
@@ -148,33 +116,3 @@ func (r Record) check() error {
 	}
 	return nil
 }
-
-// readRecord reads the record in a file of d. A file that somebody else could
-// have written is not believed: it would have us rename what its author may not.
-func (d *directory) readRecord(file string) (r Record, err error) {
-	f, err := d.open(file)
-	if err != nil {
-		return r, err
-	}
-	defer f.close()
-	st, err := f.stat()
-	if err != nil {
-		return r, err
-	}
-	if st.Mode&unix.S_IFMT != unix.S_IFREG || int(st.Uid) != os.Geteuid() || st.Mode&0o022 != 0 {
-		return r, errForeign
-	}
-	content, err := io.ReadAll(io.LimitReader(f, recordLimit))
-	if err != nil {
-		return r, err
-	}
-	if err := json.Unmarshal(content, &r); err != nil {
-		return r, fmt.Errorf("%w: %w", ErrRecord, err)
-	}
-	if name := strings.TrimSuffix(strings.TrimPrefix(file, prefix), recordSuffix); r.Name != name {
-		return r, fmt.Errorf("%w: it is that of %q", ErrRecord, r.Name)
-	}
-	return r, r.check()
-}
-
-var errForeign = fmt.Errorf("%w: it is not a file that only this user can write", ErrRecord)

@@ -6,7 +6,6 @@ package sinks
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -16,8 +15,9 @@ import (
 )
 
 // Recover cleans up in the directories after whatever ended an earlier process,
-// and returns what is recorded there. It runs before the first [Publish], and
-// waits for other processes that publish in these directories.
+// and returns what is recorded there and in the further directories that these
+// records speak of. It runs before the first [Publish], and waits for other
+// processes that publish in these directories.
 //
 // A generation that was committed is completed. If it cannot be, because a file
 // that was not yet in place is damaged, the old files are put back where they are
@@ -31,7 +31,7 @@ import (
 // destinations in a record, their backups, and names that begin with
 // ".certagent-" is touched. A directory that does not exist holds no records.
 func Recover(ctx context.Context, dirs []string) ([]Record, error) {
-	r := recovery{dirs: map[string]*opened{}, spared: map[string]bool{}}
+	r := recovery{dirs: map[inode]*opened{}}
 	defer r.close()
 	for _, path := range slices.Sorted(slices.Values(dirs)) {
 		path, err := filepath.Abs(path)
@@ -43,8 +43,8 @@ func Recover(ctx context.Context, dirs []string) ([]Record, error) {
 		}
 	}
 	var records []Record
-	for _, path := range slices.Sorted(maps.Keys(r.dirs)) {
-		records = append(records, r.settleAll(ctx, r.dirs[path])...)
+	for i := 0; i < len(r.order); i++ { // settling a record may open further directories
+		records = append(records, r.settleAll(ctx, r.order[i])...)
 	}
 	r.sweep()
 	return records, errors.Join(r.errs...)
@@ -52,32 +52,42 @@ func Recover(ctx context.Context, dirs []string) ([]Record, error) {
 
 // recovery is one run of Recover.
 type recovery struct {
-	dirs   map[string]*opened
-	spared map[string]bool // temporary files that must stay
-	errs   []error
+	dirs  map[inode]*opened
+	order []*opened
+	errs  []error
 }
+
+// inode tells whether two paths lead to one directory, which can be locked once.
+type inode struct{ dev, ino uint64 }
 
 // opened is a directory that nobody publishes in, and our names there.
 type opened struct {
 	*directory
-	names map[string]bool
+	names  map[string]bool
+	spared map[string]bool // temporary files that must stay
 }
 
 func (r *recovery) open(ctx context.Context, path string) (*opened, error) {
-	if o := r.dirs[path]; o != nil {
-		return o, nil
-	}
-	d, err := openDirectory(ctx, path, unix.LOCK_EX)
+	d, err := openUnlocked(path)
 	if err != nil {
 		return nil, err
 	}
-	names, err := d.list()
+	st, err := descriptor(d.fd).stat()
+	id := inode{st.Dev, st.Ino}
+	if o := r.dirs[id]; o != nil || err != nil {
+		d.close()
+		return o, err
+	}
+	var names map[string]bool
+	if err = d.lock(ctx, unix.LOCK_EX); err == nil {
+		names, err = d.list()
+	}
 	if err != nil {
 		d.close()
 		return nil, err
 	}
-	o := &opened{d, names}
-	r.dirs[path] = o
+	o := &opened{d, names, map[string]bool{}}
+	r.dirs[id], r.order = o, append(r.order, o)
 	return o, nil
 }
 
@@ -134,16 +144,16 @@ func (r *recovery) reject(o *opened, file string, err error) {
 	stem := strings.TrimSuffix(file, recordSuffix) + "-"
 	for name := range o.names {
 		if strings.HasPrefix(name, stem) {
-			r.spared[o.join(name)] = true
+			o.spared[name] = true
 		}
 	}
 }
 
 // sweep removes the temporary files that are of no more use.
 func (r *recovery) sweep() {
-	for _, o := range r.dirs {
+	for _, o := range r.order {
 		for name := range o.names {
-			if !strings.HasSuffix(name, tempSuffix) || r.spared[o.join(name)] {
+			if !strings.HasSuffix(name, tempSuffix) || o.spared[name] {
 				continue
 			}
 			// A directory of such a name is not ours, nor is what we may not remove.
@@ -156,111 +166,7 @@ func (r *recovery) sweep() {
 }
 
 func (r *recovery) close() {
-	for _, o := range r.dirs {
+	for _, o := range r.order {
 		o.close()
 	}
-}
-
-// A remnant is a file of a committed generation, as a crash left it.
-type remnant struct {
-	move
-	placed bool // the destination has the recorded content
-	staged bool // the temporary file has it
-	left   bool // there is a temporary file; if it is not staged, it is the old file
-}
-
-// settle completes a committed generation, or takes it back. It reports whether
-// every file is as recorded.
-func (r *recovery) settle(ctx context.Context, record Record) (intact bool, err error) {
-	remnants := make([]*remnant, len(record.Files))
-	complete := true
-	for i, f := range record.Files {
-		if remnants[i], err = r.inspect(ctx, f, tempName(record.Name, i)); err != nil {
-			r.spare(record)
-			return false, fmt.Errorf("completing generation %d of %q: %w", record.Generation, record.Name, err)
-		}
-		complete = complete && (remnants[i].placed || remnants[i].staged)
-	}
-	finish := (*remnant).complete
-	if !complete {
-		finish = (*remnant).takeBack
-	}
-	for i, rem := range remnants {
-		if err := finish(rem); err != nil {
-			r.spare(record)
-			return false, &Error{Op: "completing what was begun", Path: record.Files[i].Path, Err: err}
-		}
-	}
-	return complete, r.finish(remnants)
-}
-
-// spare keeps a record's temporary files for another attempt.
-func (r *recovery) spare(record Record) {
-	for i, f := range record.Files {
-		r.spared[filepath.Join(filepath.Dir(f.Path), tempName(record.Name, i))] = true
-	}
-}
-
-// inspect finds out how far a file got.
-func (r *recovery) inspect(ctx context.Context, f RecordedFile, temp string) (*remnant, error) {
-	o, err := r.open(ctx, filepath.Dir(f.Path))
-	if errors.Is(err, unix.ENOENT) {
-		return &remnant{}, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	want, err := f.sum()
-	if err != nil {
-		return nil, err
-	}
-	rem := &remnant{
-		move: move{dir: o.directory, from: temp, to: filepath.Base(f.Path), old: true, backup: f.backup()},
-		left: o.names[temp],
-	}
-	if rem.placed, err = o.hashes(rem.to, want); err == nil && rem.left {
-		rem.staged, err = o.hashes(temp, want)
-	}
-	if err != nil {
-		return nil, &Error{Op: "reading what is there", Path: f.Path, Err: err}
-	}
-	return rem, nil
-}
-
-// complete puts the new file in place; from then names the old one, if any.
-func (rem *remnant) complete() error {
-	if rem.placed {
-		rem.swapped = rem.left && !rem.staged
-		return nil
-	}
-	rem.dir.changed = true
-	return rem.do()
-}
-
-// takeBack puts the old file in place again.
-func (rem *remnant) takeBack() error {
-	if !rem.placed || !rem.left || rem.staged {
-		return nil
-	}
-	rem.dir.changed = true
-	return rem.exchange()
-}
-
-// finish makes the renames durable, and keeps or removes the old files.
-func (r *recovery) finish(remnants []*remnant) error {
-	for _, rem := range remnants {
-		if rem.dir == nil || !rem.dir.changed {
-			continue
-		}
-		if err := rem.dir.sync(); err != nil {
-			return err
-		}
-		rem.dir.changed = false
-	}
-	for _, rem := range remnants {
-		if err := rem.tidy(); err != nil {
-			return err
-		}
-	}
-	return nil
 }

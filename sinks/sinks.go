@@ -20,12 +20,7 @@
 package sinks
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
 	"io/fs"
-	"path/filepath"
-	"strings"
 
 	"github.com/certagent/certagent/redact"
 )
@@ -59,83 +54,4 @@ type File struct {
 	// Key says that the file holds a private key. Keys are renamed before the
 	// other files.
 	Key bool
-}
-
-// A Generation is what [Publish] makes the one that readers see.
-type Generation struct {
-	// Name is the bundle's. It becomes part of file names: it must be neither
-	// empty nor longer than 200 bytes, and hold neither a slash nor a zero byte.
-	Name string
-
-	// Number is recorded as it is.
-	Number uint64
-
-	// Files are renamed in this order, keys first. The record is kept in the
-	// directory of the first.
-	Files []File
-
-	// Payload is recorded together with the files: whoever finds the new files
-	// after a crash finds it, too.
-	Payload json.RawMessage
-}
-
-const (
-	prefix     = ".certagent-"
-	tempSuffix = ".tmp"
-	longest    = 200 // of a name, so that what is made of it fits into 255 bytes
-)
-
-var (
-	errNoDestination = errors.New("missing destination")
-	errReserved      = errors.New("names that begin with " + prefix + " are reserved")
-	errTwice         = errors.New("destination is named twice")
-	errNoFiles       = errors.New("no files")
-)
-
-// checked returns g with absolute paths, or why it cannot be published.
-func (g Generation) checked() (Generation, error) {
-	if err := checkName(g.Name); err != nil {
-		return g, err
-	}
-	if len(g.Files) == 0 {
-		return g, fmt.Errorf("publishing %q: %w", g.Name, errNoFiles)
-	}
-	files := make([]File, len(g.Files))
-	for i, f := range g.Files {
-		path, err := destination(f.Path)
-		if err != nil {
-			return g, err
-		}
-		f.Path = path
-		files[i] = f
-		for _, earlier := range files[:i] {
-			if earlier.Path == path {
-				return g, &Error{Op: "publishing", Path: path, Err: errTwice}
-			}
-		}
-	}
-	g.Files = files
-	return g, nil
-}
-
-func checkName(name string) error {
-	if name == "" || len(name) > longest || strings.ContainsAny(name, "/\x00") {
-		return fmt.Errorf("%q cannot be the name of a bundle's record: it must have 1 to %d bytes and no slash", name, longest)
-	}
-	return nil
-}
-
-// destination returns the absolute form of a path that may be written to.
-func destination(path string) (string, error) {
-	if path == "" {
-		return "", &Error{Op: "publishing", Err: errNoDestination}
-	}
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return "", &Error{Op: "finding the working directory", Path: path, Err: err}
-	}
-	if strings.HasPrefix(filepath.Base(path), prefix) {
-		return "", &Error{Op: "publishing", Path: path, Err: errReserved}
-	}
-	return path, nil
 }

@@ -20,8 +20,8 @@ const traced = "openat,flock,statx,read,write,fchown,fchmod,fsync,close,renameat
 
 // A call is one system call of a publishing process, as strace saw it.
 type call struct {
-	name    string // openat
-	text    string // openat(a, .certagent-web-0.tmp), with root taken off
+	name string // openat
+	text string // openat(a, .certagent-web-0.tmp), with root taken off
 	path string // what strace is to look out for: the name passed, or the descriptor's path
 	root bool   // path is below root, which is taken off
 	nth  int    // the how manieth call of this name on this path it is

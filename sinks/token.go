@@ -5,8 +5,6 @@ package sinks
 
 import (
 	"context"
-	"crypto/sha256"
-	"fmt"
 	"io/fs"
 	"path/filepath"
 
@@ -66,10 +64,4 @@ func (t Token) Write(ctx context.Context, token redact.Bytes) error {
 		return &Error{Op: "renaming the new file into place", Path: path, Err: err}
 	}
 	return d.sync()
-}
-
-// tokenTempName differs for each destination, and has a length that fits.
-func tokenTempName(path string) string {
-	hash := sha256.Sum256([]byte(path))
-	return fmt.Sprintf("%stoken-%x%s", prefix, hash[:8], tempSuffix)
 }

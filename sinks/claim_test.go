@@ -1,0 +1,63 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package sinks
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// A second claim in one process is refused as one in another process is.
+func TestClaim(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := func(names ...string) (files []File) {
+		for _, name := range names {
+			files = append(files, File{Path: filepath.Join(dir, name), CreateDirs: true})
+		}
+		return files
+	}
+	first, err := ClaimDestinations(file("a", "b", "sub/a"))
+	must(t, err)
+	for _, name := range []string{"a", "b", "sub/a", "sub/../a"} {
+		_, err := ClaimDestinations(file("c", name))
+		wantError(t, err, ErrClaimed, filepath.Join(dir, name), "stop the other process")
+	}
+	second, err := ClaimDestinations(file("c", "sub/b")) // neither is held by those that failed
+	must(t, err)
+	must(t, second.Close())
+	must(t, first.Close())
+	third, err := ClaimDestinations(file("a", "b", "c"))
+	must(t, err)
+	must(t, third.Close())
+}
+
+func TestClaimOfNothing(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "missing")
+	c, err := ClaimDestinations([]File{{Path: filepath.Join(dir, "f")}})
+	must(t, err)
+	must(t, c.Close())
+	if _, err := os.Lstat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the directory was made: %v", err)
+	}
+}
+
+// TestClaimSurvivesRecover: the file that holds the locks is not swept.
+func TestClaimSurvivesRecover(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	files := []File{{Path: filepath.Join(dir, "f")}}
+	c, err := ClaimDestinations(files)
+	must(t, err)
+	defer c.Close()
+	if records, err := Recover(t.Context(), []string{dir}); err != nil || records != nil {
+		t.Errorf("%v, %v", records, err)
+	}
+	if _, err := ClaimDestinations(files); !errors.Is(err, ErrClaimed) {
+		t.Errorf("error %v", err)
+	}
+}

@@ -87,9 +87,6 @@ func (s *Server) authorize(c *call, route *backend.Route) (done func(), err erro
 
 func (s *Server) allowed(acl *policy.ACL, c *call, route *backend.Route) bool {
 	path, capability := c.path, string(c.Operation)
-	if c.Operation == backend.List && !strings.HasSuffix(path, "/") {
-		path += "/"
-	}
 	if c.Operation == backend.Update && route != nil && route.Exists != nil && !route.Exists(&c.Request) {
 		capability = policy.Create
 	}

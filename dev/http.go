@@ -90,6 +90,9 @@ func (s *Server) parse(w http.ResponseWriter, r *http.Request, path string) (*ca
 	default:
 		return nil, &backend.Error{Status: http.StatusMethodNotAllowed}
 	}
+	if c.Operation == backend.List && !strings.HasSuffix(path, "/") {
+		c.path += "/"
+	}
 	if c.Operation == backend.Update {
 		if err := readBody(w, r, &c.Fields); err != nil {
 			return nil, err

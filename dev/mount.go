@@ -172,7 +172,7 @@ func (m *mount) describe(effective bool) map[string]any {
 	return map[string]any{
 		"accessor": m.Accessor, "config": config, "deprecation_status": "supported", "description": m.Description,
 		"external_entropy_access": false, "local": false, "options": m.Options, "plugin_version": "",
-		"running_plugin_version": version + "+certagent.dev", "running_sha256": "", "seal_wrap": false,
+		"running_plugin_version": "v" + version + "+certagent.dev", "running_sha256": "", "seal_wrap": false,
 		"type": m.Type, "uuid": m.UUID,
 	}
 }

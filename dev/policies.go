@@ -90,6 +90,9 @@ func (s *policyStore) write(r *backend.Request) (*backend.Response, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.texts[name], s.parsed[name] = text, p
+	if name != r.Params["name"] {
+		return &backend.Response{Warnings: []string{"policy name was converted to " + name}}, nil
+	}
 	return nil, nil
 }
 

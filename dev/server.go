@@ -39,6 +39,7 @@ type Server struct {
 	rootToken string
 	unsealKey string
 	clusterID string
+	started   time.Time
 
 	sealed    atomic.Bool
 	intercept atomic.Pointer[Intercept]
@@ -61,6 +62,7 @@ func New(o Options) *Server {
 	if s.now == nil {
 		s.now = time.Now
 	}
+	s.started = s.wallClock()
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
 	}

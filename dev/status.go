@@ -6,6 +6,7 @@ package dev
 import (
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/certagent/certagent/dev/internal/backend"
 )
@@ -44,11 +45,15 @@ func readOnly(body func() any) http.HandlerFunc {
 }
 
 func (s *Server) sealStatus() map[string]any {
-	return map[string]any{
+	status := map[string]any{
 		"type": "shamir", "initialized": true, "sealed": s.sealed.Load(), "t": 1, "n": 1, "progress": 0, "nonce": "",
-		"version": version, "build_date": "", "migration": false, "cluster_name": "certagent-dev", "cluster_id": s.clusterID,
-		"recovery_seal": false, "storage_type": "inmem",
+		"version": version, "build_date": s.started.UTC().Format(time.RFC3339), "migration": false, "recovery_seal": false,
+		"storage_type": "inmem",
 	}
+	if status["sealed"] == false {
+		status["cluster_name"], status["cluster_id"] = "certagent-dev", s.clusterID
+	}
+	return status
 }
 
 // health answers sys/health. The status of each state can be chosen, as load
@@ -79,13 +84,17 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 	if sealed {
 		code = codes["sealedcode"]
 	}
-	_ = writeJSON(w, code, map[string]any{ // always marshals
-		"initialized": true, "sealed": sealed, "standby": false, "performance_standby": false,
-		"replication_performance_mode": "disabled", "replication_dr_mode": "disabled",
-		"server_time_utc": s.wallClock().Unix(), "version": version, "enterprise": false,
-		"cluster_name": "certagent-dev", "cluster_id": s.clusterID, "echo_duration_ms": 0, "clock_skew_ms": 0,
-		"replication_primary_canary_age_ms": 0,
-	})
+	status := map[string]any{
+		"initialized": true, "sealed": sealed, "standby": sealed, "performance_standby": false,
+		"replication_performance_mode": "unknown", "replication_dr_mode": "unknown",
+		"server_time_utc": s.wallClock().Unix(), "version": version, "enterprise": false, "echo_duration_ms": 0,
+		"clock_skew_ms": 0, "replication_primary_canary_age_ms": 0,
+	}
+	if !sealed {
+		status["cluster_name"], status["cluster_id"] = "certagent-dev", s.clusterID
+		status["replication_performance_mode"], status["replication_dr_mode"] = "disabled", "disabled"
+	}
+	_ = writeJSON(w, code, status) // always marshals
 }
 
 func (s *Server) unsealNow(w http.ResponseWriter, r *http.Request) {

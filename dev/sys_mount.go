@@ -57,7 +57,7 @@ func (m *mount) tuned() map[string]any {
 	data := map[string]any{
 		"default_lease_ttl": backend.Seconds(d), "max_lease_ttl": backend.Seconds(x), "description": m.Description, "force_no_cache": false,
 	}
-	if m.Options != nil {
+	if len(m.Options) > 0 {
 		data["options"] = m.Options
 	}
 	if strings.HasPrefix(m.Path, "auth/") {
@@ -167,10 +167,10 @@ func (s systemMount) uiMount(r *backend.Request) (*backend.Response, error) {
 		return nil, err
 	}
 	m := s.mounts.find(path)
-	if m == nil || !by.acl.AllowsBelow(m.Path) && len(by.acl.Capabilities(path)) == 0 {
+	if m == nil || !by.acl.AllowsBelow(m.Path) {
 		return nil, denied
 	}
 	data := m.describe(true)
-	data["path"] = m.Path
+	data["path"] = strings.TrimPrefix(m.Path, "auth/")
 	return backend.Data(data)
 }

@@ -110,7 +110,7 @@ func (t *token) lookup(now time.Time) map[string]any {
 	if !t.Expires.IsZero() {
 		data["expire_time"] = t.Expires
 	}
-	if t.Period > 0 {
+	if t.Period > 0 && t.Role == "" { // a role's period is the role's to tell
 		data["period"] = backend.Seconds(t.Period)
 	}
 	if t.Role != "" {

@@ -118,6 +118,7 @@ func startProcess(t *testing.T, binary string, args []string) bool {
 				close(ready)
 			}
 		}
+		_, _ = io.Copy(io.Discard, out) // after a line too long to scan
 	}()
 	ended := make(chan struct{})
 	go func() {
@@ -129,14 +130,13 @@ func startProcess(t *testing.T, binary string, args []string) bool {
 		_ = cmd.Process.Kill() // it may have ended already
 		<-ended
 		<-drained
-		if t.Failed() {
-			t.Logf("Vault's log:\n%s", log.String())
-		}
 	})
 	select {
 	case <-ready:
 		return true
 	case <-ended:
+		<-drained
+		t.Logf("Vault ended at once:\n%s", log.String())
 		return false
 	}
 }

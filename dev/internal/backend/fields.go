@@ -42,7 +42,7 @@ func (f Fields) String(name string) string {
 
 // Decode sets the fields of the struct that dst points to, by their json names.
 // What f does not mention keeps its value. Text for a list is split at commas,
-// unless the tag says "whole".
+// unless the tag says "whole"; what the tag calls "old" is left alone.
 func (f Fields) Decode(dst any) error { return f.decode(reflect.ValueOf(dst).Elem()) }
 
 func (f Fields) decode(dst reflect.Value) error {
@@ -55,7 +55,7 @@ func (f Fields) decode(dst reflect.Value) error {
 			continue
 		}
 		name, option, _ := strings.Cut(field.Tag.Get("json"), ",")
-		if name == "" || name == "-" || !f.Has(name) {
+		if name == "" || strings.HasSuffix(option, ",old") || !f.Has(name) {
 			continue
 		}
 		value := f[name]

@@ -15,9 +15,11 @@ type TokenParams struct {
 	Policies        []string `json:"token_policies"`
 	TTL             Seconds  `json:"token_ttl"`
 	Type            string   `json:"token_type"`
-	// OldPolicies is token_policies under its older name; it is shown only
-	// where it was used.
-	OldPolicies []string `json:"policies,omitempty"`
+	// The same under older names, shown only where they were used.
+	OldMaxTTL   Seconds  `json:"max_ttl,omitempty,old"`
+	OldPeriod   Seconds  `json:"period,omitempty,old"`
+	OldPolicies []string `json:"policies,omitempty,old"`
+	OldTTL      Seconds  `json:"ttl,omitempty,old"`
 }
 
 // NewTokenParams returns the values that a new role starts from.
@@ -25,13 +27,26 @@ func NewTokenParams() TokenParams {
 	return TokenParams{BoundCIDRs: []string{}, Policies: []string{}, Type: "default"}
 }
 
-// Complete gives the older names' values to the newer ones. Roles call it after
-// decoding.
-func (p *TokenParams) Complete(f Fields) {
-	if f.Has("policies") && !f.Has("token_policies") {
-		p.Policies = p.OldPolicies
+// DecodeOld reads those of the older names that the method knows, where the
+// newer ones are not given. Roles call it after Decode.
+func (p *TokenParams) DecodeOld(f Fields, names ...string) error {
+	for _, name := range names {
+		if !f.Has(name) || f.Has("token_"+name) {
+			continue
+		}
+		if err := (Fields{"token_" + name: f[name]}).Decode(p); err != nil {
+			return err
+		}
+		switch name {
+		case "max_ttl":
+			p.OldMaxTTL = p.MaxTTL
+		case "period":
+			p.OldPeriod = p.Period
+		case "policies":
+			p.OldPolicies = p.Policies
+		case "ttl":
+			p.OldTTL = p.TTL
+		}
 	}
-	if f.Has("token_policies") {
-		p.OldPolicies = nil
-	}
+	return nil
 }

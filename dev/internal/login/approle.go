@@ -56,7 +56,9 @@ func (a *AppRole) write(r *backend.Request) (*backend.Response, error) {
 		if err := r.Fields.Decode(role); err != nil {
 			return err
 		}
-		role.Complete(r.Fields)
+		if err := role.DecodeOld(r.Fields, "period", "policies"); err != nil {
+			return err
+		}
 		if id := r.Fields.String("role_id"); id != "" {
 			role.id = id
 		}
@@ -64,7 +66,7 @@ func (a *AppRole) write(r *backend.Request) (*backend.Response, error) {
 			return backend.Listed(http.StatusInternalServerError, "at least one constraint should be enabled on the role")
 		}
 		if role.MaxTTL > 0 && role.TTL > role.MaxTTL {
-			return backend.BadRequest("token_ttl should not be greater than token_max_ttl")
+			return backend.BadRequest("'token_ttl' cannot be greater than 'token_max_ttl'")
 		}
 		return nil
 	})

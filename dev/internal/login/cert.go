@@ -51,7 +51,9 @@ func (c *Cert) write(r *backend.Request) (*backend.Response, error) {
 		if err := r.Fields.Decode(role); err != nil {
 			return err
 		}
-		role.Complete(r.Fields)
+		if err := role.DecodeOld(r.Fields, "max_ttl", "period", "policies", "ttl"); err != nil {
+			return err
+		}
 		if role.DisplayName == "" {
 			role.DisplayName = name
 		}

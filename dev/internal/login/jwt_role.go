@@ -32,7 +32,9 @@ func (j *JWT) writeRole(r *backend.Request) (*backend.Response, error) {
 		if err := r.Fields.Decode(role); err != nil {
 			return err
 		}
-		role.Complete(r.Fields)
+		if err := role.DecodeOld(r.Fields, "max_ttl", "period", "policies", "ttl"); err != nil {
+			return err
+		}
 		if j.kubernetes {
 			return role.checkKubernetes()
 		}

@@ -44,9 +44,10 @@ func (u *UserPass) write(r *backend.Request) (*backend.Response, error) {
 		if password != "" {
 			role.hash = sha256.Sum256([]byte(password))
 		}
-		err := r.Fields.Decode(&role.TokenParams)
-		role.Complete(r.Fields)
-		return err
+		if err := r.Fields.Decode(&role.TokenParams); err != nil {
+			return err
+		}
+		return role.DecodeOld(r.Fields, "max_ttl", "policies", "ttl")
 	})
 }
 

@@ -24,7 +24,8 @@ type order struct {
 	role     *role
 	issuer   *issuer
 	chain    []*x509.Certificate
-	key      crypto.Signer // nil if the client keeps it
+	verbatim *x509.CertificateRequest // if its subject and names count as they are
+	key      crypto.Signer            // nil if the client keeps it
 	public   crypto.PublicKey
 	warnings []string
 }
@@ -77,10 +78,10 @@ func (p *PKI) sign(r *backend.Request) (*backend.Response, error) {
 	if ro == nil {
 		return nil, backend.BadRequest("unknown role: %s", r.Params["role"])
 	}
-	return p.signWith(r, ro)
+	return p.signWith(r, ro, false)
 }
 
-func (p *PKI) signWith(r *backend.Request, ro *role) (*backend.Response, error) {
+func (p *PKI) signWith(r *backend.Request, ro *role, verbatim bool) (*backend.Response, error) {
 	o, err := p.newOrder(r, ro)
 	if err != nil {
 		return nil, err
@@ -91,6 +92,9 @@ func (p *PKI) signWith(r *backend.Request, ro *role) (*backend.Response, error) 
 	}
 	if err := ro.checkKey(csr.PublicKey); err != nil {
 		return nil, err
+	}
+	if verbatim {
+		o.verbatim, o.in.ExcludeCNFromSANs = csr, true
 	}
 	n, err := o.allowedNames(csr)
 	if err != nil {
@@ -114,7 +118,7 @@ func (p *PKI) signVerbatim(r *backend.Request) (*backend.Response, error) {
 		ro.TTL, ro.MaxTTL, ro.NoStore, ro.GenerateLease = from.TTL, from.MaxTTL, from.NoStore, from.GenerateLease
 		ro.NotBeforeDuration, ro.IssuerRef = from.NotBeforeDuration, from.IssuerRef
 	}
-	return p.signWith(r, ro)
+	return p.signWith(r, ro, true)
 }
 
 // checkKey refuses a CSR's key that the role would not have made.
@@ -203,6 +207,9 @@ func (o *order) template(n *names) (*x509.Certificate, error) {
 		KeyUsage: o.role.keyUsage(), ExtKeyUsage: o.role.extKeyUsage(), UnknownExtKeyUsage: unknown,
 		BasicConstraintsValid: o.role.BasicConstraintsLeaf, Policies: policies,
 		AuthorityKeyId: o.issuer.cert.SubjectKeyId, // Go leaves it out if both have one name
+	}
+	if o.verbatim != nil {
+		t.RawSubject = o.verbatim.RawSubject
 	}
 	t.SubjectKeyId, err = keyID(o.public)
 	return t, err

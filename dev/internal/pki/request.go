@@ -174,6 +174,9 @@ func (in *certRequest) notAfter(ro *role, r *backend.Request) (time.Time, []stri
 		warnings, ttl = []string{warning, warning}, limit
 	}
 	text := in.NotAfter
+	if text != "" && in.TTL > 0 {
+		return time.Time{}, nil, backend.BadRequest("Either ttl or not_after should be provided. Both should not be provided in the same request.")
+	}
 	if text == "" {
 		text = ro.NotAfter
 	}

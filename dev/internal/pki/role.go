@@ -96,13 +96,18 @@ func (p *PKI) writeRole(r *backend.Request) (*backend.Response, error) {
 	if ro.KeyBits, err = keyBits(ro.KeyType, ro.KeyBits); err != nil {
 		return nil, err
 	}
-	if ro.NoStore {
+	var warnings []string
+	if ro.NoStore && ro.GenerateLease {
 		ro.GenerateLease = false // there would be nothing to revoke
+		warnings = append(warnings, "mutually exclusive values no_store=true and generate_lease=true were both specified; no_store=true takes priority")
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if _, err := p.issuers.find(ro.IssuerRef); err != nil && ro.IssuerRef == "default" {
+		warnings = append(warnings, "Issuing Certificate was set to default, but no default issuing certificate (configurable at /config/issuers) is currently set")
+	}
 	p.roles[r.Params["role"]] = ro
-	return backend.Data(ro)
+	return &backend.Response{Data: ro, Warnings: warnings}, nil
 }
 
 func (p *PKI) readRole(r *backend.Request) (*backend.Response, error) {

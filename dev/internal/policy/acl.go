@@ -61,7 +61,7 @@ func (a *ACL) Capabilities(path string) []string {
 	if a.root {
 		return []string{Root}
 	}
-	c := a.find(path, false)
+	c := a.find(path, strings.HasSuffix(path, "/"))
 	if len(c) == 0 || c[Deny] {
 		return []string{Deny}
 	}

@@ -1,0 +1,39 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package secrets
+
+import "sync"
+
+// board shows what is known now. Only the loop writes on it; what it shows is
+// never changed, only replaced.
+type board struct {
+	mu    sync.RWMutex
+	known map[Request]known
+}
+
+// known is an answer, the failure of the last attempt, or both.
+type known struct {
+	answer *Answer
+	err    *Error
+}
+
+func newBoard() *board { return &board{known: make(map[Request]known)} }
+
+func (b *board) get(r Request) known {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.known[r]
+}
+
+func (b *board) set(r Request, k known) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.known[r] = k
+}
+
+func (b *board) remove(r Request) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.known, r)
+}

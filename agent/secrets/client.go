@@ -1,0 +1,150 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package secrets
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+
+	"github.com/certagent/certagent/redact"
+)
+
+// defaultTimeout bounds one HTTP request when the client sets no bound.
+const defaultTimeout = 60 * time.Second
+
+// question is one HTTP request to Vault.
+type question struct {
+	method, path string
+	query        url.Values
+	body         json.RawMessage
+	token        string
+	unwrapped    bool // an answer wrapped in a token would be of no use
+}
+
+// vault asks Vault questions.
+type vault struct {
+	client *api.Client
+	mounts *mounts
+}
+
+func newVault(client *api.Client) *vault {
+	v := &vault{client: client}
+	v.mounts = newMounts(v.lookUpMount)
+	return v
+}
+
+// ask makes one HTTP request and reads its answer. An answer without content is
+// a Secret without content; the Secret is nil only beside an error.
+func (v *vault) ask(ctx context.Context, q question) (*api.Secret, *Error) {
+	r := v.client.NewRequest(q.method, "/v1/"+q.path)
+	if q.token != "" {
+		r.ClientToken = q.token
+	}
+	if q.unwrapped {
+		r.WrapTTL = ""
+	}
+	r.Params = q.query
+	if q.body != nil {
+		if err := r.SetJSONBody(q.body); err != nil {
+			return nil, &Error{Class: Refused, cause: err}
+		}
+	}
+	response, err := v.client.RawRequestWithContext(ctx, r)
+	if response != nil {
+		defer response.Body.Close()
+	}
+	if err != nil {
+		return nil, classify(response, err)
+	}
+	return parse(response)
+}
+
+func parse(response *api.Response) (*api.Secret, *Error) {
+	if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusNoContent {
+		return nil, malformed("the server answered %d, which Vault does not", response.StatusCode)
+	}
+	secret, err := api.ParseSecret(response.Body)
+	switch {
+	case err != nil:
+		return nil, unreadable(err)
+	case secret == nil:
+		return &api.Secret{}, nil
+	}
+	// vault/api takes an answer whose every field is empty for data of its own.
+	if data, ok := secret.Data["data"]; ok && data == nil && len(secret.Data) == 1 {
+		secret.Data = nil
+	}
+	return secret, nil
+}
+
+// unreadable tells an answer that was cut off from one that is not Vault's.
+func unreadable(err error) *Error {
+	if isSyntax(err) {
+		return malformed("the answer is not Vault's: %w", err)
+	}
+	return &Error{Class: Transient, cause: networkCause(err)}
+}
+
+// isSyntax tells a complete body that is not JSON, or is not shaped like an
+// answer, from one that could not be read to its end.
+func isSyntax(err error) bool {
+	var syntax *json.SyntaxError
+	var shape *json.UnmarshalTypeError
+	return errors.As(err, &syntax) || errors.As(err, &shape)
+}
+
+// renew prolongs the answer's lease. A token renews itself, as in Vault Agent:
+// the default policy allows that, and not the renewal of others.
+func (v *vault) renew(ctx context.Context, token redact.Secret, s *api.Secret) (*api.Secret, *Error) {
+	q := question{method: http.MethodPut, path: "sys/leases/renew", token: string(token), unwrapped: true}
+	if s.Auth != nil {
+		q.path, q.token, q.body = "auth/token/renew-self", s.Auth.ClientToken, json.RawMessage(`{}`)
+	} else {
+		body, err := json.Marshal(map[string]string{"lease_id": s.LeaseID})
+		if err != nil {
+			return nil, &Error{Class: Refused, cause: err}
+		}
+		q.body = body
+	}
+	renewal, err := v.ask(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	if s.Auth != nil && renewal.Auth == nil || leaseOf(renewal) <= 0 {
+		return nil, malformed("the answer to the renewal has no lease")
+	}
+	return renewed(s, renewal), nil
+}
+
+// lookUpMount asks where the mount of the path is, and of what type.
+func (v *vault) lookUpMount(ctx context.Context, token, path string) (mount, *Error) {
+	s, err := v.ask(ctx, question{
+		method: http.MethodGet, path: "sys/internal/ui/mounts/" + path, token: token, unwrapped: true,
+	})
+	if err != nil {
+		return mount{}, err
+	}
+	where, _ := s.Data["path"].(string)
+	kind, _ := s.Data["type"].(string)
+	options, _ := s.Data["options"].(map[string]any)
+	version, _ := options["version"].(string)
+	return mount{path: v.relative(where), kv2: kind == "kv" && version == "2"}, nil
+}
+
+// relative cuts the client's namespace off a mount's path: the client sends it
+// with every request, and it would count twice.
+func (v *vault) relative(mount string) string {
+	namespace := strings.Trim(v.client.Namespace(), "/") + "/"
+	if rest, ok := strings.CutPrefix(mount, namespace); ok && rest != "" {
+		return rest
+	}
+	return mount
+}

@@ -1,0 +1,116 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package secrets
+
+import (
+	"context"
+	"time"
+)
+
+// act is what a worker does for an entry.
+type act int
+
+const (
+	adopt act = iota // ask the caller for what the host has
+	ask              // ask Vault
+	renew            // renew the lease of the answer
+)
+
+// entry is a request that somebody wants, and all that is known about it. The
+// loop owns it. It is in one of three places: the queue of deadlines, the hands
+// of a worker (cancel is set), or the queue of adoptions.
+type entry struct {
+	request Request
+	subs    []*Subscription
+
+	answer   *Answer
+	life     time.Duration // of the answer, from its beginning; 0 if it does not end
+	deadline deadline      // the answer's; kept while attempts fail
+	distance time.Duration // how far the deadline was when it was set
+	err      *Error
+
+	due    time.Time // when to act
+	act    act
+	waits  bool   // for a token other than the one that was refused
+	warned string // what Vault last warned of
+
+	place   int // in the queue of deadlines; -1 if elsewhere
+	order   uint64
+	cancel  context.CancelFunc
+	dropped bool
+}
+
+// left is what remains of the answer's life.
+func (e *entry) left(now time.Time) time.Duration {
+	if e.answer == nil || e.answer.ExpiresAt.IsZero() {
+		return 0
+	}
+	return e.answer.ExpiresAt.Sub(now)
+}
+
+// afterSetBack follows a wall clock that was set back.
+func (e *entry) afterSetBack(by time.Duration, now time.Time) {
+	if e.answer != nil {
+		e.deadline = e.deadline.afterSetBack(by, e.distance, now)
+		answer := *e.answer
+		answer.FetchedAt = answer.FetchedAt.Add(-by)
+		answer.RenewAt, answer.ExpiresAt = e.deadline.at, e.deadline.expires
+		e.answer = &answer
+	}
+	if e.err != nil {
+		err := *e.err
+		err.RetryAt = err.RetryAt.Add(-by)
+		e.err = &err
+	}
+	if e.err == nil && e.answer != nil {
+		e.due = e.deadline.at
+		return
+	}
+	e.due = e.due.Add(-by)
+}
+
+// lifeOf is how long an answer lives in all; 0 if it does not end.
+func lifeOf(r result, d deadline) time.Duration {
+	switch {
+	case d.expires.IsZero():
+		return 0
+	case d.absolute:
+		return r.window.lifetime()
+	}
+	return max(d.expires.Sub(r.asked), 0)
+}
+
+// deadlines is a heap of entries by what is due first; of equals, by age.
+type deadlines []*entry
+
+func (q deadlines) Len() int { return len(q) }
+
+func (q deadlines) Less(i, j int) bool {
+	if q[i].due.Equal(q[j].due) {
+		return q[i].order < q[j].order
+	}
+	return q[i].due.Before(q[j].due)
+}
+
+func (q deadlines) Swap(i, j int) {
+	q[i], q[j] = q[j], q[i]
+	q[i].place, q[j].place = i, j
+}
+
+// Push is container/heap's.
+func (q *deadlines) Push(x any) {
+	e := x.(*entry)
+	e.place = len(*q)
+	*q = append(*q, e)
+}
+
+// Pop is container/heap's.
+func (q *deadlines) Pop() any {
+	last := len(*q) - 1
+	e := (*q)[last]
+	(*q)[last] = nil
+	*q = (*q)[:last]
+	e.place = -1
+	return e
+}

@@ -1,0 +1,247 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package secrets
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestClasses is each way in which Vault, or what stands before it, can fail.
+func TestClasses(t *testing.T) {
+	t.Parallel()
+	ca := newAuthority(t)
+	without := func(key string) any {
+		d := ca.issue(time.Hour)
+		delete(d, key)
+		return map[string]any{"data": d}
+	}
+	const page = "<html><body>Sign in to the guest network</body></html>"
+	for _, tt := range []struct {
+		name    string
+		kind    Kind
+		status  int
+		answer  any
+		class   Class
+		message string
+	}{
+		{"network", Read, 0, errors.New("connection refused"), Transient, "asking Vault: connection refused"},
+		{"500", Read, 500, refusal("internal error"), Transient, "Vault answered 500: internal error"},
+		{"sealed", Read, 503, refusal("Vault is sealed"), Transient, "Vault answered 503: Vault is sealed"},
+		{"not initialised", Read, 501, refusal("not initialized"), Transient, "501"},
+		{"standby behind", Write, 412, refusal("required index state not present"), Transient, "412"},
+		{"rate limit", Write, 429, refusal("request path \"x\": rate limit quota exceeded"), Transient, "429"},
+		{"proxy without a server", Read, 502, page, Transient, "the server answered 502 without a reason"},
+		{"policy", Read, 403, refusal("1 error occurred:\n\t* permission denied\n\n"), Denied, "Vault answered 403: 1 error occurred: * permission denied"},
+		{"revoked token", Read, 403, refusal("2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n"), InvalidToken, "invalid token"},
+		{"proxy's 403 is no word on the token", Read, 403, "invalid token" + page, Denied, "the server answered 403 without a reason"},
+		{"no secret", Read, 404, refusal(""), NotFound, "no secret exists at pki/issue/web"},
+		{"no data", Read, 200, map[string]any{"data": nil}, NotFound, "no secret exists at pki/issue/web"},
+		{"no content", Read, 204, nil, NotFound, "no secret exists at pki/issue/web"},
+		{"no mount", Write, 404, refusal("no handler for route"), NotFound, "no secret exists at pki/issue/web"},
+		{"no certificate at all", Certificate, 204, nil, NotFound, "no secret exists at pki/issue/web"},
+		{"unknown role", Write, 400, refusal("unknown role: web"), Refused, "Vault answered 400: unknown role: web"},
+		{"read of issue", Read, 405, refusal("unsupported operation"), Refused, "405"},
+		{"page", Read, 200, page, Malformed, "the answer is not Vault's"},
+		{"another JSON", Read, 200, `[1,2]`, Malformed, "the answer is not Vault's"},
+		{"half an answer", Read, 200, `{"data":{"a":`, Transient, "unexpected EOF"},
+		{"issue without certificate", Write, 200, without("certificate"), Malformed, "the answer holds no certificate"},
+		{"issue without key", Certificate, 200, without("private_key"), Malformed, "the answer holds no private key"},
+		{"issue without data", Certificate, 200, map[string]any{"data": nil, "request_id": "x"}, NotFound, "no secret exists"},
+		{"issue of nonsense", Certificate, 200, data("certificate", "-----BEGIN", "private_key", "k"), Malformed, "the answer holds no certificate"},
+		{"list of no strings", List, 200, data("keys", []int{1}), Malformed, "a key is not a string"},
+		{"list of no list", List, 200, data("keys", "a"), Malformed, "the keys are not a list"},
+		{"redirect twice", Read, 307, header{"Location", "http://other.test/v1/x", nil}, Malformed, "the server answered 307"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := &fakeVault{answer: func(r *http.Request, _ string) (int, any) {
+				if strings.HasPrefix(r.URL.Path, "/v1/sys/internal/ui/mounts/") {
+					return 404, nil
+				}
+				return tt.status, tt.answer
+			}}
+			v := newVault(f.client(t))
+			r := Request{Kind: tt.kind, Path: "pki/issue/web"}
+			if tt.kind == Write || tt.kind == Certificate {
+				r.Params = "{}"
+			}
+			answer, err := v.fetch(t.Context(), "t1", r)
+			if err == nil {
+				t.Fatalf("no error, but %+v", answer.Secret)
+			}
+			err.Request = r
+			if err.Class != tt.class || !strings.Contains(err.Error(), tt.message) {
+				t.Errorf("%v error %q, want %v and %q", err.Class, err, tt.class, tt.message)
+			}
+			if strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "<html") {
+				t.Errorf("the error is more than one line, or has foreign text: %q", err)
+			}
+		})
+	}
+}
+
+func TestRetryAfterHeader(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]time.Duration{
+		"": 0, "7": 7 * time.Second, "-7": 0, "0": 0, "soon": 0, "99999999999999": 1<<63 - 1, "1e3": 0,
+		"Tue, 01 Jan 2030 12:00:30 GMT": 30 * time.Second, "Mon, 01 Jan 2029 12:00:00 GMT": 0,
+	} {
+		if got := retryAfter(value, noon); got != want {
+			t.Errorf("%q: %v, want %v", value, got, want)
+		}
+	}
+}
+
+func TestFailureKeepsTheOldAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ca := newAuthority(t)
+		var down cell[bool]
+		f := run(t, Config{Retries: 3}, func(*http.Request, string) (int, any) {
+			if down.get() {
+				return 0, errors.New("connection refused")
+			}
+			return 200, map[string]any{"data": ca.issue(time.Hour)}
+		})
+		r := req(t, Write, "pki/issue/web", "ttl=1h")
+		s := f.subscribe(r)
+		good := answered(t, s, r)
+		fired(s)
+		down.set(true)
+		time.Sleep(58 * time.Minute)
+		if !fired(s) {
+			t.Error("the failure did not fire the trigger")
+		}
+		held, err := failing(t, s, r)
+		if held == nil || held.Version != good.Version {
+			t.Error("the old answer is gone")
+		}
+		if err.Failures < 2 || !err.RetryAt.After(f.wall()) {
+			t.Errorf("%d failures, again at %v", err.Failures, err.RetryAt)
+		}
+
+		// Hours after its end the old answer is still there, and the pace is the
+		// emergency's.
+		time.Sleep(5 * time.Hour)
+		before := f.vault.count("PUT")
+		time.Sleep(time.Hour)
+		if n := f.vault.count("PUT") - before; n < 240 || n > 2400 {
+			t.Errorf("%d attempts an hour after the end, want one in 1.5 to 15 s", n)
+		}
+		if held, err := failing(t, s, r); held == nil || !err.Exhausted {
+			t.Errorf("after the end: answer %v, exhausted %v", held, err.Exhausted)
+		}
+		down.set(false)
+		time.Sleep(16 * time.Second)
+		if !fired(s) || answered(t, s, r).Version == good.Version {
+			t.Error("did not recover")
+		}
+	})
+}
+
+// TestRetriesCount is vault.retry.num_retries: 3 retries are 4 attempts.
+func TestRetriesCount(t *testing.T) {
+	for _, tt := range []struct{ retries, exhausted int }{{3, 4}, {0, 13}, {-1, 1}, {-7, 1}} {
+		synctest.Test(t, func(t *testing.T) {
+			f := run(t, Config{Retries: tt.retries}, func(*http.Request, string) (int, any) { return 500, refusal("no") })
+			r := req(t, Read, "cubbyhole/a")
+			s := f.subscribe(r)
+			for {
+				<-s.C()
+				if _, err := failing(t, s, r); err.Exhausted || err.Failures > 20 {
+					if err.Failures != tt.exhausted || f.vault.count("GET") != tt.exhausted {
+						t.Errorf("%d retries: exhausted after %d failures and %d requests", tt.retries, err.Failures, f.vault.count("GET"))
+					}
+					return
+				}
+			}
+		})
+	}
+}
+
+func TestRetryAfterIsHonoured(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := run(t, Config{}, func(*http.Request, string) (int, any) {
+			return 429, header{"Retry-After", "60", refusal("rate limit quota exceeded")}
+		})
+		f.subscribe(req(t, Read, "cubbyhole/a"))
+		time.Sleep(59 * time.Second)
+		if n := f.vault.count("GET"); n != 1 {
+			t.Errorf("%d requests within the time that the server asked for", n)
+		}
+		time.Sleep(2 * time.Second)
+		if n := f.vault.count("GET"); n != 2 {
+			t.Errorf("%d requests after it", n)
+		}
+	})
+}
+
+// TestOneFailureHurtsOnlyItself: the others keep their pace, and nothing is asked
+// in a loop.
+func TestOneFailureHurtsOnlyItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := run(t, Config{Concurrency: 1}, func(r *http.Request, _ string) (int, any) {
+			if r.URL.Path == "/v1/cubbyhole/denied" {
+				return 403, refusal("permission denied")
+			}
+			return 200, data("a", "b")
+		})
+		s := f.subscribe(req(t, Read, "cubbyhole/denied"), req(t, Read, "cubbyhole/good"))
+		time.Sleep(time.Hour)
+		if n := f.vault.count("GET /v1/cubbyhole/good"); n < 13 || n > 15 {
+			t.Errorf("the good one was read %d times in an hour", n)
+		}
+		if n := f.vault.count("GET /v1/cubbyhole/denied"); n < 10 || n > 60 {
+			t.Errorf("the denied one was tried %d times in an hour", n)
+		}
+		_, err := failing(t, s, req(t, Read, "cubbyhole/denied"))
+		if want := `the token's policies must allow "read" on "cubbyhole/denied"`; err.Hint() != want {
+			t.Errorf("hint %q", err.Hint())
+		}
+	})
+}
+
+// TestLogIsNoStorm: a thousand secrets fail for one reason, for a day.
+func TestLogIsNoStorm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		var down cell[bool]
+		down.set(true)
+		f := run(t, Config{Logger: slog.New(slog.NewJSONHandler(&log, nil))}, func(*http.Request, string) (int, any) {
+			if down.get() {
+				return 503, refusal("Vault is sealed")
+			}
+			return 200, data("password", "hunter2")
+		})
+		var requests []Request
+		for i := range 1000 {
+			requests = append(requests, req(t, Write, "kv/"+strings.Repeat("x", i+1)+"/issue/a", "password=hunter2"))
+			requests[i].Path = "sys/" + requests[i].Path
+		}
+		f.subscribe(requests...)
+		time.Sleep(10 * time.Minute)
+		f.stop()
+		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+		if len(lines) < 5 || len(lines) > 11 {
+			t.Errorf("%d lines in ten minutes", len(lines))
+		}
+		var line map[string]any
+		if err := json.Unmarshal([]byte(lines[0]), &line); err != nil {
+			t.Fatal(err)
+		}
+		if line["level"] != "WARN" || !strings.Contains(line["error"].(string), "Vault is sealed") || line["attempt"] != 1.0 {
+			t.Errorf("first line: %v", line)
+		}
+		if strings.Contains(log.String(), "hunter2") {
+			t.Error("a parameter is in the log")
+		}
+	})
+}

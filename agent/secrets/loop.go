@@ -1,0 +1,169 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package secrets
+
+import (
+	"container/heap"
+	"context"
+	"time"
+
+	"github.com/certagent/certagent/redact"
+)
+
+// loop is the one owner of the Store's state. Its methods run in one goroutine.
+type loop struct {
+	*Store
+	timeout time.Duration // of one act
+	policy  policy
+	pace    pace
+	report  *reporter
+
+	entries   map[Request]*entry
+	queue     deadlines
+	adoptions []*entry
+	idle      []*entry // perhaps wanted by nobody; looked at after each batch
+
+	results chan result
+	active  int // workers that have not handed back
+
+	token    redact.Secret
+	open     bool          // a token was given
+	reported redact.Secret // the token last given to Config.InvalidToken
+
+	now     reading
+	order   uint64
+	version uint64
+}
+
+func newLoop(s *Store) *loop {
+	c := s.config
+	timeout := c.Client.ClientTimeout()
+	if timeout <= 0 {
+		timeout = defaultTimeout
+	}
+	return &loop{
+		Store: s, timeout: timeout,
+		policy: policy{c.Threshold, c.StaticInterval}, pace: pace{c.MinBackoff, c.MaxBackoff},
+		report:  newReporter(c.Logger),
+		entries: make(map[Request]*entry),
+		// A slot for each worker: none is ever held up handing back.
+		results: make(chan result, c.Concurrency),
+		now:     s.clock(),
+	}
+}
+
+func (l *loop) run(ctx context.Context) {
+	defer l.join()
+	timer := time.NewTimer(recheck)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		l.tick()
+		l.dispatch(ctx)
+		timer.Reset(l.sleep())
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		case r := <-l.results:
+			l.tick()
+			l.finish(r)
+		case <-l.mail.ready:
+			l.tick()
+			for _, wish := range l.mail.take() {
+				wish(l)
+			}
+			l.sweep()
+		}
+	}
+}
+
+// join waits for the workers, whose context has ended. What they bring is not
+// delivered.
+func (l *loop) join() {
+	for ; l.active > 0; l.active-- {
+		r := <-l.results
+		r.entry.cancel()
+	}
+}
+
+// tick reads the clocks, and follows a wall clock that was set back.
+func (l *loop) tick() {
+	before := l.now
+	l.now = l.clock()
+	by := setBack(before, l.now)
+	if by == 0 {
+		return
+	}
+	for _, e := range l.entries {
+		e.afterSetBack(by, l.now.wall)
+		if e.answer != nil || e.err != nil {
+			l.board.set(e.request, known{e.answer, e.err})
+		}
+	}
+	heap.Init(&l.queue)
+}
+
+// sleep is how long nothing will be due. Without a token or a free worker it does
+// not matter what is.
+func (l *loop) sleep() time.Duration {
+	if !l.open || len(l.queue) == 0 || l.active >= l.config.Concurrency {
+		return recheck
+	}
+	return min(max(l.queue[0].due.Sub(l.now.wall), 0), recheck)
+}
+
+// dispatch gives what is due to workers, as many as there may be.
+func (l *loop) dispatch(ctx context.Context) {
+	for l.active < l.config.Concurrency {
+		e := l.take()
+		if e == nil {
+			return
+		}
+		var work context.Context
+		work, e.cancel = context.WithTimeout(ctx, l.timeout)
+		t := task{entry: e, act: e.act, token: l.token, asked: l.now.wall, held: e.answer}
+		l.active++
+		// It ends with its context; join counts on its result.
+		go func() { l.results <- l.work(work, t, t.entry.request) }()
+	}
+}
+
+// take removes what is due first from its queue; nil if nothing is.
+func (l *loop) take() *entry {
+	for len(l.adoptions) > 0 {
+		e := l.adoptions[0]
+		l.adoptions[0] = nil
+		l.adoptions = l.adoptions[1:]
+		if !e.dropped {
+			return e
+		}
+	}
+	if !l.open || len(l.queue) == 0 || l.queue[0].due.After(l.now.wall) {
+		return nil
+	}
+	return heap.Pop(&l.queue).(*entry)
+}
+
+// schedule puts an entry into the queue, or moves it there. One that a worker
+// has is left alone.
+func (l *loop) schedule(e *entry, due time.Time) {
+	e.due = due
+	if e.place >= 0 {
+		heap.Fix(&l.queue, e.place)
+	} else if e.cancel == nil {
+		heap.Push(&l.queue, e)
+	}
+}
+
+// authenticated takes a token into use. Requests that were refused for their
+// token are due at once, as are those that the policies of another token denied.
+func (l *loop) authenticated(token redact.Secret) {
+	another := token != l.token
+	l.token, l.open = token, true
+	for _, e := range l.queue {
+		if e.waits || another && e.err != nil && e.err.Class == Denied {
+			e.due = l.now.wall
+		}
+	}
+	heap.Init(&l.queue)
+}

@@ -1,0 +1,106 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package secrets
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/bits"
+	"strings"
+	"time"
+
+	"github.com/certagent/certagent/logkey"
+)
+
+// quiet is how long a cause that is common to many requests is not repeated.
+const quiet = time.Minute
+
+// reporter logs what happens to entries, sparingly: when Vault is away, a
+// thousand requests fail for one reason.
+type reporter struct {
+	logger  *slog.Logger
+	said    map[string]time.Duration // when, by the uptime
+	failing int                      // entries whose last attempt failed
+}
+
+func newReporter(logger *slog.Logger) *reporter {
+	return &reporter{logger: logger, said: make(map[string]time.Duration)}
+}
+
+// failed is called before the entry changes. What concerns one request is logged
+// at the 1st, 2nd, 4th, 8th… failure; what concerns all of them once a minute.
+func (p *reporter) failed(e *entry, err *Error, wait time.Duration, now reading) {
+	if e.err == nil {
+		p.failing++
+	}
+	if err.Class == Transient || err.Class == InvalidToken {
+		if !p.once(fmt.Sprint("failed ", err.Class, err.Status), now) {
+			return
+		}
+	} else if another := e.err == nil || e.err.Class != err.Class; !another && bits.OnesCount(uint(err.Failures)) != 1 {
+		return
+	}
+	attributes := []any{
+		logkey.Path, e.request.Path, logkey.Error, err,
+		logkey.Attempt, err.Failures, logkey.Retry, wait.Round(time.Millisecond),
+	}
+	if hint := err.Hint(); hint != "" {
+		attributes = append(attributes, logkey.Hint, hint)
+	}
+	message := "secret cannot be fetched"
+	if e.answer != nil {
+		message = "secret cannot be renewed: the old one stays in use"
+		attributes = append(attributes, logkey.Expires, e.answer.ExpiresAt)
+	}
+	level := slog.LevelWarn
+	if err.Class == Refused || err.Exhausted {
+		level = slog.LevelError
+	}
+	p.logger.Log(context.Background(), level, message, attributes...)
+}
+
+// answered is called before the entry changes.
+func (p *reporter) answered(e *entry, a *Answer, w window, now reading) {
+	p.logger.Debug("secret is fresh", logkey.Path, a.Request.Path,
+		logkey.Serial, a.Serial, logkey.Renews, a.RenewAt, logkey.Expires, a.ExpiresAt)
+	p.recovered(e)
+	if warning := strings.Join(a.Secret.Warnings, "; "); warning != e.warned {
+		e.warned = warning
+		if warning != "" && p.once("warning "+warning, now) {
+			p.logger.Warn("Vault answers with a warning", logkey.Path, a.Request.Path, logkey.Error, warning)
+		}
+	}
+	const tolerance = time.Minute
+	off := !a.Adopted && w.present() && (w.notAfter.Before(now.wall) || w.notBefore.After(now.wall.Add(tolerance)))
+	if off && p.once("clock", now) {
+		p.logger.Warn("a certificate that was just issued is not valid now: is this host's clock right?",
+			logkey.Path, a.Request.Path, logkey.Serial, a.Serial, logkey.Expires, w.notAfter)
+	}
+}
+
+// dropped is called for an entry that nobody wants any more.
+func (p *reporter) dropped(e *entry) { p.recovered(e) }
+
+func (p *reporter) recovered(e *entry) {
+	if e.err == nil {
+		return
+	}
+	if p.failing--; p.failing == 0 {
+		p.logger.Info("no secret is failing any more", logkey.Path, e.request.Path)
+	}
+}
+
+// once says whether something was not said lately, and takes it for said.
+func (p *reporter) once(what string, now reading) bool {
+	if at, ok := p.said[what]; ok && now.uptime-at < quiet {
+		return false
+	}
+	const most = 100 // texts differ without end, the memory for them must not
+	if len(p.said) >= most {
+		clear(p.said)
+	}
+	p.said[what] = now.uptime
+	return true
+}

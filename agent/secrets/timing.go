@@ -1,0 +1,160 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package secrets
+
+import (
+	"time"
+
+	"github.com/hashicorp/vault/api"
+)
+
+const (
+	// leaseFraction of a renewable lease passes before it is renewed, less up
+	// to spread of it.
+	leaseFraction = 2.0 / 3
+	// spread is the part of a lifetime over which hosts that were given their
+	// certificates together renew them.
+	spread = 0.05
+	// minDelay keeps an answer with no lifetime to speak of from being asked
+	// for in a loop.
+	minDelay = 500 * time.Millisecond
+)
+
+// facts is what the renewal clock needs to know about an answer.
+type facts struct {
+	kind    Kind
+	secret  *api.Secret
+	window  window
+	asked   time.Time // when Vault was asked, by the wall clock
+	adopted bool      // found on this host: asked tells nothing about its age
+	draw    float64   // in [0,1), drawn once for this answer on this host
+}
+
+// policy is the configured part of the renewal clock.
+type policy struct {
+	threshold float64       // lease_renewal_threshold, in (0,1)
+	static    time.Duration // static_secret_render_interval
+}
+
+// deadline is when something has to be done about an answer, and what.
+type deadline struct {
+	at       time.Time
+	renew    bool      // renew the lease; otherwise ask anew
+	absolute bool      // fixed by a certificate's window, not counted from asked
+	expires  time.Time // when the answer ends; zero if it does not
+}
+
+// next is the renewal clock. It follows Vault Agent (leaseCheckWait and goodFor
+// in consul-template's dependency package) but for three things: certificates
+// of pkiCert have the jitter that is zero there, what is over on arrival is not
+// asked for in a loop, and a host whose clock is behind does not wait longer
+// than a certificate lives.
+func next(f facts, p policy) deadline {
+	var d deadline
+	switch lease := leaseOf(f.secret); {
+	case f.window.present() && (f.kind == Certificate || f.adopted):
+		d = certificateDeadline(f, p)
+	case renewable(f.secret) && lease > 0:
+		d = leaseDeadline(f, p, lease)
+	default:
+		d = plainDeadline(f, p, lease)
+	}
+	if earliest := f.asked.Add(minDelay); !f.adopted && d.at.Before(earliest) {
+		d.at = earliest
+	}
+	return d
+}
+
+// certificateDeadline counts from NotBefore, so that a restart does not move it.
+func certificateDeadline(f facts, p policy) deadline {
+	fraction := p.fraction(f.draw)
+	if f.kind == Certificate {
+		fraction = p.fractionBelow(f.draw)
+	}
+	life, left := f.window.lifetime(), f.window.notAfter.Sub(f.asked)
+	if left <= 0 && !f.adopted {
+		return deadline{at: f.asked.Add(part(p.static, fraction)), expires: f.window.notAfter}
+	}
+	at := f.window.notBefore.Add(part(life, fraction))
+	// Vault dates NotBefore back by 30 s. Of a certificate that lives for a few
+	// seconds, nine tenths are then over before it is issued.
+	if half := f.asked.Add(left / 2); !f.adopted && at.Before(half) {
+		at = half
+	}
+	if latest := f.asked.Add(part(life, fraction)); at.After(latest) {
+		at = latest
+	}
+	return deadline{at: at, absolute: true, expires: f.window.notAfter}
+}
+
+// leaseDeadline renews at two thirds, or asks anew if the answer holds a
+// certificate that ends sooner: renewing a lease does not lengthen that.
+func leaseDeadline(f facts, p policy, lease time.Duration) deadline {
+	d := deadline{
+		at:      f.asked.Add(part(lease, leaseFraction-spread*f.draw)),
+		renew:   true,
+		expires: f.asked.Add(lease),
+	}
+	if !f.window.present() {
+		return d
+	}
+	left := min(f.window.notAfter.Sub(f.asked), f.window.lifetime())
+	if at := f.asked.Add(part(left, p.fraction(f.draw))); left > 0 && at.Before(d.at) {
+		return deadline{at: at, absolute: true, expires: f.window.notAfter}
+	}
+	return d
+}
+
+// plainDeadline is for what can only be asked for again.
+func plainDeadline(f facts, p policy, lease time.Duration) deadline {
+	data, leased := f.secret.Data, f.secret.LeaseID != ""
+	base, expires := lease, time.Time{}
+	if lease > 0 && (leased || f.secret.Auth != nil) {
+		expires = f.asked.Add(lease)
+	}
+	absolute := false
+	if f.window.present() {
+		left := min(f.window.notAfter.Sub(f.asked), f.window.lifetime())
+		if !leased || left < lease {
+			base, expires, absolute = left, f.window.notAfter, left > 0
+		}
+	}
+	if ttl, ok := number(data["secret_id_ttl"]); ok && ttl > 0 && data["secret_id"] != nil && !leased {
+		base, expires = seconds(ttl)+time.Second, f.asked.Add(seconds(ttl))
+	}
+	fraction := p.fraction(f.draw)
+	if ttl, ok := number(data["ttl"]); ok && data["rotation_period"] != nil && !leased {
+		// The server changes it at that moment: asking sooner is of no use.
+		base, expires, fraction = seconds(ttl)+time.Second, f.asked.Add(seconds(ttl)), 1
+	}
+	if base <= 0 {
+		base = p.static
+	}
+	return deadline{at: f.asked.Add(part(base, fraction)), absolute: absolute, expires: expires}
+}
+
+// fraction is the threshold with jitter to both sides. A result that is not a
+// part of a whole gives way to the threshold, as in Vault Agent.
+func (p policy) fraction(draw float64) float64 {
+	if f := p.threshold + (2*draw-1)*spread; f > 0 && f < 1 {
+		return f
+	}
+	return p.threshold
+}
+
+// fractionBelow is the threshold less jitter.
+func (p policy) fractionBelow(draw float64) float64 {
+	if f := p.threshold - draw*spread; f > 0 {
+		return f
+	}
+	return p.threshold
+}
+
+// part is a fraction, at most 1, of a duration.
+func part(d time.Duration, fraction float64) time.Duration {
+	if fraction >= 1 {
+		return d
+	}
+	return time.Duration(float64(d) * fraction)
+}

@@ -1,0 +1,116 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package secrets
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/certagent/certagent/redact"
+)
+
+// TestInvalidTokenIsReportedOnce is a token revoked in mid-flight: one report,
+// one new token, and all goes on.
+func TestInvalidTokenIsReportedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var reported tokens
+		f := run(t, Config{InvalidToken: reported.add}, func(r *http.Request, _ string) (int, any) {
+			if r.Header.Get("X-Vault-Token") == "t1" {
+				return invalidToken()
+			}
+			return 200, data("a", "b")
+		})
+		var requests []Request
+		for i := range 50 {
+			requests = append(requests, req(t, Read, fmt.Sprint("cubbyhole/", i)))
+		}
+		s := f.subscribe(requests...)
+		if got := reported.all(); !slices.Equal(got, []redact.Secret{"t1"}) {
+			t.Fatalf("%d reports", len(got))
+		}
+		if _, err := failing(t, s, requests[0]); err.Class != InvalidToken {
+			t.Errorf("class %v", err.Class)
+		}
+		f.Authenticated("t2")
+		synctest.Wait()
+		for _, r := range requests {
+			answered(t, s, r)
+		}
+		if n := f.vault.count("GET"); n != 100 {
+			t.Errorf("%d requests, want each once with each token", n)
+		}
+	})
+}
+
+// TestSameInvalidTokenAgain is a token file that still holds the revoked token:
+// no login storm, no request storm.
+func TestSameInvalidTokenAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var reported tokens
+		f := run(t, Config{InvalidToken: reported.add}, func(*http.Request, string) (int, any) { return invalidToken() })
+		f.subscribe(req(t, Read, "cubbyhole/a"))
+		for range 3 {
+			f.Authenticated("t1")
+			time.Sleep(time.Hour)
+		}
+		if got := reported.all(); len(got) != 1 {
+			t.Errorf("%d reports of one token", len(got))
+		}
+		if n := f.vault.count("GET"); n > 150 {
+			t.Errorf("%d requests in three hours", n)
+		}
+	})
+}
+
+// TestAnswerToAnOldTokenIsTriedWithTheNew: the new token comes while the request
+// is in flight.
+func TestAnswerToAnOldTokenIsTriedWithTheNew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var reported tokens
+		f := run(t, Config{InvalidToken: reported.add}, func(r *http.Request, _ string) (int, any) {
+			time.Sleep(time.Second)
+			if r.Header.Get("X-Vault-Token") == "t1" {
+				return invalidToken()
+			}
+			return 200, data("a", "b")
+		})
+		r := req(t, Read, "cubbyhole/a")
+		s := f.subscribe(r)
+		f.Authenticated("t2")
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		answered(t, s, r)
+		if got := reported.all(); len(got) != 0 {
+			t.Errorf("the replaced token was reported")
+		}
+	})
+}
+
+func TestAnotherTokenMayBeAllowedMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := run(t, Config{}, func(r *http.Request, _ string) (int, any) {
+			if r.Header.Get("X-Vault-Token") == "t1" {
+				return 403, refusal("permission denied")
+			}
+			return 200, data("a", "b")
+		})
+		r := req(t, Read, "cubbyhole/a")
+		s := f.subscribe(r)
+		if _, err := failing(t, s, r); err.Class != Denied {
+			t.Fatalf("class %v", err.Class)
+		}
+		f.Authenticated("t1")
+		synctest.Wait()
+		if n := f.vault.count("GET"); n != 1 {
+			t.Errorf("%d requests with the token that was denied", n)
+		}
+		f.Authenticated("t2")
+		synctest.Wait()
+		answered(t, s, r)
+	})
+}

@@ -1,0 +1,81 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package secrets
+
+import (
+	"container/heap"
+	"slices"
+)
+
+// want replaces what a subscription wants.
+func (l *loop) want(s *Subscription, requests []Request) {
+	wants := make(map[Request]bool, len(requests))
+	for _, r := range requests {
+		if !wants[r] && !s.wants[r] {
+			l.attend(s, r)
+		}
+		wants[r] = true
+	}
+	for r := range s.wants {
+		if !wants[r] {
+			l.leave(s, r)
+		}
+	}
+	s.wants = wants
+}
+
+// attend has a subscription share the entry of a request, made if need be.
+func (l *loop) attend(s *Subscription, r Request) {
+	e := l.entries[r]
+	if e == nil {
+		e = l.enter(r)
+	}
+	e.subs = append(e.subs, s)
+	if e.answer != nil || e.err != nil {
+		s.wake()
+	}
+}
+
+// enter makes the entry of a request: due at once.
+func (l *loop) enter(r Request) *entry {
+	l.order++
+	e := &entry{request: r, act: ask, place: -1, order: l.order}
+	l.entries[r] = e
+	if l.config.Adopt != nil && (r.Kind == Certificate || r.Kind == Write) {
+		e.act = adopt
+		l.adoptions = append(l.adoptions, e)
+		return e
+	}
+	l.schedule(e, l.now.wall)
+	return e
+}
+
+func (l *loop) leave(s *Subscription, r Request) {
+	e := l.entries[r]
+	e.subs = slices.DeleteFunc(e.subs, func(x *Subscription) bool { return x == s })
+	if len(e.subs) == 0 {
+		l.idle = append(l.idle, e)
+	}
+}
+
+// sweep drops what nobody wants. It runs after a batch of wishes, so that a
+// request that one subscription gives up and the next takes over stays.
+func (l *loop) sweep() {
+	for _, e := range l.idle {
+		if len(e.subs) > 0 || e.dropped {
+			continue
+		}
+		e.dropped = true
+		delete(l.entries, e.request)
+		l.board.remove(e.request)
+		l.report.dropped(e)
+		if e.place >= 0 {
+			heap.Remove(&l.queue, e.place)
+		}
+		if e.cancel != nil {
+			e.cancel() // its worker hands it back, and finish forgets it
+		}
+	}
+	l.idle = l.idle[:0]
+}

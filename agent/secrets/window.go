@@ -1,0 +1,100 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package secrets
+
+import (
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"math"
+	"time"
+)
+
+// window is the validity of the certificate in an answer; the zero value means
+// that there is none.
+type window struct {
+	notBefore, notAfter time.Time
+	serial              string
+}
+
+func (w window) present() bool           { return !w.notAfter.IsZero() }
+func (w window) lifetime() time.Duration { return w.notAfter.Sub(w.notBefore) }
+
+// windowOf finds the certificate in an answer. As in Vault Agent, the answer to a
+// plain read or write is a certificate's only if it tells when it expires: a
+// static secret may well have a field named certificate.
+func windowOf(kind Kind, data map[string]any, asked time.Time) window {
+	expiration, ok := number(data["expiration"])
+	if !ok && kind != Certificate {
+		return window{}
+	}
+	w := certificateWindow(data)
+	if !w.present() && ok && data["certificate"] != nil {
+		w = window{notBefore: asked, notAfter: time.Unix(expiration, 0)}
+	}
+	return w
+}
+
+// certificateWindow reads the validity from the certificate itself, which may be
+// shorter-lived than was asked for. The field may hold PEM, a PEM bundle or DER
+// in base64, as the format parameter of pki/issue has it.
+func certificateWindow(data map[string]any) window {
+	text, _ := data["certificate"].(string)
+	leaf := parseLeaf(text)
+	if leaf == nil {
+		return window{}
+	}
+	return window{leaf.NotBefore, leaf.NotAfter, leaf.SerialNumber.Text(16)}
+}
+
+func parseLeaf(text string) *x509.Certificate {
+	for rest := []byte(text); ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		if leaf, err := x509.ParseCertificate(block.Bytes); err == nil {
+			return leaf
+		}
+		return nil
+	}
+	der, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || len(der) == 0 {
+		return nil
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil
+	}
+	return leaf
+}
+
+// number reads a whole number from an answer's data: a json.Number from Vault,
+// and what an adopted answer may have been built with.
+func number(v any) (int64, bool) {
+	switch v := v.(type) {
+	case json.Number:
+		n, err := v.Int64()
+		return n, err == nil
+	case int:
+		return int64(v), true
+	case int64:
+		return v, true
+	case float64:
+		return int64(v), v >= math.MinInt64 && v < math.MaxInt64
+	}
+	return 0, false
+}
+
+// seconds is n seconds, or the longest duration there is.
+func seconds(n int64) time.Duration {
+	if n > math.MaxInt64/int64(time.Second) {
+		return math.MaxInt64
+	}
+	return time.Duration(max(n, 0)) * time.Second
+}

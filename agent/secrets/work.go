@@ -1,0 +1,53 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package secrets
+
+import (
+	"context"
+	"time"
+
+	"github.com/certagent/certagent/redact"
+)
+
+// task is what a worker is given, result what it hands back. Neither touches the
+// loop's state.
+type task struct {
+	entry *entry // only to be handed back
+	act   act
+	token redact.Secret
+	asked time.Time // by the wall clock, before the work began
+	held  *Answer   // for renew
+}
+
+type result struct {
+	task
+	answer *Answer // nil if there is none
+	window window
+	err    *Error
+}
+
+func (s *Store) work(ctx context.Context, t task, r Request) result {
+	done := result{task: t}
+	switch t.act {
+	case adopt:
+		if secret, ok := s.config.Adopt(r); ok && secret != nil {
+			done.answer = &Answer{Request: r, Secret: secret, Adopted: true, FetchedAt: t.asked}
+		}
+	case renew:
+		secret, err := s.vault.renew(ctx, t.token, t.held.Secret)
+		if done.err = err; err == nil {
+			answer := *t.held
+			answer.Secret, done.answer = secret, &answer
+		}
+	case ask:
+		if done.answer, done.err = s.vault.fetch(ctx, t.token, r); done.answer != nil {
+			done.answer.FetchedAt = t.asked
+		}
+	}
+	if done.answer != nil {
+		done.window = windowOf(r.Kind, done.answer.Secret.Data, t.asked)
+		done.answer.Serial = done.window.serial
+	}
+	return done
+}

@@ -85,11 +85,7 @@ func (c *Cert) login(r *backend.Request) (*backend.Response, error) {
 	if len(r.TLS.PeerCertificates) == 0 {
 		return nil, backend.BadRequest("client certificate must be supplied")
 	}
-	wanted := r.Fields.String("name")
-	if wanted != "" && c.roles.get(wanted) == nil {
-		return nil, backend.BadRequest("no certificate was matched by this request")
-	}
-	leaf := r.TLS.PeerCertificates[0]
+	wanted, leaf := r.Fields.String("name"), r.TLS.PeerCertificates[0]
 	for _, role := range c.roles.all() {
 		if (wanted == "" || wanted == role.name) && role.trusts(r) && role.allows(leaf) {
 			return &backend.Response{Auth: &backend.Auth{
@@ -97,7 +93,7 @@ func (c *Cert) login(r *backend.Request) (*backend.Response, error) {
 			}}, nil
 		}
 	}
-	return nil, backend.BadRequest("invalid certificate or no client certificate supplied")
+	return nil, backend.BadRequest("failed to match all constraints for this login certificate")
 }
 
 // trusts says whether the certificate is the role's, or was issued by its CA and

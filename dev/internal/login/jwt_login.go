@@ -4,6 +4,7 @@
 package login
 
 import (
+	"errors"
 	"time"
 
 	"github.com/certagent/certagent/dev/internal/backend"
@@ -77,7 +78,22 @@ func (c *jwtConfig) verify(text string, now time.Time) (map[string]any, error) {
 	if c.BoundIssuer != "" && standard.Issuer != c.BoundIssuer {
 		return nil, backend.BadRequest("invalid issuer (iss) claim")
 	}
-	return claims, standard.ValidateWithLeeway(jwt.Expected{Time: now}, leeway)
+	return claims, checkTimes(standard, now)
+}
+
+// checkTimes puts the library's complaints into Vault's words.
+func checkTimes(c jwt.Claims, now time.Time) error {
+	err := c.ValidateWithLeeway(jwt.Expected{Time: now}, leeway)
+	switch {
+	case errors.Is(err, jwt.ErrExpired):
+		return errors.New("invalid expiration time (exp) claim: token is expired")
+	case errors.Is(err, jwt.ErrNotValidYet), errors.Is(err, jwt.ErrIssuedInTheFuture) && c.NotBefore == nil:
+		// Vault fills in a missing nbf from iat.
+		return errors.New("invalid not before (nbf) claim: token not yet valid")
+	case errors.Is(err, jwt.ErrIssuedInTheFuture):
+		return errors.New("invalid issued at (iat) claim: token issued in the future")
+	}
+	return err
 }
 
 func jwtAuth(role *jwtRole, name string, claims map[string]any) (*backend.Response, error) {

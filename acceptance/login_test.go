@@ -1,0 +1,234 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package acceptance
+
+import (
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/certagent/certagent/acceptance/server"
+	"github.com/certagent/certagent/dev/seed"
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/vault/api"
+)
+
+// outcome is what a login led to: the token's properties, or why there is none.
+type outcome struct {
+	Policies    []string
+	Metadata    map[string]string
+	TTL         int
+	DisplayName string
+	Err         string // as the server put it
+}
+
+// logIn logs in and looks the token up.
+func logIn(t *testing.T, c *api.Client, path string, body seed.Params) outcome {
+	t.Helper()
+	secret, err := c.Logical().WriteWithContext(t.Context(), path, body)
+	if err != nil {
+		return outcome{Err: serverSaid(err)}
+	}
+	c.SetToken(secret.Auth.ClientToken)
+	defer c.ClearToken()
+	self, err := c.Auth().Token().LookupSelfWithContext(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return outcome{
+		Policies: secret.Auth.Policies, Metadata: secret.Auth.Metadata, TTL: secret.Auth.LeaseDuration,
+		DisplayName: self.Data["display_name"].(string),
+	}
+}
+
+// serverSaid returns the status and the texts of an error that the server sent.
+func serverSaid(err error) string {
+	res, ok := err.(*api.ResponseError)
+	if !ok {
+		return err.Error()
+	}
+	return fmt.Sprintf("%d %s", res.StatusCode, strings.Join(res.Errors, "; "))
+}
+
+func TestJWTLogin(t *testing.T) {
+	in := func(d time.Duration) int64 { return time.Now().Add(d).Unix() }
+	good := func() map[string]any {
+		return map[string]any{"sub": "machine", "aud": "vault", "team": "red", "iat": in(0), "exp": in(time.Hour)}
+	}
+	with := func(name string, value any) map[string]any {
+		claims := good()
+		claims[name] = value
+		if value == nil {
+			delete(claims, name)
+		}
+		return claims
+	}
+	ok := outcome{Policies: []string{"default"}, Metadata: map[string]string{"role": "web", "team": "red"}, TTL: 600, DisplayName: "jwt-machine"}
+	cases := []struct {
+		name   string
+		claims map[string]any
+		role   string
+		want   outcome
+	}{
+		{"good", good(), "web", ok},
+		{"audience in a list", with("aud", []string{"x", "vault"}), "web", ok},
+		{"wrong audience", with("aud", "other"), "web", outcome{Err: "400 error validating token: invalid audience (aud) claim: audience claim does not match any expected audience"}},
+		{"wrong subject", with("sub", "someone"), "web", outcome{Err: "400 error validating token: invalid subject (sub) claim"}},
+		{"claim missing", with("team", nil), "web", outcome{Err: `400 error validating claims: claim "team" is missing`}},
+		{"claim differs", with("team", "blue"), "web", outcome{Err: `400 error validating claims: claim "team" does not match any associated bound claim values`}},
+		{"expired", with("exp", in(-time.Hour)), "web", outcome{Err: "400 error validating token: invalid expiration time (exp) claim: token is expired"}},
+		{"not yet valid", with("nbf", in(time.Hour)), "web", outcome{Err: "400 error validating token: invalid not before (nbf) claim: token not yet valid"}},
+		{"issued in the future", with("iat", in(time.Hour)), "web", outcome{Err: "400 error validating token: invalid not before (nbf) claim: token not yet valid"}},
+		{"unknown role", good(), "none", outcome{Err: `400 role "none" could not be found`}},
+		{"no token", nil, "web", outcome{Err: "400 missing token"}},
+	}
+	server.Each(t, func(t *testing.T, b server.Backend) {
+		role := seed.JWT{Role: "web", Params: seed.Params{
+			"bound_audiences": "vault", "bound_subject": "machine", "bound_claims": seed.Params{"team": "red"},
+			"claim_mappings": seed.Params{"team": "team"}, "token_ttl": "10m",
+		}}
+		signer, err := role.Apply(t.Context(), b.Client)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := b.NewClient(t, "")
+		for _, tc := range cases {
+			body := seed.Params{"role": tc.role}
+			if tc.claims != nil {
+				if body["jwt"], err = signer.Sign(tc.claims); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if diff := cmp.Diff(tc.want, logIn(t, c, "auth/jwt/login", body)); diff != "" {
+				t.Errorf("%s: (-want +got)\n%s", tc.name, diff)
+			}
+		}
+		stranger, _, err := seed.NewSigner()
+		if err != nil {
+			t.Fatal(err)
+		}
+		forged, err := stranger.Sign(good())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := logIn(t, c, "auth/jwt/login", seed.Params{"role": "web", "jwt": forged})
+		if !strings.HasPrefix(got.Err, "400 error validating token: error verifying token") {
+			t.Errorf("another's signature: got %+v", got)
+		}
+	})
+}
+
+// pairs makes a CA with a few certificates, on a dev server of its own.
+func pairs(t *testing.T, names ...string) (ca string, certs map[string]*tls.Certificate) {
+	t.Helper()
+	helper := server.StartDev(t, server.Options{})
+	ca, err := seed.PKI{CommonName: "clients", Roles: map[string]seed.Params{"client": {"allow_any_name": true}}}.Apply(t.Context(), helper.Client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certs = make(map[string]*tls.Certificate)
+	for _, name := range names {
+		pair, err := seed.Issue(t.Context(), helper.Client, "pki/issue/client", seed.Params{"common_name": name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cert, err := tls.X509KeyPair([]byte(pair.Cert), []byte(pair.Key))
+		if err != nil {
+			t.Fatal(err)
+		}
+		certs[name] = &cert
+	}
+	return ca, certs
+}
+
+func TestCertLogin(t *testing.T) {
+	ca, certs := pairs(t, "web.example.test", "other.test")
+	strangerCA, strangers := pairs(t, "web.example.test")
+	refused := outcome{Err: "400 failed to match all constraints for this login certificate"}
+	web := outcome{Policies: []string{"default"}, TTL: 600, DisplayName: "cert-web"}
+	cases := []struct {
+		name string
+		cert *tls.Certificate
+		body seed.Params
+		want outcome
+	}{
+		{"by any role", certs["web.example.test"], nil, web},
+		{"by name", certs["web.example.test"], seed.Params{"name": "web"}, web},
+		{"by another name", certs["web.example.test"], seed.Params{"name": "strangers"}, refused},
+		{"by an unknown name", certs["web.example.test"], seed.Params{"name": "none"}, refused},
+		{"a common name that is not allowed", certs["other.test"], seed.Params{"name": "web"}, refused},
+		{"another CA", strangers["web.example.test"], seed.Params{"name": "web"}, refused},
+		{"no certificate", nil, nil, outcome{Err: "400 client certificate must be supplied"}},
+	}
+	server.EachWith(t, server.Options{TLS: true}, func(t *testing.T, b server.Backend) {
+		params := seed.Params{"allowed_common_names": "*.example.test", "token_ttl": "10m"}
+		if err := seed.CertLogin(t.Context(), b.Client, "cert", "web", ca, params); err != nil {
+			t.Fatal(err)
+		}
+		if err := seed.CertLogin(t.Context(), b.Client, "cert", "strangers", strangerCA, seed.Params{"allowed_common_names": "nobody"}); err != nil {
+			t.Fatal(err)
+		}
+		for _, tc := range cases {
+			got := logIn(t, b.NewClientWith(t, "", tc.cert), "auth/cert/login", tc.body)
+			if got.Metadata["cert_name"] != tc.want.metadataName() {
+				t.Errorf("%s: metadata %v", tc.name, got.Metadata)
+			}
+			got.Metadata = nil
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("%s: (-want +got)\n%s", tc.name, diff)
+			}
+		}
+	})
+	t.Run("without TLS", func(t *testing.T) {
+		server.Each(t, func(t *testing.T, b server.Backend) {
+			if err := seed.CertLogin(t.Context(), b.Client, "cert", "web", ca, nil); err != nil {
+				t.Fatal(err)
+			}
+			want := outcome{Err: "400 tls connection required"}
+			if diff := cmp.Diff(want, logIn(t, b.NewClient(t, ""), "auth/cert/login", nil)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	})
+}
+
+func (o outcome) metadataName() string {
+	if o.Err != "" {
+		return ""
+	}
+	return "web"
+}
+
+// TestClientCertificateRequired is the listener that turns away, in the
+// handshake, whoever has no certificate of the right CA.
+func TestClientCertificateRequired(t *testing.T) {
+	ca, certs := pairs(t, "agent")
+	_, strangers := pairs(t, "agent")
+	o := server.Options{ClientCA: []byte(ca), ClientCert: certs["agent"]}
+	server.EachWith(t, o, func(t *testing.T, b server.Backend) {
+		health := func(cert *tls.Certificate) error {
+			res, err := b.NewClientWith(t, "", cert).CloneConfig().HttpClient.Get(b.URL + "/v1/sys/health")
+			if err != nil {
+				return err
+			}
+			defer res.Body.Close()
+			if _, err := io.Copy(io.Discard, res.Body); err != nil || res.StatusCode != http.StatusOK {
+				return fmt.Errorf("status %d, %w", res.StatusCode, err)
+			}
+			return nil
+		}
+		if err := health(certs["agent"]); err != nil {
+			t.Errorf("with the right certificate: %v", err)
+		}
+		for name, cert := range map[string]*tls.Certificate{"no certificate": nil, "another CA's": strangers["agent"]} {
+			if err := health(cert); err == nil || !strings.Contains(err.Error(), "tls") {
+				t.Errorf("%s: got %v, want a refused handshake", name, err)
+			}
+		}
+	})
+}

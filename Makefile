@@ -1,0 +1,40 @@
+# The two commands of the README are "make demo" and "make test".
+
+GO      ?= go
+BIN     := bin
+VAULT   := $(BIN)/vault
+RELEASE ?=
+LDFLAGS := -s -w $(if $(RELEASE),-X main.release=$(RELEASE))
+
+# Where a Vault was built before: it takes minutes, and only its module matters.
+.PHONY: all build demo test bench lint tools vault clean
+
+all: build
+
+build: ## certagent itself, one static binary
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/certagent ./cmd/certagent
+
+demo: build ## nginx serving a fresh certificate every few seconds, until Ctrl-C
+	@./scripts/install nginx || true
+	@$(GO) run ./examples/nginx -certagent $(BIN)/certagent
+
+tools: ## what the tests run beside certagent: nginx, Flask, strace
+	./scripts/install nginx flask strace
+
+vault: $(VAULT) ## the real Vault, server and agent, for the tests (some minutes the first time)
+
+$(VAULT): acceptance/vault/go.mod acceptance/vault/go.sum acceptance/vault/main.go
+	cd acceptance/vault && CGO_ENABLED=0 $(GO) build -trimpath -tags minimal -ldflags '-s -w' -o ../../$(VAULT) .
+
+test: tools vault build lint ## every test: unit, end to end with nginx and Flask, against the real Vault
+	CERTAGENT_REQUIRE_REAL=1 CERTAGENT_VAULT=$(CURDIR)/$(VAULT) $(GO) test -race -timeout 30m ./...
+
+lint:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
+	$(GO) vet ./...
+
+bench: build vault ## DESIGN's budget table as measured here, beside consul-template and Vault Agent
+	$(GO) run ./bench -certagent $(BIN)/certagent -vault $(VAULT)
+
+clean:
+	rm -rf $(BIN)

@@ -1,0 +1,280 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package agent_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/certagent/certagent/agent"
+)
+
+func TestThreeTemplatesShareOneCertificate(t *testing.T) {
+	w := newWorld(t)
+	r := w.start(loginBlocks + threeTemplates("", `command = ["sh", "-c", "echo changed >> DIR/changes"]`))
+	r.logs("every bundle is published")
+	r.logs("change done")
+	leaf := w.pair("tls.crt", "tls.key")
+	if err := leaf.CheckSignatureFrom(w.leaf("ca.crt")); err != nil {
+		t.Error(err)
+	}
+	if got := w.issued(); got != 1 {
+		t.Errorf("%d certificates issued for three templates, want 1", got)
+	}
+	if err := r.end(); err != nil {
+		t.Errorf("Run returned %v", err)
+	}
+	if got := w.read("changes"); got != "changed\n" {
+		t.Errorf("the command ran %d times, want once", strings.Count(got, "\n"))
+	}
+	info, err := os.Stat(w.path("tls.key"))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the key's mode is %v, want 0600", info.Mode())
+	}
+	if total := len(w.server.Requests()); total != 2 {
+		t.Errorf("%d requests, want a login and an issue: %v", total, w.server.Requests())
+	}
+}
+
+func TestRenewalPublishesAndReactsOnceEachTime(t *testing.T) {
+	w := newWorld(t)
+	r := w.start(loginBlocks + threeTemplates(`"ttl=3s"`, `command = ["sh", "-c", "echo changed >> DIR/changes"]`))
+	w.eventually("four generations", func() bool { return r.count("msg=published") >= 4 })
+	r.end()
+	w.pair("tls.crt", "tls.key")
+	generations := r.count("msg=published")
+	if got := w.issued(); got < generations {
+		t.Errorf("%d certificates for %d generations", got, generations)
+	}
+	if got := strings.Count(w.read("changes"), "changed"); got > generations || got < generations-1 {
+		t.Errorf("%d reactions to %d generations", got, generations)
+	}
+}
+
+func TestEqualContentIsNotTouched(t *testing.T) {
+	w := newWorld(t)
+	w.putKV("app", map[string]any{"password": "one"})
+	text := loginBlocks + `
+template_config { static_secret_render_interval = "1s" }
+template {
+  contents    = "{{ with secret \"secret/data/app\" }}{{ .Data.data.password }}{{ end }}"
+  destination = "DIR/password"
+  command     = ["sh", "-c", "echo changed >> DIR/changes"]
+}
+`
+	r := w.start(text)
+	r.logs("change done")
+	before, err := os.Stat(w.path("password"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := w.asked("GET", "/v1/secret/data/app")
+	w.eventually("two more polls", func() bool { return w.asked("GET", "/v1/secret/data/app") >= asked+2 })
+	after, err := os.Stat(w.path("password"))
+	if err != nil || !os.SameFile(before, after) || !before.ModTime().Equal(after.ModTime()) {
+		t.Errorf("the file was touched: %v", err)
+	}
+	w.putKV("app", map[string]any{"password": "two"})
+	w.eventually("the new password", func() bool { return w.read("password") == "two" })
+	w.eventually("the second reaction", func() bool { return strings.Count(w.read("changes"), "changed") == 2 })
+}
+
+func TestRestartIssuesNothing(t *testing.T) {
+	w := newWorld(t)
+	text := loginBlocks + threeTemplates("", "")
+	r := w.start(text)
+	r.logs("every bundle is published")
+	r.end()
+	serial := w.leaf("tls.crt").SerialNumber
+	r = w.start(text)
+	r.logs("the files on disk are still good")
+	w.eventually("the second login", func() bool { return w.asked("PUT", "/v1/auth/approle/login") == 2 })
+	r.end()
+	if got := w.issued(); got != 1 {
+		t.Errorf("%d certificates over a restart, want 1", got)
+	}
+	if w.leaf("tls.crt").SerialNumber.Cmp(serial) != 0 {
+		t.Error("the certificate was replaced")
+	}
+}
+
+func TestChangedRequestIssuesAnew(t *testing.T) {
+	w := newWorld(t)
+	r := w.start(loginBlocks + threeTemplates("", ""))
+	r.logs("every bundle is published")
+	r.end()
+	r = w.start(loginBlocks + threeTemplates(`"alt_names=www.example.test"`, ""))
+	w.eventually("the new name", func() bool {
+		leaf := w.leaf("tls.crt")
+		return leaf != nil && len(leaf.DNSNames) > 0 && strings.Contains(strings.Join(leaf.DNSNames, " "), "www.example.test")
+	})
+	r.logs("every bundle is published")
+	r.end()
+	w.pair("tls.crt", "tls.key")
+	if got := w.issued(); got != 2 {
+		t.Errorf("%d certificates, want 2", got)
+	}
+}
+
+func TestReloginIssuesNothing(t *testing.T) {
+	w := newWorld(t)
+	w.put("auth/approle/role/agent", "token_policies=agent", "token_ttl=2s", "token_max_ttl=2s")
+	r := w.start(loginBlocks + threeTemplates("", ""))
+	r.logs("every bundle is published")
+	w.eventually("three logins", func() bool { return w.asked("PUT", "/v1/auth/approle/login") >= 3 })
+	r.end()
+	if got := w.issued(); got != 1 {
+		t.Errorf("%d certificates over three logins, want 1", got)
+	}
+}
+
+func TestOneBrokenTemplateHurtsOnlyItself(t *testing.T) {
+	w := newWorld(t)
+	w.putKV("app", map[string]any{"password": "one"})
+	r := w.start(loginBlocks + threeTemplates(`"ttl=3s"`, "") + `
+template {
+  contents             = "{{ with secret \"secret/data/app\" }}{{ .Data.data.missing }}{{ end }}"
+  destination          = "DIR/broken"
+  error_on_missing_key = true
+}
+template {
+  contents    = "{{ with secret \"secret/data/absent\" }}{{ .Data.data.x }}{{ end }}"
+  destination = "DIR/absent"
+}
+`)
+	w.eventually("three rotations", func() bool { return r.count("msg=published") >= 3 })
+	r.logs("render failed")
+	if asked := w.asked("GET", "/v1/secret/data/app"); asked != 1 {
+		t.Errorf("a template that fails asked Vault %d times, want once", asked)
+	}
+	w.eventually("the secret that was missing is there", func() bool {
+		w.putKV("absent", map[string]any{"x": "found"})
+		return w.read("absent") == "found"
+	})
+	if w.read("broken") != "" {
+		t.Error("the broken template was published")
+	}
+}
+
+func TestFailedChangeIsOwedAcrossARestart(t *testing.T) {
+	w := newWorld(t)
+	text := loginBlocks + threeTemplates("", `command = ["sh", "-c", "test -e DIR/repaired && echo changed >> DIR/changes"]`)
+	r := w.start(text)
+	r.logs("change failed; it stays owed")
+	r.end()
+	serial := w.leaf("tls.crt").SerialNumber
+
+	r = w.start(text)
+	r.logs("a change of an earlier run is still owed")
+	r.logs("change failed; it stays owed")
+	w.write("repaired", "")
+	w.eventually("the change", func() bool { return w.read("changes") != "" })
+	r.logs("change done")
+	r.end()
+	if got := w.issued(); got != 1 {
+		t.Errorf("a failing change led to %d certificates, want 1", got)
+	}
+	if w.leaf("tls.crt").SerialNumber.Cmp(serial) != 0 {
+		t.Error("the certificate was replaced")
+	}
+	if got := w.read("changes"); got != "changed\n" {
+		t.Errorf("changes: %q", got)
+	}
+	r = w.start(text)
+	r.logs("the files on disk are still good")
+	r.end()
+	if r.count("owed") != 0 {
+		t.Error("the change is still owed after it succeeded")
+	}
+}
+
+func TestSecretsFoundLateMergeBundles(t *testing.T) {
+	w := newWorld(t)
+	w.putKV("index", map[string]any{"role": "web"})
+	w.write("late.tpl", `{{ with secret "secret/data/index" }}{{ with secret (printf "pki/issue/%s" .Data.data.role) "common_name=example.test" }}{{ .Data.private_key }}{{ end }}{{ end }}`)
+	r := w.start(loginBlocks + `
+template {
+  contents    = "{{ with secret \"pki/issue/web\" \"common_name=example.test\" }}{{ .Data.certificate }}{{ end }}"
+  destination = "DIR/tls.crt"
+}
+template {
+  source      = "DIR/late.tpl"
+  destination = "DIR/tls.key"
+}
+`)
+	r.logs("every bundle is published")
+	w.eventually("a pair", func() bool { return w.read("tls.crt") != "" && w.read("tls.key") != "" })
+	w.pair("tls.crt", "tls.key")
+	r.end()
+	if got := w.issued(); got != 1 {
+		t.Errorf("%d certificates, want 1", got)
+	}
+}
+
+func TestChildStartsAfterItsFilesAndHandsOnItsCode(t *testing.T) {
+	w := newWorld(t)
+	r := w.start(loginBlocks + threeTemplates("", "") + `
+exec { command = ["sh", "-c", "test -s DIR/tls.crt && test -s DIR/tls.key && exit 7"] }
+`)
+	err := r.wait()
+	var code interface{ Error() string }
+	if code = err; code == nil || !strings.Contains(code.Error(), "exit code 7") {
+		t.Errorf("Run returned %v, want the child's exit code 7", err)
+	}
+}
+
+func TestVaultDownAtStartWithValidFiles(t *testing.T) {
+	w := newWorld(t)
+	text := loginBlocks + threeTemplates("", "") + `
+exec { command = ["sh", "-c", "echo started >> DIR/started; exec sleep 1000"] }
+`
+	r := w.start(text)
+	w.eventually("the child", func() bool { return w.read("started") != "" })
+	r.end()
+	// A changed request makes what is on disk stale, but not invalid.
+	w.server.Seal()
+	r = w.start(strings.ReplaceAll(text, "common_name=example.test", "common_name=other.example.test"))
+	w.eventually("the child starts with the files on disk", func() bool { return strings.Count(w.read("started"), "started") == 2 })
+	w.server.Unseal()
+	w.eventually("the new certificate", func() bool { return w.leaf("tls.crt").Subject.CommonName == "other.example.test" })
+	if err := r.end(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDriftIsRepairedWithoutRewriting(t *testing.T) {
+	w := newWorld(t)
+	r := w.start(loginBlocks+threeTemplates("", `perms = "0600"`), func(a *agent.Agent) { a.DiskInterval = 50 * time.Millisecond })
+	r.logs("every bundle is published")
+	before, _ := os.Stat(w.path("tls.key"))
+	if err := os.Chmod(w.path("tls.key"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r.logs("repaired a file's owner or mode")
+	after, _ := os.Stat(w.path("tls.key"))
+	if after.Mode().Perm() != 0o600 || !os.SameFile(before, after) {
+		t.Errorf("mode %v, same file %v", after.Mode(), os.SameFile(before, after))
+	}
+	if got := w.issued(); got != 1 {
+		t.Errorf("%d certificates, want 1", got)
+	}
+	r.end()
+}
+
+func TestDeletedFileIsPublishedAgain(t *testing.T) {
+	w := newWorld(t)
+	r := w.start(loginBlocks+threeTemplates("", `command = ["sh", "-c", "echo changed >> DIR/changes"]`), func(a *agent.Agent) { a.DiskInterval = 50 * time.Millisecond })
+	r.logs("change done")
+	if err := os.Remove(w.path("tls.crt")); err != nil {
+		t.Fatal(err)
+	}
+	w.eventually("the file is back", func() bool { return w.leaf("tls.crt") != nil })
+	w.eventually("the reaction", func() bool { return strings.Count(w.read("changes"), "changed") == 2 })
+	w.pair("tls.crt", "tls.key")
+	if got := w.issued(); got != 1 {
+		t.Errorf("%d certificates, want 1", got)
+	}
+}

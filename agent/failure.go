@@ -1,0 +1,28 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package agent
+
+// The exit codes of certagent, besides the child's own. The README has them as
+// a table.
+const (
+	ExitOK      = 0
+	ExitError   = 1 // anything without a code of its own
+	ExitUsage   = 2 // the command line
+	ExitConfig  = 3 // the configuration
+	ExitAuth    = 4 // the login failed, and exit_on_err is set
+	ExitSecrets = 5 // a secret was not to be had or a template failed, and exit_on_retry_failure is set
+	ExitPublish = 6 // the files could not be written, and exit_on_retry_failure is set
+	ExitChange  = 7 // a change failed, and exit_on_retry_failure or fail_on_error is set
+)
+
+// Failure is an error with the exit code that stands for it.
+type Failure struct {
+	Code int
+	Err  error
+}
+
+func (f *Failure) Error() string { return f.Err.Error() }
+
+// Unwrap returns the cause.
+func (f *Failure) Unwrap() error { return f.Err }

@@ -1,0 +1,70 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package agent
+
+import (
+	"cmp"
+	"log/slog"
+
+	"github.com/hashicorp/vault/api"
+
+	"github.com/certagent/certagent/agent/auth"
+	"github.com/certagent/certagent/agent/client"
+	"github.com/certagent/certagent/agent/config"
+)
+
+// newMethod makes the login method that the configuration names.
+func newMethod(m config.Method, log *slog.Logger) auth.Method {
+	switch {
+	case m.AppRole != nil:
+		return &auth.AppRole{
+			MountPath:          m.MountPath,
+			RoleIDFile:         m.AppRole.RoleIDFile,
+			SecretIDFile:       m.AppRole.SecretIDFile,
+			RemoveSecretIDFile: m.AppRole.RemoveSecretIDFile,
+			WrappingPath:       m.AppRole.SecretIDWrappingPath,
+			Logger:             log,
+		}
+	case m.Cert != nil:
+		return &auth.Cert{MountPath: m.MountPath, Role: m.Cert.Name, Files: certFiles(m.Cert)}
+	case m.JWT != nil:
+		return &auth.JWT{
+			MountPath:             m.MountPath,
+			Path:                  m.JWT.Path,
+			Role:                  m.JWT.Role,
+			RemoveAfterReading:    m.JWT.RemoveAfterReading,
+			RemoveFollowsSymlinks: m.JWT.RemoveFollowsSymlinks,
+			Logger:                log,
+		}
+	case m.Kubernetes != nil:
+		return &auth.Kubernetes{MountPath: m.MountPath, Role: m.Kubernetes.Role, TokenPath: m.Kubernetes.TokenPath}
+	default:
+		return &auth.TokenFile{Path: m.TokenFile.Path}
+	}
+}
+
+func certFiles(c *config.Cert) []string {
+	if !c.Reload {
+		return nil
+	}
+	var files []string
+	for _, path := range []string{c.CACert, c.ClientCert, c.ClientKey} {
+		if path != "" {
+			files = append(files, path)
+		}
+	}
+	return files
+}
+
+// newLoginClient returns the client for a method that has a certificate of its
+// own, or nil if the agent's client will do.
+func newLoginClient(cfg client.Config, m config.Method) (*api.Client, error) {
+	if m.Cert == nil || m.Cert.CACert == "" && m.Cert.ClientCert == "" {
+		return nil, nil
+	}
+	cfg.CACert = cmp.Or(m.Cert.CACert, cfg.CACert)
+	cfg.ClientCert = cmp.Or(m.Cert.ClientCert, cfg.ClientCert)
+	cfg.ClientKey = cmp.Or(m.Cert.ClientKey, cfg.ClientKey)
+	return client.New(cfg)
+}

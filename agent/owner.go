@@ -1,0 +1,50 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package agent
+
+import (
+	"fmt"
+	"os/user"
+	"strconv"
+)
+
+// owner is who a file shall belong to, by name or by number. Empty means that
+// an existing file keeps its owner.
+type owner struct{ user, group string }
+
+// ids looks the owner up. -1 stands for what was left empty.
+func (o owner) ids() (uid, gid int, err error) {
+	uid, err = lookUp(o.user, func(name string) (string, error) {
+		u, err := user.Lookup(name)
+		if err != nil {
+			return "", fmt.Errorf("user %q: %w", name, err)
+		}
+		return u.Uid, nil
+	})
+	if err != nil {
+		return -1, -1, err
+	}
+	gid, err = lookUp(o.group, func(name string) (string, error) {
+		g, err := user.LookupGroup(name)
+		if err != nil {
+			return "", fmt.Errorf("group %q: %w", name, err)
+		}
+		return g.Gid, nil
+	})
+	return uid, gid, err
+}
+
+func lookUp(name string, byName func(string) (string, error)) (int, error) {
+	if name == "" {
+		return -1, nil
+	}
+	if id, err := strconv.Atoi(name); err == nil && id >= 0 {
+		return id, nil
+	}
+	id, err := byName(name)
+	if err != nil {
+		return -1, err
+	}
+	return strconv.Atoi(id)
+}

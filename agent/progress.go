@@ -1,0 +1,49 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package agent
+
+import "sync"
+
+// progress tells when every member has come so far: published, so that the
+// child may start; settled, with nothing owed, so that a one-shot run may end.
+type progress struct {
+	published, settled *milestone
+}
+
+func newProgress(members int) *progress {
+	return &progress{published: newMilestone(members), settled: newMilestone(members)}
+}
+
+// milestone is reached once every member has passed it.
+type milestone struct {
+	mu      sync.Mutex
+	waiting map[int]bool
+	reached chan struct{}
+}
+
+func newMilestone(members int) *milestone {
+	m := &milestone{waiting: make(map[int]bool, members), reached: make(chan struct{})}
+	for i := range members {
+		m.waiting[i] = true
+	}
+	if members == 0 {
+		close(m.reached)
+	}
+	return m
+}
+
+// pass notes that the members have passed; again and again does no harm.
+func (m *milestone) pass(members []*member) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.waiting) == 0 {
+		return
+	}
+	for _, member := range members {
+		delete(m.waiting, member.index)
+	}
+	if len(m.waiting) == 0 {
+		close(m.reached)
+	}
+}

@@ -1,0 +1,110 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package agent
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+
+	"github.com/certagent/certagent/agent/auth"
+	"github.com/certagent/certagent/agent/config"
+	"github.com/certagent/certagent/agent/plan"
+	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/redact"
+	"github.com/certagent/certagent/sinks"
+)
+
+// sinkBackoff is how Vault Agent spaces its attempts to write a sink, with an
+// upper bound.
+var sinkBackoff = plan.Backoff{Min: 2 * time.Second, Max: time.Minute}
+
+// tokenSink writes each new login token to one sink. A sink that cannot be
+// written delays neither the others nor anything else.
+type tokenSink struct {
+	config  config.Sink
+	seal    *sinks.Encryption // nil if the token is not encrypted
+	client  *api.Client
+	log     *slog.Logger
+	next    chan auth.Token // one slot: the latest token
+	written chan struct{}   // closed once the first token is on disk
+}
+
+func newTokenSink(cfg config.Sink, client *api.Client, log *slog.Logger) *tokenSink {
+	var seal *sinks.Encryption
+	if cfg.DHType != "" {
+		seal = &sinks.Encryption{DHPath: cfg.DHPath, DeriveKey: cfg.DeriveKey, AAD: cfg.AAD}
+	}
+	return &tokenSink{
+		config:  cfg,
+		seal:    seal,
+		client:  client,
+		log:     log.With(logkey.Sink, cfg.Path),
+		next:    make(chan auth.Token, 1),
+		written: make(chan struct{}),
+	}
+}
+
+// deliver hands over a token; an older one that was not written yet is dropped.
+// Only one goroutine may deliver.
+func (s *tokenSink) deliver(t auth.Token) {
+	select {
+	case <-s.next:
+	default:
+	}
+	s.next <- t
+}
+
+// run writes what is delivered until ctx ends.
+func (s *tokenSink) run(ctx context.Context) {
+	var token auth.Token
+	var retry <-chan time.Time
+	failures := 0
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case token = <-s.next:
+			failures = 0
+		case <-retry:
+		}
+		retry = nil
+		if err := s.write(ctx, token); err != nil {
+			failures++
+			delay := sinkBackoff.Delay(failures, rand.Float64())
+			s.log.Error("the token was not written", logkey.Error, err, logkey.Attempt, failures, logkey.Retry, delay.Round(time.Millisecond))
+			retry = time.After(delay)
+			continue
+		}
+		s.log.Info("token written")
+		select {
+		case <-s.written:
+		default:
+			close(s.written)
+		}
+	}
+}
+
+// write wraps and encrypts the token as configured, in this order, and writes it.
+func (s *tokenSink) write(ctx context.Context, t auth.Token) error {
+	content := redact.Bytes(t.Value)
+	if s.config.WrapTTL > 0 {
+		wrapped, err := auth.Wrap(ctx, s.client, t.Value, s.config.WrapTTL)
+		if err != nil {
+			return err
+		}
+		content = wrapped
+	}
+	if s.seal != nil {
+		sealed, err := s.seal.Seal(content)
+		if err != nil {
+			return err
+		}
+		content = sealed
+	}
+	return sinks.Token{Path: s.config.Path, Mode: s.config.Mode, UID: s.config.UID, GID: s.config.GID}.Write(ctx, content)
+}

@@ -1,0 +1,137 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"strconv"
+
+	"github.com/certagent/certagent/agent"
+	"github.com/certagent/certagent/agent/config"
+	"github.com/certagent/certagent/logkey"
+)
+
+// runAgent is "certagent agent": it runs until it is told to stop.
+func runAgent(args []string, s streams) int {
+	var c configFlags
+	flags := flag.NewFlagSet("agent", flag.ContinueOnError)
+	c.register(flags)
+	if code, ok := parse(flags, args, s, usageAgent); !ok {
+		return code
+	}
+	if len(c.paths) == 0 {
+		complain(s.err, "there is no configuration", "name a file or a directory: certagent agent -config=PATH")
+		return exitUsage
+	}
+	cfg, problems := c.load()
+	if cfg == nil {
+		fmt.Fprintln(s.err, problems.Error())
+		complain(s.err, count(len(problems.Errors()), "error")+" in the configuration", "mend the lines above; certagent validate checks them without starting anything")
+		return exitConfig
+	}
+	if c.verifyOnly {
+		fmt.Fprint(s.err, warnings(problems))
+		return exitOK
+	}
+	return start(cfg, problems, c, s)
+}
+
+// start sets up what a running agent needs around it, and runs it.
+func start(cfg *config.Config, problems config.Problems, c configFlags, s streams) int {
+	w, file, err := openLog(cfg.Log, s.err)
+	if err != nil {
+		complain(s.err, err.Error(), "check log_file and its directory's permissions")
+		return exitConfig
+	}
+	defer file.Close()
+	logger, level := newLogger(cfg.Log, w, isTerminal(s.err) && cfg.Log.File == "")
+	logger.Info("certagent starts", logkey.Version, version(), "config", cfg.Files, logkey.Address, cfg.Vault.Address)
+	for _, p := range problems {
+		logger.Warn("configuration: "+p.Message, "at", p.Pos.String(), logkey.Block, p.Block, logkey.Name, p.Name, logkey.Hint, p.Hint)
+	}
+	for _, name := range c.ignored {
+		logger.Warn("a flag without meaning for certagent is ignored", logkey.Name, "-"+name)
+	}
+	removePIDFile, err := writePIDFile(cfg.PIDFile)
+	if err != nil {
+		complain(s.err, err.Error(), "check pid_file and its directory's permissions")
+		return exitConfig
+	}
+	defer removePIDFile()
+
+	signals := watchSignals(logger, func() { reload(c, level, logger) })
+	defer signals.stop()
+	n := notifier{logger}
+	defer n.stopping()
+	a := &agent.Agent{
+		Config: cfg, Logger: logger,
+		Stdin: s.in, Stdout: s.out, Stderr: s.err,
+		Hurry: signals.hurry,
+		Ready: n.ready,
+	}
+	return exitCode(a.Run(signals.ctx), logger)
+}
+
+// exitCode says how the agent ended, in the log and as a number.
+func exitCode(err error, logger *slog.Logger) int {
+	var child *agent.ChildExit
+	var failure *agent.Failure
+	switch {
+	case err == nil:
+		logger.Info("certagent ends")
+		return exitOK
+	case errors.As(err, &child):
+		logger.Info("certagent ends with its child's exit code", logkey.Code, child.Code)
+		return child.Code
+	case errors.As(err, &failure):
+		logger.Error("certagent gives up", logkey.Error, err, logkey.Code, failure.Code)
+		return failure.Code
+	default:
+		logger.Error("certagent ends", logkey.Error, err, logkey.Code, exitError)
+		return exitError
+	}
+}
+
+// reload reads the configuration again. Like Vault Agent it takes over the log
+// level only; what else changed needs a restart. Flags and environment still
+// count more than the files.
+func reload(c configFlags, level *slog.LevelVar, logger *slog.Logger) {
+	cfg, problems := c.load()
+	if cfg == nil {
+		logger.Error("the changed configuration is not used", logkey.Error, errors.New(problems.Errors().Error()))
+		return
+	}
+	level.Set(levels[cfg.Log.Level])
+	logger.Info("configuration read again: the log level is in force, anything else that changed needs a restart", "log_level", cfg.Log.Level)
+}
+
+// writePIDFile writes the process's number to path, unless that is empty.
+func writePIDFile(path string) (remove func(), err error) {
+	if path == "" {
+		return func() {}, nil
+	}
+	if err := os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600); err != nil {
+		return nil, fmt.Errorf("writing pid_file: %w", err)
+	}
+	return func() { _ = os.Remove(path) }, nil // a left-over file does no harm: it is checked when it is used
+}
+
+// count says "1 error" or "3 errors".
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return strconv.Itoa(n) + " " + what + "s"
+}
+
+func warnings(problems config.Problems) string {
+	if len(problems.Warnings()) == 0 {
+		return ""
+	}
+	return problems.Warnings().Error() + "\n"
+}

@@ -1,0 +1,93 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"flag"
+	"strconv"
+	"strings"
+
+	"github.com/certagent/certagent/agent/config"
+)
+
+// paths is a flag that may be repeated.
+type paths []string
+
+func (p *paths) String() string { return strings.Join(*p, " ") }
+
+func (p *paths) Set(path string) error {
+	*p = append(*p, path)
+	return nil
+}
+
+// configFlags are the flags that say where the configuration is and what counts
+// more than it: those of Vault Agent.
+type configFlags struct {
+	paths      paths
+	values     config.Flags
+	verifyOnly bool
+	ignored    []string // flags that were given and have no meaning here
+}
+
+func (c *configFlags) register(flags *flag.FlagSet) {
+	v := &c.values
+	flags.Var(&c.paths, "config", "")
+	for name, to := range map[string]**string{
+		"address": &v.Address, "ca-cert": &v.CACert, "ca-path": &v.CAPath, "client-cert": &v.ClientCert,
+		"client-key": &v.ClientKey, "tls-server-name": &v.TLSServerName, "namespace": &v.Namespace, "ns": &v.Namespace,
+		"log-level": &v.LogLevel, "log-format": &v.LogFormat, "log-file": &v.LogFile, "log-rotate-duration": &v.LogRotateDuration,
+	} {
+		flags.Var(textFlag{to}, name, "")
+	}
+	flags.Var(intFlag{&v.LogRotateBytes}, "log-rotate-bytes", "")
+	flags.Var(intFlag{&v.LogRotateMaxFiles}, "log-rotate-max-files", "")
+	flags.Var(boolFlag{&v.TLSSkipVerify}, "tls-skip-verify", "")
+	flags.Var(boolFlag{&v.ExitAfterAuth}, "exit-after-auth", "")
+	flags.BoolVar(&c.verifyOnly, "test-verify-only", false, "")
+	// What Vault Agent accepts and what an agent has no use for.
+	for _, name := range []string{"agent-address", "header", "mfa", "wrap-ttl", "unlock-key"} {
+		flags.Func(name, "", func(string) error { c.ignored = append(c.ignored, name); return nil })
+	}
+	for _, name := range []string{"combine-logs", "disable-gated-logs", "disable-redirects", "policy-override", "output-curl-string", "output-policy", "non-interactive"} {
+		flags.BoolFunc(name, "", func(string) error { c.ignored = append(c.ignored, name); return nil })
+	}
+}
+
+// load reads the configuration.
+func (c *configFlags) load() (*config.Config, config.Problems) {
+	return config.Load(c.paths, config.Overrides{Flags: c.values})
+}
+
+// The flags below tell one that was not given from one that was given its zero
+// value: a flag that was given counts more than the environment.
+
+type textFlag struct{ to **string }
+
+func (f textFlag) String() string { return "" }
+
+func (f textFlag) Set(text string) error {
+	*f.to = &text
+	return nil
+}
+
+type intFlag struct{ to **int }
+
+func (f intFlag) String() string { return "" }
+
+func (f intFlag) Set(text string) error {
+	n, err := strconv.Atoi(text)
+	*f.to = &n
+	return err
+}
+
+type boolFlag struct{ to **bool }
+
+func (f boolFlag) String() string   { return "" }
+func (f boolFlag) IsBoolFlag() bool { return true }
+
+func (f boolFlag) Set(text string) error {
+	b, err := strconv.ParseBool(text)
+	*f.to = &b
+	return err
+}

@@ -1,0 +1,108 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/lmittmann/tint"
+
+	"github.com/certagent/certagent/agent/config"
+)
+
+// levelTrace is Vault Agent's lowest level.
+const levelTrace = slog.LevelDebug - 4
+
+// levels are Vault Agent's names for log levels.
+var levels = map[string]slog.Level{
+	"trace": levelTrace, "debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
+}
+
+// newLogger makes the logger that the configuration asks for. The level can be
+// changed while it is in use.
+func newLogger(cfg config.Log, w io.Writer, terminal bool) (*slog.Logger, *slog.LevelVar) {
+	level := new(slog.LevelVar)
+	level.Set(levels[cfg.Level])
+	var handler slog.Handler
+	if cfg.Format == "json" {
+		handler = slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: nameLevel})
+	} else {
+		handler = tint.NewHandler(w, &tint.Options{Level: level, TimeFormat: "2006-01-02T15:04:05.000Z07:00", NoColor: !terminal, ReplaceAttr: nameLevel})
+	}
+	logger := slog.New(handler)
+	log.SetFlags(0)
+	log.SetOutput(bridge{logger})
+	return logger, level
+}
+
+// nameLevel gives the trace level a name of its own.
+func nameLevel(groups []string, a slog.Attr) slog.Attr {
+	if a.Key == slog.LevelKey && len(groups) == 0 {
+		if level, ok := a.Value.Any().(slog.Level); ok && level == levelTrace {
+			return slog.String(slog.LevelKey, "TRACE")
+		}
+	}
+	if err, ok := a.Value.Any().(error); ok {
+		a.Value = slog.StringValue(err.Error())
+	}
+	return a
+}
+
+// isTerminal says whether the file is a terminal and takes colours.
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}
+
+// bridge leads what libraries write to the standard logger, as "[LEVEL] text",
+// into ours.
+type bridge struct{ logger *slog.Logger }
+
+func (b bridge) Write(line []byte) (int, error) {
+	text := strings.TrimSpace(string(bytes.TrimSpace(line)))
+	level := slog.LevelDebug
+	if name, rest, ok := strings.Cut(strings.TrimPrefix(text, "["), "]"); ok && strings.HasPrefix(text, "[") {
+		if l, known := levels[strings.ToLower(strings.TrimPrefix(name, "ERR"))]; known {
+			level = l
+		} else if name == "ERR" {
+			level = slog.LevelError
+		}
+		text = strings.TrimSpace(rest)
+	}
+	b.logger.Log(context.Background(), level, "a library says", "text", text)
+	return len(line), nil
+}
+
+// openLog returns what the log is written to: standard error, and a file too if
+// there is to be one.
+func openLog(cfg config.Log, standard io.Writer) (io.Writer, io.Closer, error) {
+	if cfg.File == "" {
+		return standard, io.NopCloser(nil), nil
+	}
+	f, err := openLogFile(cfg.File, int64(cfg.RotateBytes), cfg.RotateDuration, cfg.RotateMaxFiles, time.Now)
+	if err != nil {
+		return nil, nil, err
+	}
+	return both{standard, f}, f, nil
+}
+
+// both writes to two places; that one of them fails does not keep the other
+// from being written.
+type both struct{ a, b io.Writer }
+
+func (w both) Write(p []byte) (int, error) {
+	_, errA := w.a.Write(p)
+	n, errB := w.b.Write(p)
+	if errB == nil {
+		return n, errA
+	}
+	return n, errB
+}

@@ -1,0 +1,144 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// logFile is a log that is rotated as Vault Agent rotates it: when it has grown
+// to a size or is older than a duration it is renamed to "name-<nanoseconds>.ext",
+// and only so many of the old ones are kept.
+type logFile struct {
+	dir, stem, ext string
+	bytes          int64         // 0: no limit
+	duration       time.Duration // 0: no limit
+	maxFiles       int           // 0: keep all; negative: keep none
+	now            func() time.Time
+
+	mu     sync.Mutex
+	file   *os.File
+	size   int64
+	opened time.Time
+}
+
+// openLogFile opens the file for appending. A path that ends in a slash is a
+// directory, and the file in it is certagent.log.
+func openLogFile(path string, bytes int64, duration time.Duration, maxFiles int, now func() time.Time) (*logFile, error) {
+	if strings.HasSuffix(path, string(filepath.Separator)) {
+		path += "certagent.log"
+	}
+	ext := filepath.Ext(path)
+	l := &logFile{
+		dir: filepath.Dir(path), stem: strings.TrimSuffix(filepath.Base(path), ext), ext: ext,
+		bytes: bytes, duration: duration, maxFiles: maxFiles, now: now,
+	}
+	return l, l.open()
+}
+
+func (l *logFile) path() string { return filepath.Join(l.dir, l.stem+l.ext) }
+
+func (l *logFile) open() error {
+	f, err := os.OpenFile(l.path(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
+	if err != nil {
+		return fmt.Errorf("opening log_file: %w", err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return fmt.Errorf("opening log_file: %w", err)
+	}
+	l.file, l.size, l.opened = f, info.Size(), l.now()
+	return nil
+}
+
+// Write writes one line of the log.
+func (l *logFile) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.due(len(p)) {
+		if err := l.rotate(); err != nil {
+			fmt.Fprintf(os.Stderr, "certagent: error: rotating log_file: %v\n", err)
+		}
+	}
+	if l.file == nil {
+		return 0, os.ErrClosed
+	}
+	n, err := l.file.Write(p)
+	l.size += int64(n)
+	return n, err
+}
+
+// due says whether the file is to be rotated before n more bytes are written.
+func (l *logFile) due(n int) bool {
+	if l.file == nil || l.size == 0 {
+		return false
+	}
+	return l.bytes > 0 && l.size+int64(n) > l.bytes || l.duration > 0 && l.now().Sub(l.opened) >= l.duration
+}
+
+func (l *logFile) rotate() error {
+	l.file.Close()
+	l.file = nil
+	old := filepath.Join(l.dir, l.stem+"-"+strconv.FormatInt(l.now().UnixNano(), 10)+l.ext)
+	renamed := os.Rename(l.path(), old)
+	if err := l.open(); err != nil {
+		return err
+	}
+	if renamed != nil {
+		return renamed
+	}
+	return l.prune()
+}
+
+// prune removes the oldest of the files that were rotated away.
+func (l *logFile) prune() error {
+	if l.maxFiles == 0 {
+		return nil
+	}
+	entries, err := os.ReadDir(l.dir)
+	if err != nil {
+		return err
+	}
+	var rotated []string
+	for _, e := range entries {
+		if l.rotatedName(e) {
+			rotated = append(rotated, e.Name())
+		}
+	}
+	slices.Sort(rotated) // their numbers have the same length until the year 2286
+	for len(rotated) > max(l.maxFiles, 0) {
+		if err := os.Remove(filepath.Join(l.dir, rotated[0])); err != nil {
+			return err
+		}
+		rotated = rotated[1:]
+	}
+	return nil
+}
+
+func (l *logFile) rotatedName(e fs.DirEntry) bool {
+	number, ok := strings.CutPrefix(strings.TrimSuffix(e.Name(), l.ext), l.stem+"-")
+	_, err := strconv.ParseInt(number, 10, 64)
+	return ok && err == nil && e.Type().IsRegular()
+}
+
+// Close closes the file.
+func (l *logFile) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.file == nil {
+		return nil
+	}
+	f := l.file
+	l.file = nil
+	return f.Close()
+}

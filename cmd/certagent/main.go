@@ -1,0 +1,53 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+// Command certagent is the last mile of certificate rotation: see usage.txt,
+// which certagent -h prints.
+package main
+
+import (
+	"io"
+	"os"
+	"strings"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+// streams are the process's standard files.
+type streams struct{ in, out, err *os.File }
+
+// command is a subcommand. Its exit code is the process's.
+type command func(args []string, s streams) int
+
+var commands = map[string]command{
+	"agent":    runAgent,
+	"validate": runValidate,
+	"dev":      runDev,
+	"version":  runVersion,
+}
+
+// run finds the subcommand. Without one, flags are those of agent, so that
+// "certagent -config=PATH" works.
+func run(args []string, s streams) int {
+	if len(args) == 0 {
+		io.WriteString(s.err, usage)
+		return exitUsage
+	}
+	switch args[0] {
+	case "-h", "-help", "--help", "help":
+		io.WriteString(s.out, usage)
+		return exitOK
+	case "-v", "-version", "--version":
+		return runVersion(nil, s)
+	}
+	if strings.HasPrefix(args[0], "-") {
+		return runAgent(args, s)
+	}
+	if command, ok := commands[args[0]]; ok {
+		return command(args[1:], s)
+	}
+	complain(s.err, "there is no command \""+args[0]+"\"", "certagent -h lists the commands")
+	return exitUsage
+}

@@ -1,0 +1,58 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	_ "embed"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+
+	"github.com/certagent/certagent/agent"
+)
+
+const (
+	exitOK     = agent.ExitOK
+	exitError  = agent.ExitError
+	exitUsage  = agent.ExitUsage
+	exitConfig = agent.ExitConfig
+)
+
+var (
+	//go:embed usage.txt
+	usage string
+	//go:embed usage_agent.txt
+	usageAgent string
+	//go:embed usage_validate.txt
+	usageValidate string
+	//go:embed usage_dev.txt
+	usageDev string
+)
+
+// complain tells in two lines what is wrong and what to do.
+func complain(w io.Writer, message, hint string) {
+	fmt.Fprintf(w, "certagent: error: %s\n", message)
+	if hint != "" {
+		fmt.Fprintf(w, "certagent: hint: %s\n", hint)
+	}
+}
+
+// parse parses flags. When it returns false the process ends with the code.
+func parse(flags *flag.FlagSet, args []string, s streams, usage string) (code int, ok bool) {
+	flags.SetOutput(io.Discard) // what is wrong is said below, once
+	err := flags.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		io.WriteString(s.out, usage)
+		return exitOK, false
+	case err != nil:
+		complain(s.err, err.Error(), fmt.Sprintf("certagent %s -h lists the flags", flags.Name()))
+		return exitUsage, false
+	case flags.NArg() > 0:
+		complain(s.err, fmt.Sprintf("unexpected argument %q", flags.Arg(0)), fmt.Sprintf("certagent %s takes flags only, such as -config=PATH", flags.Name()))
+		return exitUsage, false
+	}
+	return 0, true
+}

@@ -1,0 +1,44 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"flag"
+	"fmt"
+	"strings"
+
+	"github.com/certagent/certagent/agent"
+)
+
+// runValidate is "certagent validate".
+func runValidate(args []string, s streams) int {
+	var c configFlags
+	flags := flag.NewFlagSet("validate", flag.ContinueOnError)
+	c.register(flags)
+	if code, ok := parse(flags, args, s, usageValidate); !ok {
+		return code
+	}
+	if len(c.paths) == 0 {
+		complain(s.err, "there is no configuration", "name a file or a directory: certagent validate -config=PATH")
+		return exitUsage
+	}
+	cfg, problems := c.load()
+	if len(problems) > 0 {
+		fmt.Fprintln(s.err, problems.Error())
+	}
+	if cfg == nil {
+		complain(s.err, count(len(problems.Errors()), "error")+" in the configuration", "")
+		return exitConfig
+	}
+	summary, errs := agent.Check(cfg)
+	for _, err := range errs {
+		fmt.Fprintln(s.err, err)
+	}
+	if len(errs) > 0 {
+		complain(s.err, count(len(errs), "error")+" in the templates", "")
+		return exitConfig
+	}
+	fmt.Fprintf(s.out, "valid: %s\n%s", strings.Join(cfg.Files, ", "), summary)
+	return exitOK
+}

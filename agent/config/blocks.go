@@ -73,15 +73,15 @@ func (s *scope) labelled(name string, inner ...string) []*scope {
 	return all
 }
 
-func (s *scope) inside(it item, o *object, inner []string) []*scope {
-	if len(inner) == 0 || len(it.labels) > 0 || !s.src.isJSON() || !holdsLabels(o, inner) {
-		return []*scope{s.child(it, it.labels, o.items)}
+func (s *scope) inside(it item, v value, inner []string) []*scope {
+	if len(inner) == 0 || len(it.labels) > 0 || !s.src.isJSON() || !holdsLabels(v.object, inner) {
+		return []*scope{s.child(it, it.labels, v)}
 	}
 	var all []*scope
-	for _, label := range o.items {
+	for _, label := range v.object.items {
 		objects, _ := label.value.objects()
 		for _, labelled := range objects {
-			all = append(all, s.child(it, []string{label.name}, labelled.items))
+			all = append(all, s.child(it, []string{label.name}, labelled))
 		}
 	}
 	return all
@@ -96,7 +96,9 @@ func holdsLabels(o *object, inner []string) bool {
 	return len(o.items) > 0
 }
 
-func (s *scope) child(it item, labels []string, items []item) *scope {
+// child is the scope of a block. Its place is its name, unless the name is that
+// of a list of blocks.
+func (s *scope) child(it item, labels []string, v value) *scope {
 	title := strings.ToLower(it.name)
 	if s.title != "" {
 		title = s.title + ": " + title
@@ -104,7 +106,11 @@ func (s *scope) child(it item, labels []string, items []item) *scope {
 	for _, label := range labels {
 		title += " " + strconv.Quote(label)
 	}
-	return &scope{reader: s.reader, title: title, labels: labels, items: items, offset: it.offset}
+	offset := it.offset
+	if it.value.offset != v.offset {
+		offset = v.offset
+	}
+	return &scope{reader: s.reader, title: title, labels: labels, items: v.object.items, offset: offset}
 }
 
 // settings returns the keys of a block that Vault Agent reads as a map, such as

@@ -53,7 +53,7 @@ func TestMethods(t *testing.T) {
 		"jwt, kept": {`method "jwt" {
 			config = { path = "/j", role = "web", remove_jwt_after_reading = 0, remove_jwt_follows_symlinks = 1 }
 		}`, config.Method{Type: "jwt", MountPath: "auth/jwt", JWT: &config.JWT{Path: "/j", Role: "web",
-			RemoveFollowsSymlink: true, ReadPeriod: time.Minute}}},
+			RemoveFollowsSymlinks: true, ReadPeriod: time.Minute}}},
 		"kubernetes, and what all have": {`method "kubernetes" {
 			mount_path  = "auth/k8s/"
 			namespace   = "/a/b"

@@ -63,7 +63,9 @@ func readChange(s *scope) Change {
 	c.readScript(s)
 	get(s, "splay", asDuration, &c.Splay)
 	get(s, "pid_file", asString, &c.PIDFile)
-	get(s, "change_signal", asSignal, &c.Signal)
+	if get(s, "change_signal", asSignal, &c.Signal) && c.Signal == 0 {
+		s.problem(ValidateError, "change_signal", "is no signal", `write its name, such as "SIGHUP"`)
+	}
 
 	valid := get(s, "change_mode", asChangeMode, &c.Mode)
 	if found := s.find("change_mode"); len(found) > 0 {

@@ -81,7 +81,4 @@ func (c *Change) checkMode(s *scope) {
 	if c.Mode == Command && len(c.Command) == 0 && !s.has("change_script") {
 		s.problem(ValidateError, "change_mode", "there is no command to run", `add command = ["PROGRAM", "ARGUMENT"]`)
 	}
-	if c.Mode == Signal && s.has("change_signal") && s.value("change_signal").text == "" {
-		s.problem(ValidateError, "change_signal", "is empty", `write its name, such as "SIGHUP"`)
-	}
 }

@@ -78,19 +78,18 @@ func (d *document) readLater(s *scope) {
 	}
 }
 
-// readIgnored reads the keys that Vault Agent shares with Vault's server. They
-// have no effect in either agent.
+// ignored are the keys that Vault Agent shares with Vault's server. They have no
+// effect in either agent.
+var ignored = map[string]check{
+	"disable_mlock": aRawBool, "default_max_request_duration": aDuration,
+	"cluster_name": aText, "administrative_namespace_path": aText,
+	"seal": anything, "kms": anything, "hsm": anything, "entropy": anything,
+	"user_lockout": anything, "cloud": anything,
+}
+
 func readIgnored(s *scope) {
-	aRawBool(s, "disable_mlock")
-	aDuration(s, "default_max_request_duration")
-	aText(s, "cluster_name")
-	aText(s, "administrative_namespace_path")
-	for _, name := range []string{"seal", "kms", "hsm", "entropy", "user_lockout", "cloud"} {
-		anything(s, name)
-	}
-	ignored := []string{"disable_mlock", "default_max_request_duration", "cluster_name",
-		"administrative_namespace_path", "seal", "kms", "hsm", "entropy", "user_lockout", "cloud"}
-	for _, name := range ignored {
+	for name, check := range ignored {
+		check(s, name)
 		if s.has(name) {
 			s.problem(Warning, name, "has no effect in an agent", "")
 		}

@@ -46,7 +46,7 @@ func (r *hcl2Reader) restore(expr hclsyntax.Expression) *syntaxError {
 				}
 			}
 		case *hclsyntax.LiteralValueExpr:
-			if e.Val.Type() != cty.Number || e.Val.IsNull() || r.isMasked(offset) {
+			if e.Val.Type() != cty.Number || e.Val.IsNull() {
 				break
 			}
 			v, err := number(r.raw(e.SrcRange))
@@ -60,11 +60,6 @@ func (r *hcl2Reader) restore(expr hclsyntax.Expression) *syntaxError {
 		return nil
 	})
 	return failed
-}
-
-func (r *hcl2Reader) isMasked(offset int) bool {
-	_, masked := r.masked.literals[offset]
-	return masked
 }
 
 // fromCty converts what an expression returned; every part of it has the

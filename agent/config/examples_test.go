@@ -63,7 +63,7 @@ func TestExampleOfTheInjector(t *testing.T) {
 	if got := c.AutoAuth.Method.Kubernetes.Role; got != "web" {
 		t.Errorf("role: %q", got)
 	}
-	if got := c.Templates[0]; got.Perms != 0o440 || !strings.Contains(got.Contents, "${HOME}") || got.Pos.Line != 11 {
+	if got := c.Templates[0]; got.Perms != 0o440 || !strings.Contains(got.Contents, "${HOME}") || got.Pos.Line != 10 {
 		t.Errorf("template: %+v", got)
 	}
 	if c.TemplateConfig.MaxConnectionsPerHost != 0 || !c.TemplateConfig.ExitOnRetryFailure {

@@ -94,10 +94,17 @@ func (r *hcl2Reader) expression(expr hclsyntax.Expression) value {
 	case *hclsyntax.ObjectConsExpr:
 		return r.objectExpression(e)
 	case *hclsyntax.ScopeTraversalExpr:
-		word := r.raw(e.SrcRange)
-		return r.fail(offset, `"`+word+`" is neither a value nor in quotes`, `write "`+word+`"`)
+		return r.bareWord(r.raw(e.SrcRange), offset)
 	}
 	return r.evaluate(expr)
+}
+
+func (r *hcl2Reader) bareWord(word string, offset int) value {
+	const longest = 40
+	if len(word) > longest {
+		return r.fail(offset, "this is neither a value nor in quotes", "")
+	}
+	return r.fail(offset, `"`+word+`" is neither a value nor in quotes`, `write "`+word+`"`)
 }
 
 func (r *hcl2Reader) literalValue(e *hclsyntax.LiteralValueExpr) value {

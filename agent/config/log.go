@@ -27,7 +27,9 @@ type Log struct {
 type logKeys struct {
 	level, format, file, rotateDuration string
 	rotateBytes, rotateMaxFiles         *int
-	pos                                 map[string]Pos // where a key was set
+	// origin holds, for each key, a problem with all but the message: where the
+	// key was set.
+	origin map[string]Problem
 }
 
 func readLogKeys(s *scope) logKeys {
@@ -38,9 +40,11 @@ func readLogKeys(s *scope) logKeys {
 	get(s, "log_rotate_duration", asText, &k.rotateDuration)
 	k.rotateBytes = optionalNumber(s, "log_rotate_bytes")
 	k.rotateMaxFiles = optionalNumber(s, "log_rotate_max_files")
-	k.pos = map[string]Pos{}
+	k.origin = map[string]Problem{}
 	for _, it := range s.items {
-		k.pos[strings.ToLower(it.name)] = s.src.pos(it.offset)
+		if name := strings.ToLower(it.name); strings.HasPrefix(name, "log_") {
+			k.origin[name] = Problem{Kind: StartError, Pos: s.src.pos(it.offset), Name: name}
+		}
 	}
 	return k
 }
@@ -62,15 +66,13 @@ func (k logKeys) merge(later logKeys) logKeys {
 		rotateDuration: cmp.Or(later.rotateDuration, k.rotateDuration),
 		rotateBytes:    cmp.Or(later.rotateBytes, k.rotateBytes),
 		rotateMaxFiles: cmp.Or(later.rotateMaxFiles, k.rotateMaxFiles),
-		pos:            mergePositions(k.pos, later.pos),
+		origin:         mergeOrigins(k.origin, later.origin),
 	}
 }
 
-func mergePositions(earlier, later map[string]Pos) map[string]Pos {
-	merged := maps.Clone(earlier)
-	if merged == nil {
-		merged = map[string]Pos{}
-	}
+func mergeOrigins(earlier, later map[string]Problem) map[string]Problem {
+	merged := map[string]Problem{}
+	maps.Copy(merged, earlier)
 	maps.Copy(merged, later)
 	return merged
 }
@@ -83,7 +85,9 @@ var logLevels = map[string]string{
 // final checks the keys, which Vault Agent does when it starts.
 func (k logKeys) final(problems *Problems) Log {
 	problem := func(name, message, hint string) {
-		*problems = append(*problems, Problem{Kind: StartError, Pos: k.pos[name], Name: name, Message: message, Hint: hint})
+		p := k.origin[name]
+		p.Message, p.Hint = message, hint
+		*problems = append(*problems, p)
 	}
 	l := Log{Format: cmp.Or(strings.ToLower(strings.TrimSpace(k.format)), "standard"), File: k.file}
 	level, known := logLevels[strings.ToLower(strings.TrimSpace(k.level))]

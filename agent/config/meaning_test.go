@@ -154,7 +154,7 @@ func TestEitherVersion(t *testing.T) {
 			}
 			objects, _ := tree.items[0].value.objects()
 			got := map[string]string{}
-			for _, it := range objects[0].items {
+			for _, it := range objects[0].object.items {
 				got[it.name] = strings.TrimSpace(it.value.text)
 			}
 			if diff := cmp.Diff(map[string]string{"a": "1", "b": "2"}, got); diff != "" {

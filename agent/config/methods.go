@@ -63,10 +63,10 @@ func readCert(s *scope) *Cert {
 
 // JWT logs in with a JSON Web Token that is read from a file.
 type JWT struct {
-	Path, Role           string
-	RemoveAfterReading   bool
-	RemoveFollowsSymlink bool
-	ReadPeriod           time.Duration // never 0
+	Path, Role            string
+	RemoveAfterReading    bool
+	RemoveFollowsSymlinks bool
+	ReadPeriod            time.Duration // never 0
 }
 
 func readJWT(s *scope) *JWT {
@@ -74,7 +74,7 @@ func readJWT(s *scope) *JWT {
 	required(s, "path", &m.Path)
 	required(s, "role", &m.Role)
 	getAs(s, StartError, "remove_jwt_after_reading", asRawBool, &m.RemoveAfterReading)
-	getAs(s, StartError, "remove_jwt_follows_symlinks", asRawBool, &m.RemoveFollowsSymlink)
+	getAs(s, StartError, "remove_jwt_follows_symlinks", asRawBool, &m.RemoveFollowsSymlinks)
 	if m.RemoveAfterReading {
 		m.ReadPeriod = 500 * time.Millisecond // to see that there is a file is cheap
 	}

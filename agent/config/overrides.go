@@ -5,6 +5,7 @@ package config
 
 import (
 	"strconv"
+	"strings"
 )
 
 // Overrides are what counts more than the files: flag before environment
@@ -115,6 +116,7 @@ func (o Overrides) applyNamespace(d *document) {
 }
 
 func (o Overrides) applyLog(k *logKeys) {
+	k.origin = mergeOrigins(k.origin, nil) // not to change a file's own
 	o.logText(o.Flags.LogLevel, "VAULT_LOG_LEVEL", "log_level", k, &k.level)
 	o.logText(o.Flags.LogFormat, "VAULT_LOG_FORMAT", "log_format", k, &k.format)
 	o.logText(o.Flags.LogFile, "", "log_file", k, &k.file)
@@ -124,12 +126,16 @@ func (o Overrides) applyLog(k *logKeys) {
 }
 
 func (o Overrides) logText(flag *string, variable, name string, k *logKeys, to *string) {
-	set, isSet := o.LookupEnv(variable)
 	if flag != nil {
-		set, isSet = *flag, true
+		*to = *flag
+		k.origin[name] = Problem{Kind: StartError, Block: "flag", Name: "-" + strings.ReplaceAll(name, "_", "-")}
+		return
 	}
-	if isSet && (flag != nil || variable != "") {
+	if variable == "" {
+		return
+	}
+	if set, isSet := o.LookupEnv(variable); isSet {
 		*to = set
-		delete(k.pos, name)
+		k.origin[name] = Problem{Kind: StartError, Block: "environment", Name: variable}
 	}
 }

@@ -74,8 +74,8 @@ func (s *scope) has(name string) bool { return s.value(name).kind != absent }
 // mostHints bounds the search for nearest names in one block.
 const mostHints = 100
 
-// finish complains about every key that was not asked for: with LoadError if Vault
-// Agent refuses the block, with Warning if it ignores the key.
+// finish complains about every key that was not asked for: with LoadError if
+// Vault Agent refuses the block, with Warning if it ignores the key.
 func (s *scope) finish(unknown Kind) {
 	s.checkDuplicates()
 	message := "unknown key"

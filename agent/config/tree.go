@@ -55,21 +55,19 @@ func (k valueKind) String() string {
 // are recursive, and a stack that overflows cannot be recovered from.
 const maxDepth = 100
 
-// objects returns the objects that a value holds: itself, or, as in JSON, those
+// objects returns the blocks that a value holds: itself, or, as in JSON, those
 // of a list. It is false if the value is neither.
-func (v value) objects() ([]*object, bool) {
+func (v value) objects() ([]value, bool) {
 	switch v.kind {
 	case block:
-		return []*object{v.object}, true
+		return []value{v}, true
 	case list:
-		var all []*object
 		for _, element := range v.list {
 			if element.kind != block {
 				return nil, false
 			}
-			all = append(all, element.object)
 		}
-		return all, true
+		return v.list, true
 	}
 	return nil, false
 }

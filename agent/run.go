@@ -76,11 +76,14 @@ func (r *assembly) runLogin(ctx context.Context) error {
 	return nil
 }
 
-// announce says once that everything is published.
+// announce says once that everything is published; without templates, that the
+// token is written.
 func (r *assembly) announce(ctx context.Context) error {
-	select {
-	case <-r.progress.published.reached:
-	case <-ctx.Done():
+	waits := []<-chan struct{}{r.progress.published.reached}
+	if len(r.members) == 0 {
+		waits = r.sinksWritten()
+	}
+	if !waitFor(ctx, waits) {
 		return nil
 	}
 	if len(r.members) > 0 {
@@ -95,18 +98,30 @@ func (r *assembly) announce(ctx context.Context) error {
 // finish ends a one-shot run once every sink is written and every bundle is
 // published with nothing owed.
 func (r *assembly) finish(ctx context.Context) error {
-	waits := []<-chan struct{}{r.progress.settled.reached}
-	for _, s := range r.sinks {
-		waits = append(waits, s.written)
+	if !waitFor(ctx, append(r.sinksWritten(), r.progress.settled.reached)) {
+		return nil
 	}
-	for _, done := range waits {
+	return errFinished
+}
+
+func (r *assembly) sinksWritten() []<-chan struct{} {
+	var written []<-chan struct{}
+	for _, s := range r.sinks {
+		written = append(written, s.written)
+	}
+	return written
+}
+
+// waitFor returns true when all channels are closed, and false when ctx ends.
+func waitFor(ctx context.Context, all []<-chan struct{}) bool {
+	for _, done := range all {
 		select {
 		case <-done:
 		case <-ctx.Done():
-			return nil
+			return false
 		}
 	}
-	return errFinished
+	return true
 }
 
 // recover completes or rolls back what a crash left in the destinations'

@@ -35,7 +35,7 @@ func (b *bundle) react(ctx context.Context, index int) {
 		delay := localBackoff.Delay(o.attempt, rand.Float64())
 		o.notBefore = time.Now().Round(0).Add(delay)
 		log.Error("change failed; it stays owed", logkey.Error, err, logkey.Attempt, o.attempt, logkey.Retry, delay.Round(time.Millisecond))
-		if b.giveUp && o.attempt > b.retries {
+		if o.change.FailOnError || b.giveUp && o.attempt > b.retries {
 			b.fail(&Failure{Code: ExitChange, Err: err})
 		}
 		return

@@ -14,7 +14,7 @@ import (
 // the user wants them, in as many directories as there are. These are its system
 // calls; TestSystemCalls compares them with what happens.
 //
-//	for each directory           openat(dir), flock(dir, LOCK_SH)
+//	for each directory           open(dir), flock(dir, LOCK_SH)
 //	for each file                statx(dir, dest)
 //	                             openat, read, close          if the size is equal
 //	for each file to be written  see writeTemp: made durable under a temporary name;
@@ -33,7 +33,8 @@ import (
 // Until the commit a crash leaves temporary files that mean nothing. After it,
 // they are durable, and the journal has the SHA-256 of each: whoever finds it can
 // tell which files are in place and put the others there. The old files are
-// removed unsynced, for it does no harm if they come back.
+// removed unsynced, for it does no harm if they come back. They are kept until
+// then so that a rename that fails can be followed by a return to the old set.
 type byFile struct {
 	record  Record
 	dirs    []*directory // the first one holds the record

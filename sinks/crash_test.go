@@ -8,17 +8,19 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 )
 
-// A situation is one in which the second generation is published, to be
-// disturbed at each of the system calls that this takes.
+// A situation is one in which the second generation is published, or its
+// publishing completed, to be disturbed at each of the system calls that this
+// takes.
 type situation struct {
 	name   string
-	before int    // the generation that is there
-	env    string // of the publishing process
+	before int    // the generation that is there; 2: committed, but only begun
+	env    string // of the process
 	// undone says that a failure leaves the old generation even before Recover.
 	undone bool
 }
@@ -32,8 +34,11 @@ var situations = []situation{
 func (s situation) setUp(t *testing.T) (root string) {
 	t.Helper()
 	root = memory(t)
-	if s.before > 0 {
-		publish(t, generation(root, s.before))
+	switch s.before {
+	case 1:
+		publish(t, generation(root, 1))
+	case 2:
+		committed(t, root, 1)
 	}
 	return root
 }
@@ -109,6 +114,7 @@ func recovered(t *testing.T, root string) int {
 // that.
 func TestKilledAtEachCall(t *testing.T) {
 	t.Parallel()
+	situations := append(slices.Clone(situations), situation{name: "recovering", before: 2, env: recovering})
 	each(t, situations, func(t *testing.T, s situation, c call) {
 		root := s.setUp(t)
 		if code := s.disturb(t, root, c, "signal=SIGKILL"); code != -1 {

@@ -49,7 +49,7 @@ var hints = map[unix.Errno]string{
 	unix.EISDIR: "the destination must name a file; add the file's name to it",
 }
 
-// Kinds of destination that are never replaced. They print as what they are.
+// What callers tell apart; all else is the system's own errors.
 var (
 	// ErrNotRegular is what a destination's error wraps if it is a named pipe, a
 	// device or a socket.

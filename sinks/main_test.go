@@ -29,27 +29,37 @@ const (
 	noExchange = "SINKS_TEST_NO_EXCHANGE=1" // as on a file system that cannot exchange names
 	keepOwner  = "SINKS_TEST_OWNER=-1"
 	rootOwner  = "SINKS_TEST_OWNER=0"
+	recovering = "SINKS_TEST_RECOVER=1" // instead of publishing
 )
 
 func TestMain(m *testing.M) {
 	if root := os.Getenv(publishIn); root != "" {
 		runtime.LockOSThread() // strace counts system calls by thread
-		if os.Getenv("SINKS_TEST_NO_EXCHANGE") != "" {
-			renameat2 = func(int, string, int, string, uint) error { return unix.EINVAL }
-		}
-		g := generation(root, 2)
-		if owner, err := strconv.Atoi(os.Getenv("SINKS_TEST_OWNER")); err == nil {
-			for i := range g.Files {
-				g.Files[i].UID, g.Files[i].GID = owner, owner
-			}
-		}
-		if _, err := Publish(context.Background(), g); err != nil {
+		if err := helper(root); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(3)
 		}
 		os.Exit(0)
 	}
 	goleak.VerifyTestMain(m)
+}
+
+func helper(root string) error {
+	if os.Getenv("SINKS_TEST_RECOVER") != "" {
+		_, err := Recover(context.Background(), []string{filepath.Join(root, "a"), filepath.Join(root, "b")})
+		return err
+	}
+	if os.Getenv("SINKS_TEST_NO_EXCHANGE") != "" {
+		renameat2 = func(int, string, int, string, uint) error { return unix.EINVAL }
+	}
+	g := generation(root, 2)
+	if owner, err := strconv.Atoi(os.Getenv("SINKS_TEST_OWNER")); err == nil {
+		for i := range g.Files {
+			g.Files[i].UID, g.Files[i].GID = owner, owner
+		}
+	}
+	_, err := Publish(context.Background(), g)
+	return err
 }
 
 // generation is what the tests of crashes publish below root: in two

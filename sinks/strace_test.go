@@ -27,8 +27,8 @@ type call struct {
 	nth  int    // the how manieth call of this name on this path it is
 }
 
-// strace runs a process that publishes the second generation below root, and
-// returns its exit code, or -1 if it was killed.
+// strace runs a process that publishes the second generation below root, or
+// recovers it, and returns its exit code, or -1 if it was killed.
 func strace(t *testing.T, root, env string, args ...string) int {
 	t.Helper()
 	path, err := exec.LookPath("strace")
@@ -163,5 +163,32 @@ func TestSystemCalls(t *testing.T) {
 	}
 	if !slices.Equal(rest, wantRest) {
 		t.Errorf("before and after staging:\n got %s\nwant %s", strings.Join(rest, "\n     "), strings.Join(wantRest, "\n     "))
+	}
+}
+
+// TestSystemCallsOfRecover: the renames are durable before the old files, which
+// could still be put back, are removed.
+func TestSystemCallsOfRecover(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	committed(t, root, 1)
+	var changes []string
+	for _, c := range trace(t, root, recovering) {
+		if slices.Contains([]string{"renameat", "renameat2", "fsync", "unlinkat", "write"}, c.name) {
+			changes = append(changes, c.text)
+		}
+	}
+	want := []string{
+		"renameat2(a, .certagent-web-1.tmp, a, cert, RENAME_EXCHANGE)",
+		"renameat2(b, .certagent-web-2.tmp, b, ca, RENAME_EXCHANGE)",
+		"fsync(a)", "fsync(b)",
+	}
+	if len(changes) < len(want) || !slices.Equal(changes[:len(want)], want) {
+		t.Fatalf("changes:\n got %s\nwant %s first", strings.Join(changes, "\n     "), strings.Join(want, "\n     "))
+	}
+	for _, removal := range changes[len(want):] {
+		if !strings.HasPrefix(removal, "unlinkat(") {
+			t.Errorf("%s after the directories were synced", removal)
+		}
 	}
 }

@@ -76,6 +76,10 @@ func (s *Server) authorize(c *call, route *backend.Route) (done func(), err erro
 			s.tokens.revoke(t.ID)
 		}
 	}
+	if !backend.Within(t.BoundCIDRs, c.From) {
+		done()
+		return nil, errNoToken
+	}
 	acl := s.policies.acl(t.Policies)
 	c.Caller = &caller{token: t, acl: acl}
 	if !s.allowed(acl, c, route) {

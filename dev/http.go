@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -69,6 +70,7 @@ type call struct {
 // parse turns an HTTP request into a call.
 func (s *Server) parse(w http.ResponseWriter, r *http.Request, path string) (*call, error) {
 	c := &call{path: path}
+	c.From = clientAddress(r)
 	c.TokenID = r.Header.Get("X-Vault-Token")
 	c.Now, c.TLS, c.Fields = s.wallClock(), r.TLS, backend.Fields{}
 	if bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok && c.TokenID == "" {
@@ -103,6 +105,15 @@ func (s *Server) parse(w http.ResponseWriter, r *http.Request, path string) (*ca
 		}
 	}
 	return c, c.readWrapTTL(r.Header.Get("X-Vault-Wrap-TTL"))
+}
+
+// clientAddress returns where a request came from; Transport's come from here.
+func clientAddress(r *http.Request) netip.Addr {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
+	return from.Addr()
 }
 
 func (c *call) readWrapTTL(header string) error {

@@ -113,6 +113,9 @@ func (t *token) lookup(now time.Time) map[string]any {
 	if t.Period > 0 && t.Role == "" { // a role's period is the role's to tell
 		data["period"] = backend.Seconds(t.Period)
 	}
+	if len(t.BoundCIDRs) > 0 {
+		data["bound_cidrs"] = t.BoundCIDRs
+	}
 	if t.Role != "" {
 		data["role"] = t.Role
 	}

@@ -28,6 +28,7 @@ type tokenRole struct {
 	Orphan                 bool            `json:"orphan"`
 	PathSuffix             string          `json:"path_suffix"`
 	Renewable              bool            `json:"renewable"`
+	BoundCIDRs             []string        `json:"token_bound_cidrs,omitempty"`
 	ExplicitMaxTTL         backend.Seconds `json:"token_explicit_max_ttl"`
 	NoDefaultPolicy        bool            `json:"token_no_default_policy"`
 	NumUses                int             `json:"token_num_uses,omitempty"`
@@ -73,6 +74,10 @@ func (s *tokenRoles) write(r *backend.Request) (*backend.Response, error) {
 		role = *old
 	}
 	if err := r.Fields.Decode(&role); err != nil {
+		return nil, err
+	}
+	var err error
+	if role.BoundCIDRs, err = backend.ParseCIDRs(role.BoundCIDRs); err != nil {
 		return nil, err
 	}
 	if r.Fields.Has("period") && !r.Fields.Has("token_period") {
@@ -166,5 +171,6 @@ func (role *tokenRole) apply(t *token) {
 	if role.NumUses > 0 && (t.NumUses == 0 || role.NumUses < t.NumUses) {
 		t.NumUses = role.NumUses
 	}
+	t.BoundCIDRs = role.BoundCIDRs
 	t.Renewable = t.Renewable && role.Renewable
 }

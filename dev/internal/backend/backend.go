@@ -8,6 +8,7 @@ package backend
 
 import (
 	"crypto/tls"
+	"net/netip"
 	"time"
 )
 
@@ -34,7 +35,9 @@ type Request struct {
 	Fields Fields
 	// TLS is the state of the client's connection, nil without TLS.
 	TLS *tls.ConnectionState
-	Now time.Time
+	// From is the client's address.
+	From netip.Addr
+	Now  time.Time
 	// DefaultTTL and MaxTTL are the mount's, already completed by the server's.
 	DefaultTTL, MaxTTL time.Duration
 	// Wrapped says that the answer will be wrapped.

@@ -27,9 +27,12 @@ func NewTokenParams() TokenParams {
 	return TokenParams{BoundCIDRs: []string{}, Policies: []string{}, Type: "default"}
 }
 
-// DecodeOld reads those of the older names that the method knows, where the
-// newer ones are not given. Roles call it after Decode.
-func (p *TokenParams) DecodeOld(f Fields, names ...string) error {
+// DecodeOld completes Decode: it reads those of the older names that the method
+// knows, where the newer ones are not given, and checks the addresses.
+func (p *TokenParams) DecodeOld(f Fields, names ...string) (err error) {
+	if p.BoundCIDRs, err = ParseCIDRs(p.BoundCIDRs); err != nil {
+		return err
+	}
 	for _, name := range names {
 		if !f.Has(name) || f.Has("token_"+name) {
 			continue

@@ -59,6 +59,10 @@ func (a *AppRole) write(r *backend.Request) (*backend.Response, error) {
 		if err := role.DecodeOld(r.Fields, "period", "policies"); err != nil {
 			return err
 		}
+		var err error
+		if role.SecretIDBoundCIDRs, err = backend.ParseCIDRs(role.SecretIDBoundCIDRs); err != nil {
+			return err
+		}
 		if id := r.Fields.String("role_id"); id != "" {
 			role.id = id
 		}
@@ -123,6 +127,9 @@ func (a *AppRole) login(r *backend.Request) (*backend.Response, error) {
 	if role.BindSecretID {
 		if secretID == "" {
 			return nil, backend.BadRequest("missing secret_id")
+		}
+		if !backend.Within(role.SecretIDBoundCIDRs, r.From) {
+			return nil, backend.BadRequest("source address %q unauthorized by CIDR restrictions on the role", r.From)
 		}
 		more, ok := a.secrets.use(role.name, secretID, r.Now)
 		if !ok {

@@ -4,12 +4,14 @@
 package agent_test
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/certagent/certagent/agent"
+	"github.com/certagent/certagent/sinks"
 )
 
 func TestThreeTemplatesShareOneCertificate(t *testing.T) {
@@ -277,4 +279,19 @@ func TestDeletedFileIsPublishedAgain(t *testing.T) {
 	if got := w.issued(); got != 1 {
 		t.Errorf("%d certificates, want 1", got)
 	}
+}
+
+func TestSecondAgentOnTheSameFilesIsRefused(t *testing.T) {
+	w := newWorld(t)
+	text := loginBlocks + threeTemplates("", "")
+	first := w.start(text)
+	first.logs("every bundle is published")
+	second := w.start(text)
+	var failure *agent.Failure
+	if err := second.wait(); !errors.As(err, &failure) || failure.Code != agent.ExitPublish || !errors.Is(err, sinks.ErrClaimed) {
+		t.Errorf("the second agent returned %v", err)
+	}
+	first.end()
+	third := w.start(text)
+	third.logs("every bundle is published")
 }

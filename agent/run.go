@@ -18,6 +18,11 @@ import (
 // run starts the parts, waits for the end, and ends them in order: the child
 // first, while its files are still looked after.
 func (r *assembly) run(ctx context.Context) error {
+	claim, err := r.claim()
+	if err != nil {
+		return err
+	}
+	defer claim.Close()
 	initial := r.form(ctx, r.recover(ctx))
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
@@ -122,6 +127,27 @@ func waitFor(ctx context.Context, all []<-chan struct{}) bool {
 		}
 	}
 	return true
+}
+
+// claim keeps a second agent away from our destinations. That a directory
+// cannot be written to now is no reason not to start: publishing will say so
+// until it can.
+func (r *assembly) claim() (*sinks.Claim, error) {
+	var files []sinks.File
+	for _, m := range r.members {
+		if m.variable == "" {
+			files = append(files, m.file)
+		}
+	}
+	claim, err := sinks.ClaimDestinations(files)
+	switch {
+	case errors.Is(err, sinks.ErrClaimed):
+		return nil, &Failure{Code: ExitPublish, Err: err}
+	case err != nil:
+		r.Logger.Warn("nothing keeps a second agent from publishing to the same files", logkey.Error, err)
+		return new(sinks.Claim), nil
+	}
+	return claim, nil
 }
 
 // recover completes or rolls back what a crash left in the destinations'

@@ -31,12 +31,8 @@ type logFile struct {
 	opened time.Time
 }
 
-// openLogFile opens the file for appending. A path that ends in a slash is a
-// directory, and the file in it is certagent.log.
+// openLogFile opens the file for appending.
 func openLogFile(path string, bytes int64, duration time.Duration, maxFiles int, now func() time.Time) (*logFile, error) {
-	if strings.HasSuffix(path, string(filepath.Separator)) {
-		path += "certagent.log"
-	}
 	ext := filepath.Ext(path)
 	l := &logFile{
 		dir: filepath.Dir(path), stem: strings.TrimSuffix(filepath.Base(path), ext), ext: ext,

@@ -104,6 +104,28 @@ func TestWrongClockIsNoLoop(t *testing.T) {
 	}
 }
 
+// TestClockSetBackWhileFailing: a failed request does not wait for the old time to
+// come round again.
+func TestClockSetBackWhileFailing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := run(t, Config{}, func(*http.Request, string) (int, any) { return 500, refusal("no") })
+		r := req(t, Read, "cubbyhole/a")
+		s := f.subscribe(r)
+		time.Sleep(time.Minute)
+		f.offset.Store(-int64(time.Hour))
+		time.Sleep(recheck)
+		synctest.Wait()
+		if _, err := failing(t, s, r); err.RetryAt.After(f.wall().Add(time.Minute)) {
+			t.Errorf("tried again at %v, now is %v", err.RetryAt, f.wall())
+		}
+		before := f.vault.count("GET")
+		time.Sleep(10 * time.Minute)
+		if n := f.vault.count("GET") - before; n < 10 {
+			t.Errorf("%d attempts in ten minutes", n)
+		}
+	})
+}
+
 // TestShortLives: certificates of five seconds are renewed before they end, and
 // no more often than they must be. NotAfter has whole seconds, so that they live
 // for four to five.

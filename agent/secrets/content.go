@@ -31,17 +31,16 @@ func deleted(s *api.Secret, m mount, now time.Time) bool {
 // checkIssued refuses the answer to the issue of a certificate that holds none: a
 // proxy's or a half-made answer must not replace a good pair. Of paths that only
 // look like pki/issue's, ssh/issue's answers have a signed_key instead.
-func checkIssued(r Request, s *api.Secret) *Error {
-	issue := issuesKey(r.Path)
+func checkIssued(r Request, s *api.Secret, w window) *Error {
+	issue := (r.Kind == Write || r.Kind == Certificate) && issuesKey(r.Path)
 	switch {
 	case s.WrapInfo != nil || r.Kind != Certificate && !issue:
 		return nil
 	case r.Kind == Certificate && empty(s):
 		return notFound(r.Path)
 	}
-	text, _ := s.Data["certificate"].(string)
 	signed, _ := s.Data["signed_key"].(string)
-	if parseLeaf(text) == nil && signed == "" {
+	if w.serial == "" && signed == "" {
 		return malformed("the answer holds no certificate")
 	}
 	if key, _ := s.Data["private_key"].(string); key == "" && issue {

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -74,7 +75,7 @@ func TestClasses(t *testing.T) {
 			if tt.kind == Write || tt.kind == Certificate {
 				r.Params = "{}"
 			}
-			answer, err := v.fetch(t.Context(), "t1", r)
+			answer, _, err := v.fetch(t.Context(), "t1", r, time.Now())
 			if err == nil {
 				t.Fatalf("no error, but %+v", answer.Secret)
 			}
@@ -223,8 +224,7 @@ func TestLogIsNoStorm(t *testing.T) {
 		})
 		var requests []Request
 		for i := range 1000 {
-			requests = append(requests, req(t, Write, "kv/"+strings.Repeat("x", i+1)+"/issue/a", "password=hunter2"))
-			requests[i].Path = "sys/" + requests[i].Path
+			requests = append(requests, req(t, Write, fmt.Sprint("auth/", i), "password=hunter2"))
 		}
 		f.subscribe(requests...)
 		time.Sleep(10 * time.Minute)
@@ -242,6 +242,68 @@ func TestLogIsNoStorm(t *testing.T) {
 		}
 		if strings.Contains(log.String(), "hunter2") {
 			t.Error("a parameter is in the log")
+		}
+	})
+}
+
+// TestOutageIsSpread: a thousand requests that fail together do not come back
+// together.
+func TestOutageIsSpread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := run(t, Config{}, func(*http.Request, string) (int, any) { return 0, errors.New("connection refused") })
+		var requests []Request
+		for i := range 1000 {
+			requests = append(requests, req(t, Read, fmt.Sprint("cubbyhole/", i)))
+		}
+		f.subscribe(requests...)
+		time.Sleep(20 * time.Minute)
+		perSecond := map[int64]int{}
+		for _, r := range f.vault.matching("") {
+			perSecond[r.at.Unix()]++
+		}
+		// On average a thousand in half a minute, since the bound is a minute.
+		for second := time.Now().Unix() - 600; second < time.Now().Unix(); second++ {
+			if n := perSecond[second]; n < 5 || n > 80 {
+				t.Fatalf("%d requests in one second of an outage, want some thirty", n)
+			}
+		}
+	})
+}
+
+// TestLogTellsWhatToDo: each line once, with the path, the reason and the remedy.
+func TestLogTellsWhatToDo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		var fixed cell[bool]
+		f := run(t, Config{Logger: slog.New(slog.NewTextHandler(&log, nil))}, func(r *http.Request, _ string) (int, any) {
+			switch {
+			case fixed.get():
+				return 200, data("a", "b")
+			case r.URL.Path == "/v1/auth/wrong":
+				return 400, refusal("unknown role: wrong")
+			case r.URL.Path == "/v1/auth/gone":
+				return 404, refusal("")
+			case r.URL.Path == "/v1/auth/warns":
+				return 200, map[string]any{"data": map[string]any{"a": "b"}, "warnings": []string{"TTL was capped"}}
+			}
+			return 200, "<html>"
+		})
+		f.subscribe(req(t, Write, "auth/wrong"), req(t, Read, "auth/gone"), req(t, Read, "auth/page"), req(t, Read, "auth/warns"))
+		fixed.set(true)
+		time.Sleep(10 * time.Minute)
+		f.stop()
+		for _, want := range []string{
+			`level=ERROR msg="secret cannot be fetched" path=auth/wrong error="writing \"auth/wrong\": Vault answered 400: unknown role: wrong"`,
+			`hint="check the path and the parameters in the template, and the role that they name"`,
+			`level=WARN msg="secret cannot be fetched" path=auth/gone error="reading \"auth/gone\": no secret exists at auth/gone"`,
+			`hint="check the path, its mount, and that the secret has not been deleted"`,
+			`hint="check that the address is Vault's and that no proxy answers in its place"`,
+			`level=WARN msg="Vault answers with a warning" path=auth/warns error="TTL was capped"`,
+			`level=INFO msg="no secret is failing any more"`,
+		} {
+			if n := strings.Count(log.String(), want); n != 1 {
+				t.Errorf("%d times %s in\n%s", n, want, log.String())
+			}
 		}
 	})
 }

@@ -16,9 +16,11 @@ import (
 )
 
 // fetch asks Vault the request's question: one HTTP request, but for the first
-// question below a mount that may be KV version 2.
-func (v *vault) fetch(ctx context.Context, token redact.Secret, r Request) (*Answer, *Error) {
-	answer := &Answer{Request: r}
+// question below a mount that may be KV version 2. Vault is asked at the given
+// time by the wall clock.
+func (v *vault) fetch(ctx context.Context, token redact.Secret, r Request, asked time.Time) (*Answer, window, *Error) {
+	answer := &Answer{Request: r, FetchedAt: asked}
+	var versioned bool
 	var err *Error
 	switch r.Kind {
 	case Read:
@@ -26,12 +28,16 @@ func (v *vault) fetch(ctx context.Context, token redact.Secret, r Request) (*Ans
 	case List:
 		answer.Secret, answer.Keys, err = v.list(ctx, string(token), r)
 	default:
-		answer.Secret, err = v.write(ctx, string(token), r)
+		answer.Secret, versioned, err = v.write(ctx, string(token), r)
 	}
 	if err != nil {
-		return nil, err
+		return nil, window{}, err
 	}
-	return answer, nil
+	w := windowOf(r, answer.Secret.Data, asked)
+	if !versioned {
+		err = checkIssued(r, answer.Secret, w)
+	}
+	return answer, w, err
 }
 
 func (v *vault) read(ctx context.Context, token string, r Request) (*api.Secret, *Error) {
@@ -67,33 +73,31 @@ func (v *vault) list(ctx context.Context, token string, r Request) (*api.Secret,
 	return s, keys, err
 }
 
-// write puts the parameters. Where the path says that a certificate is issued,
-// the mount is looked up only if there turns out to be nothing there.
-func (v *vault) write(ctx context.Context, token string, r Request) (*api.Secret, *Error) {
-	path := r.Path
+// write puts the parameters, and tells whether it was to KV version 2. Where the
+// path says that a certificate is issued, the mount is looked up only if there
+// turns out to be nothing there.
+func (v *vault) write(ctx context.Context, token string, r Request) (s *api.Secret, versioned bool, err *Error) {
 	var m mount
-	if r.Kind == Write && !issues(path) {
-		var err *Error
-		if m, err = v.mount(ctx, token, path); err != nil {
-			return nil, err
+	late := r.Kind == Write && issues(r.Path)
+	if r.Kind == Write && !late {
+		if m, err = v.mount(ctx, token, r.Path); err != nil {
+			return nil, false, err
 		}
 	}
-	s, err := v.put(ctx, token, m, path, string(r.Params))
-	if err == nil && !m.kv2 {
-		err = checkIssued(r, s)
-	}
-	if r.Kind == Write && issues(path) && err != nil && err.Class == NotFound {
-		if m, failed := v.mount(ctx, token, path); failed == nil && m.kv2 {
-			s, err = v.put(ctx, token, m, path, string(r.Params))
+	s, err = v.put(ctx, token, m, r)
+	if late && err != nil && err.Class == NotFound {
+		if found, failed := v.mount(ctx, token, r.Path); failed == nil && found.kv2 {
+			m = found
+			s, err = v.put(ctx, token, m, r)
 		}
 	}
-	return s, v.doubt(path, m.dataPath(path), err)
+	return s, m.kv2, v.doubt(r.Path, m.dataPath(r.Path), err)
 }
 
-func (v *vault) put(ctx context.Context, token string, m mount, path, params string) (*api.Secret, *Error) {
-	q := question{method: http.MethodPut, path: path, body: json.RawMessage(params), token: token}
+func (v *vault) put(ctx context.Context, token string, m mount, r Request) (*api.Secret, *Error) {
+	q := question{method: http.MethodPut, path: r.Path, body: json.RawMessage(r.Params), token: token}
 	if m.kv2 {
-		q.path, q.body = m.dataPath(path), json.RawMessage(`{"data":`+params+`}`)
+		q.path, q.body = m.dataPath(r.Path), json.RawMessage(`{"data":`+string(r.Params)+`}`)
 	}
 	s, err := v.ask(ctx, q)
 	if err == nil && m.kv2 && empty(s) {

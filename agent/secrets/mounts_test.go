@@ -96,8 +96,8 @@ func TestRequestsPerQuestion(t *testing.T) {
 			"Vault's own parts", []Request{req(t, Write, "auth/token/create/r", "ttl=1h"), req(t, Read, "sys/health"), req(t, Read, "cubbyhole/a")},
 			[]string{"PUT /v1/auth/token/create/r", "GET /v1/sys/health", "GET /v1/cubbyhole/a"}, "",
 		}, {
-			"KV version 2 that looks like PKI", []Request{req(t, Write, "kv2/app/sign/x", "k=v")},
-			[]string{"PUT /v1/kv2/app/sign/x", lookUp + "kv2/app/sign/x", "PUT /v1/kv2/data/app/sign/x"}, `{"data":{"k":"v"}}`,
+			"KV version 2 that looks like PKI", []Request{req(t, Write, "kv2/app/issue/x", "k=v")},
+			[]string{"PUT /v1/kv2/app/issue/x", lookUp + "kv2/app/issue/x", "PUT /v1/kv2/data/app/issue/x"}, `{"data":{"k":"v"}}`,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -105,7 +105,7 @@ func TestRequestsPerQuestion(t *testing.T) {
 			f := &fakeVault{answer: kvServer}
 			v := newVault(f.client(t))
 			for _, r := range tt.requests {
-				if _, err := v.fetch(t.Context(), "t1", r); err != nil {
+				if _, _, err := v.fetch(t.Context(), "t1", r, time.Now()); err != nil {
 					t.Fatal(err.cause)
 				}
 			}
@@ -130,7 +130,7 @@ func TestNamespaceCountsOnce(t *testing.T) {
 	f := &fakeVault{answer: kvServer}
 	client := f.client(t)
 	client.SetNamespace("ns")
-	if _, err := newVault(client).fetch(t.Context(), "t1", req(t, Read, "deep/kv2/foo")); err != nil {
+	if _, _, err := newVault(client).fetch(t.Context(), "t1", req(t, Read, "deep/kv2/foo"), time.Now()); err != nil {
 		t.Fatal(err.cause)
 	}
 	if f.count("GET /v1/deep/kv2/data/foo") != 1 {
@@ -166,7 +166,7 @@ func TestDeletedSecrets(t *testing.T) {
 				}
 				return tt.status, data("data", tt.data, "metadata", tt.metadata)
 			}}
-			_, err := newVault(f.client(t)).fetch(t.Context(), "t1", req(t, Read, "kv/foo"))
+			_, _, err := newVault(f.client(t)).fetch(t.Context(), "t1", req(t, Read, "kv/foo"), time.Now())
 			if exists := err == nil; exists != tt.exists {
 				t.Fatalf("exists: %v, want %v (%v)", exists, tt.exists, err)
 			}

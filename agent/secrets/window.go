@@ -16,18 +16,18 @@ import (
 // that there is none.
 type window struct {
 	notBefore, notAfter time.Time
-	serial              string
+	serial              string // "" if only the answer tells when it ends
 }
 
 func (w window) present() bool           { return !w.notAfter.IsZero() }
 func (w window) lifetime() time.Duration { return w.notAfter.Sub(w.notBefore) }
 
-// windowOf finds the certificate in an answer. As in Vault Agent, the answer to a
-// plain read or write is a certificate's only if it tells when it expires: a
+// windowOf finds the certificate in an answer. As in Vault Agent, an answer that
+// was not asked for a certificate is one's only if it tells when it expires: a
 // static secret may well have a field named certificate.
-func windowOf(kind Kind, data map[string]any, asked time.Time) window {
+func windowOf(r Request, data map[string]any, asked time.Time) window {
 	expiration, ok := number(data["expiration"])
-	if !ok && kind != Certificate {
+	if !ok && r.Kind != Certificate && !(r.Kind == Write && issuesKey(r.Path)) {
 		return window{}
 	}
 	w := certificateWindow(data)

@@ -41,12 +41,12 @@ func (s *Store) work(ctx context.Context, t task, r Request) result {
 			answer.Secret, done.answer = secret, &answer
 		}
 	case ask:
-		if done.answer, done.err = s.vault.fetch(ctx, t.token, r); done.answer != nil {
-			done.answer.FetchedAt = t.asked
-		}
+		done.answer, done.window, done.err = s.vault.fetch(ctx, t.token, r, t.asked)
+	}
+	if done.answer != nil && t.act != ask {
+		done.window = windowOf(r, done.answer.Secret.Data, t.asked)
 	}
 	if done.answer != nil {
-		done.window = windowOf(r.Kind, done.answer.Secret.Data, t.asked)
 		done.answer.Serial = done.window.serial
 	}
 	return done

@@ -93,6 +93,8 @@ func (s *tokenRoles) write(r *backend.Request) (*backend.Response, error) {
 	return nil, nil
 }
 
+func (s *tokenRoles) exists(r *backend.Request) bool { return s.get(r.Params["role"]) != nil }
+
 func (s *tokenRoles) read(r *backend.Request) (*backend.Response, error) {
 	if role := s.get(r.Params["role"]); role != nil {
 		return backend.Data(role)

@@ -20,7 +20,7 @@ func (s tokenMount) Routes() backend.Table {
 		{Pattern: "create-orphan", Update: s.createToken},
 		{Pattern: "create/{role}", Update: s.createToken},
 		{Pattern: "roles", List: s.roles.list, Read: s.roles.list},
-		{Pattern: "roles/{role}", Read: s.roles.read, Update: s.roles.write, Delete: s.roles.delete},
+		{Pattern: "roles/{role}", Read: s.roles.read, Update: s.roles.write, Delete: s.roles.delete, Exists: s.roles.exists},
 		{Pattern: "accessors", List: s.listAccessors},
 		{Pattern: "lookup", Read: s.lookupToken, Update: s.lookupToken},
 		{Pattern: "lookup-self", Read: s.lookupSelf, Update: s.lookupSelf},

@@ -39,7 +39,7 @@ func NewCert() *Cert { return &Cert{} }
 func (c *Cert) Routes() backend.Table {
 	return backend.Table{
 		{Pattern: "certs", List: c.roles.list},
-		{Pattern: "certs/{name}", Read: c.roles.read, Update: c.write, Delete: c.roles.delete, Exists: c.roles.exists},
+		{Pattern: "certs/{name}", Read: c.roles.read, Update: c.write, Delete: c.roles.delete},
 		{Pattern: "login", Public: true, Update: c.login},
 	}
 }

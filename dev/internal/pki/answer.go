@@ -17,7 +17,7 @@ import (
 // answer is what issuing and signing tell.
 func (p *PKI) answer(o *order, cert *x509.Certificate) (*backend.Response, error) {
 	data := map[string]any{"expiration": cert.NotAfter.Unix(), "serial_number": serialOf(cert)}
-	if err := o.in.encode(data, cert, o.chain, o.key); err != nil {
+	if err := o.in.encode(data, cert, o.issuer.cert, o.chain, o.key); err != nil {
 		return nil, err
 	}
 	res := &backend.Response{Data: data, Warnings: o.warnings}
@@ -28,8 +28,9 @@ func (p *PKI) answer(o *order, cert *x509.Certificate) (*backend.Response, error
 	return res, nil
 }
 
-// encode fills in certificate, chain and key in the format asked for.
-func (in *certRequest) encode(data map[string]any, cert *x509.Certificate, chain []*x509.Certificate, key crypto.Signer) error {
+// encode fills in the certificate, the CA that issued it, the chain and the key,
+// if it is to be shown, in the format asked for.
+func (in *certRequest) encode(data map[string]any, cert, ca *x509.Certificate, chain []*x509.Certificate, key crypto.Signer) error {
 	encode := func(block string, der []byte) string { return encodePEM(block, der) }
 	if in.Format == "der" {
 		encode = func(_ string, der []byte) string { return base64.StdEncoding.EncodeToString(der) }
@@ -43,9 +44,7 @@ func (in *certRequest) encode(data map[string]any, cert *x509.Certificate, chain
 	}
 	leaf := encode("CERTIFICATE", cert.Raw)
 	data["certificate"], data["ca_chain"] = leaf, texts
-	if len(chain) > 0 {
-		data["issuing_ca"] = encode("CERTIFICATE", chain[0].Raw)
-	}
+	data["issuing_ca"] = encode("CERTIFICATE", ca.Raw)
 	bundle := append([]string{leaf}, texts...)
 	if key != nil {
 		der, block, err := marshalKey(key, in.PrivateKeyFormat == "pkcs8")

@@ -4,11 +4,82 @@
 package pki
 
 import (
+	"crypto/rand"
 	"crypto/x509"
 	"math/big"
 	"strings"
 	"time"
+
+	"github.com/certagent/certagent/dev/internal/backend"
 )
+
+// crlConfig is config/crl; the dev server heeds expiry.
+type crlConfig struct {
+	Expiry  string `json:"expiry"`
+	Disable bool   `json:"disable"`
+}
+
+func (p *PKI) readCRLConfig(*backend.Request) (*backend.Response, error) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return backend.Data(p.crl)
+}
+
+func (p *PKI) writeCRLConfig(r *backend.Request) (*backend.Response, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := p.crl
+	if err := r.Fields.Decode(&c); err != nil {
+		return nil, err
+	}
+	if _, err := backend.ParseDuration(c.Expiry); err != nil {
+		return nil, backend.BadRequest("given expiry could not be decoded: %v", err)
+	}
+	p.crl = c
+	return backend.Data(c)
+}
+
+func (p *PKI) readCRL(r *backend.Request) (*backend.Response, error) {
+	if p.byDefault() == nil {
+		return empty, nil
+	}
+	der, err := p.makeCRL(r.Now)
+	if err != nil {
+		return nil, err
+	}
+	if strings.HasSuffix(r.Path, "/pem") {
+		return &backend.Response{Raw: []byte(encodePEM("X509 CRL", der)), ContentType: "application/x-pem-file"}, nil
+	}
+	return &backend.Response{Raw: der, ContentType: "application/pkix-crl"}, nil
+}
+
+func (p *PKI) rotateCRL(*backend.Request) (*backend.Response, error) {
+	p.issued.forgetCRL()
+	return backend.Data(map[string]any{"success": true})
+}
+
+// makeCRL returns the default issuer's revocation list: the last one, unless
+// something has been revoked since or it has expired.
+func (p *PKI) makeCRL(now time.Time) ([]byte, error) {
+	is, _, err := p.issuer("default")
+	if err != nil {
+		return nil, err
+	}
+	p.mu.RLock()
+	expiry, _ := backend.ParseDuration(p.crl.Expiry) // checked when it was written
+	p.mu.RUnlock()
+	if der := p.issued.freshCRL(is.id, now.Add(-expiry)); der != nil {
+		return der, nil
+	}
+	entries, revocations := p.issued.revokedBy(is.id)
+	der, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{
+		Number: big.NewInt(now.UnixNano()), ThisUpdate: now, NextUpdate: now.Add(expiry), RevokedCertificateEntries: entries,
+	}, is.cert, is.key)
+	if err == nil {
+		p.issued.keepCRL(der, is.id, now, revocations)
+	}
+	return der, err
+}
 
 func (s *store) forgetCRL() {
 	s.mu.Lock()

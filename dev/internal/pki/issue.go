@@ -5,13 +5,7 @@ package pki
 
 import (
 	"crypto"
-	"crypto/rand"
-	"crypto/sha1"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/asn1"
-	"math/big"
-	"time"
 
 	"github.com/certagent/certagent/dev/internal/backend"
 )
@@ -152,98 +146,28 @@ func (o *order) allowedNames(csr *x509.CertificateRequest) (*names, error) {
 	return n, o.role.check(n, given)
 }
 
-// complete signs the certificate, remembers it and answers.
+// complete signs the certificate and answers.
 func (p *PKI) complete(o *order, n *names) (*backend.Response, error) {
 	template, err := o.template(n)
 	if err != nil {
 		return nil, err
 	}
-	p.mu.RLock()
-	template.IssuingCertificateURL, template.CRLDistributionPoints, template.OCSPServer = p.urls.Issuing, p.urls.CRL, p.urls.OCSP
-	p.mu.RUnlock()
-	der, err := x509.CreateCertificate(rand.Reader, template, o.issuer.cert, o.public, o.issuer.key)
-	if err != nil {
-		return nil, backend.Internal("unable to create certificate: %v", err)
-	}
-	cert, err := x509.ParseCertificate(der)
+	cert, err := p.signFor(o, template, o.public)
 	if err != nil {
 		return nil, err
-	}
-	if !o.role.NoStore {
-		p.issued.add(cert, o.issuer.id, o.Now)
 	}
 	return p.answer(o, cert)
 }
 
-// template is the certificate to sign.
-func (o *order) template(n *names) (*x509.Certificate, error) {
-	end, warnings, err := o.in.notAfter(o.role, o.Request)
-	if err != nil {
-		return nil, err
+// signFor has the order's issuer sign a template, and remembers the certificate
+// unless the role says not to.
+func (p *PKI) signFor(o *order, template *x509.Certificate, public crypto.PublicKey) (*x509.Certificate, error) {
+	p.mu.RLock()
+	template.IssuingCertificateURL, template.CRLDistributionPoints, template.OCSPServer = p.urls.Issuing, p.urls.CRL, p.urls.OCSP
+	p.mu.RUnlock()
+	cert, err := makeCert(template, o.issuer.cert, public, o.issuer.key)
+	if err == nil && !o.role.NoStore {
+		p.issued.add(cert, o.issuer.id, o.Now)
 	}
-	o.warnings = append(warnings, o.warnings...)
-	if ca := o.issuer.cert.NotAfter; end.After(ca) {
-		switch o.issuer.notAfter {
-		case "truncate":
-			end = ca
-		case "permit":
-		default:
-			return nil, backend.BadRequest("cannot satisfy request, as TTL would result in notAfter of %s that is beyond the expiration of the CA certificate at %s",
-				end.UTC().Format(time.RFC3339Nano), ca.UTC().Format(time.RFC3339Nano))
-		}
-	}
-	policies, err := parsePolicies(o.role.PolicyIdentifiers)
-	if err != nil {
-		return nil, err
-	}
-	unknown, err := parseOIDs(o.role.ExtKeyUsageOIDs)
-	if err != nil {
-		return nil, err
-	}
-	t := &x509.Certificate{
-		SerialNumber: newSerial(), Subject: o.role.subject(n.common, o.in.SerialNumber),
-		NotBefore: o.Now.Add(-time.Duration(o.role.NotBeforeDuration)), NotAfter: end,
-		DNSNames: n.dns, EmailAddresses: n.email, IPAddresses: n.ips, URIs: n.uris,
-		KeyUsage: o.role.keyUsage(), ExtKeyUsage: o.role.extKeyUsage(), UnknownExtKeyUsage: unknown,
-		BasicConstraintsValid: o.role.BasicConstraintsLeaf, Policies: policies,
-		AuthorityKeyId: o.issuer.cert.SubjectKeyId, // Go leaves it out if both have one name
-	}
-	if o.verbatim != nil {
-		t.RawSubject = o.verbatim.RawSubject
-	}
-	t.SubjectKeyId, err = keyID(o.public)
-	return t, err
-}
-
-func (ro *role) subject(common, serial string) pkix.Name {
-	return pkix.Name{
-		CommonName: common, SerialNumber: serial, Country: ro.Country, Organization: ro.Organization, OrganizationalUnit: ro.OU,
-		Locality: ro.Locality, Province: ro.Province, StreetAddress: ro.StreetAddress, PostalCode: ro.PostalCode,
-	}
-}
-
-// newSerial returns a random number of 20 bytes; its first bit is 0, so that it
-// is positive, and its second is 1, so that it always has 20 bytes.
-func newSerial() *big.Int {
-	b := make([]byte, 20)
-	rand.Read(b)
-	b[0] = b[0]&0x7f | 0x40
-	return new(big.Int).SetBytes(b)
-}
-
-// keyID is the subject key identifier of RFC 5280, 4.2.1.2, method 1.
-func keyID(public crypto.PublicKey) ([]byte, error) {
-	der, err := x509.MarshalPKIXPublicKey(public)
-	if err != nil {
-		return nil, err
-	}
-	var info struct {
-		Algorithm pkix.AlgorithmIdentifier
-		Key       asn1.BitString
-	}
-	if _, err := asn1.Unmarshal(der, &info); err != nil {
-		return nil, err
-	}
-	sum := sha1.Sum(info.Key.Bytes)
-	return sum[:], nil
+	return cert, err
 }

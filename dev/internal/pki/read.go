@@ -4,10 +4,8 @@
 package pki
 
 import (
-	"crypto/rand"
 	"crypto/x509"
 	"encoding/hex"
-	"math/big"
 	"net/http"
 	"strings"
 	"time"
@@ -110,93 +108,4 @@ func (p *PKI) listCerts(*backend.Request) (*backend.Response, error) {
 
 func (p *PKI) listRevoked(*backend.Request) (*backend.Response, error) {
 	return backend.Keys(p.issued.serials(true))
-}
-
-func (p *PKI) revoke(r *backend.Request) (*backend.Response, error) {
-	serial := r.Fields.String("serial_number")
-	if text := r.Fields.String("certificate"); serial == "" && text != "" {
-		certs, _, err := parseBundle(text)
-		if err != nil {
-			return nil, err
-		}
-		serial = serialOf(certs[0])
-	}
-	if serial == "" {
-		return nil, backend.BadRequest("The serial number or certificate to revoke must be provided.")
-	}
-	at, ok := p.issued.revoke(serial, r.Now)
-	if !ok {
-		return nil, backend.BadRequest("certificate with serial %s not found.", serial)
-	}
-	return backend.Data(map[string]any{
-		"revocation_time": at.Unix(), "revocation_time_rfc3339": at.UTC().Format(time.RFC3339Nano), "state": "revoked",
-	})
-}
-
-// crlConfig is config/crl; the dev server heeds expiry.
-type crlConfig struct {
-	Expiry  string `json:"expiry"`
-	Disable bool   `json:"disable"`
-}
-
-func (p *PKI) readCRLConfig(*backend.Request) (*backend.Response, error) {
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	return backend.Data(p.crl)
-}
-
-func (p *PKI) writeCRLConfig(r *backend.Request) (*backend.Response, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	c := p.crl
-	if err := r.Fields.Decode(&c); err != nil {
-		return nil, err
-	}
-	if _, err := backend.ParseDuration(c.Expiry); err != nil {
-		return nil, backend.BadRequest("given expiry could not be decoded: %v", err)
-	}
-	p.crl = c
-	return backend.Data(c)
-}
-
-func (p *PKI) readCRL(r *backend.Request) (*backend.Response, error) {
-	if p.byDefault() == nil {
-		return empty, nil
-	}
-	der, err := p.makeCRL(r.Now)
-	if err != nil {
-		return nil, err
-	}
-	if strings.HasSuffix(r.Path, "/pem") {
-		return &backend.Response{Raw: []byte(encodePEM("X509 CRL", der)), ContentType: "application/x-pem-file"}, nil
-	}
-	return &backend.Response{Raw: der, ContentType: "application/pkix-crl"}, nil
-}
-
-func (p *PKI) rotateCRL(*backend.Request) (*backend.Response, error) {
-	p.issued.forgetCRL()
-	return backend.Data(map[string]any{"success": true})
-}
-
-// makeCRL returns the default issuer's revocation list: the last one, unless
-// something has been revoked since or it has expired.
-func (p *PKI) makeCRL(now time.Time) ([]byte, error) {
-	is, _, err := p.issuer("default")
-	if err != nil {
-		return nil, err
-	}
-	p.mu.RLock()
-	expiry, _ := backend.ParseDuration(p.crl.Expiry) // checked when it was written
-	p.mu.RUnlock()
-	if der := p.issued.freshCRL(is.id, now.Add(-expiry)); der != nil {
-		return der, nil
-	}
-	entries, revocations := p.issued.revokedBy(is.id)
-	der, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{
-		Number: big.NewInt(now.UnixNano()), ThisUpdate: now, NextUpdate: now.Add(expiry), RevokedCertificateEntries: entries,
-	}, is.cert, is.key)
-	if err == nil {
-		p.issued.keepCRL(der, is.id, now, revocations)
-	}
-	return der, err
 }

@@ -7,7 +7,6 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/x509"
-	"encoding/base64"
 	"slices"
 	"time"
 
@@ -16,194 +15,116 @@ import (
 
 const noAIA = "This mount hasn't configured any authority information access (AIA) fields; this may make it harder for systems to find missing certificates in the chain or to validate revocation status of certificates. Consider updating /config/urls or the newly generated issuer with this information."
 
-// caRequest reads the body of what makes a CA: the fields of a certificate, and
-// those of a role for its key and subject.
-func caRequest(r *backend.Request) (in certRequest, ro *role, n *names, err error) {
-	ro = newRole()
-	ro.AllowAnyName, ro.EnforceHostnames = true, false
-	if err = in.decode(r); err != nil {
-		return
-	}
-	if err = r.Fields.Decode(ro); err != nil {
-		return
-	}
-	ro.UseCSRCommonName, ro.UseCSRSANs, ro.RequireCN, ro.NotAfter = in.UseCSRValues, in.UseCSRValues, false, ""
-	if ro.KeyBits, err = keyBits(ro.KeyType, ro.KeyBits); err != nil {
-		return
-	}
-	n, _, err = in.names(ro, nil)
-	return
+// authority is a CA's certificate, or its CSR, in the making.
+type authority struct {
+	in     certRequest
+	role   *role // its key and its subject
+	names  *names
+	export bool // whether the key is shown
 }
 
-// exported checks the last part of generate's paths.
-func exported(r *backend.Request) (export bool, err error) {
-	kind := r.Params["exported"]
-	if !slices.Contains([]string{"internal", "exported"}, kind) {
-		return false, backend.BadRequest(`the "exported" path parameter must be "internal", "existing", exported" or "kms"`)
+// newAuthority reads the body of what makes a CA: the fields of a certificate,
+// and those of a role for its key and subject.
+func newAuthority(r *backend.Request) (*authority, error) {
+	a := &authority{role: newRole()}
+	a.role.AllowAnyName, a.role.EnforceHostnames = true, false
+	if err := a.in.decode(r); err != nil {
+		return nil, err
 	}
-	return kind == "exported", nil
+	if err := r.Fields.Decode(a.role); err != nil {
+		return nil, err
+	}
+	a.role.UseCSRCommonName, a.role.UseCSRSANs, a.role.RequireCN = a.in.UseCSRValues, a.in.UseCSRValues, false
+	// These are about the CA itself and have been read into a.in.
+	a.role.TTL, a.role.MaxTTL, a.role.NotAfter = 0, 0, ""
+	var err error
+	if a.role.KeyBits, err = keyBits(a.role.KeyType, a.role.KeyBits); err != nil {
+		return nil, err
+	}
+	kind := r.Params["exported"]
+	if !slices.Contains([]string{"", "internal", "exported"}, kind) {
+		return nil, backend.BadRequest(`the "exported" path parameter must be "internal", "existing", exported" or "kms"`)
+	}
+	a.export = kind == "exported"
+	a.names, _, err = a.in.names(a.role, nil)
+	return a, err
+}
+
+// template is the CA's certificate to sign.
+func (a *authority) template(public crypto.PublicKey, now, end time.Time) (*x509.Certificate, error) {
+	id, err := keyID(public)
+	return &x509.Certificate{
+		SerialNumber: newSerial(), Subject: a.role.subject(a.names.common, a.in.SerialNumber), SubjectKeyId: id,
+		NotBefore: now.Add(-time.Duration(a.role.NotBeforeDuration)), NotAfter: end,
+		DNSNames: a.names.dns, EmailAddresses: a.names.email, IPAddresses: a.names.ips, URIs: a.names.uris,
+		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, IsCA: true, BasicConstraintsValid: true,
+		MaxPathLen: a.in.MaxPathLength, MaxPathLenZero: a.in.MaxPathLength == 0,
+	}, err
 }
 
 // generateRoot answers root/generate/<exported>.
 func (p *PKI) generateRoot(r *backend.Request) (*backend.Response, error) {
-	export, err := exported(r)
+	a, err := newAuthority(r)
 	if err != nil {
 		return nil, err
 	}
-	in, ro, n, err := caRequest(r)
+	end, warnings, err := a.in.notAfter(a.role, r)
 	if err != nil {
 		return nil, err
 	}
-	end, warnings, err := in.notAfter(&role{NotAfter: ro.NotAfter}, r)
+	key, err := generateKey(a.role.KeyType, a.role.KeyBits)
 	if err != nil {
 		return nil, err
 	}
-	key, err := generateKey(ro.KeyType, ro.KeyBits)
-	if err != nil {
-		return nil, err
-	}
-	template, err := caTemplate(ro, &in, n, key.Public(), r.Now, end)
+	template, err := a.template(key.Public(), r.Now, end)
 	if err != nil {
 		return nil, err
 	}
 	template.AuthorityKeyId = template.SubjectKeyId
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	cert, err := makeCert(template, template, key.Public(), key)
 	if err != nil {
 		return nil, err
 	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, err
-	}
-	is := &issuer{id: backend.UUID(), name: in.IssuerName, cert: cert, key: key, notAfter: "err"}
-	p.mu.Lock()
-	is.keyID = p.issuers.addKey(key)
-	p.issuers.add(is)
-	bare := len(p.urls.Issuing)+len(p.urls.CRL)+len(p.urls.OCSP) == 0
-	p.mu.Unlock()
+	is, bare := p.addRoot(cert, key, a.in.IssuerName)
 	p.issued.add(cert, is.id, r.Now)
-	data := map[string]any{
-		"expiration": cert.NotAfter.Unix(), "serial_number": serialOf(cert), "issuer_id": is.id, "issuer_name": is.name,
-		"key_id": is.keyID, "key_name": in.KeyName,
-	}
-	shown := key
-	if !export {
-		shown = nil
-	}
-	if err := in.encode(data, cert, []*x509.Certificate{cert}, shown); err != nil {
-		return nil, err
-	}
-	delete(data, "ca_chain")
 	if bare {
 		warnings = append(warnings, noAIA)
 	}
-	return &backend.Response{Data: data, Warnings: warnings}, nil
+	data, err := a.describe(is)
+	return &backend.Response{Data: data, Warnings: warnings}, err
 }
 
-// caTemplate is a CA's certificate to sign.
-func caTemplate(ro *role, in *certRequest, n *names, public crypto.PublicKey, now, end time.Time) (*x509.Certificate, error) {
-	id, err := keyID(public)
-	return &x509.Certificate{
-		SerialNumber: newSerial(), Subject: ro.subject(n.common, in.SerialNumber), SubjectKeyId: id,
-		NotBefore: now.Add(-time.Duration(ro.NotBeforeDuration)), NotAfter: end,
-		DNSNames: n.dns, EmailAddresses: n.email, IPAddresses: n.ips, URIs: n.uris,
-		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, IsCA: true, BasicConstraintsValid: true,
-		MaxPathLen: in.MaxPathLength, MaxPathLenZero: in.MaxPathLength == 0,
-	}, err
-}
-
-// generateIntermediate answers intermediate/generate/<exported>: a CSR whose key
-// stays here until set-signed brings the certificate.
-func (p *PKI) generateIntermediate(r *backend.Request) (*backend.Response, error) {
-	export, err := exported(r)
-	if err != nil {
-		return nil, err
-	}
-	in, ro, n, err := caRequest(r)
-	if err != nil {
-		return nil, err
-	}
-	key, err := generateKey(ro.KeyType, ro.KeyBits)
-	if err != nil {
-		return nil, err
-	}
-	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{
-		Subject: ro.subject(n.common, in.SerialNumber), DNSNames: n.dns, EmailAddresses: n.email, IPAddresses: n.ips, URIs: n.uris,
-	}, key)
-	if err != nil {
-		return nil, err
-	}
+// addRoot makes an issuer of a certificate and says whether the mount has no
+// URLs to tell about it.
+func (p *PKI) addRoot(cert *x509.Certificate, key crypto.Signer, name string) (is *issuer, bare bool) {
+	is = &issuer{id: backend.UUID(), name: name, cert: cert, key: key, notAfter: "err"}
 	p.mu.Lock()
-	data := map[string]any{"key_id": p.issuers.addKey(key), "csr": encodePEM("CERTIFICATE REQUEST", der)}
-	p.mu.Unlock()
-	if in.Format == "der" {
-		data["csr"] = base64.StdEncoding.EncodeToString(der)
-	}
-	if export {
-		keyDER, block, err := marshalKey(key, in.PrivateKeyFormat == "pkcs8")
-		if err != nil {
-			return nil, err
-		}
-		data["private_key"] = encodePEM(block, keyDER)
-		data["private_key_type"], _ = keyType(key.Public())
-	}
-	return backend.Data(data)
+	defer p.mu.Unlock()
+	is.keyID = p.issuers.addKey(key)
+	p.issuers.add(is)
+	return is, len(p.urls.Issuing)+len(p.urls.CRL)+len(p.urls.OCSP) == 0
 }
 
-// signIntermediate answers root/sign-intermediate: a CA's certificate for a CSR.
-func (p *PKI) signIntermediate(r *backend.Request) (*backend.Response, error) {
-	in, ro, _, err := caRequest(r)
+// describe is what generating a root tells.
+func (a *authority) describe(is *issuer) (map[string]any, error) {
+	data := map[string]any{
+		"expiration": is.cert.NotAfter.Unix(), "serial_number": serialOf(is.cert), "issuer_id": is.id, "issuer_name": is.name,
+		"key_id": is.keyID, "key_name": a.in.KeyName,
+	}
+	shown := is.key
+	if !a.export {
+		shown = nil
+	}
+	err := a.in.encode(data, is.cert, is.cert, nil, shown)
+	delete(data, "ca_chain") // a root has none
+	return data, err
+}
+
+// makeCert makes a certificate of a template.
+func makeCert(template, parent *x509.Certificate, public crypto.PublicKey, key crypto.Signer) (*x509.Certificate, error) {
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, public, key)
 	if err != nil {
-		return nil, err
+		return nil, backend.Internal("unable to create certificate: %v", err)
 	}
-	ro.MaxTTL, ro.TTL = 0, 0
-	o, err := p.newOrder(r, ro)
-	if err != nil {
-		return nil, err
-	}
-	o.warnings = nil
-	csr, err := in.parseCSR()
-	if err != nil {
-		return nil, err
-	}
-	var from *x509.CertificateRequest
-	if in.UseCSRValues {
-		from = csr
-	}
-	n, _, err := in.names(ro, from)
-	if err != nil {
-		return nil, err
-	}
-	o.public = csr.PublicKey
-	template, err := o.template(n)
-	if err != nil {
-		return nil, err
-	}
-	ca, err := caTemplate(ro, &in, n, csr.PublicKey, r.Now, template.NotAfter)
-	if err != nil {
-		return nil, err
-	}
-	if in.UseCSRValues {
-		ca.RawSubject = csr.RawSubject
-	}
-	p.mu.RLock()
-	ca.IssuingCertificateURL, ca.CRLDistributionPoints, ca.OCSPServer = p.urls.Issuing, p.urls.CRL, p.urls.OCSP
-	p.mu.RUnlock()
-	der, err := x509.CreateCertificate(rand.Reader, ca, o.issuer.cert, csr.PublicKey, o.issuer.key)
-	if err != nil {
-		return nil, err
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, err
-	}
-	p.issued.add(cert, o.issuer.id, r.Now)
-	// The chain of a new CA begins with itself.
-	o.in.RemoveRoots = false
-	res, err := p.answer(o, cert)
-	if err == nil {
-		data := res.Data.(map[string]any)
-		data["ca_chain"] = append([]string{encodePEM("CERTIFICATE", cert.Raw)}, data["ca_chain"].([]string)...)
-	}
-	return res, err
+	return x509.ParseCertificate(der)
 }

@@ -5,6 +5,7 @@ package auth
 
 import (
 	"context"
+	"math"
 	"time"
 )
 
@@ -65,7 +66,7 @@ func (s *session) waitFor(ctx context.Context, until time.Time, refused <-chan s
 
 func nextGlance(until time.Time) time.Duration {
 	if until.IsZero() {
-		return glance
+		return math.MaxInt64
 	}
 	return min(glance, time.Until(until))
 }

@@ -31,7 +31,7 @@ func (h *holder) set(token redact.Secret) bool {
 func (h *holder) invalidate(token redact.Secret) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if token == "" || token != h.token || h.invalid {
+	if token == "" || token != h.token {
 		return
 	}
 	h.invalid = true

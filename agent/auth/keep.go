@@ -35,7 +35,7 @@ func (t *tenure) next() (at time.Time, renew bool) {
 // when ctx has ended.
 func (s *session) keep(ctx context.Context, token Token, asked time.Time) bool {
 	t := &tenure{token: token}
-	s.grant(t, newLease(token, asked))
+	t.grant(newLease(token, asked))
 	for {
 		at, renew := t.next()
 		switch s.await(ctx, at) {
@@ -58,15 +58,9 @@ func (s *session) keep(ctx context.Context, token Token, asked time.Time) bool {
 }
 
 // grant starts a lease.
-func (s *session) grant(t *tenure, l lease) {
+func (t *tenure) grant(l lease) {
 	t.lease, t.renewAt, t.loginAt = l, l.renewAt(rand.Float64()), l.loginAt(rand.Float64())
 	t.failures, t.last = 0, nil
-
-	// A token file's token comes back from a login with what is left of its
-	// life: the logins must not come faster and faster.
-	if earliest := l.granted.Add(s.backoff.min); !t.loginAt.IsZero() && t.loginAt.Before(earliest) {
-		t.loginAt = earliest
-	}
 }
 
 // renew renews the token, or decides when to try again. It returns false when
@@ -76,7 +70,7 @@ func (s *session) renew(ctx context.Context, t *tenure) (accepted bool) {
 	renewed, err := s.requestRenewal(ctx, t.token)
 	switch failure := explain(err); {
 	case err == nil:
-		s.grant(t, t.lease.renewed(renewed, asked))
+		t.grant(t.lease.renewed(renewed, asked))
 		s.log.Debug("token renewed", logkey.Method, s.Method.Name(), logkey.Expires, expires(t.lease))
 	case ctx.Err() != nil:
 	case forbidden(err):

@@ -81,7 +81,7 @@ func TestTokenThatEnds(t *testing.T) {
 						t.Errorf("logged in again after %s, want between %s and %s", wait, least, most)
 					}
 				}
-				if n := len(server.calls); n > 60 {
+				if n := len(server.seen("")); n > 60 {
 					t.Errorf("%d requests in a day", n)
 				}
 				if len(logins) < 6 || len(r.delivered()) != len(logins) {
@@ -159,7 +159,7 @@ func TestOutagePastTheEnd(t *testing.T) {
 		if got := r.delivered(); len(got) != 2 {
 			t.Errorf("%d tokens were delivered, want 2", len(got))
 		}
-		if n := len(server.calls); n > 100 {
+		if n := len(server.seen("")); n > 100 {
 			t.Errorf("%d requests in three hours", n)
 		}
 	})
@@ -220,7 +220,7 @@ func TestTokenWithoutEnd(t *testing.T) {
 		r := run(t, server, nil)
 		r.pass(365 * 24 * time.Hour)
 		r.stop()
-		if n := len(server.calls); n != 1 {
+		if n := len(server.seen("")); n != 1 {
 			t.Errorf("%d requests in a year, want 1", n)
 		}
 	})
@@ -248,7 +248,7 @@ func TestTokenFileThatRunsOut(t *testing.T) {
 		if got := r.delivered(); len(got) != 1 {
 			t.Errorf("the token was delivered %d times", len(got))
 		}
-		if n := len(server.calls); n > 30 {
+		if n := len(server.seen("")); n > 30 {
 			t.Errorf("%d look-ups in an hour", n)
 		}
 		r.pass(time.Hour)
@@ -365,7 +365,7 @@ func TestClosedCredentialsChannel(t *testing.T) {
 		close(r.news)
 		r.pass(10 * time.Minute)
 		r.stop()
-		if n := len(server.calls); n != 1 {
+		if n := len(server.seen("")); n != 1 {
 			t.Errorf("%d requests, want 1", n)
 		}
 	})

@@ -15,6 +15,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hashicorp/vault/api"
+
 	"github.com/certagent/certagent/redact"
 )
 
@@ -200,6 +202,28 @@ func TestRefusedCredentials(t *testing.T) {
 	})
 }
 
+// TestBackoffStartsAnew when Vault is back and says something else: whoever
+// corrects that should not wait for the outage's back-off.
+func TestBackoffStartsAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const outage = 12
+		server := &fake{}
+		server.answer = func(call) reply {
+			if len(server.seen(login)) <= outage {
+				return refused(503, "Vault is sealed")
+			}
+			return refused(400, "invalid role or secret ID")
+		}
+		r := run(t, server, nil)
+		r.pass(2 * time.Hour)
+		r.stop()
+		calls := server.seen(login)
+		if wait := calls[outage+1].at.Sub(calls[outage].at); wait > 4*time.Second {
+			t.Errorf("waited %s after the first refusal, want at most 4s", wait)
+		}
+	})
+}
+
 // TestRetryAfterIsHonoured up to the longest back-off.
 func TestRetryAfterIsHonoured(t *testing.T) {
 	for header, bounds := range map[string][2]time.Duration{
@@ -240,7 +264,7 @@ func TestExitOnErr(t *testing.T) {
 		if !errors.As(err, &failure) || failure.Kind != Sealed || !strings.HasPrefix(err.Error(), "logging in by approle: ") {
 			t.Errorf("got %v", err)
 		}
-		if n := len(server.calls); n != 1 {
+		if n := len(server.seen("")); n != 1 {
 			t.Errorf("%d requests, want 1", n)
 		}
 	})
@@ -319,13 +343,17 @@ func TestNamespaceAndOwnClient(t *testing.T) {
 				client.SetNamespace(test.client)
 			}
 			client.SetToken("hvs.somebody")
-			r := run(t, shared, func(l *Loop) { l.LoginClient, l.Namespace = client, test.loop })
+			spy := &tokenSpy{}
+			r := run(t, shared, func(l *Loop) {
+				spy.Method, l.Method = l.Method, spy
+				l.LoginClient, l.Namespace = client, test.loop
+			})
 			r.pass(time.Hour)
 			r.stop()
-			if len(shared.calls) > 0 {
+			if len(shared.seen("")) > 0 {
 				t.Errorf("%s: the shared client was used", name)
 			}
-			for _, c := range own.calls {
+			for _, c := range own.seen("") {
 				if c.namespace != test.want {
 					t.Errorf("%s: %s went to namespace %q, want %q", name, c.what, c.namespace, test.want)
 				}
@@ -333,11 +361,25 @@ func TestNamespaceAndOwnClient(t *testing.T) {
 					t.Errorf("%s: a login carried a token", name)
 				}
 			}
+			if spy.token != "" {
+				t.Errorf("%s: a method's client carried a token", name)
+			}
 			if client.Namespace() != test.client || client.Token() != "hvs.somebody" {
 				t.Errorf("%s: the client was changed", name)
 			}
 		})
 	}
+}
+
+// tokenSpy is a method that looks at the token of the client that it is given.
+type tokenSpy struct {
+	Method
+	token string
+}
+
+func (s *tokenSpy) Login(ctx context.Context, c *api.Client) (*api.Secret, error) {
+	s.token = c.Token()
+	return s.Method.Login(ctx, c)
 }
 
 // TestWrapTTL: the wrapping's description is delivered, and nothing renewed.
@@ -350,8 +392,8 @@ func TestWrapTTL(t *testing.T) {
 		r := run(t, server, func(l *Loop) { l.WrapTTL = 5 * time.Minute })
 		r.pass(24 * time.Hour)
 		r.stop()
-		if n := len(server.calls); n != 1 || server.calls[0].wrapTTL != "5m0s" {
-			t.Errorf("%d requests, the first with a wrap TTL of %q", n, server.calls[0].wrapTTL)
+		if n := len(server.seen("")); n != 1 || server.seen("")[0].wrapTTL != "5m0s" {
+			t.Errorf("%d requests, the first with a wrap TTL of %q", n, server.seen("")[0].wrapTTL)
 		}
 		const want = `{"token":"CANARY-w","accessor":"a","ttl":300,"creation_time":"2026-11-21T12:00:00Z",` +
 			`"creation_path":"auth/approle/login","wrapped_accessor":"b"}` + "\n"

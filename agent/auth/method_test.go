@@ -46,7 +46,7 @@ func TestLoginRequests(t *testing.T) {
 				if err != nil || secret.Auth.ClientToken != "t" {
 					t.Fatalf("got %v, %v", secret, err)
 				}
-				last := server.calls[len(server.calls)-1]
+				last := server.seen("")[len(server.seen(""))-1]
 				if last.what != test.what || last.token != "" {
 					t.Errorf("asked %q with token %q, want %q with none", last.what, last.token, test.what)
 				}
@@ -206,8 +206,8 @@ func TestBadCredentialFiles(t *testing.T) {
 			}
 		}
 	}
-	if len(server.calls) > 0 {
-		t.Errorf("the server was asked: %v", server.calls)
+	if len(server.seen("")) > 0 {
+		t.Errorf("the server was asked: %v", server.seen(""))
 	}
 }
 

@@ -115,11 +115,11 @@ func TestUnusableWrappingToken(t *testing.T) {
 					t.Errorf("the error shows the token: %v", err)
 				}
 				if attempt == 0 {
-					asked = len(server.calls)
+					asked = len(server.seen(""))
 				}
 			}
-			if len(server.calls) != asked {
-				t.Errorf("%d requests in three attempts, want the %d of the first", len(server.calls), asked)
+			if len(server.seen("")) != asked {
+				t.Errorf("%d requests in three attempts, want the %d of the first", len(server.seen("")), asked)
 			}
 			if n := len(server.seen("PUT sys/wrapping/unwrap")); n != test.unwraps {
 				t.Errorf("unwrapped %d times, want %d", n, test.unwraps)

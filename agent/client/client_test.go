@@ -6,11 +6,13 @@ package client
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -65,33 +67,47 @@ func TestUnixSocket(t *testing.T) {
 
 func TestLongAnswers(t *testing.T) {
 	t.Parallel()
-	const over = maxBody + 1
 	for name, test := range map[string]struct {
 		announce bool
 		status   int
-		size     int
-		refused  bool
 	}{
-		"announced":          {true, 200, over, true},
-		"not announced":      {false, 200, over, true},
-		"in an error":        {false, 502, over, true},
-		"as long as allowed": {false, 200, maxBody, false},
+		"announced":     {true, 200},
+		"not announced": {false, 200},
+		"in an error":   {false, 502},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := start(t, func(w http.ResponseWriter, _ *http.Request) {
+				const size = maxBody + 1
 				if test.announce {
-					w.Header().Set("Content-Length", fmt.Sprint(test.size))
+					w.Header().Set("Content-Length", fmt.Sprint(size))
 				}
 				w.WriteHeader(test.status)
-				fmt.Fprintf(w, `{"data":{"k":"%s"}}`, strings.Repeat("x", test.size-len(`{"data":{"k":""}}`)))
+				io.WriteString(w, strings.Repeat("x", size))
 			})
-			err := read(build(t, Config{Address: server.URL}))
-			if got := errors.Is(err, errTooLong{}); got != test.refused {
-				t.Errorf("refused: got %v (%v), want %v", got, err, test.refused)
+			if err := read(build(t, Config{Address: server.URL})); !errors.Is(err, errTooLong{}) {
+				t.Errorf("got %v, want %v", err, errTooLong{})
 			}
 		})
 	}
 }
+
+func TestBodyAsLongAsAllowed(t *testing.T) {
+	t.Parallel()
+	for over, want := range map[int64]error{0: nil, 1: errTooLong{}} {
+		body := io.NopCloser(io.LimitReader(zeros{}, maxBody+over))
+		response, err := boundBody(&http.Response{ContentLength: -1, Body: body})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, response.Body); !errors.Is(err, want) {
+			t.Errorf("%d bytes over: got %v, want %v", over, err, want)
+		}
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { return len(p), nil }
 
 func TestRedirects(t *testing.T) {
 	secure := newAuthority(t)
@@ -186,5 +202,30 @@ func TestDisableKeepAlivesAndIdle(t *testing.T) {
 				t.Errorf("%d connections for 3 requests, want %d", len(connections), test.want)
 			}
 		})
+	}
+}
+
+func TestMaxConnsPerHost(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	connections := map[string]bool{}
+	server := start(t, func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		connections[r.RemoteAddr] = true
+		w.Write([]byte(answer))
+	})
+	client := build(t, Config{Address: server.URL, MaxConnsPerHost: 2})
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			if err := read(client); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if n := len(connections); n > 2 {
+		t.Errorf("%d connections, want at most 2", n)
 	}
 }

@@ -4,11 +4,13 @@
 package client
 
 import (
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 const answer = `{"data":{"k":"v"}}`
@@ -43,7 +45,8 @@ func TestClientCertificateFollowsItsFiles(t *testing.T) {
 		{"its key", func() { write(t, dir, "key.pem", newKey) }, "new", 1},
 		{"the key gone", func() { os.Remove(filepath.Join(dir, "key.pem")) }, "new", 2},
 		{"the key back", func() { write(t, dir, "key.pem", newKey) }, "new", 2},
-		{"garbage", func() { write(t, dir, "cert.pem", []byte("garbage")) }, "new", 3},
+		{"the key gone again", func() { os.Remove(filepath.Join(dir, "key.pem")) }, "new", 3},
+		{"garbage", func() { write(t, dir, "key.pem", newKey); write(t, dir, "cert.pem", []byte("garbage")) }, "new", 4},
 	}
 	for _, step := range steps {
 		step.change()
@@ -60,6 +63,41 @@ func TestClientCertificateFollowsItsFiles(t *testing.T) {
 	}
 	if log.count("PRIVATE KEY") > 0 || log.count(string(newKey[40:60])) > 0 {
 		t.Error("the log shows the key")
+	}
+}
+
+// TestNewCertificateClosesIdleConnections, on which the server would go on
+// seeing the old one.
+func TestNewCertificateClosesIdleConnections(t *testing.T) {
+	ca := newAuthority(t)
+	closed := make(chan struct{}, 2)
+	server := startTLS(t, ca, ca, func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(answer)) },
+		func(s *http.Server) {
+			s.ConnState = func(_ net.Conn, state http.ConnState) {
+				if state == http.StateClosed {
+					closed <- struct{}{}
+				}
+			}
+		})
+	dir := t.TempDir()
+	rotate := func() (string, string) {
+		cert, key := ca.issue(t, "agent")
+		return write(t, dir, "cert.pem", cert), write(t, dir, "key.pem", key)
+	}
+	config := Config{Address: server.URL, CACert: write(t, dir, "ca.pem", ca.pem)}
+	config.ClientCert, config.ClientKey = rotate()
+	client := build(t, config)
+	for range 2 {
+		if err := read(client); err != nil {
+			t.Fatal(err)
+		}
+		rotate()
+		lookAgain(client)
+	}
+	select {
+	case <-closed:
+	case <-time.After(idleTimeout / 2):
+		t.Error("the old connection is still open")
 	}
 }
 

@@ -111,7 +111,7 @@ func serial(t *testing.T) *big.Int {
 
 // startTLS serves handler with a certificate of ca, and asks clients for one of
 // clientCA if that is given.
-func startTLS(t *testing.T, ca, clientCA *authority, handler http.HandlerFunc) *httptest.Server {
+func startTLS(t *testing.T, ca, clientCA *authority, handler http.HandlerFunc, configure ...func(*http.Server)) *httptest.Server {
 	t.Helper()
 	cert, key := ca.issue(t, "vault.test")
 	pair, err := tls.X509KeyPair(cert, key)
@@ -125,6 +125,9 @@ func startTLS(t *testing.T, ca, clientCA *authority, handler http.HandlerFunc) *
 	if clientCA != nil {
 		server.TLS.ClientAuth = tls.RequireAndVerifyClientCert
 		server.TLS.ClientCAs = clientCA.pool()
+	}
+	for _, f := range configure {
+		f(server.Config)
 	}
 	server.StartTLS()
 	t.Cleanup(server.Close)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -102,14 +103,25 @@ func startProcess(t *testing.T, binary string, args []string) bool {
 	t.Helper()
 	cmd := exec.Command(binary, args...)
 	cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "VAULT_DISABLE_MLOCK=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	// It must not outlive a test binary that was killed.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, in := io.Pipe()
 	cmd.Stdout, cmd.Stderr = in, in
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	var log strings.Builder
+	begun, ended := make(chan error, 1), make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer in.Close()
+		// The death signal comes when the thread that started the process ends,
+		// so this one is kept until the process has ended.
+		runtime.LockOSThread()
+		err := cmd.Start()
+		begun <- err
+		if err == nil {
+			_ = cmd.Wait() // how it ended is nobody's business
+		}
+	}()
 	ready, drained := make(chan struct{}), make(chan struct{})
+	var log strings.Builder
 	go func() {
 		defer close(drained)
 		for lines := bufio.NewScanner(out); lines.Scan(); {
@@ -120,12 +132,10 @@ func startProcess(t *testing.T, binary string, args []string) bool {
 		}
 		_, _ = io.Copy(io.Discard, out) // after a line too long to scan
 	}()
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = cmd.Wait() // how it ended is nobody's business
-		in.Close()
-	}()
+	if err := <-begun; err != nil {
+		<-drained
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill() // it may have ended already
 		<-ended

@@ -202,6 +202,24 @@ func TestRefusedCredentials(t *testing.T) {
 	})
 }
 
+// TestNextMistakeIsReported: whoever corrects the first must hear of the second,
+// though both are of one kind.
+func TestNextMistakeIsReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		role, secret := file(t, "role", ""), file(t, "secret", "")
+		r := run(t, issuer(time.Hour, true), func(l *Loop) { l.Method = &AppRole{RoleIDFile: role, SecretIDFile: secret} })
+		r.pass(time.Hour)
+		write(t, role, "r")
+		r.pass(time.Hour)
+		r.stop()
+		for _, what := range []string{"role id", "secret id"} {
+			if got := r.log.lines("level=ERROR", "reading the "+what); len(got) != 1 {
+				t.Errorf("the %s's absence was logged %d times, want once", what, len(got))
+			}
+		}
+	})
+}
+
 // TestBackoffStartsAnew when Vault is back and says something else: whoever
 // corrects that should not wait for the outage's back-off.
 func TestBackoffStartsAnew(t *testing.T) {

@@ -102,14 +102,14 @@ func (s *session) wait(failures int, lasts bool) time.Duration {
 	return min(s.retryAfter, s.backoff.max) + s.backoff.after(failures, lasts, rand.Float64())
 }
 
-// report logs a failure if it is of another kind than the last one: at error
-// level if somebody has to do something about it.
+// report logs a failure unless it repeats the last one: at error level if
+// somebody has to do something about it.
 func (s *session) report(message string, failure, last *Failure, wait time.Duration) {
 	level := slog.LevelError
 	if failure.Kind.passes() {
 		level = slog.LevelWarn
 	}
-	if last != nil && last.Kind == failure.Kind {
+	if failure.repeats(last) {
 		level = slog.LevelDebug
 	}
 	attributes := []any{logkey.Method, s.Method.Name(), logkey.Error, failure, logkey.Retry, wait}

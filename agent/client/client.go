@@ -16,7 +16,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/hashicorp/vault/api"
 )
@@ -108,15 +107,3 @@ func wrapOnlyOnRequest(method, path string) string {
 	}
 	return ""
 }
-
-const (
-	dialTimeout      = 10 * time.Second
-	handshakeTimeout = 10 * time.Second
-	idleTimeout      = 90 * time.Second
-
-	// pingAfter is when a silent HTTP/2 connection is asked whether it lives.
-	// Without, one whose peer is gone without a word swallows requests until
-	// the kernel gives up, a quarter of an hour later.
-	pingAfter   = 15 * time.Second
-	pingTimeout = 15 * time.Second
-)

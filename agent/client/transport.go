@@ -4,13 +4,10 @@
 package client
 
 import (
-	"context"
 	"crypto/tls"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/url"
 	"sync"
 	"time"
 
@@ -64,42 +61,6 @@ func newTransport(c Config, socket string) (*transport, error) {
 	}
 	t.pool, t.checked = t.build(security), time.Now()
 	return t, nil
-}
-
-func newPool(c Config, security *tls.Config, proxy func(*http.Request) (*url.URL, error), socket string) *http.Transport {
-	dialer := &net.Dialer{Timeout: dialTimeout}
-	pool := &http.Transport{
-		Proxy:                  proxy,
-		DialContext:            dialer.DialContext,
-		TLSClientConfig:        security,
-		TLSHandshakeTimeout:    handshakeTimeout,
-		ForceAttemptHTTP2:      true,
-		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
-		IdleConnTimeout:        idleTimeout,
-		MaxConnsPerHost:        c.MaxConnsPerHost,
-		MaxIdleConnsPerHost:    idleConnections(c),
-		DisableKeepAlives:      c.DisableKeepAlives,
-		MaxResponseHeaderBytes: maxHeader,
-	}
-	if socket != "" {
-		pool.Proxy = nil
-		pool.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return dialer.DialContext(ctx, "unix", socket)
-		}
-	}
-	return pool
-}
-
-// idleConnections keeps as many connections as may be open: with the two that
-// net/http keeps, ten requests at a time would open eight new ones each time.
-func idleConnections(c Config) int {
-	switch {
-	case c.DisableIdle:
-		return -1
-	case c.MaxConnsPerHost > 0:
-		return c.MaxConnsPerHost
-	}
-	return 32
 }
 
 // RoundTrip makes one request with the newest usable certificates.

@@ -1,0 +1,75 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/hashicorp/vault/api"
+)
+
+// explainAnswer finds the kind of an answer with an error status.
+func explainAnswer(r *api.ResponseError) *Failure {
+	f := &Failure{Err: &answerError{r}}
+	switch {
+	case r.StatusCode == http.StatusServiceUnavailable && answers(r, "sealed"):
+		f.Kind, f.Hint = Sealed, "unseal Vault"
+	case r.StatusCode == http.StatusNotImplemented:
+		f.Kind, f.Hint = Uninitialised, "initialise Vault"
+	case r.StatusCode >= 472 && r.StatusCode <= 474, answers(r, "node not active"), answers(r, "active cluster node not found"):
+		f.Kind = Standby
+	case r.StatusCode == http.StatusTooManyRequests:
+		f.Kind = Limited
+	case r.RawError && r.StatusCode < 500:
+		f.Kind, f.Hint = Garbled, garbledHint
+	case r.StatusCode == http.StatusBadRequest, r.StatusCode == http.StatusUnauthorized, r.StatusCode == http.StatusForbidden:
+		f.Kind = Refused
+	case r.StatusCode == http.StatusNotFound, r.StatusCode == http.StatusMethodNotAllowed:
+		f.Kind, f.Hint = Misplaced, "check address, mount_path and namespace"
+	default:
+		f.Kind = Unable
+	}
+	return f
+}
+
+func answers(r *api.ResponseError, text string) bool {
+	return !r.RawError && strings.Contains(strings.ToLower(strings.Join(r.Errors, " ")), text)
+}
+
+// forbidden reports whether the server does not accept a request's token. It
+// says the same of a token that it does not know and of one that may not ask;
+// only newer Vaults add "invalid token" to the first.
+func forbidden(err error) bool {
+	var r *api.ResponseError
+	return errors.As(err, &r) && r.StatusCode == http.StatusForbidden
+}
+
+// answerError puts vault/api's error on one line, and leaves out a body that is
+// not Vault's: it can be long, and whoever wrote it may have quoted the request.
+type answerError struct{ r *api.ResponseError }
+
+func (e *answerError) Error() string {
+	what := strings.Join(strings.Fields(strings.Join(e.r.Errors, "; ")), " ")
+	switch {
+	case e.r.RawError:
+		what = "with a body that is not Vault's"
+	case what == "":
+		what = http.StatusText(e.r.StatusCode)
+	case len(what) > maxText:
+		what = strings.ToValidUTF8(what[:maxText], "") + "…"
+	}
+	path := e.r.URL
+	if u, err := url.Parse(path); err == nil {
+		path = u.Path
+	}
+	return fmt.Sprintf("%s %s: status %d: %s", e.r.HTTPMethod, path, e.r.StatusCode, what)
+}
+
+func (e *answerError) Unwrap() error { return e.r }
+
+const maxText = 400

@@ -44,7 +44,8 @@ type bundle struct {
 
 	facts     plan.Facts
 	wanted    []secrets.Request
-	seen      map[secrets.Request]uint64 // the versions that were rendered last
+	first     []secrets.Request          // what is asked before anything was answered
+	noticed   map[secrets.Request]uint64 // the versions that were last seen
 	pending   *generation                // rendered, not published yet
 	differs   []bool                     // by member: what of pending is new
 	memo      memo                       // of what is published or pending
@@ -111,7 +112,8 @@ func (b *bundle) observe(ctx context.Context) {
 		switch {
 		case answer == nil:
 			b.facts.Missing++
-		case answer.Version != b.seen[request]:
+		case answer.Version != b.noticed[request]:
+			b.noticed[request] = answer.Version
 			b.noteChange(now)
 		}
 	}
@@ -123,20 +125,21 @@ func (b *bundle) observe(ctx context.Context) {
 	b.consider(now, failure)
 }
 
-// noteChange marks the rendering as stale. The first one waits for nothing.
+// noteChange marks the rendering as stale: something that it depends on has
+// changed. The first rendering waits for nothing.
 func (b *bundle) noteChange(now time.Time) {
-	if !b.facts.Stale {
-		b.facts.Stale = true
-		b.facts.RetryRender = time.Time{}
-		b.facts.Quiet.First = now
-		if b.rendered {
-			for _, m := range b.members {
-				b.facts.Quiet.Min = max(b.facts.Quiet.Min, m.wait.Min)
-				b.facts.Quiet.Max = max(b.facts.Quiet.Max, m.wait.Max)
-			}
+	b.facts.Stale = true
+	b.facts.RetryRender = time.Time{}
+	q := &b.facts.Quiet
+	q.Last = now
+	if q.First.IsZero() {
+		q.First = now
+	}
+	if b.rendered {
+		for _, m := range b.members {
+			q.Min, q.Max = max(q.Min, m.wait.Min), max(q.Max, m.wait.Max)
 		}
 	}
-	b.facts.Quiet.Last = now
 }
 
 // consider draws the conclusions that do not lead to a step: whether the child
@@ -176,12 +179,12 @@ func (b *bundle) rest(ctx context.Context, until time.Time) {
 	case <-down:
 	case <-b.secrets.C():
 	case <-b.inputs.C():
-		b.reload()
+		b.reload(ctx)
 	}
 }
 
 // reload reads the templates' sources again after a local file has changed.
-func (b *bundle) reload() {
+func (b *bundle) reload(ctx context.Context) {
 	for _, m := range b.members {
 		if m.source == "" {
 			continue
@@ -189,6 +192,9 @@ func (b *bundle) reload() {
 		if err := m.load(); err != nil {
 			b.log.Error("the changed template is not used", logkey.Path, m.source, logkey.Error, err)
 		}
+	}
+	if !b.facts.Fetching && b.allLoaded() && b.memo.sameQuestion(b.questionNow(ctx, b.memo)) {
+		return // a file was touched, but holds what it held
 	}
 	b.noteChange(time.Now().Round(0))
 	b.facts.FreshUntil = time.Time{}

@@ -34,8 +34,9 @@ type running struct {
 type merging struct{ a, b *running }
 
 func newBundles(members int) *bundles {
-	// Each bundle asks at most once before its loop ends.
-	return &bundles{owner: make(map[secrets.Request]*running), merge: make(chan merging, members)}
+	// A bundle asks at most twice, when it starts and before its loop ends, and
+	// merging makes fewer bundles than there were.
+	return &bundles{owner: make(map[secrets.Request]*running), merge: make(chan merging, 4*members)}
 }
 
 // run starts the bundles and merges them as they ask for it, until ctx ends.
@@ -108,7 +109,7 @@ func (bs *bundles) join(ctx context.Context, a, b *running) {
 	if a.members[0].index > b.members[0].index {
 		a, b = b, a
 	}
-	merged := a.absorb(b.bundle)
+	merged := a.absorb(ctx, b.bundle)
 	bs.mu.Lock()
 	for request, r := range bs.owner {
 		if r == a || r == b {

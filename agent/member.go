@@ -137,6 +137,11 @@ func changeKey(c config.Change) string {
 	return ""
 }
 
+// targetsChild says whether the member's change is one of the child.
+func (m *member) targetsChild() bool {
+	return m.change.Mode == config.Restart || m.change.Mode == config.Signal && m.change.PIDFile == ""
+}
+
 // describe names a change for the log, without arguments, which may be secret.
 func describe(c config.Change) string {
 	switch c.Mode {

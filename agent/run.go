@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/certagent/certagent/agent/client"
 	"github.com/certagent/certagent/agent/secrets"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/sinks"
@@ -56,7 +57,10 @@ func (r *assembly) run(ctx context.Context) error {
 	}
 	stopWork()
 	parts.Wait()
-	r.client.CloneConfig().HttpClient.CloseIdleConnections()
+	client.Release(r.client)
+	if r.login.LoginClient != nil {
+		client.Release(r.login.LoginClient)
+	}
 	return outcome(ctx)
 }
 

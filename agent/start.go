@@ -5,6 +5,7 @@ package agent
 
 import (
 	"context"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -25,11 +26,12 @@ func newBundle(p *parts, members []*member, requests []secrets.Request) *bundle 
 		members:  members,
 		secrets:  p.store.Subscribe(),
 		wanted:   unique(slices.Clone(requests)),
-		seen:     make(map[secrets.Request]uint64),
+		noticed:  make(map[secrets.Request]uint64),
 		failures: make(map[plan.Action]int),
 		stamps:   make(map[string]stamp),
 		bornAt:   time.Now().Round(0),
 	}
+	b.first = b.wanted
 	b.log = p.log.With(logkey.Bundle, b.name)
 	b.inputs = p.watcher.Subscribe(b.sources())
 	return b
@@ -66,6 +68,7 @@ func (b *bundle) resume(ctx context.Context, record sinks.Record) {
 		return
 	}
 	b.facts.FreshUntil = left.FreshUntil
+	b.inputs.Set(append(b.sources(), slices.Collect(maps.Keys(left.Inputs))...))
 	paths := make([]sinks.File, len(record.Files))
 	for i, f := range record.Files {
 		paths[i].Path = f.Path
@@ -146,7 +149,7 @@ func (b *bundle) validOnDisk(now time.Time, record sinks.Record) bool {
 }
 
 // absorb makes one bundle of b and another one, whose loops have both ended.
-func (b *bundle) absorb(other *bundle) *bundle {
+func (b *bundle) absorb(ctx context.Context, other *bundle) *bundle {
 	members := append(slices.Clone(b.members), other.members...)
 	slices.SortFunc(members, func(x, y *member) int { return x.index - y.index })
 	merged := newBundle(b.parts, members, append(slices.Clone(b.wanted), other.wanted...))
@@ -157,6 +160,12 @@ func (b *bundle) absorb(other *bundle) *bundle {
 	merged.owed = append(slices.Clone(b.owed), slices.DeleteFunc(slices.Clone(other.owed), func(o owed) bool {
 		return slices.ContainsFunc(b.owed, func(p owed) bool { return p.key == o.key })
 	})...)
+	if other.record.Name != "" && other.record.Name != merged.record.Name {
+		merged.save(ctx)
+		if err := sinks.Remove(ctx, other.record); err != nil && ctx.Err() == nil {
+			merged.log.Warn("the record of a bundle that became part of this one was not removed", logkey.Error, err)
+		}
+	}
 	merged.fetch()
 	return merged
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/certagent/certagent/agent/plan"
@@ -31,6 +32,7 @@ func (b *bundle) publish(ctx context.Context) error {
 		b.child.setEnv(v.name, v.value)
 	}
 	b.owed = owed
+	b.forgiveChild(ctx)
 	b.log.Info("published", logkey.Generation, b.record.Generation, "files", len(g.files), logkey.Expires, g.expires)
 	b.settled(g)
 	return nil
@@ -62,18 +64,32 @@ func (b *bundle) write(ctx context.Context, g *generation, owed []owed) (sinks.R
 
 // settle ends a rendering that changed nothing: at most the record is brought
 // up to date, so that the next start knows how long the files are good.
-func (b *bundle) settle(ctx context.Context) error {
+func (b *bundle) settle(ctx context.Context) {
 	g := b.pending
 	b.memo.Owed = digests(b.owed)
-	if len(g.files) > 0 && string(b.memo.payload()) != string(b.record.Payload) && (b.record.Name != "" || !b.memo.FreshUntil.IsZero()) {
+	worthIt := b.record.Name != "" || !b.memo.FreshUntil.IsZero()
+	if len(g.files) > 0 && worthIt && string(b.memo.payload()) != string(b.record.Payload) {
 		record, err := b.write(ctx, g, b.owed)
-		if err != nil {
-			return err
+		if err == nil {
+			b.record = record
+		} else if ctx.Err() == nil {
+			b.log.Warn("the record was not brought up to date; the files are as they should be", logkey.Error, err)
 		}
-		b.record = record
 	}
 	b.settled(g)
-	return nil
+}
+
+// forgiveChild drops what is owed to a child that has not been started yet: it
+// reads the new files when it starts.
+func (b *bundle) forgiveChild(ctx context.Context) {
+	if b.child == nil || b.child.started() {
+		return
+	}
+	before := len(b.owed)
+	b.owed = slices.DeleteFunc(b.owed, func(o owed) bool { return o.targetsChild() })
+	if len(b.owed) != before {
+		b.save(ctx)
+	}
 }
 
 // settled forgets a generation that is on disk: what is in it can be rendered

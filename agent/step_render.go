@@ -52,7 +52,7 @@ func (b *bundle) render(ctx context.Context) error {
 		return err
 	}
 	for request, answer := range source.seen {
-		b.seen[request] = answer.Version
+		b.noticed[request] = answer.Version
 	}
 	b.rendered = true
 	b.facts.Stale, b.facts.Quiet = false, plan.Quiet{}
@@ -60,7 +60,7 @@ func (b *bundle) render(ctx context.Context) error {
 	b.pending, b.differs = generation, differs
 	b.memo = b.remember(source, generation)
 	if content == plan.Same {
-		return b.settle(ctx)
+		b.settle(ctx)
 	}
 	return nil
 }
@@ -168,7 +168,7 @@ func (b *bundle) question(source *source) memo {
 		config.WriteString(member.digest())
 	}
 	m.Config = digest(config.String())
-	for _, request := range b.wanted {
+	for _, request := range b.first {
 		m.Requests = append(m.Requests, digest(fmt.Sprintf("%d %s %s", request.Kind, request.Path, request.Params)))
 	}
 	slices.Sort(m.Requests)

@@ -34,8 +34,9 @@ type supervisor struct {
 	config config.Exec
 	log    *slog.Logger
 
-	mu  sync.Mutex
-	env map[string]redact.Bytes
+	mu    sync.Mutex
+	env   map[string]redact.Bytes
+	begun bool // the first start was attempted
 }
 
 func newSupervisor(cfg config.Exec, child *exec.Child, log *slog.Logger) *supervisor {
@@ -68,6 +69,13 @@ func (s *supervisor) environ() []string {
 	return exec.Environ(extra)
 }
 
+// started says whether the child was started, or is about to be.
+func (s *supervisor) started() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.begun
+}
+
 // run starts the child when ready is closed and returns when it ends by itself,
 // with a *ChildExit, or when ctx ends, with nil: stopping is for stop to do.
 func (s *supervisor) run(ctx context.Context, ready <-chan struct{}) error {
@@ -76,6 +84,9 @@ func (s *supervisor) run(ctx context.Context, ready <-chan struct{}) error {
 	case <-ctx.Done():
 		return nil
 	}
+	s.mu.Lock()
+	s.begun = true
+	s.mu.Unlock()
 	if err := s.child.Start(ctx, s.environ()); err != nil {
 		if ctx.Err() != nil {
 			return nil

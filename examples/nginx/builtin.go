@@ -1,0 +1,129 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/signal"
+	"strconv"
+	"sync/atomic"
+	"syscall"
+)
+
+// builtinCommand makes this program the built-in server.
+const builtinCommand = "builtin-server"
+
+func isBuiltinServer(args []string) bool { return len(args) == 4 && args[1] == builtinCommand }
+
+// startBuiltinServer starts this program once more, as a server.
+func (d *demo) startBuiltinServer() (*process, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return startProcess("server", d.dir, d.path("nginx.log"), self, builtinCommand, d.listen, d.vault.url)
+}
+
+// builtinServer does what nginx.conf has nginx do: mutual TLS in front of an
+// upstream, files read at the start and at each SIGHUP, a pid file. Its
+// arguments are its address and the upstream's URL.
+func builtinServer(args []string) int {
+	if err := serveBuiltin(args[2], args[3]); err != nil {
+		log.Print(err)
+		return 1
+	}
+	return 0
+}
+
+func serveBuiltin(listen, upstream string) error {
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGINT)
+	target, err := url.Parse(upstream)
+	if err != nil {
+		return err
+	}
+	var current atomic.Pointer[identity]
+	first, err := readIdentity()
+	if err != nil {
+		return err
+	}
+	current.Store(first)
+	proxy := &httputil.ReverseProxy{
+		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		Transport: roundTripper(func(r *http.Request) (*http.Response, error) { return current.Load().upstream.RoundTrip(r) }),
+	}
+	server := &http.Server{Handler: proxy}
+	ln, err := net.Listen("tcp", listen)
+	if err != nil {
+		return err
+	}
+	ln = tls.NewListener(ln, &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		return current.Load().server, nil
+	}})
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(ln) }()
+	if err := os.WriteFile("nginx.pid", []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600); err != nil {
+		return err
+	}
+	for sig := range signals {
+		if sig != syscall.SIGHUP {
+			break
+		}
+		log.Printf("%v%s", sig, reloadMark)
+		next, err := readIdentity()
+		if err != nil {
+			log.Printf("the old files stay in use: %v", err)
+			continue
+		}
+		current.Store(next)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout/2)
+	defer cancel()
+	err = errors.Join(server.Shutdown(ctx), os.Remove("nginx.pid"))
+	if ended := <-served; !errors.Is(ended, http.ErrServerClosed) {
+		err = errors.Join(err, ended)
+	}
+	return err
+}
+
+// identity is what the server shows to both sides, of one reading of the files.
+type identity struct {
+	server   *tls.Config
+	upstream *http.Transport
+}
+
+func readIdentity() (*identity, error) {
+	pair, err := tls.LoadX509KeyPair("tls/tls.crt", "tls/tls.key")
+	if err != nil {
+		return nil, fmt.Errorf("reading the certificate: %w", err)
+	}
+	clientCA, err := os.ReadFile("tls/ca.crt")
+	if err != nil {
+		return nil, err
+	}
+	vaultCA, err := os.ReadFile("vault/ca.crt")
+	if err != nil {
+		return nil, err
+	}
+	certificates := []tls.Certificate{pair}
+	return &identity{
+		server: &tls.Config{Certificates: certificates, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool(clientCA)},
+		// As with nginx, each request gets its own connection.
+		upstream: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{Certificates: certificates, RootCAs: pool(vaultCA)}},
+	}, nil
+}
+
+// roundTripper makes a function a transport.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

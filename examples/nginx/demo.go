@@ -1,0 +1,165 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+//go:embed agent.hcl nginx.conf
+var configFiles embed.FS
+
+// The addresses that the configuration files name. Where one is taken, the
+// copies of the files get another one.
+const (
+	preferredListen = "127.0.0.1:8443"
+	preferredVault  = "127.0.0.1:8200"
+)
+
+// startTimeout is how long each part may take to start.
+const startTimeout = time.Minute
+
+// demo is one run. The fields of the first block are what it depends on.
+type demo struct {
+	certagent  string // the program; "" builds it
+	nginx      string // the program; "" is the built-in server
+	listen     string // where nginx shall listen; another port if that is taken
+	clients    int
+	rotations  int      // end after so many; 0 is never
+	edits      []string // old and new texts in turn, for agent.hcl and nginx.conf
+	startVault func(ctx context.Context, ca *authority) (*vault, error)
+	out        io.Writer
+
+	dir     string
+	ca      *authority
+	vault   *vault
+	agent   *process
+	server  *process
+	traffic *traffic
+	stops   []func() error // undone in reverse order
+}
+
+// run goes on until ctx ends, which is no error, or something fails.
+func (d *demo) run(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, d.close()) }()
+	if err = d.start(ctx); err == nil {
+		err = d.watch(ctx)
+	}
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil
+	}
+	return err
+}
+
+// start starts every part and returns when requests are being made.
+func (d *demo) start(ctx context.Context) error {
+	for _, step := range []func(context.Context) error{
+		d.makeDirectory,
+		d.buildCertagent,
+		d.startUpstream,
+		d.writeConfig,
+		d.startAgent,
+		d.waitForFiles,
+		d.startServer,
+		d.introduce,
+		d.startTraffic,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// onClose has something undone at the end.
+func (d *demo) onClose(stop func() error) { d.stops = append(d.stops, stop) }
+
+// close stops everything and removes the directory.
+func (d *demo) close() error {
+	var errs []error
+	for i := len(d.stops) - 1; i >= 0; i-- {
+		errs = append(errs, d.stops[i]())
+	}
+	d.stops = nil
+	return errors.Join(errs...)
+}
+
+// path returns the path of a file of the demonstration.
+func (d *demo) path(name string) string { return filepath.Join(d.dir, name) }
+
+func (d *demo) makeDirectory(context.Context) error {
+	dir, err := os.MkdirTemp("", "certagent-nginx-")
+	if err != nil {
+		return err
+	}
+	d.dir = dir
+	d.onClose(func() error { return os.RemoveAll(dir) })
+	for _, name := range []string{"vault", "tls", "client", "tmp"} {
+		if err := os.Mkdir(d.path(name), 0o700); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// startUpstream starts Vault and writes down what the agent needs to reach it.
+func (d *demo) startUpstream(ctx context.Context) (err error) {
+	if d.ca, err = newAuthority(); err != nil {
+		return err
+	}
+	if d.vault, err = d.startVault(ctx, d.ca); err != nil {
+		return fmt.Errorf("starting Vault: %w", err)
+	}
+	d.onClose(d.vault.stop)
+	credentials, err := d.vault.seed(ctx, d.ca)
+	if err != nil {
+		return err
+	}
+	cert, key, err := d.ca.issue("certagent")
+	if err != nil {
+		return err
+	}
+	for name, content := range map[string][]byte{"ca.crt": d.vault.ca, "agent.crt": cert, "agent.key": key} {
+		if err := os.WriteFile(d.path("vault/"+name), content, 0o600); err != nil {
+			return err
+		}
+	}
+	_, _, err = credentials.Write(d.path("vault"))
+	return err
+}
+
+// writeConfig copies the configuration files, with the addresses as they are.
+func (d *demo) writeConfig(context.Context) (err error) {
+	if d.listen, err = freeAddress(d.listen); err != nil {
+		return err
+	}
+	edits := append([]string{"https://" + preferredVault, d.vault.url, preferredListen, d.listen}, d.edits...)
+	for _, name := range []string{"agent.hcl", "nginx.conf"} {
+		text, err := configFiles.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		text = []byte(strings.NewReplacer(edits...).Replace(string(text)))
+		if err := os.WriteFile(d.path(name), text, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *demo) introduce(context.Context) error {
+	fmt.Fprintf(d.out, "vault      %s, %s\n", d.vault.url, d.vault.name)
+	fmt.Fprintf(d.out, "certagent  process %d, files in %s\n", d.agent.pid(), d.dir)
+	fmt.Fprintf(d.out, "%-9s  https://%s, process %d%s\n", d.server.name, d.listen, d.server.pid(), serverNote(d.nginx))
+	fmt.Fprintf(d.out, "client     %d, opening a new mutual TLS connection for each request to vault\n\n", d.clients)
+	return nil
+}

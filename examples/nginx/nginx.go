@@ -1,0 +1,86 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+
+	"github.com/certagent/certagent/probe"
+)
+
+// findNginx returns the path of nginx, or "" if the built-in server is to be
+// used. Debian keeps nginx where the PATH of most users does not lead.
+func findNginx(wanted string) (string, error) {
+	switch wanted {
+	case "none":
+		return "", nil
+	case "":
+		for _, name := range []string{"nginx", "/usr/sbin/nginx", "/usr/local/sbin/nginx", "/usr/local/nginx/sbin/nginx"} {
+			if path, err := exec.LookPath(name); err == nil {
+				return path, nil
+			}
+		}
+		return "", nil
+	}
+	path, err := exec.LookPath(wanted)
+	if err != nil {
+		return "", fmt.Errorf("nginx: %w", err)
+	}
+	return path, nil
+}
+
+// serverNote says why it is not nginx.
+func serverNote(nginx string) string {
+	if nginx == "" {
+		return " (no nginx is installed or wanted: a small built-in server in its place)"
+	}
+	return ""
+}
+
+// startServer starts nginx, or the built-in server, and waits until it answers.
+func (d *demo) startServer(ctx context.Context) (err error) {
+	if d.nginx != "" {
+		d.server, err = startProcess("nginx", d.dir, d.path("nginx.log"), d.nginx, "-p", d.dir, "-c", "nginx.conf")
+	} else {
+		d.server, err = d.startBuiltinServer()
+	}
+	if err != nil {
+		return err
+	}
+	d.onClose(func() error { return d.server.stop(syscall.SIGQUIT) })
+	return d.await(ctx, d.server, "the server to answer", func() error {
+		_, err := probe.Leaf(ctx, probe.Target{Address: d.listen})
+		return err
+	})
+}
+
+// reloadMark is in one line of the log for each reload: nginx's words, which the
+// built-in server uses as well.
+const reloadMark = ": reconfiguring"
+
+// reloads counts how often the server has reloaded.
+func (d *demo) reloads() int {
+	text, _ := os.ReadFile(d.path("nginx.log")) // there is one while the server runs
+	return strings.Count(string(text), reloadMark)
+}
+
+// freeAddress returns the address, with another port if that is taken.
+func freeAddress(address string) (string, error) {
+	l, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		l, err = net.Listen("tcp", "127.0.0.1:0")
+	}
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}

@@ -6,6 +6,7 @@ package agent_test
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -294,4 +295,186 @@ func TestSecondAgentOnTheSameFilesIsRefused(t *testing.T) {
 	first.end()
 	third := w.start(text)
 	third.logs("every bundle is published")
+}
+
+func TestFirstPublishDoesNotRestartTheChild(t *testing.T) {
+	w := newWorld(t)
+	r := w.start(loginBlocks + threeTemplates(`"ttl=4s"`, `change_mode = "restart"`) + `
+exec { command = ["sh", "-c", "echo started >> DIR/started; exec sleep 1000"] }
+`)
+	w.eventually("the second generation's restart", func() bool { return r.count("msg=\"change done\"") == 1 })
+	w.eventually("the child", func() bool { return strings.Count(w.read("started"), "started") == 2 })
+	if err := r.end(); err != nil {
+		t.Error(err)
+	}
+	if got := strings.Count(w.read("started"), "started"); got != 2 {
+		t.Errorf("the child was started %d times for two generations", got)
+	}
+}
+
+func TestVariablesReachTheChildAndRestartIt(t *testing.T) {
+	w := newWorld(t)
+	w.putKV("app", map[string]any{"password": "one"})
+	r := w.start(loginBlocks + `
+template_config { static_secret_render_interval = "1s" }
+env_template "PASSWORD" {
+  contents = "{{ with secret \"secret/data/app\" }}{{ .Data.data.password }}{{ end }}"
+}
+exec { command = ["sh", "-c", "echo $PASSWORD >> DIR/started; exec sleep 1000"] }
+`)
+	w.eventually("the child", func() bool { return w.read("started") == "one\n" })
+	w.putKV("app", map[string]any{"password": "two"})
+	w.eventually("the restarted child", func() bool { return w.read("started") == "one\ntwo\n" })
+	if strings.Contains(r.log.String(), "two") {
+		t.Error("the log shows the secret")
+	}
+}
+
+func TestTouchedTemplateIssuesNothing(t *testing.T) {
+	w := newWorld(t)
+	w.write("cert.tpl", `{{ with secret "pki/issue/web" "common_name=example.test" }}{{ .Data.certificate }}
+{{ .Data.private_key }}{{ end }}`)
+	text := loginBlocks + `
+template {
+  source      = "DIR/cert.tpl"
+  destination = "DIR/tls.pem"
+}
+`
+	r := w.start(text)
+	r.logs("every bundle is published")
+	r.end()
+	r = w.start(text)
+	r.logs("the files on disk are still good")
+	now := time.Now().Add(time.Second)
+	if err := os.Chtimes(w.path("cert.tpl"), now, now); err != nil {
+		t.Fatal(err)
+	}
+	w.write("cert.tpl", `{{ with secret "pki/issue/web" "common_name=changed.test" }}{{ .Data.certificate }}
+{{ .Data.private_key }}{{ end }}`)
+	w.eventually("the changed template", func() bool { return w.leaf("tls.pem").Subject.CommonName == "changed.test" })
+	if got := w.issued(); got != 2 {
+		t.Errorf("%d certificates, want one for each text of the template", got)
+	}
+}
+
+func TestBrokenTemplateSourceKeepsTheLastGoodOne(t *testing.T) {
+	w := newWorld(t)
+	w.write("cert.tpl", `{{ with secret "pki/issue/web" "common_name=example.test" "ttl=3s" }}{{ .Data.certificate }}
+{{ .Data.private_key }}{{ end }}`)
+	r := w.start(loginBlocks + `
+template {
+  source      = "DIR/cert.tpl"
+  destination = "DIR/tls.pem"
+}
+`)
+	r.logs("every bundle is published")
+	w.write("cert.tpl", `{{ with secret "pki/issue/web" `)
+	r.logs("the changed template is not used")
+	generations := r.count("msg=published")
+	w.eventually("rotations go on", func() bool { return r.count("msg=published") >= generations+2 })
+	w.pair("tls.pem", "tls.pem")
+}
+
+func TestWriteToFileIsPublishedWithItsBundle(t *testing.T) {
+	w := newWorld(t)
+	w.write("all.tpl", `{{ with secret "pki/issue/web" "common_name=example.test" "ttl=3s" }}{{ .Data.certificate }}
+{{ .Data.private_key | writeToFile "DIR/tls.key" "" "" "0600" }}{{ .Data.issuing_ca | writeToFile "DIR/ca.crt" "" "" "0644" "newline" }}{{ end }}`)
+	w.write("all.tpl", strings.ReplaceAll(w.read("all.tpl"), "DIR", w.dir))
+	r := w.start(loginBlocks + `
+template {
+  source      = "DIR/all.tpl"
+  destination = "DIR/tls.crt"
+}
+`)
+	w.eventually("three generations", func() bool { return r.count("msg=published") >= 3 })
+	r.end()
+	w.pair("tls.crt", "tls.key")
+	if !strings.HasSuffix(w.read("ca.crt"), "-----END CERTIFICATE-----\n") {
+		t.Errorf("ca.crt: %q", w.read("ca.crt"))
+	}
+}
+
+func TestPkiCertAdoptsWhatItsDestinationHolds(t *testing.T) {
+	w := newWorld(t)
+	w.write("cert.tpl", `{{ with pkiCert "pki/issue/web" "common_name=example.test" }}{{ .Cert }}{{ .CA }}{{ .Key }}{{ end }}`)
+	text := loginBlocks + `
+template {
+  source      = "DIR/cert.tpl"
+  destination = "DIR/tls.pem"
+}
+`
+	r := w.start(text)
+	r.logs("every bundle is published")
+	r.end()
+	// Without the record the file is all there is, as after Vault Agent.
+	records, err := filepath.Glob(w.path(".certagent-*.json"))
+	if err != nil || len(records) != 1 {
+		t.Fatal(records, err)
+	}
+	if err := os.Remove(records[0]); err != nil {
+		t.Fatal(err)
+	}
+	r = w.start(text)
+	r.logs("every bundle is published")
+	r.end()
+	if got := w.issued(); got != 1 {
+		t.Errorf("%d certificates, want 1", got)
+	}
+	r = w.start(strings.ReplaceAll(text, "DIR/cert.tpl", "DIR/other.tpl"))
+	w.write("other.tpl", strings.ReplaceAll(w.read("cert.tpl"), "common_name=example.test", "common_name=other.test"))
+	w.eventually("another name is another certificate", func() bool { return w.leaf("tls.pem").Subject.CommonName == "other.test" })
+	r.end()
+	if got := w.issued(); got != 2 {
+		t.Errorf("%d certificates, want 2", got)
+	}
+}
+
+func TestExitAfterAuthWaitsForEverything(t *testing.T) {
+	w := newWorld(t)
+	r := w.start(loginBlocks + threeTemplates("", `command = ["sh", "-c", "echo changed >> DIR/changes"]`) + "exit_after_auth = true\n")
+	if err := r.wait(); err != nil {
+		t.Error(err)
+	}
+	w.pair("tls.crt", "tls.key")
+	if got := w.read("changes"); got != "changed\n" {
+		t.Errorf("changes: %q", got)
+	}
+}
+
+func TestExitOnRetryFailureGivesUp(t *testing.T) {
+	for _, test := range []struct {
+		name, blocks string
+		code         int
+	}{
+		{"a secret that is not there", `
+template {
+  contents    = "{{ with secret \"secret/data/absent\" }}{{ .Data.data.x }}{{ end }}"
+  destination = "DIR/absent"
+}`, agent.ExitSecrets},
+		{"a destination that cannot be written", `
+template {
+  contents         = "x"
+  destination      = "DIR/absent/file"
+  create_dest_dirs = false
+}`, agent.ExitPublish},
+		{"a command that fails", `
+template {
+  contents    = "x"
+  destination = "DIR/file"
+  command     = ["false"]
+}`, agent.ExitChange},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			r := w.start(loginBlocks + test.blocks + `
+vault { retry { num_retries = 2 } }
+template_config { exit_on_retry_failure = true }
+`)
+			err := r.wait()
+			var failure *agent.Failure
+			if !errors.As(err, &failure) || failure.Code != test.code {
+				t.Errorf("got %v, want exit code %d", err, test.code)
+			}
+		})
+	}
 }

@@ -193,11 +193,24 @@ func (b *bundle) reload(ctx context.Context) {
 			b.log.Error("the changed template is not used", logkey.Path, m.source, logkey.Error, err)
 		}
 	}
-	if !b.facts.Fetching && b.allLoaded() && b.memo.sameQuestion(b.questionNow(ctx, b.memo)) {
-		return // a file was touched, but holds what it held
+	if !b.facts.Fetching && b.allLoaded() {
+		if b.memo.sameQuestion(b.questionNow(ctx, b.memo)) {
+			return // a file was touched, but holds what it held
+		}
+		b.askFirst()
 	}
 	b.noteChange(time.Now().Round(0))
 	b.facts.FreshUntil = time.Time{}
+}
+
+// askFirst has the bundle ask for what its templates, as they are now, ask first.
+func (b *bundle) askFirst() {
+	var requests []secrets.Request
+	for _, m := range b.members {
+		requests = append(requests, m.firstRequests()...)
+	}
+	b.first = unique(requests)
+	b.wanted = b.first
 }
 
 // fetch begins to ask for the bundle's secrets.

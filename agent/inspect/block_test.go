@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/certagent/certagent/redact"
 )
 
 func TestTextsAroundAndWithinPEM(t *testing.T) {
@@ -94,5 +97,15 @@ func TestBlocksCanBeLeftEarly(t *testing.T) {
 	}
 	if n := len(slices.Collect(blocks([]byte(text)))); n != 3 {
 		t.Errorf("%d blocks", n)
+	}
+}
+
+// A template that forgets the line break makes a file that no server can read.
+func TestBlocksJoinedOnOneLineAreRefused(t *testing.T) {
+	t.Parallel()
+	content := "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE----------BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
+	_, err := Inspect([]File{{Path: "tls.pem", Content: redact.Bytes(content)}}, time.Now())
+	if err == nil || !strings.Contains(err.Error(), "tls.pem: a PEM block begins on the line on which the one before it ends") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -4,6 +4,7 @@
 package inspect
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -59,8 +60,15 @@ func (b *bundle) fail(err error) {
 	}
 }
 
+// joined is the end of a PEM block and the beginning of the next one without a
+// line break between them: OpenSSL and Go see neither.
+var joined = []byte("----------BEGIN ")
+
 // read records the certificates and keys in a file.
 func (b *bundle) read(f File) {
+	if bytes.Contains(f.Content, joined) {
+		b.fail(fmt.Errorf("%s: a PEM block begins on the line on which the one before it ends: put a line break between them in the template", f.Path))
+	}
 	number := 0
 	for block := range blocks(f.Content) {
 		number++

@@ -11,11 +11,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/api"
-
-	"github.com/certagent/certagent/redact"
 )
-
-func redactSecret(i int) redact.Secret { return redact.Secret([]string{"token98", "token99"}[i%2]) }
 
 // TestAdopt: what the host has is used, without a login and without Vault, until
 // it is due.
@@ -77,6 +73,26 @@ func TestAdopt(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestDroppedBeforeAdoption: the caller is not asked for what is not wanted any
+// more.
+func TestDroppedBeforeAdoption(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := make(chan Request, 10)
+		f := start(t, Config{Concurrency: 1, Adopt: func(r Request) (*api.Secret, bool) {
+			asked <- r
+			time.Sleep(time.Second)
+			return nil, false
+		}}, func(*http.Request, string) (int, any) { return 404, nil })
+		a, b := req(t, Certificate, "pki/issue/a"), req(t, Certificate, "pki/issue/b")
+		s := f.subscribe(a, b)
+		s.Want([]Request{a})
+		time.Sleep(time.Minute)
+		if len(asked) != 1 || <-asked != a {
+			t.Errorf("the caller was asked %d times more", len(asked))
+		}
+	})
 }
 
 // TestAdoptedAnswerSurvivesAnOutage is Vault down at start, with a good pair on

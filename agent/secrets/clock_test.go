@@ -104,6 +104,25 @@ func TestWrongClockIsNoLoop(t *testing.T) {
 	}
 }
 
+// TestClockSetBackInFlight: the answer's lifetime counts from a time that has not
+// come yet.
+func TestClockSetBackInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := run(t, Config{}, func(*http.Request, string) (int, any) {
+			time.Sleep(time.Second)
+			return 200, data("a", "b")
+		})
+		r := req(t, Read, "cubbyhole/a")
+		s := f.subscribe(r)
+		f.offset.Store(-int64(time.Hour))
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if a := answered(t, s, r); a.RenewAt.After(f.wall().Add(5 * time.Minute)) {
+			t.Errorf("renews at %v, now is %v", a.RenewAt, f.wall())
+		}
+	})
+}
+
 // TestClockSetBackWhileFailing: a failed request does not wait for the old time to
 // come round again.
 func TestClockSetBackWhileFailing(t *testing.T) {

@@ -50,6 +50,7 @@ func TestClasses(t *testing.T) {
 		{"no mount", Write, 404, refusal("no handler for route"), NotFound, "no secret exists at pki/issue/web"},
 		{"no certificate at all", Certificate, 204, nil, NotFound, "no secret exists at pki/issue/web"},
 		{"unknown role", Write, 400, refusal("unknown role: web"), Refused, "Vault answered 400: unknown role: web"},
+		{"a token among the parameters", Write, 400, refusal("invalid token"), Refused, "Vault answered 400: invalid token"},
 		{"read of issue", Read, 405, refusal("unsupported operation"), Refused, "405"},
 		{"page", Read, 200, page, Malformed, "the answer is not Vault's"},
 		{"another JSON", Read, 200, `[1,2]`, Malformed, "the answer is not Vault's"},
@@ -144,6 +145,31 @@ func TestFailureKeepsTheOldAnswer(t *testing.T) {
 		time.Sleep(16 * time.Second)
 		if !fired(s) || answered(t, s, r).Version == good.Version {
 			t.Error("did not recover")
+		}
+	})
+}
+
+// TestRecoveryWithEqualData fires: the error is gone.
+func TestRecoveryWithEqualData(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var down cell[bool]
+		f := run(t, Config{}, func(*http.Request, string) (int, any) {
+			if down.get() {
+				return 500, refusal("no")
+			}
+			return 200, data("a", "b")
+		})
+		r := req(t, Read, "cubbyhole/a")
+		s := f.subscribe(r)
+		version := answered(t, s, r).Version
+		down.set(true)
+		time.Sleep(5 * time.Minute)
+		failing(t, s, r)
+		fired(s)
+		down.set(false)
+		time.Sleep(time.Minute)
+		if !fired(s) || answered(t, s, r).Version != version {
+			t.Error("the recovery was not told, or told as new content")
 		}
 	})
 }

@@ -194,8 +194,7 @@ type fixture struct {
 // wall is the wall clock as the Store sees it.
 func (f *fixture) wall() time.Time { return time.Now().Round(0).Add(time.Duration(f.offset.Load())) }
 
-// run starts a Store with the token "t1" already given, unless a token is in the
-// configuration's way: see start.
+// run starts a Store and gives it the token "t1".
 func run(t *testing.T, c Config, answer func(r *http.Request, body string) (int, any)) *fixture {
 	t.Helper()
 	f := start(t, c, answer)

@@ -95,6 +95,24 @@ func TestTokenAtItsMaximum(t *testing.T) {
 	})
 }
 
+// TestShorterLeaseIsNoNewContent: near its maximum a token is renewed for less.
+func TestShorterLeaseIsNoNewContent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &tokenServer{max: 45 * time.Second}
+		f := run(t, Config{}, server.answer)
+		r := req(t, Write, "auth/token/create/admin", "ttl=30s")
+		s := f.subscribe(r)
+		fired(s)
+		time.Sleep(25 * time.Second)
+		if fired(s) {
+			t.Error("a renewal for less fired the trigger")
+		}
+		if left := answered(t, s, r).ExpiresAt.Sub(f.wall()); left < 18*time.Second || left > 20*time.Second {
+			t.Errorf("%v are left, want what the renewal gave", left)
+		}
+	})
+}
+
 func TestRenewalSurvivesAShortOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &tokenServer{max: time.Hour}

@@ -28,8 +28,8 @@ type loop struct {
 	active  int // workers that have not handed back
 
 	token    redact.Secret
-	open     bool          // a token was given
-	reported redact.Secret // the token last given to Config.InvalidToken
+	open     bool           // a token was given
+	reported *redact.Secret // the token last given to Config.InvalidToken
 
 	now     reading
 	order   uint64

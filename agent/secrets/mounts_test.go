@@ -125,6 +125,29 @@ func TestRequestsPerQuestion(t *testing.T) {
 	}
 }
 
+// TestOneLookUpAtATime: many first reads below one mount look it up once.
+func TestOneLookUpAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := run(t, Config{}, func(r *http.Request, body string) (int, any) {
+			time.Sleep(time.Second)
+			return kvServer(r, body)
+		})
+		var requests []Request
+		for _, name := range strings.Split("abcdefghij", "") {
+			requests = append(requests, req(t, Read, "kv2/"+name))
+		}
+		s := f.subscribe(requests...)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		for _, r := range requests {
+			answered(t, s, r)
+		}
+		if n := f.vault.count("GET /v1/sys/internal/ui/mounts/"); n != 1 {
+			t.Errorf("%d look-ups", n)
+		}
+	})
+}
+
 func TestNamespaceCountsOnce(t *testing.T) {
 	t.Parallel()
 	f := &fakeVault{answer: kvServer}

@@ -110,10 +110,10 @@ func (l *loop) failed(e *entry, r result) {
 
 // invalid tells the caller of a refused token, once.
 func (l *loop) invalid(token redact.Secret) {
-	if token == l.reported || l.config.InvalidToken == nil {
+	if l.config.InvalidToken == nil || l.reported != nil && *l.reported == token {
 		return
 	}
-	l.reported = token
+	l.reported = &token
 	l.config.InvalidToken(token)
 }
 

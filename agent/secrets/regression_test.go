@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/api"
+
+	"github.com/certagent/certagent/redact"
 )
 
 // These are defects of Vault Agent and consul-template that must not be ours.
@@ -50,7 +52,7 @@ func TestReloginIssuesNothing(t *testing.T) {
 		for i := range 100 {
 			f.Authenticated("t1")
 			time.Sleep(time.Minute)
-			f.Authenticated(redactSecret(i))
+			f.Authenticated(redact.Secret(fmt.Sprint("token", i)))
 			time.Sleep(time.Minute)
 		}
 		if n := f.vault.count(""); n != 3 || fired(s) {

@@ -84,6 +84,33 @@ func TestDroppedRequestIsNotRenewed(t *testing.T) {
 	})
 }
 
+// TestDroppedInFlight: what is dropped while in flight frees its worker at once,
+// and even if its answer comes, it is forgotten.
+func TestDroppedInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := run(t, Config{Concurrency: 1}, func(r *http.Request, _ string) (int, any) {
+			if r.URL.Path == "/v1/cubbyhole/hangs" {
+				<-r.Context().Done()
+				return 0, context.Cause(r.Context())
+			}
+			return 200, data("a", "b")
+		})
+		hangs, good := req(t, Read, "cubbyhole/hangs"), req(t, Read, "cubbyhole/good")
+		s := f.subscribe(hangs, good)
+		fired(s)
+		s.Want([]Request{good})
+		synctest.Wait()
+		answered(t, s, good)
+		if a, err := s.Get(hangs); a != nil || err != nil {
+			t.Errorf("Get = %v, %v for what was dropped", a, err)
+		}
+		time.Sleep(time.Hour)
+		if n := f.vault.count("GET /v1/cubbyhole/hangs"); n != 1 {
+			t.Errorf("what was dropped was asked %d times", n)
+		}
+	})
+}
+
 func TestSuccessorTakesOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ca := newAuthority(t)
@@ -119,6 +146,7 @@ func TestClosedSubscription(t *testing.T) {
 		for name, s := range map[string]*Subscription{"in flight": inFlight, "pending": pending} {
 			s.Want([]Request{r})
 			time.Sleep(time.Minute)
+			s.wake() // as the loop does that has not heard of Close yet
 			if fired(s) {
 				t.Errorf("%s: the trigger fired after Close", name)
 			}

@@ -122,6 +122,13 @@ func TestNext(t *testing.T) {
 			},
 			at: 9 * time.Minute, spread: time.Minute, expires: 10 * time.Minute,
 		}, {
+			name: "certificate that is over, with a renewable lease",
+			facts: facts{
+				kind: Write, window: live(time.Hour, -time.Minute),
+				secret: &api.Secret{LeaseID: "l", LeaseDuration: 3600, Renewable: true},
+			},
+			at: 38*time.Minute + 30*time.Second, spread: 3 * time.Minute, renew: true, expires: time.Hour,
+		}, {
 			name:  "pkiCert: threshold of the whole life, less jitter",
 			facts: facts{kind: Certificate, secret: &api.Secret{}, window: live(0, 100*time.Hour)},
 			at:    87*time.Hour + 30*time.Minute, spread: 5 * time.Hour, expires: 100 * time.Hour,

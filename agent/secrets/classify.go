@@ -1,0 +1,80 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package secrets
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+)
+
+// classify turns what the Vault client returns into an Error.
+func classify(response *api.Response, err error) *Error {
+	var refusal *api.ResponseError
+	if !errors.As(err, &refusal) {
+		return &Error{Class: Transient, cause: networkCause(err)}
+	}
+	e := &Error{Status: refusal.StatusCode, cause: errors.New(refusalText(refusal))}
+	if response != nil {
+		e.retryAfter = retryAfter(response.Header.Get("Retry-After"), time.Now())
+	}
+	switch status := refusal.StatusCode; {
+	case status == http.StatusForbidden && mentions(refusal, "invalid token"):
+		e.Class = InvalidToken
+	case status == http.StatusForbidden || status == http.StatusUnauthorized:
+		e.Class = Denied
+	case status == http.StatusNotFound:
+		e.Class = NotFound
+	case status == http.StatusTooManyRequests, status == http.StatusPreconditionFailed,
+		status == http.StatusRequestTimeout, status >= 500:
+		e.Class = Transient
+	default:
+		e.Class = Refused
+	}
+	return e
+}
+
+// networkCause drops the method and the URL, which the error names already.
+func networkCause(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return fmt.Errorf("asking Vault: %w", u.Err)
+	}
+	return fmt.Errorf("asking Vault: %w", err)
+}
+
+// refusalText is one line, with what Vault says and without what a proxy says.
+func refusalText(r *api.ResponseError) string {
+	if r.RawError || len(r.Errors) == 0 {
+		return fmt.Sprintf("the server answered %d without a reason", r.StatusCode)
+	}
+	text := strings.Join(strings.Fields(strings.Join(r.Errors, "; ")), " ")
+	const longest = 300
+	if len(text) > longest {
+		text = strings.ToValidUTF8(text[:longest], "") + "…"
+	}
+	return fmt.Sprintf("Vault answered %d: %s", r.StatusCode, text)
+}
+
+func mentions(r *api.ResponseError, text string) bool {
+	return !r.RawError && strings.Contains(strings.Join(r.Errors, "\n"), text)
+}
+
+// retryAfter reads the header of that name (RFC 9110, 10.2.3): seconds or a
+// date; 0 for anything else.
+func retryAfter(value string, now time.Time) time.Duration {
+	if n, err := strconv.ParseInt(value, 10, 64); err == nil {
+		return seconds(n)
+	}
+	if t, err := http.ParseTime(value); err == nil {
+		return max(t.Sub(now), 0)
+	}
+	return 0
+}

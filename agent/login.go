@@ -68,3 +68,41 @@ func newLoginClient(cfg client.Config, m config.Method) (*api.Client, error) {
 	cfg.ClientKey = cmp.Or(m.Cert.ClientKey, cfg.ClientKey)
 	return client.New(cfg)
 }
+
+// assembleLogin makes the login loop.
+func (r *assembly) assembleLogin() error {
+	m := r.Config.AutoAuth.Method
+	loginClient, err := newLoginClient(r.clientConfig(), m)
+	if err != nil {
+		return err
+	}
+	method := newMethod(m, r.Logger)
+	r.credentials = r.watcher.Subscribe(method.Inputs())
+	r.login = &auth.Loop{
+		Method:                 method,
+		Client:                 r.client,
+		LoginClient:            loginClient,
+		Namespace:              m.Namespace,
+		WrapTTL:                m.WrapTTL,
+		MinBackoff:             m.MinBackoff,
+		MaxBackoff:             m.MaxBackoff,
+		ExitOnErr:              m.ExitOnErr,
+		Deliver:                r.deliver,
+		NewCredentials:         r.credentials.C(),
+		ReauthOnNewCredentials: r.Config.AutoAuth.ReauthOnNewCredentials,
+		Failed:                 func(error) { r.vault.noteFailure() },
+		Logger:                 r.Logger,
+	}
+	return nil
+}
+
+// deliver hands a new token to those who need it. Nothing is rebuilt: what is
+// valid stays valid.
+func (r *assembly) deliver(t auth.Token) {
+	if !t.Wrapped {
+		r.store.Authenticated(t.Value)
+	}
+	for _, s := range r.sinks {
+		s.deliver(t)
+	}
+}

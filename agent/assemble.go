@@ -1,0 +1,114 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package agent
+
+import (
+	"cmp"
+	"context"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+
+	"github.com/certagent/certagent/agent/auth"
+	"github.com/certagent/certagent/agent/client"
+	"github.com/certagent/certagent/agent/config"
+	"github.com/certagent/certagent/agent/secrets"
+	"github.com/certagent/certagent/agent/watch"
+)
+
+// assembly is the agent with all parts made and none started.
+type assembly struct {
+	*Agent
+	*parts
+	client      *api.Client
+	login       *auth.Loop
+	credentials *watch.Subscription
+	sinks       []*tokenSink
+	members     []*member
+	adopter     adopter
+}
+
+// assemble makes the parts.
+func (a *Agent) assemble(cancel context.CancelCauseFunc) (*assembly, error) {
+	r := &assembly{Agent: a, members: newMembers(a.Config)}
+	var err error
+	if r.client, err = client.New(a.clientConfig()); err != nil {
+		return nil, &Failure{Code: ExitConfig, Err: err}
+	}
+	r.parts = &parts{
+		log:          a.Logger,
+		watcher:      watch.New(a.Logger, watch.Options{}),
+		progress:     newProgress(len(r.members)),
+		publishing:   make(chan struct{}, concurrentPublishes),
+		commandEnv:   commandEnv(a.Config.Vault),
+		giveUp:       a.Config.TemplateConfig.ExitOnRetryFailure,
+		retries:      max(a.Config.Vault.NumRetries, 0),
+		diskInterval: cmp.Or(a.DiskInterval, 30*time.Second),
+		cancelCause:  cancel,
+	}
+	r.vault.init()
+	if err := r.assembleLogin(); err != nil {
+		return nil, &Failure{Code: ExitConfig, Err: err}
+	}
+	r.store = secrets.New(a.secretsConfig(r))
+	for _, s := range a.Config.AutoAuth.Sinks {
+		r.sinks = append(r.sinks, newTokenSink(s, r.client, a.Logger))
+	}
+	return r, r.assembleChild()
+}
+
+func newMembers(cfg *config.Config) []*member {
+	var members []*member
+	for _, t := range cfg.Templates {
+		members = append(members, newFileMember(len(members), t))
+	}
+	for _, t := range cfg.EnvTemplates {
+		members = append(members, newVariableMember(len(members), t, cfg.Exec.Restart))
+	}
+	return members
+}
+
+func (a *Agent) clientConfig() client.Config {
+	v := a.Config.Vault
+	return client.Config{
+		Address: v.Address, CACert: v.CACert, CAPath: v.CAPath, ClientCert: v.ClientCert, ClientKey: v.ClientKey,
+		TLSServerName: v.TLSServerName, TLSSkipVerify: v.TLSSkipVerify, Namespace: v.Namespace,
+		MaxConnsPerHost:   a.Config.TemplateConfig.MaxConnectionsPerHost,
+		DisableIdle:       slices.Contains(a.Config.DisableIdleConnections, "templating"),
+		DisableKeepAlives: slices.Contains(a.Config.DisableKeepAlives, "templating"),
+		Logger:            a.Logger,
+	}
+}
+
+func (a *Agent) secretsConfig(r *assembly) secrets.Config {
+	host, _ := os.Hostname() // without a name the seed is the destinations alone
+	t := a.Config.TemplateConfig
+	return secrets.Config{
+		Client:         r.client,
+		Threshold:      t.LeaseRenewalThreshold,
+		StaticInterval: t.StaticSecretRenderInterval,
+		Concurrency:    t.MaxConnectionsPerHost,
+		Retries:        a.Config.Vault.NumRetries,
+		MinBackoff:     a.Config.AutoAuth.Method.MinBackoff,
+		MaxBackoff:     a.Config.AutoAuth.Method.MaxBackoff,
+		Seed:           host,
+		InvalidToken:   r.login.Invalidate,
+		Adopt:          r.adopter.adopt,
+		Logger:         a.Logger,
+	}
+}
+
+// commandEnv is what Vault Agent adds to a command's environment.
+func commandEnv(v config.Vault) []string {
+	env := []string{"VAULT_ADDR=" + v.Address}
+	if v.CACert != "" {
+		env = append(env, "VAULT_CACERT="+v.CACert)
+	}
+	if v.TLSSkipVerify {
+		env = append(env, "VAULT_SKIP_VERIFY=true")
+	}
+	return env
+}

@@ -1,0 +1,71 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package agent
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/certagent/certagent/agent/plan"
+	"github.com/certagent/certagent/agent/secrets"
+)
+
+// observe brings the facts up to date.
+func (b *bundle) observe(ctx context.Context) {
+	now := time.Now().Round(0)
+	b.facts.Now = now
+	b.facts.Stopping = ctx.Err() != nil
+	b.facts.Missing = 0
+	var failure error
+	for _, request := range b.wanted {
+		answer, err := b.secrets.Get(request)
+		if err != nil {
+			failure = err
+		}
+		switch {
+		case answer == nil:
+			b.facts.Missing++
+		case answer.Version != b.noticed[request]:
+			b.noticed[request] = answer.Version
+			b.noteChange(now)
+		}
+	}
+	b.observeDisk(now)
+	b.facts.Owed = b.facts.Owed[:0]
+	for _, o := range b.owed {
+		b.facts.Owed = append(b.facts.Owed, plan.Owed{NotBefore: o.notBefore})
+	}
+	b.consider(now, failure)
+}
+
+// noteChange marks the rendering as stale: something that it depends on has
+// changed. The first rendering waits for nothing.
+func (b *bundle) noteChange(now time.Time) {
+	b.facts.Stale = true
+	b.facts.RetryRender = time.Time{}
+	q := &b.facts.Quiet
+	q.Last = now
+	if q.First.IsZero() {
+		q.First = now
+	}
+	if b.rendered {
+		for _, m := range b.members {
+			q.Min, q.Max = max(q.Min, m.wait.Min), max(q.Max, m.wait.Max)
+		}
+	}
+}
+
+// consider draws the conclusions that do not lead to a step: whether the child
+// may start with what is on disk, and whether to give up.
+func (b *bundle) consider(now time.Time, failure error) {
+	if !b.published && b.onDisk && (failure != nil || b.vault.down() || now.Sub(b.bornAt) > patience) {
+		b.log.Warn("no answer from Vault; going on with the valid files on disk")
+		b.passPublished()
+	}
+	var refused *secrets.Error
+	if errors.As(failure, &refused) && refused.Exhausted && b.giveUp {
+		b.fail(&Failure{Code: ExitSecrets, Err: failure})
+	}
+}

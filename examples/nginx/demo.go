@@ -36,6 +36,7 @@ type demo struct {
 	clients    int
 	rotations  int      // end after so many; 0 is never
 	edits      []string // old and new texts in turn, for agent.hcl and nginx.conf
+	temp       string   // where its directory is made; "" is where the system wants it
 	startVault func(ctx context.Context, ca *authority) (*vault, error)
 	out        io.Writer
 
@@ -97,7 +98,7 @@ func (d *demo) close() error {
 func (d *demo) path(name string) string { return filepath.Join(d.dir, name) }
 
 func (d *demo) makeDirectory(context.Context) error {
-	dir, err := os.MkdirTemp("", "certagent-nginx-")
+	dir, err := os.MkdirTemp(d.temp, "certagent-nginx-")
 	if err != nil {
 		return err
 	}

@@ -29,6 +29,10 @@ type vault struct {
 
 // startDevServer starts the embedded server in this process.
 func startDevServer(ctx context.Context, ca *authority) (*vault, error) {
+	return serveDev(ctx, dev.New(dev.Options{}), ca)
+}
+
+func serveDev(ctx context.Context, server *dev.Server, ca *authority) (*vault, error) {
 	cert, key, err := ca.issue("the demonstration")
 	if err != nil {
 		return nil, err
@@ -37,7 +41,6 @@ func startDevServer(ctx context.Context, ca *authority) (*vault, error) {
 	if err != nil {
 		return nil, err
 	}
-	server := dev.New(dev.Options{})
 	options := dev.ListenOptions{Address: preferredVault, TLS: true, ClientCA: ca.pem}
 	// The server ends when it is told to, not with ctx: others still need it
 	// while they end.

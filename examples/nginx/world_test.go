@@ -1,0 +1,199 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/certagent/certagent/acceptance/server"
+	"github.com/certagent/certagent/dev"
+	"github.com/certagent/certagent/probe"
+)
+
+// The test binary is the built-in server when the demonstration starts it so.
+func TestMain(m *testing.M) {
+	if isBuiltinServer(os.Args) {
+		os.Exit(builtinServer(os.Args))
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		os.RemoveAll(built.dir)
+		os.Exit(code)
+	}))
+}
+
+// quick makes certificates that live for 8 s be replaced after about 1.2 s: many
+// rotations in a short test, and time to spare on a machine that is busy.
+var quick = []string{"ttl=10s", "ttl=8s", "lease_renewal_threshold = 0.5", "lease_renewal_threshold = 0.15", `min_backoff = "1s"`, `min_backoff = "100ms"`}
+
+// world is a demonstration under test.
+type world struct {
+	*testing.T
+	*demo
+}
+
+// newWorld prepares a demonstration; what the options change, they change before
+// it starts.
+func newWorld(t *testing.T, options ...func(*demo)) *world {
+	t.Helper()
+	d := &demo{
+		certagent: certagentBinary(t), nginx: nginxBinary(t), listen: "127.0.0.1:0", clients: 8,
+		edits: quick, temp: t.TempDir(), startVault: startDevServer, out: testWriter{t},
+	}
+	for _, option := range options {
+		option(d)
+	}
+	return &world{T: t, demo: d}
+}
+
+// start starts the demonstration and has it stopped at the end of the test.
+func (w *world) start() {
+	w.Helper()
+	w.Cleanup(func() {
+		if w.Failed() && w.dir != "" {
+			w.Logf("certagent's log:\n%s\nthe server's log:\n%s", w.read("certagent.log"), w.read("nginx.log"))
+		}
+		if err := w.close(); err != nil {
+			w.Error(err)
+		}
+	})
+	if err := w.demo.start(w.Context()); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// read returns the content of a file of the demonstration.
+func (w *world) read(name string) string {
+	w.Helper()
+	text, err := os.ReadFile(w.path(name))
+	if err != nil {
+		w.Error(err)
+	}
+	return string(text)
+}
+
+func (w *world) eventually(what string, holds func() bool) {
+	w.Helper()
+	eventually(w.T, what, holds)
+}
+
+// eventually waits until a condition holds.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// pair returns the certificate on disk if certificate and key fit.
+func (w *world) pair() (*x509.Certificate, error) {
+	pair, err := tls.LoadX509KeyPair(w.path("tls/tls.crt"), w.path("tls/tls.key"))
+	return pair.Leaf, err
+}
+
+// serves says whether a new connection is shown the certificate.
+func (w *world) serves(leaf *x509.Certificate) bool {
+	served, err := probe.Leaf(w.Context(), probe.Target{Address: w.listen})
+	return err == nil && served.Equal(leaf)
+}
+
+// realVault starts a real Vault whose listener demands certificates of the CA.
+func realVault(t *testing.T) func(context.Context, *authority) (*vault, error) {
+	server.VaultBinary(t)
+	return func(_ context.Context, ca *authority) (*vault, error) {
+		cert, key, err := ca.issue("the test")
+		if err != nil {
+			return nil, err
+		}
+		pair, err := tls.X509KeyPair(cert, key)
+		if err != nil {
+			return nil, err
+		}
+		b := server.StartVault(t, server.Options{ClientCA: ca.pem, ClientCert: &pair})
+		return &vault{name: "Vault", url: b.URL, ca: b.CA, client: b.Client, stop: func() error { return nil }}, nil
+	}
+}
+
+// devVault starts the dev server and hands it to the test as well.
+func devVault(to **dev.Server) func(context.Context, *authority) (*vault, error) {
+	return func(ctx context.Context, ca *authority) (*vault, error) {
+		server := dev.New(dev.Options{})
+		*to = server
+		return serveDev(ctx, server, ca)
+	}
+}
+
+// built is the certagent under test, built once.
+var built struct {
+	once      sync.Once
+	dir, path string
+	err       error
+}
+
+// certagentBinary builds certagent, with the race detector if the test has it.
+func certagentBinary(t *testing.T) string {
+	t.Helper()
+	built.once.Do(func() {
+		if built.dir, built.err = os.MkdirTemp("", "certagent-build-"); built.err != nil {
+			return
+		}
+		built.path = filepath.Join(built.dir, "certagent")
+		args := []string{"build", "-o", built.path}
+		if info, ok := debug.ReadBuildInfo(); ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
+			args = append(args, "-race")
+		}
+		output, err := exec.Command("go", append(args, "github.com/certagent/certagent/cmd/certagent")...).CombinedOutput()
+		if built.err = err; err != nil {
+			t.Logf("%s", output)
+		}
+	})
+	if built.err != nil {
+		t.Fatalf("building certagent: %v", built.err)
+	}
+	return built.path
+}
+
+// nginxBinary finds nginx. Without it the test is skipped, or fails if
+// $CERTAGENT_REQUIRE_REAL is 1.
+func nginxBinary(t *testing.T) string {
+	t.Helper()
+	path, err := findNginx("")
+	switch {
+	case err != nil:
+		t.Fatal(err)
+	case path == "" && os.Getenv("CERTAGENT_REQUIRE_REAL") == "1":
+		t.Fatal("nginx is required (install it with: make tools)")
+	case path == "":
+		t.Skip("nginx is not installed (install it with: make tools)")
+	}
+	return path
+}
+
+// builtin makes the demonstration use the built-in server.
+func builtin(d *demo) { d.nginx = "" }
+
+// testWriter writes lines to a test's log.
+type testWriter struct{ t *testing.T }
+
+func (w testWriter) Write(p []byte) (int, error) {
+	for line := range strings.Lines(string(bytes.TrimRight(p, "\n"))) {
+		w.t.Log(strings.TrimRight(line, "\n"))
+	}
+	return len(p), nil
+}

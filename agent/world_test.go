@@ -46,6 +46,7 @@ path "auth/token/create/*" { capabilities = ["create", "update"] }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	t.Parallel() // every world is its own
 	server := dev.New(dev.Options{})
 	listener, err := server.Start(context.Background(), dev.ListenOptions{})
 	if err != nil {

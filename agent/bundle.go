@@ -8,6 +8,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/certagent/certagent/agent/plan"
@@ -135,7 +136,10 @@ func (b *bundle) reload(ctx context.Context) {
 			b.log.Error("the changed template is not used", logkey.Path, m.source, logkey.Error, err)
 		}
 	}
-	if !b.facts.Fetching && b.allLoaded() {
+	switch {
+	case b.facts.Fetching:
+		b.askAnew()
+	case b.allLoaded():
 		if b.memo.sameQuestion(b.questionNow(ctx, b.memo)) {
 			return // a file was touched, but holds what it held
 		}
@@ -149,10 +153,26 @@ func (b *bundle) reload(ctx context.Context) {
 func (b *bundle) askFirst() {
 	var requests []secrets.Request
 	for _, m := range b.members {
-		requests = append(requests, m.firstRequests()...)
+		if m.template != nil {
+			requests = append(requests, m.firstRequests()...)
+		}
 	}
 	b.first = unique(requests)
 	b.wanted = b.first
+}
+
+// askAnew has the bundle ask for what its templates ask first and keep what it
+// was answered. What it asked for in vain is let go of: a template that names it
+// no longer must not wait for it.
+func (b *bundle) askAnew() {
+	answered := slices.DeleteFunc(slices.Clone(b.wanted), func(r secrets.Request) bool {
+		answer, _ := b.secrets.Get(r)
+		return answer == nil
+	})
+	b.askFirst()
+	first := b.wanted
+	b.wanted = nil // so that want tells the store
+	b.want(append(slices.Clone(first), answered...))
 }
 
 // fetch begins to ask for the bundle's secrets.

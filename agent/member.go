@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/certagent/certagent/agent/config"
 	"github.com/certagent/certagent/agent/plan"
 	"github.com/certagent/certagent/agent/render"
@@ -164,4 +166,4 @@ func splay(c config.Change, random float64) time.Duration {
 	return time.Duration(random * float64(c.Splay))
 }
 
-func signalName(sig syscall.Signal) string { return sig.String() }
+func signalName(sig syscall.Signal) string { return unix.SignalName(sig) }

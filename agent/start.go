@@ -77,7 +77,7 @@ func (b *bundle) resume(ctx context.Context, record sinks.Record) {
 	b.passPublished()
 	b.passSettled()
 	b.log.Info("the files on disk are still good; nothing is asked of Vault",
-		logkey.Generation, record.Generation, logkey.Renews, left.FreshUntil, logkey.Expires, left.Expires)
+		logkey.Generation, record.Generation, logkey.Renews, left.FreshUntil, expires(left.Expires))
 }
 
 // takeUpOwed finds the changes that an earlier run left owing. If none of them

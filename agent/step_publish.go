@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -33,9 +34,18 @@ func (b *bundle) publish(ctx context.Context) error {
 	}
 	b.owed = owed
 	b.forgiveChild(ctx)
-	b.log.Info("published", logkey.Generation, b.record.Generation, "files", len(g.files), logkey.Expires, g.expires)
+	b.log.Info("published", logkey.Generation, b.record.Generation, logkey.Files, len(g.files), expires(g.expires))
 	b.settled(g)
 	return nil
+}
+
+// expires is the log's attribute for the end of what was published, which not
+// everything has.
+func expires(t time.Time) slog.Attr {
+	if t.IsZero() {
+		return slog.Attr{}
+	}
+	return slog.Time(logkey.Expires, t)
 }
 
 // write publishes the files under their journal.

@@ -18,18 +18,22 @@ const (
 	Duration    = "duration"    // how long something took
 	Error       = "error"       // why something failed
 	Expires     = "expires"     // when a certificate, lease or token ends
+	Files       = "files"       // how many files, or which
 	Generation  = "generation"  // the number of a bundle's generation
 	Hint        = "hint"        // what to do about it
+	Level       = "log_level"   // the level in force
 	Method      = "method"      // an auth method
 	Mode        = "mode"        // a change_mode, or a file's permissions
 	Name        = "name"        // the name of the thing spoken of
 	Output      = "output"      // the end of what a command printed
 	Path        = "path"        // a path in Vault, or a file that is read
 	PID         = "pid"         // a process
+	Position    = "position"    // file:line:column in a configuration
 	Renews      = "renews"      // when a secret will be renewed
 	Retry       = "retry"       // how long until the next attempt
 	Serial      = "serial"      // a certificate's serial number
 	Signal      = "signal"      // a signal's name
 	Sink        = "sink"        // a token sink's path
+	Text        = "text"        // what somebody else said, such as a library
 	Version     = "version"     // certagent's version
 )

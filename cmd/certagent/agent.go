@@ -50,13 +50,10 @@ func start(cfg *config.Config, problems config.Problems, c configFlags, s stream
 	}
 	defer file.Close()
 	logger, level := newLogger(cfg.Log, w, isTerminal(s.err) && cfg.Log.File == "")
-	logger.Info("certagent starts", logkey.Version, version(), "config", cfg.Files, logkey.Address, cfg.Vault.Address)
-	for _, p := range problems {
-		logger.Warn("configuration: "+p.Message, "at", p.Pos.String(), logkey.Block, p.Block, logkey.Name, p.Name, logkey.Hint, p.Hint)
-	}
-	for _, name := range c.ignored {
-		logger.Warn("a flag without meaning for certagent is ignored", logkey.Name, "-"+name)
-	}
+	signals := watchSignals(logger, func() { reload(c, level, logger) }) // before the first line: see SIGPIPE there
+	defer signals.stop()
+	logger.Info("certagent starts", logkey.Version, version(), logkey.Files, cfg.Files, logkey.Address, cfg.Vault.Address)
+	warn(problems, c.ignored, logger)
 	removePIDFile, err := writePIDFile(cfg.PIDFile)
 	if err != nil {
 		complain(s.err, err.Error(), "check pid_file and its directory's permissions")
@@ -64,8 +61,6 @@ func start(cfg *config.Config, problems config.Problems, c configFlags, s stream
 	}
 	defer removePIDFile()
 
-	signals := watchSignals(logger, func() { reload(c, level, logger) })
-	defer signals.stop()
 	n := notifier{logger}
 	defer n.stopping()
 	a := &agent.Agent{
@@ -75,6 +70,24 @@ func start(cfg *config.Config, problems config.Problems, c configFlags, s stream
 		Ready: n.ready,
 	}
 	return exitCode(a.Run(signals.ctx), logger)
+}
+
+// warn logs what is accepted but probably not what was meant.
+func warn(problems config.Problems, ignoredFlags []string, logger *slog.Logger) {
+	for _, p := range problems.Warnings() {
+		var attributes []any
+		for _, a := range []struct{ key, value string }{
+			{logkey.Position, p.Pos.String()}, {logkey.Block, p.Block}, {logkey.Name, p.Name}, {logkey.Text, p.Message}, {logkey.Hint, p.Hint},
+		} {
+			if a.value != "" {
+				attributes = append(attributes, a.key, a.value)
+			}
+		}
+		logger.Warn("the configuration may not mean what you think", attributes...)
+	}
+	for _, name := range ignoredFlags {
+		logger.Warn("a flag without meaning for certagent is ignored", logkey.Name, "-"+name)
+	}
 }
 
 // exitCode says how the agent ended, in the log and as a number.
@@ -107,7 +120,7 @@ func reload(c configFlags, level *slog.LevelVar, logger *slog.Logger) {
 		return
 	}
 	level.Set(levels[cfg.Log.Level])
-	logger.Info("configuration read again: the log level is in force, anything else that changed needs a restart", "log_level", cfg.Log.Level)
+	logger.Info("configuration read again: the log level is in force, anything else that changed needs a restart", logkey.Level, cfg.Log.Level)
 }
 
 // writePIDFile writes the process's number to path, unless that is empty.

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"strconv"
 	"strings"
@@ -77,8 +78,11 @@ func (f intFlag) String() string { return "" }
 
 func (f intFlag) Set(text string) error {
 	n, err := strconv.Atoi(text)
+	if err != nil {
+		return errors.New("must be a whole number")
+	}
 	*f.to = &n
-	return err
+	return nil
 }
 
 type boolFlag struct{ to **bool }
@@ -88,6 +92,9 @@ func (f boolFlag) IsBoolFlag() bool { return true }
 
 func (f boolFlag) Set(text string) error {
 	b, err := strconv.ParseBool(text)
+	if err != nil {
+		return errors.New("must be true or false")
+	}
 	*f.to = &b
-	return err
+	return nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/lmittmann/tint"
 
 	"github.com/certagent/certagent/agent/config"
+	"github.com/certagent/certagent/logkey"
 )
 
 // levelTrace is Vault Agent's lowest level.
@@ -77,7 +78,7 @@ func (b bridge) Write(line []byte) (int, error) {
 		}
 		text = strings.TrimSpace(rest)
 	}
-	b.logger.Log(context.Background(), level, "a library says", "text", text)
+	b.logger.Log(context.Background(), level, "a library says", logkey.Text, text)
 	return len(line), nil
 }
 

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/certagent/certagent/logkey"
 )
 
@@ -39,17 +41,18 @@ func watchSignals(logger *slog.Logger, reload func()) *signals {
 func (s *signals) loop(logger *slog.Logger, reload func()) {
 	hurried := false
 	for sig := range s.received {
+		name := unix.SignalName(sig.(syscall.Signal))
 		switch sig {
 		case syscall.SIGHUP:
 			reload()
 		case syscall.SIGUSR1, syscall.SIGUSR2:
-			logger.Info("this signal has no meaning for certagent", logkey.Signal, sig.String())
+			logger.Info("this signal has no meaning for certagent", logkey.Signal, name)
 		case syscall.SIGINT, syscall.SIGTERM:
 			if s.ctx.Err() == nil {
-				logger.Info("stopping", logkey.Signal, sig.String())
+				logger.Info("stopping", logkey.Signal, name)
 				s.cancel()
 			} else if !hurried {
-				logger.Warn("stopping at once", logkey.Signal, sig.String())
+				logger.Warn("stopping at once", logkey.Signal, name)
 				hurried = true
 				close(s.hurry)
 			}

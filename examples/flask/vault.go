@@ -1,0 +1,36 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"context"
+
+	"github.com/hashicorp/vault/api"
+
+	"github.com/certagent/certagent/dev/seed"
+)
+
+const policy = `path "pki/issue/service" { capabilities = ["create", "update"] }`
+
+// serviceRole is what agent-a.hcl and agent-b.hcl ask for.
+var serviceRole = seed.Params{"allow_any_name": true, "enforce_hostnames": false, "ttl": "10s", "max_ttl": "1h"}
+
+// seedVault gives Vault a CA for the services and puts the login that the agents
+// share into dir.
+func seedVault(ctx context.Context, c *api.Client, dir string) error {
+	pki := seed.PKI{CommonName: "Example CA", Roles: map[string]seed.Params{"service": serviceRole}}
+	if _, err := pki.Apply(ctx, c); err != nil {
+		return err
+	}
+	if err := seed.Policy(ctx, c, "service", policy); err != nil {
+		return err
+	}
+	role := seed.AppRole{Role: "service", Params: seed.Params{"token_policies": "service", "token_ttl": "1h"}}
+	credentials, err := role.Apply(ctx, c)
+	if err != nil {
+		return err
+	}
+	_, _, err = credentials.Write(dir)
+	return err
+}

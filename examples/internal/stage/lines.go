@@ -1,0 +1,25 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package stage
+
+import "bytes"
+
+// lineWriter calls each for every line that is written to it, without its end.
+// What follows the last newline is dropped.
+type lineWriter struct {
+	each func(string)
+	rest []byte
+}
+
+func (w *lineWriter) Write(p []byte) (int, error) {
+	w.rest = append(w.rest, p...)
+	for {
+		line, rest, found := bytes.Cut(w.rest, []byte("\n"))
+		if !found {
+			return len(p), nil
+		}
+		w.each(string(line))
+		w.rest = rest
+	}
+}

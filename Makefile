@@ -15,7 +15,7 @@ build: ## certagent itself, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/certagent ./cmd/certagent
 
 demo: build ## nginx serving a fresh certificate every few seconds, until Ctrl-C
-	@./scripts/install nginx || true
+	@./scripts/install nginx || true # then the demonstration has a server of its own
 	@$(GO) run ./examples/nginx -certagent $(BIN)/certagent
 
 tools: ## what the tests run beside certagent: nginx, Flask, strace

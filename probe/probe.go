@@ -5,8 +5,10 @@
 // connection as a client would. What a server presents to a new connection is
 // the only proof that a rotation has reached it.
 //
-// It refuses to judge: whether the certificate is trusted, in date or the one
-// on disk is for the caller to decide. It sends nothing over the connection.
+// It refuses to judge a certificate: whether it is trusted or in date is for the
+// caller to decide; Verify asks only whether it is the wanted one. It never logs
+// in, and sends nothing over the connection but what a protocol demands before
+// TLS begins.
 package probe
 
 import (
@@ -17,24 +19,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"syscall"
+	"time"
 )
 
 // ErrUnreachable means that no connection to the address came about.
 var ErrUnreachable = errors.New("unreachable")
-
-// Target is a server to ask.
-type Target struct {
-	Address string // host:port
-	// ServerName is the name that the server is asked for (SNI). If it is
-	// empty, it is the address's host, unless that is an IP address: then the
-	// server is not told a name.
-	ServerName string
-	// Certificate is shown to a server that asks for one; nil shows none.
-	Certificate *tls.Certificate
-}
 
 // Leaf returns the certificate that the server serves now. It never resumes a
 // session, which would show an old one.
@@ -42,25 +32,67 @@ type Target struct {
 // A server that refuses us, for example because it demands a certificate from
 // its clients, has told what it serves by then: that is no error. Leaf fails
 // with ErrUnreachable if the server cannot be connected to before ctx's
-// deadline, otherwise with what went wrong in the handshake, or with the
-// context's error.
+// deadline, otherwise with what went wrong before or in the handshake, or with
+// the context's cause.
 func Leaf(ctx context.Context, t Target) (*x509.Certificate, error) {
-	host, _, err := net.SplitHostPort(t.Address)
+	leaf, err := t.leaf(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("probe %q: %w", t.Address, err)
 	}
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", t.Address)
-	switch {
-	case err != nil && errors.Is(ctx.Err(), context.Canceled): // the caller gave up
-		return nil, fmt.Errorf("probe %q: %w", t.Address, ctx.Err())
-	case err != nil:
-		return nil, fmt.Errorf("probe %q: %w: %w", t.Address, ErrUnreachable, err)
+	return leaf, nil
+}
+
+func (t Target) leaf(ctx context.Context) (*x509.Certificate, error) {
+	if err := t.Validate(); err != nil {
+		return nil, err
+	}
+	conn, err := t.dial(ctx)
+	if err != nil {
+		return nil, err
 	}
 	defer conn.Close()
+	// Reads and writes before TLS know no context: let them fail when it ends.
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	if err := t.prepare(conn); err != nil {
+		return nil, orCause(ctx, err)
+	}
+	return t.handshake(ctx, conn)
+}
 
+func (t Target) dial(ctx context.Context) (net.Conn, error) {
+	network, address := t.network()
+	conn, err := new(net.Dialer).DialContext(ctx, network, address)
+	switch {
+	case err != nil && errors.Is(ctx.Err(), context.Canceled): // the caller gave up
+		return nil, context.Cause(ctx)
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	return conn, nil
+}
+
+// prepare says what the server has to hear before TLS begins.
+func (t Target) prepare(conn net.Conn) error {
+	if t.ProxyProtocol != 0 {
+		header := proxyHeader(t.ProxyProtocol, conn.LocalAddr(), conn.RemoteAddr())
+		if _, err := conn.Write(header); err != nil {
+			return fmt.Errorf("PROXY header: %w", err)
+		}
+	}
+	if start := exchanges[t.StartTLS]; start != nil {
+		if err := start(conn); err != nil {
+			return fmt.Errorf("starttls %q: %w", t.StartTLS, err)
+		}
+	}
+	return nil
+}
+
+// handshake does one over the connection and closes it.
+func (t Target) handshake(ctx context.Context, conn net.Conn) (*x509.Certificate, error) {
 	var leaf *x509.Certificate
-	client := tls.Client(conn, t.config(host, &leaf))
-	err = client.HandshakeContext(ctx)
+	client := tls.Client(conn, t.config(&leaf))
+	err := client.HandshakeContext(ctx)
 	switch {
 	case err == nil:
 		client.Close() // says good-bye, so that the server logs no error
@@ -68,48 +100,15 @@ func Leaf(ctx context.Context, t Target) (*x509.Certificate, error) {
 	case leaf != nil && isRefusal(err):
 		return leaf, nil
 	default:
-		return nil, fmt.Errorf("probe %q: TLS handshake: %w", t.Address, explain(err))
+		return nil, fmt.Errorf("TLS handshake: %w", orCause(ctx, explain(err)))
 	}
 }
 
-func (t Target) config(host string, leaf **x509.Certificate) *tls.Config {
-	config := &tls.Config{
-		ServerName:             t.ServerName,
-		InsecureSkipVerify:     true, // to see which certificate is served, also if it is a bad one
-		SessionTicketsDisabled: true,
-		VerifyConnection: func(s tls.ConnectionState) error {
-			*leaf = s.PeerCertificates[0]
-			return nil
-		},
-	}
-	if config.ServerName == "" {
-		config.ServerName = host
-	}
-	if t.Certificate != nil {
-		// Not Certificates: from those crypto/tls would withhold one whose
-		// issuer the server does not name.
-		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			return t.Certificate, nil
-		}
-	}
-	return config
-}
-
-// isRefusal reports whether the server broke off, and not we. When we do, it is
-// because the server could not prove that it has the certificate's key.
-func isRefusal(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "remote error" || // the server's alert
-		errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
-}
-
-func explain(err error) error {
-	var header tls.RecordHeaderError
-	switch {
-	case errors.As(err, &header):
-		return fmt.Errorf("the server does not speak TLS: %w", err)
-	case errors.Is(err, io.EOF):
-		return fmt.Errorf("the server closed the connection: %w", err)
+// orCause returns why the context has ended if it has: err is only what came of
+// that. Otherwise it returns err.
+func orCause(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	return err
 }

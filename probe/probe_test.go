@@ -58,24 +58,7 @@ func certificate(t *testing.T, name string) tls.Certificate {
 // serve runs handle for each connection until the test ends, and waits for it.
 func serve(t *testing.T, handle func(net.Conn)) (address string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			handle(conn)
-			conn.Close()
-		}
-	}()
-	t.Cleanup(func() { l.Close(); <-done })
-	return l.Addr().String()
+	return listen(t, "tcp", "127.0.0.1:0", handle)
 }
 
 // serveTLS reports how the server saw each connection end: nil if the client

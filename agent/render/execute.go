@@ -60,9 +60,9 @@ func (t *Template) Execute(source Source) (Result, error) {
 	return result, nil
 }
 
-// run executes the trees by text/template if the template calls nothing of
+// run executes the template by text/template if it calls nothing of
 // consul-template's, which spares the 330 functions that consul-template
-// registers and the parsing that it repeats each time: some 5 µs for 125.
+// registers: some 20 µs for 150.
 func (t *Template) run(functions tt.FuncMap) ([]byte, error) {
 	if t.facts.library {
 		return t.runLibrary(functions)
@@ -70,11 +70,9 @@ func (t *Template) run(functions tt.FuncMap) ([]byte, error) {
 	for name := range t.facts.denied {
 		functions[name] = denied
 	}
-	tmpl := tt.New("").Funcs(functions).Option(t.missingKey())
-	for name, tree := range t.trees {
-		if _, err := tmpl.AddParseTree(name, tree); err != nil {
-			return nil, err
-		}
+	tmpl := tt.New("").Funcs(functions).Option(t.missingKey()).Delims(t.in.LeftDelim, t.in.RightDelim)
+	if _, err := tmpl.Parse(t.in.Contents); err != nil {
+		return nil, err
 	}
 	var output bytes.Buffer
 	if err := tmpl.Execute(&output, nil); err != nil {

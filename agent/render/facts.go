@@ -10,24 +10,31 @@ import (
 	glob "github.com/ryanuber/go-glob"
 )
 
-// facts is what a template's syntax trees show without executing them.
+// facts is what a template's syntax trees show without executing them. It holds
+// on to no node, and so to no tree.
 type facts struct {
-	calls               []*parse.IdentifierNode // in the order of the text
-	denied              map[string]bool         // of the functions that are called
-	library             bool                    // a function of consul-template is called
-	requests            []Request               // see Template.Requests
-	environment         []string                // sorted
+	calls               []callee        // in the order of the text
+	denied              map[string]bool // of the functions that are called; nil for none
+	library             bool            // a function of consul-template is called
+	requests            []Request       // see Template.Requests
+	environment         []string        // sorted
 	environmentComputed bool
 	unreproducible      bool
 }
 
+// callee is the function of one call.
+type callee struct {
+	name string
+	pos  parse.Pos
+}
+
 // survey looks at every function that is called anywhere in the trees.
 func survey(in Input, trees map[string]*parse.Tree) facts {
-	f := facts{denied: map[string]bool{}}
+	var f facts
 	for _, tree := range trees {
 		walk(tree.Root, func(fn *parse.IdentifierNode, args arguments) { f.note(in, fn, args) })
 	}
-	slices.SortFunc(f.calls, func(a, b *parse.IdentifierNode) int { return int(a.Pos - b.Pos) })
+	slices.SortFunc(f.calls, func(a, b callee) int { return int(a.pos - b.pos) })
 	slices.Sort(f.environment)
 	f.environment = slices.Compact(f.environment)
 	f.requests = foretell(trees, f.denied)
@@ -36,9 +43,12 @@ func survey(in Input, trees map[string]*parse.Tree) facts {
 
 // note records one call.
 func (f *facts) note(in Input, fn *parse.IdentifierNode, args arguments) {
-	f.calls = append(f.calls, fn)
+	f.calls = append(f.calls, callee{fn.Ident, fn.Pos})
 	for _, pattern := range in.Denylist {
 		if !builtin.has(fn.Ident) && glob.Glob(pattern, fn.Ident) {
+			if f.denied == nil {
+				f.denied = map[string]bool{}
+			}
 			f.denied[fn.Ident] = true
 		}
 	}
@@ -61,14 +71,14 @@ func (f *facts) note(in Input, fn *parse.IdentifierNode, args arguments) {
 // check returns an error for each call of a function that cannot be called.
 func (f *facts) check(in Input) Errors {
 	var errs Errors
-	for _, fn := range f.calls {
-		if system, ok := refused[fn.Ident]; ok {
-			e := in.errorAtPos(fn.Pos, "function %q asks %s, which certagent does not talk to", fn.Ident, system)
+	for _, c := range f.calls {
+		if system, ok := refused[c.name]; ok {
+			e := in.errorAtPos(c.pos, "function %q asks %s, which certagent does not talk to", c.name, system)
 			e.Hint = "take the value from Vault with secret, from a file with file or from a variable with env"
 			errs = append(errs, e)
-		} else if !known(fn.Ident) {
-			e := in.errorAtPos(fn.Pos, "unknown function %q", fn.Ident)
-			if name := nearest(fn.Ident); name != "" {
+		} else if !known(c.name) {
+			e := in.errorAtPos(c.pos, "unknown function %q", c.name)
+			if name := nearest(c.name); name != "" {
 				e.Hint = "did you mean " + name + "?"
 			}
 			errs = append(errs, e)

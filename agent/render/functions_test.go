@@ -177,7 +177,7 @@ func TestTableHasEveryFunction(t *testing.T) {
 	called := set{}
 	for _, c := range table {
 		for _, fn := range parsed(t, Input{Contents: c.template}).facts.calls {
-			called[fn.Ident] = "called"
+			called[fn.name] = "called"
 		}
 	}
 	for _, group := range []set{builtin, library} {

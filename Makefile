@@ -15,8 +15,9 @@ build: ## certagent itself, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/certagent ./cmd/certagent
 
 demo: build ## nginx serving a fresh certificate every few seconds, until Ctrl-C
-	@./scripts/install nginx || true # then the demonstration has a server of its own
-	@$(GO) run ./examples/nginx -certagent $(BIN)/certagent
+	@./scripts/install nginx || true # without it the demonstration has a server of its own
+	@$(GO) build -o $(BIN)/demo ./examples/nginx
+	@$(BIN)/demo -certagent $(BIN)/certagent # not by way of go run, which calls Ctrl-C an error
 
 tools: ## what the tests run beside certagent: nginx, Flask, strace
 	./scripts/install nginx flask strace

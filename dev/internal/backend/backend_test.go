@@ -81,7 +81,7 @@ func TestDecode(t *testing.T) {
 		{Fields{"duration": nil, "list": "a, b,,c", "whole": "a,b"}, fields{List: []string{"a", "b", "c"}, Whole: []string{"a,b"}}},
 		{Fields{"list": []any{"a,b"}, "ints": []any{json.Number("1"), json.Number("2")}}, fields{List: []string{"a,b"}, Ints: []int{1, 2}}},
 		{Fields{"map": "a=b", "ints": json.Number("3")}, fields{Map: map[string]string{"a": "b"}, Ints: []int{3}}},
-		{Fields{"map": `{"a":"b"}`}, fields{Map: map[string]string{"a": "b"}}},
+		{Fields{"map": "a=b=c,d=e"}, fields{Map: map[string]string{"a": "b=c,d=e"}}},
 		{Fields{"map": []any{"a=b", "c=d"}}, fields{Map: map[string]string{"a": "b", "c": "d"}}},
 		{Fields{"map": map[string]any{"a": json.Number("1")}}, fields{Map: map[string]string{"a": "1"}}},
 	}
@@ -93,7 +93,7 @@ func TestDecode(t *testing.T) {
 			t.Errorf("%v: (-want +got)\n%s", tc.in, diff)
 		}
 	}
-	for _, in := range []Fields{{"bool": "maybe"}, {"int": "x"}, {"duration": "soon"}, {"list": json.Number("5")}, {"map": "x"}, {"map": `{x`}, {"ints": "a"}} {
+	for _, in := range []Fields{{"bool": "maybe"}, {"int": "x"}, {"duration": "soon"}, {"list": json.Number("5")}, {"map": "x"}, {"map": `{"a":"b"}`}, {"map": map[string]any{"a": []any{"b"}}}, {"map": []any{[]any{"a=b"}}}, {"ints": "a"}} {
 		var got fields
 		if err := in.Decode(&got); err == nil {
 			t.Errorf("%v: accepted as %+v", in, got)

@@ -147,31 +147,53 @@ func toInts(v any) ([]int, error) {
 	return ints, err
 }
 
+// toMap reads pairs as Vault does: an object of texts, or texts such as
+// key=value, as command lines and templates send them. Text is never taken for
+// JSON.
 func toMap(v any) (map[string]string, error) {
 	m := make(map[string]string)
-	switch v := v.(type) {
-	case map[string]any:
-		for key, value := range v {
-			m[key] = fmt.Sprint(value)
+	if object, ok := v.(map[string]any); ok {
+		for key, value := range object {
+			text, ok := toText(value)
+			if !ok {
+				return nil, notText(v)
+			}
+			m[key] = text
 		}
-		return m, nil
-	case []any: // several key=value, as the command line sends them
-		for _, item := range v {
-			key, value, _ := strings.Cut(fmt.Sprint(item), "=")
-			m[key] = value
-		}
-		return m, nil
-	case string:
-		if strings.HasPrefix(strings.TrimSpace(v), "{") {
-			err := json.Unmarshal([]byte(v), &m)
-			return m, err
-		}
-		key, value, ok := strings.Cut(v, "=")
-		if !ok {
-			return nil, fmt.Errorf("expected key=value, got %q", v)
-		}
-		m[key] = value
 		return m, nil
 	}
-	return nil, fmt.Errorf("expected a map, got %T", v)
+	list, ok := v.([]any)
+	if !ok {
+		list = []any{v}
+	}
+	for _, item := range list {
+		pair, ok := toText(item)
+		if !ok {
+			return nil, notText(item)
+		}
+		key, value, found := strings.Cut(pair, "=")
+		if !found {
+			return nil, fmt.Errorf("invalid key pair %q", pair)
+		}
+		m[key] = value
+	}
+	return m, nil
+}
+
+// toText returns what a JSON value is as text; objects and lists are none.
+func toText(v any) (text string, ok bool) {
+	switch v := v.(type) {
+	case map[string]any, []any:
+		return "", false
+	case bool: // Vault's decoder takes C for its model
+		return map[bool]string{false: "0", true: "1"}[v], true
+	case nil:
+		return "", true
+	default:
+		return fmt.Sprint(v), true
+	}
+}
+
+func notText(v any) error {
+	return fmt.Errorf("1 error(s) decoding:\n\n* '[0]' expected type 'string', got unconvertible type '%T', value: '%v'", v, v)
 }

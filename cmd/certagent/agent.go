@@ -28,6 +28,7 @@ func runAgent(args []string, s streams) int {
 		complain(s.err, "there is no configuration", "name a file or a directory: certagent agent -config=PATH")
 		return exitUsage
 	}
+	saveMemory()
 	cfg, problems := c.load()
 	if cfg == nil {
 		fmt.Fprintln(s.err, problems.Error())

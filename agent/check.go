@@ -21,12 +21,12 @@ func Check(cfg *config.Config) (summary string, errs []error) {
 	for i, m := range members {
 		if err := m.load(); err != nil {
 			errs = append(errs, fmt.Errorf("%s: template %q: %w", m.pos, m.name, err))
-			continue
+		} else {
+			requests[i] = m.firstRequests()
 		}
 		if _, _, err := m.owner.ids(); err != nil {
 			errs = append(errs, fmt.Errorf("%s: template %q: %w", m.pos, m.name, err))
 		}
-		requests[i] = m.firstRequests()
 	}
 	var b strings.Builder
 	for _, indexes := range group(requests) {

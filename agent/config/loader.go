@@ -29,6 +29,9 @@ func (l *loader) path(path string) {
 		l.problem(Pos{File: path}, reason(err), "")
 		return
 	}
+	if len(files) == 0 {
+		l.problems = append(l.problems, Problem{Kind: Warning, Pos: Pos{File: path}, Message: "this directory holds no *.hcl or *.json file"})
+	}
 	for _, file := range files {
 		src, err := readSource(file)
 		if err != nil {

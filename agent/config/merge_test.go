@@ -116,7 +116,7 @@ func TestUnreadable(t *testing.T) {
 	}{
 		"no path":         {nil, "there is no configuration\n  hint: name a file or a directory with -config"},
 		"no such file":    {[]string{dir + "/none.hcl"}, dir + "/none.hcl: no such file or directory"},
-		"empty directory": {[]string{dir}, "there is no auto_auth block\n  hint: without a login nothing can be rendered"},
+		"empty directory": {[]string{dir}, dir + ": warning: this directory holds no *.hcl or *.json file\nthere is no auto_auth block\n  hint: without a login nothing can be rendered"},
 		"too large":       {[]string{large}, large + ": the file is larger than 4 MiB"},
 	}
 	for name, test := range tests {

@@ -29,6 +29,8 @@ var (
 	usageValidate string
 	//go:embed usage_dev.txt
 	usageDev string
+	//go:embed usage_version.txt
+	usageVersion string
 )
 
 // complain tells in two lines what is wrong and what to do.
@@ -51,7 +53,7 @@ func parse(flags *flag.FlagSet, args []string, s streams, usage string) (code in
 		complain(s.err, err.Error(), fmt.Sprintf("certagent %s -h lists the flags", flags.Name()))
 		return exitUsage, false
 	case flags.NArg() > 0:
-		complain(s.err, fmt.Sprintf("unexpected argument %q", flags.Arg(0)), fmt.Sprintf("certagent %s takes flags only, such as -config=PATH", flags.Name()))
+		complain(s.err, fmt.Sprintf("unexpected argument %q", flags.Arg(0)), fmt.Sprintf("certagent %s takes flags only; certagent %[1]s -h lists them", flags.Name()))
 		return exitUsage, false
 	}
 	return 0, true

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -24,7 +25,10 @@ func version() string {
 }
 
 // runVersion is "certagent version".
-func runVersion(_ []string, s streams) int {
+func runVersion(args []string, s streams) int {
+	if code, ok := parse(flag.NewFlagSet("version", flag.ContinueOnError), args, s, usageVersion); !ok {
+		return code
+	}
 	fmt.Fprintf(s.out, "certagent %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return exitOK
 }

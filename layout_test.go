@@ -1,0 +1,335 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package certagent_test
+
+import (
+	"encoding/json"
+	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/certagent/certagent"
+
+// arrows says which packages of the module each package may import, besides
+// those below itself. A package that is not named here may import none, or
+// those of the nearest directory above that is named.
+var arrows = map[string][]string{
+	"redact":         {},
+	"logkey":         {},
+	"sinks":          {"redact", "logkey"},
+	"exec":           {"redact", "logkey"},
+	"probe":          {"redact", "logkey"},
+	"dev":            {"redact", "logkey"},
+	"agent":          {"redact", "logkey", "sinks", "exec", "probe"},
+	"agent/plan":     {},
+	"agent/auth":     {"redact", "logkey"},
+	"agent/client":   {"redact", "logkey"},
+	"agent/config":   {"redact", "logkey"},
+	"agent/inspect":  {"redact", "logkey"},
+	"agent/render":   {"redact", "logkey"},
+	"agent/secrets":  {"redact", "logkey"},
+	"agent/watch":    {"redact", "logkey"},
+	"cmd/certagent":  {"redact", "logkey", "agent", "dev"},
+	"acceptance":     {"redact", "dev"},
+	"bench":          {"redact", "logkey", "agent", "sinks", "exec", "probe", "dev", "acceptance"},
+	"examples":       {"redact", "logkey", "probe", "dev", "acceptance"},
+	"examples/nginx": {"redact", "logkey", "probe", "dev", "acceptance", "examples/internal"},
+	"examples/flask": {"redact", "logkey", "probe", "dev", "acceptance", "examples/internal"},
+}
+
+// goPackage is what go list tells of a package.
+type goPackage struct {
+	ImportPath, Dir string
+	GoFiles         []string
+	Imports         []string
+}
+
+// name is the package's directory in the module.
+func (p goPackage) name() string { return strings.TrimPrefix(p.ImportPath, module+"/") }
+
+func list(t *testing.T) []goPackage {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Dir,GoFiles,Imports", "./...")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []goPackage
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p goPackage
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	if len(all) < 10 {
+		t.Fatalf("go list finds %d packages", len(all))
+	}
+	return all
+}
+
+// within reports whether a package is the directory or below it.
+func within(name, directory string) bool {
+	return name == directory || strings.HasPrefix(name, directory+"/")
+}
+
+// allowed reports whether the arrows let a package import another one.
+func allowed(from, to string) bool {
+	if within(to, from) {
+		return true
+	}
+	for at := from; at != "."; at = filepath.Dir(at) {
+		if targets, known := arrows[at]; known {
+			// Packages below a named one are parts of it.
+			return at != from && within(to, at) || slices.ContainsFunc(targets, func(target string) bool { return within(to, target) })
+		}
+	}
+	return false
+}
+
+func TestArrows(t *testing.T) {
+	for _, p := range list(t) {
+		for _, path := range p.Imports {
+			to, ours := strings.CutPrefix(path, module+"/")
+			if ours && !allowed(p.name(), to) {
+				t.Errorf("%s imports %s, which the layout does not allow", p.name(), to)
+			}
+		}
+	}
+}
+
+// The rules themselves, so that a mistake in allowed does not pass for a clean layout.
+func TestAllowed(t *testing.T) {
+	for _, c := range []struct {
+		from, to string
+		want     bool
+	}{
+		{"agent/auth", "agent/secrets", false},
+		{"agent/plan", "redact", false},
+		{"agent", "agent/plan", true},
+		{"agent", "dev", false},
+		{"agent/config", "agent", false},
+		{"sinks", "exec", false},
+		{"exec", "agent", false},
+		{"cmd/certagent", "agent/config", true},
+		{"cmd/certagent", "dev/seed", true},
+		{"dev/internal/pki", "dev/internal/backend", true},
+		{"dev/seed", "redact", true},
+		{"dev", "agent", false},
+		{"unheard-of", "redact", false},
+	} {
+		if got := allowed(c.from, c.to); got != c.want {
+			t.Errorf("allowed(%q, %q) = %v", c.from, c.to, got)
+		}
+	}
+}
+
+// agent/plan decides from facts alone.
+func TestPlanIsPure(t *testing.T) {
+	forbidden := []string{"os", "io/ioutil", "net", "context", "log", "log/slog", "syscall", "math/rand", "math/rand/v2"}
+	for _, p := range list(t) {
+		if p.name() != "agent/plan" {
+			continue
+		}
+		for _, path := range p.Imports {
+			if slices.ContainsFunc(forbidden, func(f string) bool { return within(path, f) }) {
+				t.Errorf("agent/plan imports %s", path)
+			}
+		}
+		for _, file := range parse(t, p) {
+			for _, call := range callsOf(file, "time") {
+				if slices.Contains([]string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"}, call.name) {
+					t.Errorf("%s: agent/plan asks the clock: time.%s", call.position, call.name)
+				}
+			}
+		}
+		return
+	}
+	t.Fatal("there is no agent/plan")
+}
+
+func TestOnlyMainExits(t *testing.T) {
+	for _, p := range list(t) {
+		if p.name() == "cmd/certagent" || within(p.name(), "examples") || p.name() == "bench" {
+			continue
+		}
+		for _, file := range parse(t, p) {
+			for _, call := range append(callsOf(file, "os"), callsOf(file, "log")...) {
+				if call.name == "Exit" || strings.HasPrefix(call.name, "Fatal") {
+					t.Errorf("%s: %s is called", call.position, call.name)
+				}
+			}
+		}
+	}
+}
+
+// The tests' Vault has a module of its own: its size and its licence must not
+// become ours.
+func TestVaultIsNoDependency(t *testing.T) {
+	out, err := exec.Command("go", "list", "-m", "all").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		switch path, _, _ := strings.Cut(strings.TrimSpace(line), " "); path {
+		case "github.com/hashicorp/vault", "github.com/hashicorp/vault/sdk", "github.com/openbao/openbao":
+			t.Errorf("%s is in the module graph", path)
+		}
+	}
+	if !strings.Contains(string(out), "github.com/hashicorp/vault/api ") {
+		t.Error("the module graph is not complete")
+	}
+}
+
+func TestEveryFileNamesTheLicence(t *testing.T) {
+	const header = "// Copyright (c) The certagent authors\n// SPDX-License-Identifier: MPL-2.0\n\n"
+	files := 0
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(path) != ".go" {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if files++; !strings.HasPrefix(string(text), header) {
+			t.Errorf("%s does not begin with the licence", path)
+		}
+		return nil
+	})
+	if err != nil || files < 100 {
+		t.Errorf("%d files: %v", files, err)
+	}
+}
+
+// logging are the names of the functions and methods that take log attributes,
+// with the number of arguments before these.
+var logging = map[string]int{
+	"Debug": 1, "Info": 1, "Warn": 1, "Error": 1, "With": 0, "Log": 3,
+	"DebugContext": 2, "InfoContext": 2, "WarnContext": 2, "ErrorContext": 2,
+}
+
+// Log attributes have a key of package logkey, never one made up on the spot.
+// (Examples, benches and the dev server have logs of their own.)
+func TestLogKeys(t *testing.T) {
+	for _, p := range list(t) {
+		if !within(p.name(), "agent") && !slices.Contains([]string{"cmd/certagent", "exec", "sinks", "probe"}, p.name()) {
+			continue
+		}
+		for _, file := range parse(t, p) {
+			ast.Inspect(file.File, func(n ast.Node) bool {
+				call, ok := n.(*ast.CallExpr)
+				if !ok {
+					return true
+				}
+				method, ok := call.Fun.(*ast.SelectorExpr)
+				skip, logs := 0, false
+				if ok {
+					skip, logs = logging[method.Sel.Name]
+				}
+				if ok && isSlog(method.X) && len(call.Args) == 2 { // slog.String(key, value) and its like
+					skip, logs = 0, true
+				}
+				if !logs || len(call.Args) < skip {
+					return true
+				}
+				for i, argument := range call.Args[skip:] {
+					if literal, ok := argument.(*ast.BasicLit); ok && literal.Kind == token.STRING && i%2 == 0 && (isLogger(method.X) || isSlog(method.X)) {
+						t.Errorf("%s: the key %s is not one of logkey's", file.fset.Position(literal.Pos()), literal.Value)
+					}
+				}
+				return true
+			})
+		}
+	}
+}
+
+func isSlog(e ast.Expr) bool {
+	name, ok := e.(*ast.Ident)
+	return ok && name.Name == "slog"
+}
+
+// isLogger tells from its name whether an expression is a logger: log, s.log,
+// logger, l.Logger, slog.
+func isLogger(e ast.Expr) bool {
+	var name string
+	switch e := e.(type) {
+	case *ast.Ident:
+		name = e.Name
+	case *ast.SelectorExpr:
+		name = e.Sel.Name
+	case *ast.CallExpr: // log.With(…).Info(…)
+		if f, ok := e.Fun.(*ast.SelectorExpr); ok {
+			return isLogger(f.X)
+		}
+	}
+	name = strings.ToLower(name)
+	return strings.HasSuffix(name, "log") || strings.HasSuffix(name, "logger")
+}
+
+// sourceFile is a parsed file that is not a test.
+type sourceFile struct {
+	*ast.File
+	fset *token.FileSet
+}
+
+func parse(t *testing.T, p goPackage) []sourceFile {
+	t.Helper()
+	var files []sourceFile
+	for _, name := range p.GoFiles {
+		fset := token.NewFileSet()
+		f, err := parser.ParseFile(fset, filepath.Join(p.Dir, name), nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, sourceFile{f, fset})
+	}
+	return files
+}
+
+// use is a mention of a package's function.
+type use struct {
+	name     string
+	position token.Position
+}
+
+// callsOf finds where a file mentions what a package of the standard library
+// exports, under whatever name it was imported.
+func callsOf(file sourceFile, path string) []use {
+	local := ""
+	for _, spec := range file.Imports {
+		if value, err := strconv.Unquote(spec.Path.Value); err == nil && value == path {
+			local = path
+			if spec.Name != nil {
+				local = spec.Name.Name
+			}
+		}
+	}
+	var found []use
+	ast.Inspect(file.File, func(n ast.Node) bool {
+		selector, ok := n.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		if x, ok := selector.X.(*ast.Ident); ok && x.Name == local && local != "" {
+			found = append(found, use{selector.Sel.Name, file.fset.Position(selector.Pos())})
+		}
+		return true
+	})
+	return found
+}

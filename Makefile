@@ -14,10 +14,12 @@ all: build
 build: ## certagent itself, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/certagent ./cmd/certagent
 
+# Neither "go run" nor a shell stands between make and the demonstration: both
+# would call Ctrl-C an error.
 demo: build ## nginx serving a fresh certificate every few seconds, until Ctrl-C
-	@./scripts/install nginx || true # without it the demonstration has a server of its own
+	@./scripts/install nginx || true
 	@$(GO) build -o $(BIN)/demo ./examples/nginx
-	@$(BIN)/demo -certagent $(BIN)/certagent # not by way of go run, which calls Ctrl-C an error
+	@$(BIN)/demo -certagent $(BIN)/certagent
 
 tools: ## what the tests run beside certagent: nginx, Flask, strace
 	./scripts/install nginx flask strace

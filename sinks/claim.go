@@ -43,6 +43,30 @@ func ClaimDestinations(files []File) (*Claim, error) {
 	return c, nil
 }
 
+// Claim claims the directory and the stable names of files in it, as
+// [ClaimDestinations] does. The directory is made if it is missing.
+func (d Directory) Claim(files []File) (*Claim, error) {
+	d, err := d.absolute()
+	if err != nil {
+		return nil, err
+	}
+	found, err := d.locate(files)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.ensure(); err != nil {
+		return nil, err
+	}
+	c := &Claim{locks: map[string]descriptor{}}
+	for _, name := range append([]string{dataLink}, stableNames(found)...) {
+		if err := c.claim(filepath.Join(d.Path, name)); err != nil {
+			c.Close()
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
 // Close gives the claim up.
 func (c *Claim) Close() error {
 	for dir, lock := range c.locks {
@@ -59,7 +83,17 @@ func (c *Claim) add(f File) error {
 	if err != nil {
 		return err
 	}
-	lock, err := c.lock(filepath.Dir(path), f.CreateDirs)
+	if f.CreateDirs {
+		if err := createDirectory(filepath.Dir(path)); err != nil {
+			return &Error{Op: "opening its directory's lock", Path: path, Err: err}
+		}
+	}
+	return c.claim(path)
+}
+
+// claim claims one path.
+func (c *Claim) claim(path string) error {
+	lock, err := c.lock(filepath.Dir(path))
 	if err == unix.ENOENT {
 		return nil
 	}
@@ -73,14 +107,9 @@ func (c *Claim) add(f File) error {
 }
 
 // lock opens the file of a directory whose bytes stand for destinations.
-func (c *Claim) lock(dir string, create bool) (lock descriptor, err error) {
+func (c *Claim) lock(dir string) (lock descriptor, err error) {
 	if lock, ok := c.locks[dir]; ok {
 		return lock, nil
-	}
-	if create {
-		if err := createDirectory(dir); err != nil {
-			return 0, err
-		}
 	}
 	name := fmt.Sprintf("%s%d.lock", prefix, os.Geteuid())
 	lock, err = anywhere.openFile(filepath.Join(dir, name), unix.O_RDWR|unix.O_CREAT, 0o600)

@@ -90,6 +90,22 @@ func (d *directory) remove(name string) error {
 	return nil
 }
 
+// names returns the names in a directory that was just opened.
+func (d *directory) names() (names []string, err error) {
+	buf := make([]byte, 32<<10)
+	for {
+		var n int
+		err := retry(func() (err error) { n, err = unix.ReadDirent(d.fd, buf); return err })
+		if err != nil {
+			return nil, &Error{Op: "listing the directory", Path: d.path, Err: err}
+		}
+		if n == 0 {
+			return names, nil
+		}
+		_, _, names = unix.ParseDirent(buf[:n], -1, names)
+	}
+}
+
 func (d *directory) join(name string) string { return filepath.Join(d.path, name) }
 
 func (d *directory) rename(from, to string) error {

@@ -26,6 +26,10 @@ var (
 	errNoDestination = errors.New("missing destination")
 	errReserved      = errors.New("names that begin with " + prefix + " are reserved")
 	errEncoding      = errors.New("the path is not valid UTF-8")
+
+	errOutside             = errors.New("it is not below the directory")
+	errReservedInDirectory = errors.New("names that begin with " + reservedPrefix + " or " + prefix + " are reserved in the directory")
+	errFileAndDirectory    = errors.New("it is named as a file and as a directory")
 )
 
 func recordName(name string) string      { return prefix + name + recordSuffix }

@@ -25,7 +25,18 @@ func (p *byFile) prepare(ctx context.Context, g Generation) error {
 	}
 	p.journal = move{dir: first, from: journalTempName(g.Name), to: recordName(g.Name), old: true}
 
-	files := slices.Clone(g.Files)
+	for i, f := range keysFirst(g.Files) {
+		if err := p.add(ctx, f, tempName(g.Name, i)); err != nil {
+			return err
+		}
+	}
+	p.encoded, err = p.record.encode()
+	return err
+}
+
+// keysFirst returns the files in the order in which they are put in place.
+func keysFirst(files []File) []File {
+	files = slices.Clone(files)
 	slices.SortStableFunc(files, func(a, b File) int {
 		switch {
 		case a.Key == b.Key:
@@ -35,13 +46,7 @@ func (p *byFile) prepare(ctx context.Context, g Generation) error {
 		}
 		return 1
 	})
-	for i, f := range files {
-		if err := p.add(ctx, f, tempName(g.Name, i)); err != nil {
-			return err
-		}
-	}
-	p.encoded, err = p.record.encode()
-	return err
+	return files
 }
 
 // add records a file, and makes it a member if it has to be written.

@@ -11,20 +11,33 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
 const recordVersion = 1
 
-// A Record says which generation of a bundle is published. It is kept in
-// ".certagent-<name>.json", mode 0600, in the directory of the first file.
+// A Record says which generation of a bundle is published. It is kept, with mode
+// 0600, in ".certagent-<name>.json" in the directory of the first file.
 type Record struct {
 	Version    int             `json:"version"`
 	Name       string          `json:"name"`
 	Generation uint64          `json:"generation"`
 	Files      []RecordedFile  `json:"files"` // in the order in which they are renamed
 	Payload    json.RawMessage `json:"payload,omitempty"`
+
+	// Directory is the bundle's directory, if the bundle has one. Then the record is
+	// kept there, in "..gen-<generation>.json".
+	Directory string `json:"directory,omitempty"`
+
+	// Previous are the generations in the directory that Rollback can go back to,
+	// newest first.
+	Previous []uint64 `json:"previous,omitempty"`
+
+	// Rejected is the generation that Rollback put aside to return to this one; 0 if
+	// this one was published.
+	Rejected uint64 `json:"rejected,omitempty"`
 
 	// Intact says that every file holds what the record says. Recover clears it
 	// if a file was changed or is missing, or if the generation could not be
@@ -56,7 +69,13 @@ func (f RecordedFile) sum() (s sum, err error) {
 	return s, err
 }
 
-func (r Record) directory() string { return filepath.Dir(r.Files[0].Path) }
+// home returns the directory and the name of the record's file.
+func (r Record) home() (directory, name string) {
+	if r.Directory != "" {
+		return r.Directory, generationRecordName(r.Generation)
+	}
+	return filepath.Dir(r.Files[0].Path), recordName(r.Name)
+}
 
 // Save replaces the record of a published generation: its payload has changed.
 // After a power cut the former record may be back, complete.
@@ -65,12 +84,17 @@ func Save(ctx context.Context, r Record) error {
 	if err != nil {
 		return err
 	}
-	d, err := openDirectory(ctx, r.directory(), unix.LOCK_SH)
+	path, name := r.home()
+	d, err := openDirectory(ctx, path, unix.LOCK_SH)
 	if err != nil {
 		return err
 	}
 	defer d.close()
-	temp, name := journalTempName(r.Name), recordName(r.Name)
+	return d.replaceRecord(journalTempName(r.Name), name, content)
+}
+
+// replaceRecord replaces a record as a whole.
+func (d *directory) replaceRecord(temp, name string, content []byte) error {
 	if err := d.writeTemp(temp, d.join(name), content, recordAttributes); err != nil {
 		return err
 	}
@@ -86,12 +110,13 @@ func Remove(ctx context.Context, r Record) error {
 	if err := r.check(); err != nil {
 		return err
 	}
-	d, err := openDirectory(ctx, r.directory(), unix.LOCK_SH)
+	path, name := r.home()
+	d, err := openDirectory(ctx, path, unix.LOCK_SH)
 	if err != nil {
 		return err
 	}
 	defer d.close()
-	return d.remove(recordName(r.Name))
+	return d.remove(name)
 }
 
 var recordAttributes = attributes{mode: 0o600, uid: -1, gid: -1}
@@ -106,6 +131,11 @@ func (r Record) check() error {
 	if len(r.Files) == 0 {
 		return fmt.Errorf("%w: %w", ErrRecord, errNoFiles)
 	}
+	if r.Directory != "" {
+		if err := r.checkDirectory(); err != nil {
+			return fmt.Errorf("%w: %w", ErrRecord, err)
+		}
+	}
 	for _, f := range r.Files {
 		if path, err := destination(f.Path); err != nil || path != f.Path {
 			return fmt.Errorf("%w: %q is not a destination", ErrRecord, f.Path)
@@ -115,4 +145,38 @@ func (r Record) check() error {
 		}
 	}
 	return nil
+}
+
+// checkDirectory keeps to the directory what is done for a record.
+func (r Record) checkDirectory() error {
+	d := Directory{Path: r.Directory}
+	if !filepath.IsAbs(r.Directory) || filepath.Clean(r.Directory) != r.Directory || r.Generation == 0 {
+		return fmt.Errorf("%q cannot be the directory of generation %d", r.Directory, r.Generation)
+	}
+	for _, f := range r.Files {
+		if _, err := d.nameOf(f.Path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// at returns the record of a directory that is now found under another path.
+func (r Record) at(path string) Record {
+	files := make([]RecordedFile, len(r.Files))
+	for i, f := range r.Files {
+		f.Path = filepath.Join(path, strings.TrimPrefix(f.Path, r.Directory))
+		files[i] = f
+	}
+	r.Directory, r.Files = path, files
+	return r
+}
+
+// located returns where in its generation the files of a record lie.
+func (r Record) located() ([]located, error) {
+	files := make([]File, len(r.Files))
+	for i, f := range r.Files {
+		files[i] = File{Path: f.Path}
+	}
+	return Directory{Path: r.Directory}.locate(files)
 }

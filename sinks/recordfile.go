@@ -56,6 +56,27 @@ func decode(content []byte) (r Record, err error) {
 // readRecord reads the record in a file of d. A file that somebody else could
 // have written is not believed: it would have us rename what its author may not.
 func (d *directory) readRecord(file string) (r Record, err error) {
+	r, err = d.readRecordFile(file)
+	if err == nil && (r.Directory != "" || file != recordName(r.Name)) {
+		err = fmt.Errorf("%w: it is that of %q", ErrRecord, r.Name)
+	}
+	return r, err
+}
+
+// readGenerationRecord reads the record of a generation of the bundle whose
+// directory d is.
+func (d *directory) readGenerationRecord(n uint64) (r Record, err error) {
+	r, err = d.readRecordFile(generationRecordName(n))
+	if err == nil && (r.Directory == "" || r.Generation != n) {
+		err = fmt.Errorf("%w: it is that of generation %d of %q", ErrRecord, r.Generation, r.Name)
+	}
+	if err != nil {
+		return Record{}, err
+	}
+	return r.at(d.path), nil
+}
+
+func (d *directory) readRecordFile(file string) (r Record, err error) {
 	f, err := d.open(file)
 	if err != nil {
 		return r, err
@@ -72,10 +93,7 @@ func (d *directory) readRecord(file string) (r Record, err error) {
 	if err != nil {
 		return r, err
 	}
-	if r, err = decode(content); err == nil && file != recordName(r.Name) {
-		err = fmt.Errorf("%w: it is that of %q", ErrRecord, r.Name)
-	}
-	return r, err
+	return decode(content)
 }
 
 var errForeign = fmt.Errorf("%w: it is not a file that only this user can write", ErrRecord)

@@ -44,6 +44,7 @@ func Recover(ctx context.Context, dirs []string) ([]Record, error) {
 	}
 	var records []Record
 	for i := 0; i < len(r.order); i++ { // settling a record may open further directories
+		records = append(records, r.settleGenerations(r.order[i])...)
 		records = append(records, r.settleAll(ctx, r.order[i])...)
 	}
 	r.sweep()
@@ -63,6 +64,7 @@ type inode struct{ dev, ino uint64 }
 // opened is a directory that nobody publishes in, and our names there.
 type opened struct {
 	*directory
+	all    []string
 	names  map[string]bool
 	spared map[string]bool // temporary files that must stay
 }
@@ -78,39 +80,22 @@ func (r *recovery) open(ctx context.Context, path string) (*opened, error) {
 		d.close()
 		return o, err
 	}
-	var names map[string]bool
+	var all []string
 	if err = d.lock(ctx, unix.LOCK_EX); err == nil {
-		names, err = d.list()
+		all, err = d.names()
 	}
 	if err != nil {
 		d.close()
 		return nil, err
 	}
-	o := &opened{d, names, map[string]bool{}}
-	r.dirs[id], r.order = o, append(r.order, o)
-	return o, nil
-}
-
-// list returns the names in the directory that are ours.
-func (d *directory) list() (map[string]bool, error) {
-	ours := map[string]bool{}
-	buf := make([]byte, 32<<10)
-	for {
-		var n int
-		err := retry(func() (err error) { n, err = unix.ReadDirent(d.fd, buf); return err })
-		if err != nil {
-			return nil, &Error{Op: "listing the directory", Path: d.path, Err: err}
-		}
-		if n == 0 {
-			return ours, nil
-		}
-		_, _, names := unix.ParseDirent(buf[:n], -1, nil)
-		for _, name := range names {
-			if strings.HasPrefix(name, prefix) {
-				ours[name] = true
-			}
+	o := &opened{directory: d, all: all, names: map[string]bool{}, spared: map[string]bool{}}
+	for _, name := range all {
+		if strings.HasPrefix(name, prefix) {
+			o.names[name] = true
 		}
 	}
+	r.dirs[id], r.order = o, append(r.order, o)
+	return o, nil
 }
 
 // settleAll returns the records in a directory.

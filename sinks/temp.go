@@ -21,6 +21,9 @@ func (d *directory) writeTemp(name, destination string, content []byte, a attrib
 		return &Error{Op: "creating a temporary file beside it", Path: destination, Err: err}
 	}
 	op, err := f.fill(content, a)
+	if err == nil {
+		op, err = "syncing the new content", f.sync()
+	}
 	if closeErr := f.close(); err == nil && closeErr != nil {
 		op, err = "closing the new file", closeErr
 	}
@@ -49,7 +52,8 @@ func (d *directory) createTemp(name string, a attributes) (descriptor, error) {
 	return f, err
 }
 
-// fill returns the step that failed, if one did.
+// fill gives a new file its mode, owner and content. It returns the step that
+// failed, if one did.
 func (f descriptor) fill(content []byte, a attributes) (op string, err error) {
 	if !a.umask {
 		if err := f.chmod(a.mode); err != nil {
@@ -66,9 +70,6 @@ func (f descriptor) fill(content []byte, a attributes) (op string, err error) {
 		if err := f.chmod(a.mode); err != nil {
 			return "setting the mode", err
 		}
-	}
-	if err := f.sync(); err != nil {
-		return "syncing the new content", err
 	}
 	return "", nil
 }

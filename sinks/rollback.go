@@ -1,0 +1,117 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package sinks
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrNoPrevious is what [Directory.Rollback] wraps if there is no generation to go
+// back to.
+var ErrNoPrevious = errors.New("there is no previous generation that is complete")
+
+// Rollback makes the previous generation the one that readers see again, or the
+// one before it if the previous one is damaged, and returns its record, which has
+// the payload given here and names the generation that was rejected. That one is
+// kept in "..rejected-<n>" until a later one is rejected, or until the generations
+// of its time are gone. On an error, what was seen is still seen. The system calls,
+// after those that begin a publishing:
+//
+//	openat(D, ..gen-1.json), read, close     for each previous one, up to the first
+//	openat(D, ..gen-1), openat, read, close  that holds all that its record says
+//	readlinkat(D, name)                      what each stable name is
+//	openat(D, temp), write, fsync, close     its record with the new payload; it is
+//	renameat(D, temp, D, ..gen-1.json)       not seen yet
+//	                                         ..data is changed as in swap
+//	renameat(D, ..gen-2, D, ..rejected-2)
+//	unlinkat                                 the record of the rejected one, what
+//	                                         was rejected before, and the oldest
+func (d Directory) Rollback(ctx context.Context, name string, payload json.RawMessage) (Record, error) {
+	if err := checkName(name); err != nil {
+		return Record{}, err
+	}
+	d, err := d.absolute()
+	if err != nil {
+		return Record{}, err
+	}
+	dir, err := openDirectory(ctx, d.Path, unix.LOCK_SH)
+	if err != nil {
+		return Record{}, err
+	}
+	s, err := d.survey(dir)
+	if err != nil {
+		return Record{}, err
+	}
+	defer s.close()
+	record, err := s.complete()
+	if err != nil {
+		return Record{}, err
+	}
+	files, err := record.located()
+	if err != nil {
+		return Record{}, err
+	}
+	names := stableNames(files)
+	if err := s.reclaim(names); err != nil {
+		return Record{}, err
+	}
+	record.Name, record.Payload, record.Rejected, record.Intact = name, payload, s.seen.visible, true
+	encoded, err := record.encode()
+	if err != nil {
+		return Record{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return Record{}, err
+	}
+	if err := s.dir.replaceRecord(recordTemp, generationRecordName(record.Generation), encoded); err != nil {
+		return Record{}, err
+	}
+	if err := s.show(record, names); err != nil {
+		return Record{}, err
+	}
+	record.Untidy = s.tidy(record)
+	return record, nil
+}
+
+// reclaim puts the links in place again of the names that somebody wrote files to.
+func (s *swap) reclaim(names []string) error {
+	places, err := s.places(names)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if places[name] != plain {
+			continue
+		}
+		if !s.seen.top[name] {
+			return &Error{Op: "going back", Path: s.dir.join(name), Err: unix.EEXIST, hint: "remove the file"}
+		}
+		if err := s.replaceByLink(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// complete returns the record of the generation to go back to.
+func (s *swap) complete() (Record, error) {
+	var errs []error
+	for _, n := range s.seen.before() {
+		record, err := s.dir.readGenerationRecord(n)
+		if err == nil {
+			err = s.dir.verify(record)
+		}
+		if err == nil {
+			record.Previous = slices.DeleteFunc(record.Previous, func(n uint64) bool { return !slices.Contains(s.seen.generations, n) })
+			return record, nil
+		}
+		errs = append(errs, wrapped("checking that it is complete", s.dir.join(generationName(n)), err))
+	}
+	return Record{}, &Error{Op: "going back", Path: s.Path, Err: errors.Join(append([]error{ErrNoPrevious}, errs...)...)}
+}

@@ -1,0 +1,153 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package sinks
+
+import (
+	"errors"
+	"maps"
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
+
+// show makes a staged generation the one that readers see, and the stable names
+// its own. On failure it restores what was seen and discards the generation,
+// unless it is one of those that were seen before.
+func (s *swap) show(record Record, names []string) error {
+	c := showing{swap: s, record: record}
+	err := c.do(names)
+	if err == nil {
+		return nil
+	}
+	if undo := c.undo(); undo != nil || record.Rejected != 0 {
+		return errors.Join(err, undo)
+	}
+	return errors.Join(err, s.discard(record.Generation))
+}
+
+// showing is a change of the generation that is seen, and how far it got.
+type showing struct {
+	*swap
+	record         Record
+	removed, added []string // stable names
+	pointed        bool
+}
+
+func (c *showing) do(names []string) error {
+	if err := c.drop(names); err != nil {
+		return err
+	}
+	if err := c.point(c.record.Generation, true); err != nil {
+		return err
+	}
+	for _, name := range names {
+		place, err := c.dir.place(name)
+		if err != nil {
+			return err
+		}
+		if place != absent {
+			continue
+		}
+		if err := c.link([]string{name}); err != nil {
+			return err
+		}
+		c.added = append(c.added, name)
+	}
+	return c.dir.sync()
+}
+
+// drop removes the stable names that go.
+func (c *showing) drop(names []string) error {
+	for _, name := range slices.Sorted(maps.Keys(c.seen.top)) {
+		if slices.Contains(names, name) {
+			continue
+		}
+		target, err := c.dir.readlink(name)
+		if err == unix.ENOENT || err == unix.EINVAL || err == nil && target != stableTarget(name) {
+			continue // not ours, or not any more
+		}
+		if err != nil {
+			return &Error{Op: "looking at what is there", Path: c.dir.join(name), Err: err}
+		}
+		if err := c.dir.remove(name); err != nil {
+			return err
+		}
+		c.removed = append(c.removed, name)
+	}
+	return nil
+}
+
+// point makes "..data" lead to a generation, once all of it is durable.
+func (c *showing) point(n uint64, durable bool) error {
+	err := c.dir.symlink(generationName(n), dataTemp)
+	if err == nil && durable {
+		err = c.dir.sync()
+	}
+	if err == nil {
+		err = c.dir.rename(dataTemp, dataLink)
+		c.pointed = c.pointed || err == nil
+	}
+	if err == nil {
+		return nil
+	}
+	c.dir.remove(dataTemp)
+	return wrapped("making the new generation the one that is seen", c.dir.join(dataLink), err)
+}
+
+// undo restores what was seen, in the reverse order.
+func (c *showing) undo() error {
+	for _, name := range c.added {
+		if err := c.dir.remove(name); err != nil {
+			return err
+		}
+	}
+	if c.pointed {
+		restore := func() error { return c.dir.remove(dataLink) }
+		if c.seen.visible != 0 {
+			restore = func() error { return c.point(c.seen.visible, false) }
+		}
+		if err := restore(); err != nil {
+			return err
+		}
+	}
+	if err := c.link(c.removed); err != nil {
+		return err
+	}
+	if c.pointed {
+		return c.dir.sync()
+	}
+	return nil
+}
+
+// link makes stable names.
+func (s *swap) link(names []string) error {
+	for _, name := range names {
+		if err := s.dir.symlink(stableTarget(name), name); err != nil {
+			return &Error{Op: "making the link to the new file", Path: s.dir.join(name), Err: err}
+		}
+	}
+	return nil
+}
+
+// symlink makes a link; a temporary one that exists was left by a crash, or could
+// not be removed after a failure.
+func (d *directory) symlink(target, name string) error {
+	link := func() error { return retry(func() error { return unix.Symlinkat(target, d.fd, name) }) }
+	err := link()
+	if err == unix.EEXIST && (name == dataTemp || name == linkTemp) {
+		if err := d.remove(name); err != nil {
+			return err
+		}
+		err = link()
+	}
+	return err
+}
+
+// wrapped names a path in an error that does not yet.
+func wrapped(op, path string, err error) error {
+	if failure := (*Error)(nil); errors.As(err, &failure) {
+		return err
+	}
+	return &Error{Op: op, Path: path, Err: err}
+}

@@ -1,0 +1,210 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package sinks
+
+import (
+	"errors"
+	"io"
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
+
+var (
+	errForeignData = errors.New("it is not a link to a generation of certagent's")
+	errForeignLink = errors.New("it is a link that leads elsewhere")
+)
+
+// survey is what a bundle's directory holds.
+type survey struct {
+	names []string // all of them
+
+	visible    uint64          // the generation that readers see; 0: none
+	generation *directory      // it, open; nil if there is none
+	top        map[string]bool // the names in it
+	record     Record          // its record; zero if there is none of use
+	unusable   error           // why not; nil if there is none
+
+	files map[string]found // what compare found in it
+	data  bool             // there is a link ..data, even if it leads nowhere
+
+	generations, rejected, records []uint64 // ascending
+}
+
+// survey looks at the directory, all of whose names are given.
+func (d *directory) survey(names []string) (s survey, err error) {
+	s.names, s.files = names, map[string]found{}
+	for _, name := range names {
+		if n, ok := number(name, generationPrefix, ""); ok {
+			s.generations = append(s.generations, n)
+		} else if n, ok := number(name, generationPrefix, recordSuffix); ok {
+			s.records = append(s.records, n)
+		} else if n, ok := number(name, rejectedPrefix, ""); ok {
+			s.rejected = append(s.rejected, n)
+		}
+	}
+	slices.Sort(s.generations)
+	slices.Sort(s.records)
+	slices.Sort(s.rejected)
+
+	target, err := d.readlink(dataLink)
+	if err == unix.ENOENT {
+		return s, nil
+	}
+	n, ok := number(target, generationPrefix, "")
+	if err == unix.EINVAL || err == nil && !ok {
+		return s, &Error{Op: "looking at what is there", Path: d.join(dataLink), Err: errForeignData,
+			hint: "another program, such as Kubernetes, publishes in this directory; choose another one"}
+	}
+	if err != nil {
+		return s, &Error{Op: "looking at what is there", Path: d.join(dataLink), Err: err}
+	}
+	s.data = true
+	return s, s.see(d, n)
+}
+
+// see takes n for the generation that readers see.
+func (s *survey) see(d *directory, n uint64) error {
+	g, err := d.sub(generationName(n))
+	if errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s.close()
+	s.visible, s.generation, s.top = n, g, map[string]bool{}
+	names, err := g.names()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		s.top[name] = true
+	}
+	if s.record, err = d.readGenerationRecord(n); err == nil || errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	if !errors.Is(err, ErrRecord) {
+		return &Error{Op: "reading the record", Path: d.join(generationRecordName(n)), Err: err}
+	}
+	s.unusable = err
+	return nil
+}
+
+func (s *survey) close() {
+	if s.generation != nil {
+		s.generation.close()
+		s.generation = nil
+	}
+}
+
+// highest returns the highest number that is taken.
+func (s *survey) highest() (n uint64) {
+	for _, numbers := range [][]uint64{s.generations, s.rejected, s.records} {
+		if len(numbers) > 0 {
+			n = max(n, numbers[len(numbers)-1])
+		}
+	}
+	return n
+}
+
+// previous returns the generations to be kept beside one that follows the one
+// that is seen, newest first.
+func (s *survey) previous() []uint64 {
+	if s.visible == 0 {
+		return nil
+	}
+	all := append([]uint64{s.visible}, s.before()...)
+	return all[:min(len(all), keptGenerations)]
+}
+
+// before returns the generations that were seen before, newest first. Without a
+// record those count that have a lower number.
+func (s *survey) before() (numbers []uint64) {
+	if s.record.Version != 0 {
+		return slices.DeleteFunc(slices.Clone(s.record.Previous), func(n uint64) bool { return !slices.Contains(s.generations, n) })
+	}
+	for _, n := range slices.Backward(s.generations) {
+		if n < s.visible && len(numbers) < keptGenerations {
+			numbers = append(numbers, n)
+		}
+	}
+	return numbers
+}
+
+// A place is what is at a stable name.
+type place int
+
+const (
+	absent place = iota
+	linked       // the link that belongs there
+	plain        // a file
+)
+
+// place refuses what is neither ours nor a file that can be taken over.
+func (d *directory) place(name string) (place, error) {
+	target, err := d.readlink(name)
+	switch {
+	case err == unix.ENOENT:
+		return absent, nil
+	case err == nil && target == stableTarget(name):
+		return linked, nil
+	case err == nil:
+		return 0, &Error{Op: "looking at what is there", Path: d.join(name), Err: errForeignLink, hint: "remove the link, or give the file another name"}
+	case err != unix.EINVAL:
+		return 0, &Error{Op: "looking at what is there", Path: d.join(name), Err: err}
+	}
+	_, err = d.look(name)
+	if failure := (*Error)(nil); errors.As(err, &failure) && failure.Err == unix.EISDIR {
+		failure.hint = "remove or rename the directory, or give the file another name"
+	}
+	return plain, err
+}
+
+func (s *swap) places(names []string) (map[string]place, error) {
+	places := make(map[string]place, len(names))
+	for _, name := range names {
+		place, err := s.dir.place(name)
+		if err != nil {
+			return nil, err
+		}
+		places[name] = place
+	}
+	return places, nil
+}
+
+func (d *directory) readlink(name string) (target string, err error) {
+	buf := make([]byte, unix.PathMax)
+	var n int
+	err = retry(func() (err error) { n, err = unix.Readlinkat(d.fd, name, buf); return err })
+	return string(buf[:max(n, 0)]), err
+}
+
+// sub opens a directory in d, which is not a link.
+func (d *directory) sub(name string) (*directory, error) {
+	f, err := d.openFile(name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return nil, &Error{Op: "opening the directory", Path: d.join(name), Err: err}
+	}
+	return &directory{path: d.join(name), fd: int(f)}, nil
+}
+
+// read returns the content of a regular file, and what it is.
+func (d *directory) read(name string) ([]byte, found, error) {
+	f, err := d.open(name)
+	if err != nil {
+		return nil, found{}, err
+	}
+	defer f.close()
+	st, err := f.stat()
+	if err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
+		err = ErrNotRegular
+	}
+	if err != nil {
+		return nil, found{}, err
+	}
+	content, err := io.ReadAll(f)
+	is := found{exists: true, regular: true, size: uint64(st.Size), known: true, mode: st.Mode & 0o7777, uid: int(st.Uid), gid: int(st.Gid)}
+	return content, is, err
+}

@@ -1,0 +1,199 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package sinks
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"slices"
+)
+
+// A Directory is one whose files are published all at once, by the rename of one
+// symbolic link. Every generation has a hidden directory of its own in it, and
+// the names that readers use are links into the one that "..data" points to. So
+// a reader that opens "..data" and then the files in what it opened has one
+// generation; one that opens the names one after the other may meet the rename
+// between them, as with Kubernetes' volumes.
+//
+// Files may lie in directories below; then their first directory is the name that
+// is a link. What belongs to others is left alone.
+type Directory struct {
+	// Path is made if it is missing, with what is missing above it. One that is
+	// there keeps its mode and owner.
+	Path string
+
+	// Mode and owner are those of the directories made here. Zero means 0750;
+	// negative numbers mean the process's own.
+	Mode     fs.FileMode
+	UID, GID int
+}
+
+// swap publishes by one rename. These are its system calls; TestSystemCallsOfSwap
+// compares them with what happens. D is the bundle's directory, G the new
+// generation's.
+//
+//	open(D), flock(D, LOCK_SH), getdents64(D)
+//	readlinkat(D, ..data)
+//	openat(D, ..gen-1), getdents64         the generation that is seen, its
+//	openat(D, ..gen-1.json), read, close   record,
+//	readlinkat(D, name)                    what each stable name is,
+//	fstat(..gen-1)                         and how the files differ
+//	statx(..gen-1, name)                   for each file
+//	openat, read, close                    if the size is equal
+//
+//	mkdirat(D, G, 0700), openat(D, G)      nobody sees what follows
+//	openat(G, name, O_EXCL, 0600)          for each file: see fill; with its
+//	fchmod, fchown, write                  mode and owner before its content
+//	openat(D, G.json), fchmod, write       the record, with the payload
+//	fsync                                  each file and the record, at once
+//	close                                  each
+//	fchmod(G), fchown(G), fsync(G)         as asked, for each directory
+//
+//	unlinkat(D, name)                      each stable name that goes
+//	symlinkat(G, D, temp), fsync(D)        now all of it is durable
+//	renameat(D, temp, D, ..data)           now readers see it
+//	symlinkat(..data/name, D, name)        each stable name that comes
+//	fsync(D)
+//
+//	unlinkat                               what is in the oldest generation, it
+//	close                                  and its record
+//
+// At every one of these points "..data" leads to one complete generation, whose
+// record, with what is owed for it, is on disk under its number; and every stable
+// name that is there leads to a file of it, for a name that goes is removed before
+// the rename and a name that comes is made after it. So a crash needs no journal:
+// Recover makes the stable names those of the generation that is seen, and removes
+// what is not seen.
+type swap struct {
+	Directory // with an absolute path
+	dir       *directory
+	seen      survey
+}
+
+// Publish makes g the generation that readers see, and returns its record. Paths
+// of files that are not absolute are relative to the directory; the record has
+// absolute ones. If the directory has a generation of g's number or a later one,
+// the next free number is taken. Backup and CreateDirs have no meaning here: the
+// previous generations are kept, and directories are made.
+//
+// If every file is there already, nothing is written, except that a wrong mode or
+// owner is repaired, and the record if it changes. On an error the old generation
+// and its record stay. Once g is seen, ctx is ignored.
+//
+// Plain files that stand at stable names are taken over: a generation is made of
+// what is there, then each file is replaced by a link to what it holds, keys
+// first, and only then the new generation is published. So readers see what was
+// there or g, and Rollback leads back to what was there. Anything else at a stable
+// name, a directory or a link that leads elsewhere, is an error.
+//
+// Recover must have run before in the directory, and no two calls may publish in
+// it at once.
+func (d Directory) Publish(ctx context.Context, g Generation) (Record, error) {
+	d, files, err := d.checked(g)
+	if err != nil {
+		return Record{}, err
+	}
+	s, err := d.open(ctx)
+	if err != nil {
+		return Record{}, err
+	}
+	defer s.close()
+	places, err := s.places(stableNames(files))
+	if err != nil {
+		return Record{}, err
+	}
+	if err := s.takeOver(ctx, g.Name, files, places); err != nil {
+		return Record{}, err
+	}
+	status, err := s.compare(files)
+	if err != nil {
+		return Record{}, err
+	}
+	record := s.recordOf(g, files)
+	if status == Same {
+		return s.keep(record, places)
+	}
+	record.Generation = max(g.Number, s.seen.highest()+1)
+	record.Previous = s.seen.previous()
+	record.Rejected = 0
+	if err := s.stage(ctx, record, files); err != nil {
+		return Record{}, errors.Join(err, s.discard(record.Generation))
+	}
+	if err := s.show(record, stableNames(files)); err != nil {
+		return Record{}, err
+	}
+	record.Untidy = errors.Join(s.tidy(record), s.forgetByFile(g.Name))
+	return record, nil
+}
+
+// recordOf returns the record of g as that of the generation that is seen.
+func (s *swap) recordOf(g Generation, files []located) Record {
+	r := Record{
+		Version: recordVersion, Name: g.Name, Directory: s.Path, Generation: s.seen.visible, Payload: g.Payload,
+		Previous: s.seen.record.Previous, Rejected: s.seen.record.Rejected, Intact: true,
+	}
+	for _, f := range files {
+		r.Files = append(r.Files, f.recorded(f.attributes(s.seen.files[f.name])))
+	}
+	return r
+}
+
+// keep completes the stable names and the record of a generation whose files are
+// as they should be.
+func (s *swap) keep(record Record, places map[string]place) (Record, error) {
+	var missing []string
+	for name, place := range places {
+		if place == absent {
+			missing = append(missing, name)
+		}
+	}
+	slices.Sort(missing)
+	if len(missing) > 0 {
+		if err := s.link(missing); err != nil {
+			return Record{}, err
+		}
+		if err := s.dir.sync(); err != nil {
+			return Record{}, err
+		}
+	}
+	want, err := record.encode()
+	if err != nil {
+		return Record{}, err
+	}
+	if is, err := s.seen.record.encode(); err != nil || !bytes.Equal(is, want) {
+		if err := s.dir.replaceRecord(recordTemp, generationRecordName(record.Generation), want); err != nil {
+			return Record{}, err
+		}
+	}
+	record.Untidy = s.forgetByFile(record.Name)
+	return record, nil
+}
+
+// forgetByFile removes the record of a bundle that was published file by file
+// before.
+func (s *swap) forgetByFile(name string) error {
+	if !slices.Contains(s.seen.names, recordName(name)) {
+		return nil
+	}
+	return s.dir.remove(recordName(name))
+}
+
+// checked returns the directory with an absolute path and the files of g, keys
+// first, or why they cannot be published.
+func (d Directory) checked(g Generation) (Directory, []located, error) {
+	if err := checkName(g.Name); err != nil {
+		return d, nil, err
+	}
+	if len(g.Files) == 0 {
+		return d, nil, &Error{Op: "publishing", Path: d.Path, Err: errNoFiles}
+	}
+	d, err := d.absolute()
+	if err != nil {
+		return d, nil, err
+	}
+	files, err := d.locate(keysFirst(g.Files))
+	return d, files, err
+}

@@ -1,0 +1,139 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package certificate
+
+import (
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/certagent/certagent/redact"
+)
+
+// Pair is a certificate with its private key and the CAs above it.
+type Pair struct {
+	Leaf *x509.Certificate
+	// Chain holds CAs: the leaf's issuer first, roots last, each once. Whether
+	// the root is among them is for the server that answered to decide.
+	Chain []*x509.Certificate
+	// Key is none in what was read from files without one.
+	Key PrivateKey
+}
+
+// most is how many certificates an answer may hold. A chain has a handful.
+const most = 100
+
+// Parse reads the data of Vault's answer from pki/sign or pki/issue, in any of
+// the formats pem, pem_bundle and der. It does not judge what it reads. Its errors
+// are of type *AnswerError.
+func Parse(data map[string]any) (Pair, error) {
+	own, key, err := field(data["certificate"])
+	if err == nil && len(own) == 0 {
+		err = errors.New("there is no certificate")
+	}
+	if err != nil {
+		return Pair{}, malformed("certificate", err)
+	}
+	pool := own
+	for _, name := range []string{"issuing_ca", "ca_chain"} {
+		list, _, err := field(data[name])
+		if err != nil {
+			return Pair{}, malformed(name, err)
+		}
+		pool = append(pool, list...)
+	}
+	if len(pool) > most {
+		return Pair{}, malformed("ca_chain", fmt.Errorf("there are more than %d certificates", most))
+	}
+	if text, _ := data["private_key"].(string); text != "" {
+		if key, err = parseKeyText(text); err != nil {
+			return Pair{}, malformed("private_key", err)
+		}
+	}
+	leaf := leafOf(own)
+	return Pair{Leaf: leaf, Chain: Order(leaf, pool), Key: key}, nil
+}
+
+// leafOf chooses the leaf among the certificates of the field of that name. A
+// bundle may be in any order.
+func leafOf(own []*x509.Certificate) *x509.Certificate {
+	if i := slices.IndexFunc(own, func(c *x509.Certificate) bool { return !c.IsCA }); i >= 0 {
+		return own[i]
+	}
+	return own[0]
+}
+
+// field reads the certificates in a field of the answer, a text or a list of
+// texts, and the private key that a bundle begins with.
+func field(value any) (list []*x509.Certificate, key PrivateKey, err error) {
+	switch v := value.(type) {
+	case nil:
+	case string:
+		return texts(v)
+	case []string:
+		return texts(v...)
+	case []any:
+		var all []string
+		for _, element := range v {
+			text, ok := element.(string)
+			if !ok {
+				return nil, key, errors.New("it is not a list of texts")
+			}
+			all = append(all, text)
+		}
+		return texts(all...)
+	default:
+		return nil, key, errors.New("it is not a text")
+	}
+	return nil, key, nil
+}
+
+func texts(all ...string) (list []*x509.Certificate, key PrivateKey, err error) {
+	for _, text := range all {
+		found, err := certificatesIn(text)
+		if err != nil {
+			return nil, key, err
+		}
+		list = append(list, found...)
+		if strings.Contains(text, keyLabelEnd+"-----") {
+			if key, err = ParseKey(redact.Bytes(text)); err != nil {
+				return nil, key, err
+			}
+		}
+	}
+	return list, key, nil
+}
+
+// certificatesIn reads PEM or, as the format "der" has it, DER in base64.
+func certificatesIn(text string) ([]*x509.Certificate, error) {
+	if strings.Contains(text, string(begin)) {
+		return ParseCertificates([]byte(text))
+	}
+	if strings.TrimSpace(text) == "" {
+		return nil, nil
+	}
+	der, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
+	if err != nil {
+		return nil, errors.New("it is neither PEM nor base64")
+	}
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, fmt.Errorf("reading a certificate: %w", err)
+	}
+	return []*x509.Certificate{c}, nil
+}
+
+func parseKeyText(text string) (PrivateKey, error) {
+	if strings.Contains(text, string(begin)) {
+		return ParseKey(redact.Bytes(text))
+	}
+	der, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
+	if err != nil {
+		return PrivateKey{}, errors.New("it is neither PEM nor base64")
+	}
+	return parseKeyDER(der)
+}

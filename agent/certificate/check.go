@@ -1,0 +1,87 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package certificate
+
+import (
+	"crypto/x509"
+	"errors"
+	"strings"
+	"time"
+)
+
+// Tolerance is how far in the future a certificate's validity may begin, since
+// the clock of the server that issued it may be ahead of this host's. Vault dates
+// certificates back by 30 seconds.
+const Tolerance = 5 * time.Minute
+
+// Answer reads the data of Vault's answer to the request and checks that it is
+// what the spec asks for and fit to be published now. Its errors are of type
+// *AnswerError.
+func (s Spec) Answer(r Request, data map[string]any, now time.Time) (Pair, error) {
+	p, err := Parse(data)
+	if err != nil {
+		return Pair{}, err
+	}
+	if r.Key.signer != nil {
+		p.Key = r.Key
+	}
+	return p, s.check(p, now)
+}
+
+func (s Spec) check(p Pair, now time.Time) error {
+	switch {
+	case p.Key.signer == nil:
+		return malformed("private_key", errNoKey)
+	case !same(p.Key.Public(), p.Leaf.PublicKey):
+		return refused(WrongKey, "the certificate %s is for another key", serial(p.Leaf))
+	case len(p.Chain) == 0:
+		return refused(Unchained, "no CA in it issued the certificate %s, which %q did", serial(p.Leaf), p.Leaf.Issuer)
+	}
+	if err := s.Key.fits(p.Leaf.PublicKey); err != nil {
+		return refused(WrongKeyType, "%w", err)
+	}
+	if err := s.named(p.Leaf); err != nil {
+		return refused(WrongNames, "%w", err)
+	}
+	return validNow(p.Leaf, now)
+}
+
+// named returns an error if a certificate lacks names that are asked for. More
+// than these do no harm: a name that is no longer wanted changes the identity.
+func (s Spec) named(c *x509.Certificate) error {
+	if missing := s.names().without(namesOf(c)); len(missing) > 0 {
+		return errors.New("the certificate " + serial(c) + " is not for " + strings.Join(missing, ", "))
+	}
+	if s.CommonName != "" && !strings.EqualFold(s.CommonName, c.Subject.CommonName) {
+		return errors.New("the certificate " + serial(c) + " does not have the common name " + s.CommonName)
+	}
+	return nil
+}
+
+func validNow(c *x509.Certificate, now time.Time) error {
+	switch {
+	case !c.NotAfter.After(c.NotBefore):
+		return refused(NotValid, "the certificate %s ends before it begins", serial(c))
+	case !now.Before(c.NotAfter):
+		return refused(NotValid, "the certificate %s expired at %s", serial(c), c.NotAfter.UTC().Format(time.RFC3339))
+	case c.NotBefore.After(now.Add(Tolerance)):
+		return refused(NotValid, "the certificate %s is not valid before %s", serial(c), c.NotBefore.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+// serial is a serial number as Vault writes it: pairs of hexadecimal digits with
+// colons between.
+func serial(c *x509.Certificate) string {
+	const digits = "0123456789abcdef"
+	var b strings.Builder
+	for i, octet := range c.SerialNumber.Bytes() {
+		if i > 0 {
+			b.WriteByte(':')
+		}
+		b.WriteByte(digits[octet>>4])
+		b.WriteByte(digits[octet&15])
+	}
+	return b.String()
+}

@@ -1,0 +1,73 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package certificate
+
+import (
+	"crypto"
+	"errors"
+	"fmt"
+
+	"github.com/certagent/certagent/redact"
+)
+
+// Decode reads back what a file of this kind on disk holds: of the pair as much as
+// the kind has, and the trust bundle, without dates. It judges nothing of it.
+func (o Output) Decode(content redact.Bytes) (Pair, Trust, error) {
+	p, trust, err := o.decode(content)
+	if err != nil {
+		return Pair{}, nil, fmt.Errorf("reading the file %s: %w", o.Kind, err)
+	}
+	return p, trust, nil
+}
+
+func (o Output) decode(content redact.Bytes) (p Pair, trust Trust, err error) {
+	switch o.Kind {
+	case Cert, FullChain:
+		p, err = decodeLeaf(content)
+	case Combined:
+		if p, err = decodeLeaf(content); err == nil {
+			p.Key, err = ParseKey(content)
+		}
+	case Key:
+		p.Key, err = ParseKey(content)
+	case PKCS12:
+		p, err = o.decodePKCS12(content)
+	case JKS:
+		p, err = o.decodeJKS(content)
+	case Chain:
+		p.Chain, err = ParseCertificates(content)
+	case CA, Truststore:
+		parse := ParseCertificates
+		if o.Kind == Truststore {
+			parse = o.decodeTruststore
+		}
+		list, err := parse(content)
+		for _, c := range list {
+			trust = append(trust, Trusted{Certificate: c})
+		}
+		return p, trust, err
+	default:
+		err = errors.New("there is no such kind")
+	}
+	return p, trust, err
+}
+
+func decodeLeaf(content []byte) (Pair, error) {
+	list, err := ParseCertificates(content)
+	if err == nil && len(list) == 0 {
+		err = errors.New("there is no certificate")
+	}
+	if err != nil {
+		return Pair{}, err
+	}
+	return Pair{Leaf: list[0], Chain: Order(list[0], list)}, nil
+}
+
+func asSigner(key any) (PrivateKey, error) {
+	signer, ok := key.(crypto.Signer)
+	if !ok {
+		return PrivateKey{}, errors.New("the private key cannot be used to sign")
+	}
+	return PrivateKey{signer}, nil
+}

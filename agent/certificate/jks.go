@@ -1,0 +1,132 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package certificate
+
+import (
+	"bytes"
+	"crypto/sha1"
+	"crypto/x509"
+	"errors"
+	"fmt"
+
+	"github.com/pavlo-v-chernykh/keystore-go/v4"
+)
+
+// jksMagic is how a JKS file begins.
+var jksMagic = []byte{0xfe, 0xed, 0xfe, 0xed}
+
+// encodeJKS holds what a server sends, without the root, and the key, under one
+// alias. The entry's date is the leaf's first day: it has to be some date that
+// does not change.
+func (o Output) encodeJKS(p Pair) ([]byte, error) {
+	if err := o.CheckPassword(); err != nil {
+		return nil, err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(p.Key.signer)
+	if err != nil {
+		return nil, fmt.Errorf("encoding the private key: %w", err)
+	}
+	entry := keystore.PrivateKeyEntry{CreationTime: p.Leaf.NotBefore, PrivateKey: der}
+	for _, c := range p.sent() {
+		entry.CertificateChain = append(entry.CertificateChain, jksCertificate(c))
+	}
+	store := newJKS(keystore.WithCustomRandomNumberGenerator(saltsOf(o, der, p.sent())))
+	if err := store.SetPrivateKeyEntry(o.alias(), entry, []byte(o.Password)); err != nil {
+		return nil, err
+	}
+	return o.store(store)
+}
+
+func (o Output) encodeTrustedJKS(trust []*x509.Certificate) ([]byte, error) {
+	if err := o.CheckPassword(); err != nil {
+		return nil, err
+	}
+	store := newJKS()
+	for i, c := range trust {
+		entry := keystore.TrustedCertificateEntry{CreationTime: c.NotBefore, Certificate: jksCertificate(c)}
+		if err := store.SetTrustedCertificateEntry(trustAlias(i), entry); err != nil {
+			return nil, err
+		}
+	}
+	return o.store(store)
+}
+
+func newJKS(options ...keystore.Option) keystore.KeyStore {
+	return keystore.New(append(options, keystore.WithOrderedAliases())...)
+}
+
+func jksCertificate(c *x509.Certificate) keystore.Certificate {
+	return keystore.Certificate{Type: "X.509", Content: c.Raw}
+}
+
+func (o Output) store(s keystore.KeyStore) ([]byte, error) {
+	var content bytes.Buffer
+	err := s.Store(&content, []byte(o.Password))
+	return content.Bytes(), err
+}
+
+// load checks the file's digest before the library reads it, since that makes
+// room for whatever lengths a damaged file tells.
+func (o Output) load(content []byte) (keystore.KeyStore, error) {
+	store := newJKS()
+	if at := len(content) - sha1.Size; at < 0 || !bytes.Equal(o.digest(content[:at]), content[at:]) {
+		return store, errors.New("it is damaged, or the password is wrong")
+	}
+	return store, store.Load(bytes.NewReader(content), []byte(o.Password))
+}
+
+// digest is what a JKS file ends with. It is Java's, as is the phrase in it.
+func (o Output) digest(content []byte) []byte {
+	h := sha1.New()
+	for _, c := range []byte(o.Password) {
+		h.Write([]byte{0, c})
+	}
+	h.Write([]byte("Mighty Aphrodite"))
+	h.Write(content)
+	return h.Sum(nil)
+}
+
+func (o Output) decodeJKS(content []byte) (Pair, error) {
+	store, err := o.load(content)
+	if err != nil {
+		return Pair{}, err
+	}
+	entry, err := store.GetPrivateKeyEntry(o.alias(), []byte(o.Password))
+	if err != nil {
+		return Pair{}, err
+	}
+	var list []*x509.Certificate
+	for _, c := range entry.CertificateChain {
+		parsed, err := x509.ParseCertificate(c.Content)
+		if err != nil {
+			return Pair{}, err
+		}
+		list = append(list, parsed)
+	}
+	if len(list) == 0 {
+		return Pair{}, errors.New("there is no certificate")
+	}
+	key, err := parseKeyDER(entry.PrivateKey)
+	return Pair{Leaf: list[0], Chain: Order(list[0], list), Key: key}, err
+}
+
+func (o Output) decodeTrustedJKS(content []byte) ([]*x509.Certificate, error) {
+	store, err := o.load(content)
+	if err != nil {
+		return nil, err
+	}
+	var list []*x509.Certificate
+	for _, alias := range store.Aliases() {
+		entry, err := store.GetTrustedCertificateEntry(alias)
+		if err != nil {
+			return nil, err
+		}
+		c, err := x509.ParseCertificate(entry.Certificate.Content)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, c)
+	}
+	return list, nil
+}

@@ -1,0 +1,110 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package certificate
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/certagent/certagent/redact"
+)
+
+// PrivateKey is a private key that does not print. The zero value is none.
+type PrivateKey struct{ signer crypto.Signer }
+
+// Signer returns the key itself, nil for none.
+func (k PrivateKey) Signer() crypto.Signer { return k.signer }
+
+// Public returns the public key, nil for none.
+func (k PrivateKey) Public() crypto.PublicKey {
+	if k.signer == nil {
+		return nil
+	}
+	return k.signer.Public()
+}
+
+// Format prints the mark of package redact, whatever the verb.
+func (PrivateKey) Format(f fmt.State, _ rune) { fmt.Fprint(f, redact.Mark) }
+
+// MarshalText returns the mark, so that JSON, too, shows nothing.
+func (PrivateKey) MarshalText() ([]byte, error) { return []byte(redact.Mark), nil }
+
+// LogValue returns the mark.
+func (PrivateKey) LogValue() slog.Value { return slog.StringValue(redact.Mark) }
+
+var curves = map[int]elliptic.Curve{256: elliptic.P256(), 384: elliptic.P384(), 521: elliptic.P521()}
+
+// generate makes a key. An RSA key may take seconds.
+func (k KeySpec) generate() (PrivateKey, error) {
+	k = k.normal()
+	var signer crypto.Signer
+	var err error
+	switch k.Type {
+	case EC:
+		curve := curves[k.Bits]
+		if curve == nil {
+			return PrivateKey{}, fmt.Errorf("an EC key of %d bits cannot be made", k.Bits)
+		}
+		signer, err = ecdsa.GenerateKey(curve, rand.Reader)
+	case RSA:
+		signer, err = rsa.GenerateKey(rand.Reader, k.Bits)
+	case Ed25519:
+		_, signer, err = ed25519.GenerateKey(rand.Reader)
+	default:
+		err = fmt.Errorf("a key of type %q cannot be made here", k.Type)
+	}
+	if err != nil {
+		return PrivateKey{}, fmt.Errorf("making a private key: %w", err)
+	}
+	return PrivateKey{signer}, nil
+}
+
+// fits returns an error if a public key is not of the kind that is asked for.
+// Whatever Vault makes fits.
+func (k KeySpec) fits(public crypto.PublicKey) error {
+	k = k.normal()
+	if k.Type == Vault {
+		return nil
+	}
+	kind, bits := kindOf(public)
+	if kind == k.Type && bits == k.Bits {
+		return nil
+	}
+	return fmt.Errorf("the key is of type %s, not %s", describe(kind, bits), describe(k.Type, k.Bits))
+}
+
+func describe(kind KeyType, bits int) string {
+	if bits == 0 {
+		return string(kind)
+	}
+	return fmt.Sprintf("%s %d", kind, bits)
+}
+
+// kindOf returns a public key's type and size.
+func kindOf(public crypto.PublicKey) (KeyType, int) {
+	switch p := public.(type) {
+	case *ecdsa.PublicKey:
+		return EC, p.Curve.Params().BitSize
+	case *rsa.PublicKey:
+		return RSA, p.N.BitLen()
+	case ed25519.PublicKey:
+		return Ed25519, 0
+	}
+	return "unknown", 0
+}
+
+// same says whether two public keys are equal.
+func same(a, b crypto.PublicKey) bool {
+	comparable, ok := a.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && comparable.Equal(b)
+}
+
+var errNoKey = errors.New("there is no private key")

@@ -1,0 +1,40 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package certificate
+
+import (
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+)
+
+// encodeKey writes a key as PEM.
+func encodeKey(key PrivateKey, form Form) ([]byte, error) {
+	label, der, err := "PRIVATE KEY", []byte(nil), error(nil)
+	switch form {
+	case PKCS1:
+		k, ok := key.signer.(*rsa.PrivateKey)
+		if !ok {
+			return nil, fmt.Errorf("only an RSA key has the form %q", form)
+		}
+		label, der = "RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(k)
+	case SEC1:
+		k, ok := key.signer.(*ecdsa.PrivateKey)
+		if !ok {
+			return nil, fmt.Errorf("only an EC key has the form %q", form)
+		}
+		label = "EC PRIVATE KEY"
+		der, err = x509.MarshalECPrivateKey(k)
+	case PKCS8:
+		der, err = x509.MarshalPKCS8PrivateKey(key.signer)
+	default:
+		return nil, fmt.Errorf("a key does not have the form %q", form)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("encoding the private key: %w", err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: label, Bytes: der}), nil
+}

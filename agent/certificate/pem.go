@@ -1,0 +1,126 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package certificate
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/certagent/certagent/redact"
+)
+
+const (
+	certificateLabel = "CERTIFICATE"
+	keyLabelEnd      = "PRIVATE KEY"
+)
+
+var (
+	bom    = []byte("\xef\xbb\xbf")
+	begin  = []byte("-----BEGIN ")
+	joined = []byte("----------BEGIN ") // an end and a beginning with no line break between
+	parted = []byte("-----\n-----BEGIN ")
+)
+
+// blocks reads all PEM blocks of a text. What is around them does not count, but
+// a block that cannot be read is an error: it must not go missing silently.
+func blocks(text []byte) ([]*pem.Block, error) {
+	text = bytes.ReplaceAll(bytes.TrimPrefix(text, bom), joined, parted)
+	var list []*pem.Block
+	for rest := text; ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		list = append(list, block)
+	}
+	if len(list) != bytes.Count(text, begin) {
+		return nil, errors.New("a PEM block is damaged")
+	}
+	return list, nil
+}
+
+// ParseCertificates reads the certificates of a PEM text, in their order.
+func ParseCertificates(text []byte) ([]*x509.Certificate, error) {
+	list, err := blocks(text)
+	if err != nil {
+		return nil, err
+	}
+	var found []*x509.Certificate
+	for _, block := range list {
+		if block.Type != certificateLabel {
+			continue
+		}
+		c, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("reading a certificate: %w", err)
+		}
+		found = append(found, c)
+	}
+	return found, nil
+}
+
+// ParseKey reads the one private key of a PEM text, whatever its form. Other
+// blocks, such as certificates, may stand around it.
+func ParseKey(text redact.Bytes) (PrivateKey, error) {
+	list, err := blocks(text)
+	if err != nil {
+		return PrivateKey{}, err
+	}
+	var found PrivateKey
+	for _, block := range list {
+		if !strings.HasSuffix(block.Type, keyLabelEnd) {
+			continue
+		}
+		if found.signer != nil {
+			return PrivateKey{}, errors.New("there is more than one private key")
+		}
+		if found, err = parseKeyBlock(block); err != nil {
+			return PrivateKey{}, err
+		}
+	}
+	if found.signer == nil {
+		return PrivateKey{}, errNoKey
+	}
+	return found, nil
+}
+
+func parseKeyBlock(block *pem.Block) (PrivateKey, error) {
+	if block.Type == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED") {
+		return PrivateKey{}, errors.New("the private key is encrypted")
+	}
+	return parseKeyDER(block.Bytes)
+}
+
+// parseKeyDER does not rely on labels, as crypto/tls does not. The parsers'
+// errors are left out: they might say more about the key than is good.
+func parseKeyDER(der []byte) (PrivateKey, error) {
+	for _, parse := range []func([]byte) (any, error){
+		x509.ParsePKCS8PrivateKey,
+		func(der []byte) (any, error) { return x509.ParseECPrivateKey(der) },
+		func(der []byte) (any, error) { return x509.ParsePKCS1PrivateKey(der) },
+	} {
+		key, err := parse(der)
+		if err != nil {
+			continue
+		}
+		if signer, ok := key.(crypto.Signer); ok {
+			return PrivateKey{signer}, nil
+		}
+	}
+	return PrivateKey{}, errors.New("the private key cannot be read")
+}
+
+// encodeCertificates writes certificates one after the other.
+func encodeCertificates(list ...*x509.Certificate) []byte {
+	var text []byte
+	for _, c := range list {
+		text = append(text, pem.EncodeToMemory(&pem.Block{Type: certificateLabel, Bytes: c.Raw})...)
+	}
+	return text
+}

@@ -1,0 +1,76 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package certificate
+
+import (
+	"bytes"
+	"crypto/x509"
+	"fmt"
+
+	"software.sslmate.com/src/go-pkcs12"
+)
+
+// encodePKCS12 holds what a server sends, without the root, and the key.
+func (o Output) encodePKCS12(p Pair) ([]byte, error) {
+	encoder, err := o.encoder()
+	if err != nil {
+		return nil, err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(p.Key.signer)
+	if err != nil {
+		return nil, fmt.Errorf("encoding the private key: %w", err)
+	}
+	list := p.sent()
+	return encoder.WithRand(saltsOf(o, der, list)).Encode(p.Key.signer, list[0], list[1:], string(o.Password))
+}
+
+// encoder fixes the parameters by their year, so that a later version of the
+// library does not change the files.
+func (o Output) encoder() (*pkcs12.Encoder, error) {
+	if err := o.CheckPassword(); err != nil {
+		return nil, err
+	}
+	switch o.form() {
+	case Modern:
+		return pkcs12.Modern2023, nil
+	case Legacy:
+		return pkcs12.LegacyDES, nil
+	}
+	return nil, fmt.Errorf("PKCS#12 does not have the form %q", o.Form)
+}
+
+// encodeTruststore marks each certificate as trusted, in Java's way.
+func (o Output) encodeTruststore(trust []*x509.Certificate) ([]byte, error) {
+	if o.form() == Java {
+		return o.encodeTrustedJKS(trust)
+	}
+	encoder, err := o.encoder()
+	if err != nil {
+		return nil, err
+	}
+	var entries []pkcs12.TrustStoreEntry
+	for i, c := range trust {
+		entries = append(entries, pkcs12.TrustStoreEntry{Cert: c, FriendlyName: trustAlias(i)})
+	}
+	return encoder.WithRand(saltsOf(o, nil, trust)).EncodeTrustStoreEntries(entries, string(o.Password))
+}
+
+// trustAlias numbers the certificates of a trust store so that they sort.
+func trustAlias(i int) string { return fmt.Sprintf("ca-%02d", i+1) }
+
+func (o Output) decodePKCS12(content []byte) (Pair, error) {
+	key, leaf, list, err := pkcs12.DecodeChain(content, string(o.Password))
+	if err != nil {
+		return Pair{}, err
+	}
+	signer, err := asSigner(key)
+	return Pair{Leaf: leaf, Chain: Order(leaf, list), Key: signer}, err
+}
+
+func (o Output) decodeTruststore(content []byte) ([]*x509.Certificate, error) {
+	if bytes.HasPrefix(content, jksMagic) {
+		return o.decodeTrustedJKS(content)
+	}
+	return pkcs12.DecodeTrustStore(content, string(o.Password))
+}

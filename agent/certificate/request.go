@@ -1,0 +1,95 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package certificate
+
+import (
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"maps"
+	"strings"
+)
+
+// Request is one question to Vault.
+type Request struct {
+	// Path is below the API's root: mount/sign/role or mount/issue/role.
+	Path string
+	// Params is the body: texts, and lists of them where Vault takes lists. It
+	// holds no secret.
+	Params map[string]any
+	// Key is the private key that the CSR in Params is for, which stays on this
+	// host. It is none if Vault makes the key.
+	Key PrivateKey
+}
+
+// Request makes the request, with a new private key unless Vault makes it or held
+// is to be used again. held may be none; one of another kind than is asked for is
+// not used. The spec must be valid.
+func (s Spec) Request(held PrivateKey) (Request, error) {
+	r := Request{Path: s.Path(), Params: s.params()}
+	if s.Key.Type == Vault {
+		return r, nil
+	}
+	r.Key = held
+	if !s.Key.Reuse || held.signer == nil || s.Key.fits(held.Public()) != nil {
+		var err error
+		if r.Key, err = s.Key.generate(); err != nil {
+			return Request{}, err
+		}
+	}
+	csr, err := s.csr(r.Key)
+	if err != nil {
+		return Request{}, err
+	}
+	r.Params["csr"] = csr
+	return r, nil
+}
+
+// params is the body without CSR. The names are in the CSR, too: the role's
+// use_csr_common_name and use_csr_sans decide which of the two count.
+func (s Spec) params() map[string]any {
+	p := map[string]any{}
+	for name, value := range maps.All(s.Params) {
+		p[name] = value
+	}
+	// alt_names is one text for Vault; of the lists each may hold commas.
+	for name, value := range map[string]string{
+		"common_name": s.CommonName, "alt_names": strings.Join(s.AltNames, ","), "not_after": s.NotAfter,
+	} {
+		if value != "" {
+			p[name] = value
+		}
+	}
+	for name, list := range map[string][]string{"ip_sans": s.IPSANs, "uri_sans": s.URISANs, "other_sans": s.OtherSANs} {
+		if len(list) > 0 {
+			p[name] = append([]string(nil), list...)
+		}
+	}
+	if s.ExcludeCNFromSANs {
+		p["exclude_cn_from_sans"] = true
+	}
+	if s.TTL > 0 {
+		p["ttl"] = fmt.Sprintf("%ds", int64(s.TTL.Seconds()))
+	}
+	return p
+}
+
+// csr asks for the names, PEM (RFC 2986).
+func (s Spec) csr(key PrivateKey) (string, error) {
+	template := &x509.CertificateRequest{Subject: pkix.Name{CommonName: s.CommonName}}
+	if n := s.names(); !n.empty() {
+		extension, err := n.extension()
+		if err != nil {
+			return "", fmt.Errorf("encoding the names: %w", err)
+		}
+		template.ExtraExtensions = []pkix.Extension{extension}
+	}
+	der, err := x509.CreateCertificateRequest(rand.Reader, template, key.signer)
+	if err != nil {
+		return "", fmt.Errorf("making a CSR: %w", err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der})), nil
+}

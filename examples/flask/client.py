@@ -16,7 +16,7 @@ import time
 # certificate is not among it: asking again does not mend that.
 PASSING = (ConnectionError, TimeoutError, ssl.SSLEOFError, ssl.SSLZeroReturnError, http.client.HTTPException)
 FAILURES = (OSError, ValueError, http.client.HTTPException)
-PATIENCE = 10  # seconds
+PATIENCE = 20  # seconds
 PAUSE = 0.1
 
 

@@ -70,8 +70,10 @@ def main():
     serving.start()
     say("started")
     # A call under way is ended first, and the peer's calls are answered until then.
-    while not stop.wait(1):
+    while True:
         call_peer(tls)
+        if stop.wait(1):
+            break
     server.shutdown()
     serving.join()
 

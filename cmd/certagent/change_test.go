@@ -1,0 +1,185 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// script writes an executable script.
+func (w *world) script(name, text string) {
+	w.Helper()
+	w.write(name, "#!/bin/sh\n"+text)
+	w.check(os.Chmod(w.path(name), 0o755))
+}
+
+// A failed change stays owed, and is tried again without a word to Vault, until
+// it succeeds.
+func TestChangeThatFails(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		spoil func(w *world)
+		more  string // of the change
+		want  []string
+	}{{
+		name:  "fails",
+		spoil: func(w *world) { w.script("reload", "echo configuration file test failed >&2; exit 3") },
+		want:  []string{`change failed; it stays owed.*command \\".*/reload\\": exit code 3`, `output="configuration file test failed`},
+	}, {
+		name:  "is killed",
+		spoil: func(w *world) { w.script("reload", "kill -KILL $$") },
+		want:  []string{`change failed; it stays owed.*/reload\\": ended by SIGKILL`},
+	}, {
+		name:  "does not exist",
+		spoil: func(*world) {},
+		want:  []string{`change failed; it stays owed.*/reload\\": no such program, or its interpreter is missing`},
+	}, {
+		name:  "is not executable",
+		spoil: func(w *world) { w.write("reload", "not for execution") },
+		want:  []string{`change failed; it stays owed.*/reload\\": not executable for the user that runs certagent`},
+	}, {
+		name:  "hangs, and so does what it started",
+		spoil: func(w *world) { w.script("reload", "trap '' TERM; sleep 4711 & sh -c \"trap '' TERM; sleep 4712\"") },
+		more:  "timeout = \"300ms\"\n kill_timeout = \"300ms\"",
+		want:  []string{`change failed; it stays owed.*/reload\\": timed out after 300ms`},
+	}, {
+		name:  "prints without end",
+		spoil: func(w *world) { w.script("reload", "head -c 100000000 /dev/zero | tr '\\0' x; exit 3") },
+		want:  []string{`change failed; it stays owed.*/reload\\": exit code 3`},
+	}} {
+		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
+			w := newWorld(t)
+			c.spoil(w)
+			p := w.start(login + certificate(once, `exec {
+				command = ["DIR/reload"]
+				`+c.more+`
+			}`))
+			p.says(`every bundle is published`)
+			for _, pattern := range c.want {
+				p.says(pattern)
+			}
+			p.saysTimes(`change failed; it stays owed`, 2)
+			before, asked := w.snapshot(published...), len(w.Dev.Requests())
+			w.script("reload", "echo changed >> "+w.path("changes"))
+			p.says(`change done`)
+			if left := descendants(t, w.dir); len(left) > 1 {
+				t.Errorf("besides the agent there are %q", left)
+			}
+			p.stop()
+			before.same()
+			if got := w.read("changes"); got != "changed\n" {
+				t.Errorf("the command has succeeded %d times, want once", strings.Count(got, "\n"))
+			}
+			if n := len(w.Dev.Requests()); n != asked {
+				t.Errorf("%d requests for a change that failed", n-asked)
+			}
+			if n := len(p.out.String()); n > 100_000 {
+				t.Errorf("%d bytes were logged", n)
+			}
+		})
+	}
+}
+
+// What a command prints does not stay in memory.
+func TestCommandThatPrintsWithoutEnd(t *testing.T) {
+	w := newWorld(t)
+	w.script("reload", "head -c 300000000 /dev/zero | tr '\\0' x")
+	p := w.start(login + password(`command = ["DIR/reload"]`))
+	p.says(`change done`)
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	w.check(err)
+	peak := regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(status)
+	if peak == nil {
+		t.Fatalf("no VmHWM in %s", status)
+	}
+	if kB, _ := strconv.Atoi(string(peak[1])); kB > 250_000 { // a race detector takes its share
+		t.Errorf("the agent took %d kB", kB)
+	}
+	p.stop()
+}
+
+func TestChangeThatMayNotFail(t *testing.T) {
+	retries := strings.Replace(login, `address = "ADDRESS"`, "address = \"ADDRESS\"\n  retry { num_retries = -1 }\n", 1)
+	for name, text := range map[string]string{
+		"exit_on_retry_failure": retries + "template_config { exit_on_retry_failure = true }" + password(`command = ["DIR/reload"]`),
+		"fail_on_error": login + password(`change_mode = "command"
+			change_script {
+				command       = "DIR/reload"
+				fail_on_error = true
+			}`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.script("reload", "exit 3")
+			p := w.start(text)
+			p.says(`certagent gives up error=".*/reload\\": exit code 3" code=7`)
+			p.ends(7)
+			p.leavesNothing()
+			if w.read("password") != "one" {
+				t.Error("the file is not there")
+			}
+			// What is owed is remembered.
+			w.script("reload", "echo changed >> "+w.path("changes"))
+			p = w.start(text)
+			eventually(t, "the owed change", func() bool { return w.read("changes") == "changed\n" })
+			p.stop()
+		})
+	}
+}
+
+func TestPIDFile(t *testing.T) {
+	for _, c := range []struct {
+		name, content string
+		want          string
+	}{
+		{"missing", "", `change not needed: its target does not run`},
+		{"stale", "4194303\n", `change not needed: its target does not run`},
+		{"empty", "\n", `change failed; it stays owed.*target.pid\\": the file is empty`},
+		{"garbage", "nginx\n", `change failed; it stays owed.*target.pid\\": the file does not hold one number`},
+		{"nought", "0\n", `change failed; it stays owed.*target.pid\\": 0 is never signalled`},
+		{"init", "1\n", `change failed; it stays owed.*target.pid\\": 1 is never signalled`},
+		{"negative", "-1\n", `change failed; it stays owed.*target.pid\\": -1 is never signalled`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			if c.content != "" {
+				w.write("target.pid", c.content)
+			}
+			p := w.start(login + eager + password(`change_mode = "signal"
+				change_signal = "SIGUSR1"
+				pid_file      = "DIR/target.pid"`))
+			p.says(c.want)
+			before := w.snapshot("password")
+			target := w.target()
+			w.write("target.pid", strconv.Itoa(target.Process.Pid)+"\n")
+			if strings.HasPrefix(c.want, "change not needed") {
+				before.same()
+				w.putKV("app", map[string]any{"password": "two"})
+			}
+			eventually(t, "the signal", func() bool { return w.read("signals") == "got it\n" })
+			p.says(`change done`)
+			p.stop()
+		})
+	}
+}
+
+// target is a process that notes each SIGUSR1.
+func (w *world) target() *exec.Cmd {
+	w.Helper()
+	cmd := exec.Command("sh", "-c", "trap 'echo got it >> signals' USR1; echo ready > ready; while :; do sleep 0.05; done")
+	cmd.Dir = w.dir
+	w.check(cmd.Start())
+	w.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	eventually(w.T, "the target runs", func() bool { return w.read("ready") == "ready\n" })
+	return cmd
+}

@@ -1,0 +1,128 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// child is an exec block that runs a shell script.
+func child(script, more string) string {
+	return fmt.Sprintf("exec {\n  command = [\"/bin/sh\", \"-c\", %q]\n  %s\n}\n", script, more)
+}
+
+// The exit code of certagent is that of its child.
+func TestChildsExitCode(t *testing.T) {
+	for _, c := range []struct {
+		name, exec string
+		code       int
+		want       string
+	}{
+		{"at once", child("exit 7", ""), 7, `the child ended code=7`},
+		{"at once with success", child("exit 0", ""), 0, `the child ended code=0`},
+		{"by a signal", child("kill -KILL $$", ""), 137, `the child ended code=137`},
+		{"by another signal", child("kill -TERM $$", ""), 143, `the child ended code=143`},
+		{"not there", `exec { command = ["/nowhere/to/be/found"] }`, 127, `the child did not start.*/nowhere/to/be/found\\": no such program, or its interpreter is missing`},
+		{"not in PATH", `exec { command = ["nowhere-to-be-found"] }`, 127, `the child did not start.*nowhere-to-be-found\\": not found in PATH`},
+		{"not executable", `exec { command = ["DIR/roleid"] }`, 126, `the child did not start.*roleid\\": not executable for the user that runs certagent`},
+	} {
+		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
+			w := newWorld(t)
+			p := w.start(login + password("") + c.exec)
+			p.says(c.want)
+			p.ends(c.code)
+			p.leavesNothing()
+			if w.read("password") != "one" {
+				t.Error("the child was started before its file was there")
+			}
+		})
+	}
+}
+
+func TestChildThatIgnoresSIGTERM(t *testing.T) {
+	w := newWorld(t)
+	p := w.start(login + password("") + child("trap '' TERM; echo child runs; while :; do sleep 0.05; done", `kill_timeout = "200ms"`))
+	p.says(`child runs`)
+	p.stop()
+}
+
+func TestSecondSIGTERMHurries(t *testing.T) {
+	w := newWorld(t)
+	p := w.start(login + password("") + child("trap 'echo child will not' TERM; echo child runs; while :; do sleep 0.05; done", `kill_timeout = "10m"`))
+	p.says(`child runs`)
+	p.signal(syscall.SIGTERM)
+	p.says(`child will not`)
+	p.alive()
+	p.signal(syscall.SIGTERM)
+	p.says(`stopping at once`)
+	p.ends(0)
+	p.leavesNothing()
+}
+
+func TestChildIsRestartedForNewSecrets(t *testing.T) {
+	w := newWorld(t)
+	p := w.start(login + eager + `env_template "PASSWORD" {
+  contents = "{{ with secret \"secret/data/app\" }}{{ .Data.data.password }}{{ end }}"
+}
+` + child(`echo "child has $PASSWORD"; while :; do sleep 0.05; done`, ""))
+	p.says(`child has one`)
+	w.putKV("app", map[string]any{"password": "two"})
+	p.says(`child has two`)
+	if n := p.count(`(?m)^child has`); n != 2 {
+		t.Errorf("the child was started %d times, want 2", n)
+	}
+	p.stop()
+}
+
+// Whatever certagent waits for, it ends soon when it is told to. A request
+// would otherwise take a minute, a back-off five.
+func TestStopsWhileItWaits(t *testing.T) {
+	const soon = 20 * time.Second
+	var met func() int
+	hangs := outage{answer: func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }}
+	for _, c := range []struct {
+		name  string
+		begin func(w *world)
+		text  string
+		until func(w *world, p *process)
+	}{{
+		name:  "for the next login",
+		begin: func(w *world) { w.Dev.Seal() },
+		text:  strings.ReplaceAll(strings.ReplaceAll(login, "100ms", "5m"), "500ms", "5m") + password(""),
+		until: func(_ *world, p *process) { p.says(`not logged in`) },
+	}, {
+		name:  "for the answer to a login",
+		begin: func(w *world) { met = hangs.start(w) },
+		text:  login + password(""),
+		until: func(w *world, _ *process) { eventually(w.T, "the request", func() bool { return met() > 0 }) },
+	}, {
+		name:  "for a command",
+		begin: func(w *world) { w.script("reload", "trap '' TERM; echo begun > "+w.path("begun")+"; sleep 4711") },
+		text: login + password(`exec {
+			command      = ["DIR/reload"]
+			timeout      = "10m"
+			kill_timeout = "10m"
+		}`),
+		until: func(w *world, _ *process) {
+			eventually(w.T, "the command runs", func() bool { return w.read("begun") != "" })
+		},
+	}} {
+		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
+			w := newWorld(t)
+			c.begin(w)
+			p := w.start(c.text)
+			c.until(w, p)
+			begun := time.Now()
+			p.stop()
+			if took := time.Since(begun); took > soon {
+				t.Errorf("it took %v", took)
+			}
+		})
+	}
+}

@@ -1,0 +1,97 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/certagent/certagent/dev/seed"
+)
+
+func TestTokenRevokedInMidFlight(t *testing.T) {
+	w := newWorld(t)
+	p := w.start(login + eager + certificate(once, "") + password(""))
+	p.says(`every bundle is published`)
+	p.says(`token written`)
+	before := w.snapshot(published...)
+	token := w.read("token")
+	w.Dev.RevokeToken(token)
+	eventually(t, "another token", func() bool { return w.read("token") != token })
+	w.putKV("app", map[string]any{"password": "two"})
+	eventually(t, "the secrets are polled with it", func() bool { return w.read("password") == "two" })
+	p.stop()
+	before.same()
+	if n := w.asked("/v1/auth/approle/login"); n != 2 {
+		t.Errorf("%d logins, want the first and one more", n)
+	}
+	if n := w.asked("/v1/pki/issue/"); n != 1 {
+		t.Errorf("%d certificates were asked for, want 1: what is valid is kept", n)
+	}
+}
+
+func TestSecretIDUsedUp(t *testing.T) {
+	w := newWorld(t)
+	w.role.Params = seed.Params{"token_policies": "agent", "token_ttl": "2s", "token_max_ttl": "2s", "secret_id_num_uses": 1}
+	credentials, err := w.role.Apply(t.Context(), w.Client)
+	w.check(err)
+	w.write("secretid", string(credentials.SecretID))
+	p := w.start(login + certificate(once, ""))
+	p.says(`every bundle is published`)
+	before := w.snapshot(published...)
+	p.says(`not logged in.*invalid role or secret ID.* hint="the secret id may be used up or expired: deliver a new one in`)
+	before.same()
+	p.alive()
+
+	fresh, err := w.role.SecretID(t.Context(), w.Client, nil)
+	w.check(err)
+	w.write("secretid", string(fresh))
+	p.saysTimes(`logged in method`, 2)
+	p.stop()
+	before.same()
+}
+
+func TestCredentialFiles(t *testing.T) {
+	for _, c := range []struct {
+		name, file string
+		spoil      func(path string) error
+		want       string
+	}{
+		{"no role id", "roleid", os.Remove, `reading the role id: .*/roleid: no such file or directory.* hint="put the role id into this file"`},
+		{"empty role id", "roleid", func(path string) error { return os.WriteFile(path, []byte("\n"), 0o600) }, `reading the role id: .*/roleid is empty`},
+		{"no secret id", "secretid", os.Remove, `reading the secret id: .*/secretid: no such file or directory.* hint="put the secret id into this file"`},
+		{"empty secret id", "secretid", func(path string) error { return os.WriteFile(path, nil, 0o600) }, `reading the secret id: .*/secretid is empty`},
+		{"unreadable secret id", "secretid", func(path string) error {
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+			return os.Mkdir(path, 0o700)
+		}, `reading the secret id: .*/secretid is not a regular file`},
+		{"another secret id", "secretid", func(path string) error { return os.WriteFile(path, []byte("11111111-2222"), 0o600) }, `invalid role or secret ID.* hint="the secret id may be used up or expired: deliver a new one in`},
+	} {
+		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
+			w := newWorld(t)
+			good := w.read(c.file)
+			w.check(c.spoil(w.path(c.file)))
+			p := w.start(login + certificate(once, ""))
+			p.says(`not logged in.*` + c.want)
+			p.alive()
+			w.check(os.RemoveAll(w.path(c.file)))
+			w.write(c.file, good)
+			p.says(`every bundle is published`)
+			p.stop()
+			w.leaf()
+		})
+	}
+}
+
+func TestExitOnErr(t *testing.T) {
+	w := newWorld(t)
+	w.Dev.Seal()
+	p := w.start(strings.Replace(login, "min_backoff", "exit_on_err = true\n    min_backoff", 1) + certificate(once, ""))
+	p.says(`certagent gives up error="logging in by approle: .*Vault is sealed`)
+	p.ends(4)
+	p.leavesNothing()
+}

@@ -48,45 +48,28 @@ func builtinServer(args []string) int {
 func serveBuiltin(listen, upstream string) error {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGINT)
+	b := new(builtin)
+	if err := b.read(); err != nil {
+		return err
+	}
 	target, err := url.Parse(upstream)
 	if err != nil {
 		return err
 	}
-	var current atomic.Pointer[identity]
-	first, err := readIdentity()
-	if err != nil {
-		return err
-	}
-	current.Store(first)
-	proxy := &httputil.ReverseProxy{
-		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(target) },
-		Transport: roundTripper(func(r *http.Request) (*http.Response, error) { return current.Load().upstream.RoundTrip(r) }),
-	}
-	server := &http.Server{Handler: proxy}
 	ln, err := net.Listen("tcp", listen)
 	if err != nil {
 		return err
 	}
-	ln = tls.NewListener(ln, &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-		return current.Load().server, nil
-	}})
+	server := &http.Server{Handler: &httputil.ReverseProxy{
+		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		Transport: b,
+	}}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(ln) }()
+	go func() { served <- server.Serve(tls.NewListener(ln, b.config())) }()
 	if err := os.WriteFile("nginx.pid", []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600); err != nil {
 		return err
 	}
-	for sig := range signals {
-		if sig != syscall.SIGHUP {
-			break
-		}
-		log.Printf("%v%s", sig, reloadMark)
-		next, err := readIdentity()
-		if err != nil {
-			log.Printf("the old files stay in use: %v", err)
-			continue
-		}
-		current.Store(next)
-	}
+	b.obey(signals)
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout/2)
 	defer cancel()
 	err = errors.Join(server.Shutdown(ctx), os.Remove("nginx.pid"))
@@ -96,34 +79,57 @@ func serveBuiltin(listen, upstream string) error {
 	return err
 }
 
-// identity is what the server shows to both sides, of one reading of the files.
+// builtin is what the built-in server shows to both sides.
+type builtin struct{ now atomic.Pointer[identity] }
+
+// identity is of one reading of the files.
 type identity struct {
 	server   *tls.Config
 	upstream *http.Transport
 }
 
-func readIdentity() (*identity, error) {
+// read reads the files. If that fails, those of the last time stay in use.
+func (b *builtin) read() error {
 	pair, err := tls.LoadX509KeyPair("tls/tls.crt", "tls/tls.key")
 	if err != nil {
-		return nil, fmt.Errorf("reading the certificate: %w", err)
+		return fmt.Errorf("reading the certificate: %w", err)
 	}
 	clientCA, err := os.ReadFile("tls/ca.crt")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	vaultCA, err := os.ReadFile("vault/ca.crt")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	certificates := []tls.Certificate{pair}
-	return &identity{
+	b.now.Store(&identity{
 		server: &tls.Config{Certificates: certificates, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool(clientCA)},
 		// As with nginx, each request gets its own connection.
 		upstream: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{Certificates: certificates, RootCAs: pool(vaultCA)}},
-	}, nil
+	})
+	return nil
 }
 
-// roundTripper makes a function a transport.
-type roundTripper func(*http.Request) (*http.Response, error)
+// config looks at each new connection which certificate to show.
+func (b *builtin) config() *tls.Config {
+	return &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return b.now.Load().server, nil }}
+}
 
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+// RoundTrip makes a request to the upstream.
+func (b *builtin) RoundTrip(r *http.Request) (*http.Response, error) {
+	return b.now.Load().upstream.RoundTrip(r)
+}
+
+// obey reads the files again at each SIGHUP. It returns at any other signal.
+func (b *builtin) obey(signals <-chan os.Signal) {
+	for sig := range signals {
+		if sig != syscall.SIGHUP {
+			return
+		}
+		log.Printf("%v%s", sig, reloadMark)
+		if err := b.read(); err != nil {
+			log.Printf("the old files stay in use: %v", err)
+		}
+	}
+}

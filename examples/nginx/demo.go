@@ -52,13 +52,14 @@ type demo struct {
 // run goes on until ctx ends, which is no error, or something fails.
 func (d *demo) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, d.close()) }()
-	if err = d.start(ctx); err == nil {
-		err = d.watch(ctx)
-	}
-	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+	err = d.start(ctx)
+	switch {
+	case ctx.Err() != nil:
 		return nil
+	case err != nil:
+		return err
 	}
-	return err
+	return d.watch(ctx)
 }
 
 // start starts every part and returns when requests are being made.

@@ -43,6 +43,7 @@ func startProcess(name, dir, log string, program string, args ...string) (*proce
 	go func() {
 		defer close(p.ended)
 		_ = p.cmd.Wait() // how it ended is in p.cmd.ProcessState
+		p.killGroup()    // what it left behind
 	}()
 	return p, nil
 }
@@ -55,12 +56,11 @@ func environ() []string {
 func (p *process) pid() int { return p.cmd.Process.Pid }
 
 // stop asks the process to end and waits until it has; one that does not listen
-// is killed.
+// is killed. It does nothing if the process has ended already.
 func (p *process) stop(sig syscall.Signal) error {
-	_ = p.cmd.Process.Signal(sig) // it may have ended already
+	_ = p.cmd.Process.Signal(sig) // fails only if it has ended
 	select {
 	case <-p.ended:
-		p.killGroup() // what it left behind
 		return nil
 	case <-time.After(stopTimeout):
 		p.kill()
@@ -68,12 +68,14 @@ func (p *process) stop(sig syscall.Signal) error {
 	}
 }
 
-// kill ends the process and its children at once.
+// kill ends the process and its children at once. It must not have ended.
 func (p *process) kill() {
 	p.killGroup()
 	<-p.ended
 }
 
+// killGroup must not be called later than at the end of the process: afterwards
+// its number may be somebody else's.
 func (p *process) killGroup() {
 	_ = syscall.Kill(-p.pid(), syscall.SIGKILL) // there may be nobody left
 }

@@ -24,7 +24,7 @@ func TestRotations(t *testing.T) {
 			start := realVault(t)
 			return []func(*demo){func(d *demo) { d.startVault = start }}
 		}},
-		{"the built-in server", 5, func(*testing.T) []func(*demo) { return []func(*demo){builtin} }},
+		{"the built-in server", 5, func(*testing.T) []func(*demo) { return []func(*demo){useBuiltin} }},
 	}
 	for _, test := range cases {
 		t.Run(test.name, func(t *testing.T) {

@@ -66,7 +66,8 @@ func (t *traffic) client() *http.Client {
 	return &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		TLSClientConfig: &tls.Config{
-			RootCAs: pool(t.ca.pem),
+			RootCAs:    pool(t.ca.pem),
+			ServerName: "localhost",
 			GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 				return loadCombined(t.certificate)
 			},

@@ -8,6 +8,8 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -51,13 +53,19 @@ type world struct {
 func newWorld(t *testing.T, options ...func(*demo)) *world {
 	t.Helper()
 	d := &demo{
-		certagent: certagentBinary(t), nginx: nginxBinary(t), listen: "127.0.0.1:0", clients: 8,
+		certagent: certagentBinary(t), nginx: nginxBinary(t), listen: loopback(), clients: 8,
 		edits: quick, temp: t.TempDir(), startVault: startDevServer, out: testWriter{t},
 	}
 	for _, option := range options {
 		option(d)
 	}
 	return &world{T: t, demo: d}
+}
+
+// loopback is an address of a test's own: on 127.0.0.1 its port could go to one
+// of the many connections that another test makes.
+func loopback() string {
+	return fmt.Sprintf("127.%d.%d.%d:8443", 1+rand.N(254), rand.N(256), 1+rand.N(254))
 }
 
 // start starts the demonstration and has it stopped at the end of the test.
@@ -185,8 +193,8 @@ func nginxBinary(t *testing.T) string {
 	return path
 }
 
-// builtin makes the demonstration use the built-in server.
-func builtin(d *demo) { d.nginx = "" }
+// useBuiltin makes the demonstration use the built-in server.
+func useBuiltin(d *demo) { d.nginx = "" }
 
 // testWriter writes lines to a test's log.
 type testWriter struct{ t *testing.T }

@@ -40,8 +40,8 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if err = d.start(ctx); err == nil {
 		err = d.watch(ctx)
 	}
-	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		return nil
+	if ctx.Err() != nil {
+		return nil // what fails then fails because of that
 	}
 	return err
 }

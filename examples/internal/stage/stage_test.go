@@ -1,0 +1,101 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package stage
+
+import (
+	"embed"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestLines(t *testing.T) {
+	var got []string
+	w := &lineWriter{each: func(line string) { got = append(got, line) }}
+	for _, part := range []string{"on", "e\ntwo\n", "", "\nthr", "ee"} {
+		if n, err := w.Write([]byte(part)); n != len(part) || err != nil {
+			t.Errorf("%q: %d, %v", part, n, err)
+		}
+	}
+	if diff := cmp.Diff([]string{"one", "two", ""}, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// script is a stage whose certagent is a shell script.
+func script(t *testing.T, text string) *Stage {
+	t.Helper()
+	t.Setenv("TMPDIR", t.TempDir())
+	s, err := New("test", embed.FS{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := s.Path("certagent")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Certagent(t.Context(), path); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestMissingCertagent(t *testing.T) {
+	s := script(t, "")
+	if err := s.Certagent(t.Context(), filepath.Join(t.TempDir(), "none")); err == nil {
+		t.Error("a missing program is accepted")
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFailureHasTheLog(t *testing.T) {
+	s := script(t, "echo \"$1 $2 $VAULT_ADDR $VAULT_TOKEN\" >&2; exit 3")
+	t.Setenv("VAULT_TOKEN", "of another Vault")
+	p, err := s.Start("x.hcl", []string{"VAULT_ADDR=here"}, func(string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-p.Ended()
+	if got := p.Failure().Error(); !strings.Contains(got, "exit status 3") || !strings.HasSuffix(got, "\nagent -config=x.hcl here") {
+		t.Errorf("%q", got)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// What does not end when asked once may be in the middle of something; asked
+// again it ends at once.
+func TestCloseAsksTwice(t *testing.T) {
+	s := script(t, "trap 'trap \"exit 0\" TERM; echo asked' TERM; echo ready; while :; do sleep 0.1; done")
+	lines := make(chan string, 10)
+	if _, err := s.Start("x.hcl", nil, func(line string) { lines <- line }); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-lines; got != "ready" {
+		t.Fatal(got)
+	}
+	began := time.Now()
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if got := <-lines; got != "asked" {
+		t.Error(got)
+	}
+	if took := time.Since(began); took < patience {
+		t.Errorf("it was asked again after %v", took)
+	}
+	if _, err := os.Stat(s.Dir); !os.IsNotExist(err) {
+		t.Errorf("the directory is still there: %v", err)
+	}
+}

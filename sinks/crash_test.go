@@ -23,6 +23,11 @@ type situation struct {
 	env    string // of the process
 	// undone says that a failure leaves the old generation even before Recover.
 	undone bool
+
+	// Of those that publish a directory: what prepares it, and the generation that
+	// it changes to.
+	prepare func(t *testing.T, d string)
+	after   int
 }
 
 var situations = []situation{
@@ -34,10 +39,12 @@ var situations = []situation{
 func (s situation) setUp(t *testing.T) (root string) {
 	t.Helper()
 	root = memory(t)
-	switch s.before {
-	case 1:
+	switch {
+	case s.prepare != nil:
+		s.prepare(t, filepath.Join(root, "d"))
+	case s.before == 1:
 		publish(t, generation(root, 1))
-	case 2:
+	case s.before == 2:
 		committed(t, root, 1)
 	}
 	return root
@@ -61,7 +68,14 @@ func each(t *testing.T, situations []situation, test func(t *testing.T, s situat
 			calls := trace(t, s.setUp(t), s.env)
 			var runs, bad atomic.Int64
 			t.Cleanup(func() { t.Logf("%s: calls=%d runs=%d bad=%d", t.Name(), len(calls), runs.Load(), bad.Load()) })
+			synced := 0 // after this call, failures do not matter any more
 			for i, c := range calls {
+				if c.text == "fsync(d)" {
+					synced = i
+				}
+			}
+			for i, c := range calls {
+				c.last = i > synced
 				t.Run(fmt.Sprintf("%02d %s", i, strings.ReplaceAll(c.text, "/", "_")), func(t *testing.T) {
 					t.Parallel()
 					runs.Add(1)

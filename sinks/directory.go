@@ -139,10 +139,12 @@ func createDirectory(path string) error {
 	return parent.sync()
 }
 
+var carryOut = func(call func() error) error { return call() } // tests have it fail
+
 // retry repeats a system call that a signal interrupted.
 func retry(call func() error) error {
 	for {
-		if err := call(); err != unix.EINTR {
+		if err := carryOut(call); err != unix.EINTR {
 			return err
 		}
 	}

@@ -30,6 +30,7 @@ const (
 	keepOwner  = "SINKS_TEST_OWNER=-1"
 	rootOwner  = "SINKS_TEST_OWNER=0"
 	recovering = "SINKS_TEST_RECOVER=1" // instead of publishing
+	swapping   = "SINKS_TEST_SWAP="     // a directory: "publish", "rollback" or "recover"
 )
 
 func TestMain(m *testing.M) {
@@ -45,6 +46,9 @@ func TestMain(m *testing.M) {
 }
 
 func helper(root string) error {
+	if way := os.Getenv("SINKS_TEST_SWAP"); way != "" {
+		return swapHelper(filepath.Join(root, "d"), way)
+	}
 	if os.Getenv("SINKS_TEST_RECOVER") != "" {
 		_, err := Recover(context.Background(), []string{filepath.Join(root, "a"), filepath.Join(root, "b")})
 		return err

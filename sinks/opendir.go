@@ -89,7 +89,7 @@ func (d Directory) create() error {
 		return err
 	}
 	defer parent.close()
-	hash := sha256.Sum256([]byte(d.Path))
+	hash := sha256.Sum256([]byte(filepath.Base(d.Path)))
 	temp := fmt.Sprintf("%sdir-%x%s", prefix, hash[:8], tempSuffix)
 	made, err := parent.makeDirectory(temp)
 	if err != nil {

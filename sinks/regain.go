@@ -84,7 +84,11 @@ func (o *opened) supersedes(r Record) bool {
 	return err == nil && !slices.ContainsFunc(o.all, o.linked)
 }
 
+// linked reports whether name is a link that belongs there.
 func (d *directory) linked(name string) bool {
+	if strings.HasPrefix(name, reservedPrefix) || strings.HasPrefix(name, prefix) {
+		return false
+	}
 	target, err := d.readlink(name)
 	return err == nil && target == stableTarget(name)
 }

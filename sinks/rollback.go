@@ -111,7 +111,11 @@ func (s *swap) complete() (Record, error) {
 			record.Previous = slices.DeleteFunc(record.Previous, func(n uint64) bool { return !slices.Contains(s.seen.generations, n) })
 			return record, nil
 		}
-		errs = append(errs, wrapped("checking that it is complete", s.dir.join(generationName(n)), err))
+		err = wrapped("checking that it is complete", s.dir.join(generationName(n)), err)
+		if !errors.Is(err, errDamaged) && !errors.Is(err, ErrRecord) && !errors.Is(err, unix.ENOENT) {
+			return Record{}, err // it may be complete
+		}
+		errs = append(errs, err)
 	}
 	return Record{}, &Error{Op: "going back", Path: s.Path, Err: errors.Join(append([]error{ErrNoPrevious}, errs...)...)}
 }

@@ -16,15 +16,16 @@ import (
 )
 
 // The calls that change or read the disk, or that could.
-const traced = "openat,flock,statx,read,write,fchown,fchmod,fsync,close,renameat,renameat2,linkat,unlinkat,mkdirat,mkdir"
+const traced = "openat,flock,statx,read,write,fchown,fchmod,fsync,close,renameat,renameat2,linkat,symlinkat,readlinkat,unlinkat,mkdirat,mkdir,getdents64,fstat"
 
 // A call is one system call of a publishing process, as strace saw it.
 type call struct {
 	name string // openat
 	text string // openat(a, .certagent-web-0.tmp), with root taken off
 	path string // what strace is to look out for: the name passed, or the descriptor's path
+	last bool   // it only clears away
 	root bool   // path is below root, which is taken off
-	nth  int    // the how manieth call of this name on this path it is
+	nth  int    // the how manieth call of this name that mentions this path it is
 }
 
 // strace runs a process that publishes the second generation below root, or
@@ -70,6 +71,9 @@ func trace(t *testing.T, root, env string) (calls []call) {
 		if a == nil {
 			t.Fatalf("cannot read %q", text)
 		}
+		if m[2] == "symlinkat" {
+			a = argument.FindStringSubmatch(strings.SplitN(m[3], ", ", 2)[1])
+		}
 		c := call{name: m[2], path: a[1]}
 		short := func(s string) string { return strings.TrimPrefix(strings.TrimPrefix(s, root), "/") }
 		c.text = short(a[1])
@@ -86,9 +90,15 @@ func trace(t *testing.T, root, env string) (calls []call) {
 			c.text += ", " + short(to[1]) + ", " + to[2] + to[3]
 		}
 		c.text = c.name + "(" + c.text + ")"
+		arguments := m[3]
+		if c.name == "readlinkat" { // what follows is what it found
+			arguments = argument.FindString(arguments)
+		}
+		for _, path := range mentioned(arguments) {
+			seen[c.name+" "+path]++
+		}
+		c.nth = seen[c.name+" "+c.path]
 		c.path, c.root = strings.CutPrefix(c.path, root)
-		seen[c.name+c.path]++
-		c.nth = seen[c.name+c.path]
 		calls = append(calls, c)
 	}
 	if len(calls) < 20 {
@@ -96,6 +106,18 @@ func trace(t *testing.T, root, env string) (calls []call) {
 	}
 	return calls
 }
+
+// mentioned returns the paths in the arguments of a call, each once.
+func mentioned(arguments string) (paths []string) {
+	for _, m := range mention.FindAllStringSubmatch(arguments, -1) {
+		if path := m[1] + m[2]; !slices.Contains(paths, path) {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
+
+var mention = regexp.MustCompile(`<([^>]*)>|"([^"]*)"`)
 
 // joined puts together the lines that strace had to break because another thread
 // came between.

@@ -106,7 +106,9 @@ func TestAnswersThatAreRefused(t *testing.T) {
 			d["certificate"] = with(func(c *x509.Certificate) { c.NotBefore, c.NotAfter = noon.Add(-2*time.Hour), noon })
 		}, want: NotValid, says: "expired at 2026-03-02T12:00:00Z"},
 		{name: "not yet", change: func(d map[string]any) {
-			d["certificate"] = with(func(c *x509.Certificate) { c.NotBefore, c.NotAfter = noon.Add(Tolerance+time.Second), noon.Add(time.Hour) })
+			d["certificate"] = with(func(c *x509.Certificate) {
+				c.NotBefore, c.NotAfter = noon.Add(Tolerance+time.Second), noon.Add(time.Hour)
+			})
 		}, want: NotValid, says: "is not valid before"},
 		{name: "no lifetime", change: func(d map[string]any) {
 			d["certificate"] = with(func(c *x509.Certificate) { c.NotBefore, c.NotAfter = noon, noon })

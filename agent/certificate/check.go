@@ -26,7 +26,10 @@ func (s Spec) Answer(r Request, data map[string]any, now time.Time) (Pair, error
 	if r.Key.signer != nil {
 		p.Key = r.Key
 	}
-	return p, s.check(p, now)
+	if err := s.check(p, now); err != nil {
+		return Pair{}, err
+	}
+	return p, nil
 }
 
 func (s Spec) check(p Pair, now time.Time) error {

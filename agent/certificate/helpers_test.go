@@ -130,15 +130,28 @@ func keyPEM(t testing.TB, key crypto.Signer, form Form) string {
 	return string(text)
 }
 
-// pki is a root, an intermediate and pairs of each kind of key, made once.
+// testPKI is a root, an intermediate and a pair of each kind of key.
 type testPKI struct {
 	root, intermediate *ca
 	pairs              map[string]Pair
+	now                time.Time
 }
 
-var shared = sync.OnceValue(func() testPKI {
-	p := testPKI{root: newRoot("Root"), pairs: map[string]Pair{}}
-	p.intermediate = p.root.under("Intermediate")
+var shared = sync.OnceValue(func() testPKI { return newPKI(noon) })
+
+// newPKI is valid from an hour before now to an hour after and, if now is noon,
+// as long as everything else.
+func newPKI(now time.Time) testPKI {
+	at := func(c *x509.Certificate) *x509.Certificate {
+		if !now.Equal(noon) {
+			c.NotBefore, c.NotAfter = now.Add(-time.Hour), now.Add(time.Hour)
+		}
+		return c
+	}
+	rootKey, key := newKey(), newKey()
+	root := &ca{sign(at(caTemplate("Root")), rootKey.Public(), nil, rootKey), rootKey}
+	intermediate := &ca{sign(at(caTemplate("Intermediate")), key.Public(), root, nil), key}
+	p := testPKI{root: root, intermediate: intermediate, pairs: map[string]Pair{}, now: now}
 	for name, spec := range map[string]KeySpec{
 		"ec 256": {}, "ec 384": {Type: EC, Bits: 384}, "ec 521": {Type: EC, Bits: 521}, "rsa 2048": {Type: RSA}, "ed25519": {Type: Ed25519},
 	} {
@@ -146,15 +159,13 @@ var shared = sync.OnceValue(func() testPKI {
 		if err != nil {
 			panic(err)
 		}
-		p.pairs[name] = Pair{
-			Leaf: p.intermediate.issue(key.Public()), Key: key,
-			Chain: []*x509.Certificate{p.intermediate.cert, p.root.cert},
-		}
+		leaf := sign(at(leafTemplate()), key.Public(), intermediate, nil)
+		p.pairs[name] = Pair{Leaf: leaf, Key: key, Chain: []*x509.Certificate{intermediate.cert, root.cert}}
 	}
 	return p
-})
+}
 
-func (p testPKI) trust() Trust { return Trust(nil).Next(time.Time{}, p.pairs["ec 256"].Chain, noon) }
+func (p testPKI) trust() Trust { return Trust(nil).Next(time.Time{}, p.pairs["ec 256"].Chain, p.now) }
 
 // csrOf parses the request's CSR.
 func csrOf(t *testing.T, r Request) *x509.CertificateRequest {
@@ -173,4 +184,3 @@ func csrOf(t *testing.T, r Request) *x509.CertificateRequest {
 	}
 	return csr
 }
-

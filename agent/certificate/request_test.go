@@ -4,6 +4,7 @@
 package certificate
 
 import (
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -41,6 +42,13 @@ func TestRequestOfALocalKey(t *testing.T) {
 	}
 	if !same(r.Key.Public(), csr.PublicKey) {
 		t.Error("the CSR is for another key")
+	}
+	// The names of a CSR are read as those of a certificate are.
+	asCertificate := &x509.Certificate{
+		DNSNames: csr.DNSNames, EmailAddresses: csr.EmailAddresses, IPAddresses: csr.IPAddresses, URIs: csr.URIs, Extensions: csr.Extensions,
+	}
+	if diff := cmp.Diff(s.names(), namesOf(asCertificate)); diff != "" {
+		t.Error(diff)
 	}
 	if kind, bits := kindOf(csr.PublicKey); kind != EC || bits != 256 {
 		t.Errorf("key of type %s %d", kind, bits)

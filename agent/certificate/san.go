@@ -67,10 +67,10 @@ const (
 	tagIP    = 7
 )
 
-// anotherName is OtherName of RFC 5280.
+// anotherName is OtherName of RFC 5280 with a text as its value.
 type anotherName struct {
 	OID   asn1.ObjectIdentifier
-	Value asn1.RawValue `asn1:"tag:0,explicit"`
+	Value string `asn1:"tag:0,explicit,utf8"`
 }
 
 // extension is the names as an extension of a CSR. crypto/x509 would make all of
@@ -85,8 +85,7 @@ func (n names) extension() (pkix.Extension, error) {
 		if err != nil {
 			return pkix.Extension{}, err
 		}
-		value := asn1.RawValue{Tag: asn1.TagUTF8String, Bytes: []byte(o.Text)}
-		der, err := asn1.MarshalWithParams(anotherName{oid, value}, "tag:0")
+		der, err := asn1.MarshalWithParams(anotherName{oid, o.Text}, "tag:0")
 		if err != nil {
 			return pkix.Extension{}, err
 		}
@@ -124,8 +123,8 @@ func otherNamesOf(c *x509.Certificate) (found []otherName) {
 			if general.Class != asn1.ClassContextSpecific || general.Tag != tagOther {
 				continue
 			}
-			if _, err := asn1.UnmarshalWithParams(general.FullBytes, &name, "tag:0"); err == nil && name.Value.Tag == asn1.TagUTF8String {
-				found = append(found, otherName{name.OID.String(), string(name.Value.Bytes)})
+			if _, err := asn1.UnmarshalWithParams(general.FullBytes, &name, "tag:0"); err == nil {
+				found = append(found, otherName{name.OID.String(), name.Value})
 			}
 		}
 	}

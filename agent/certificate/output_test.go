@@ -1,0 +1,357 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package certificate
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/asn1"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/certagent/certagent/redact"
+)
+
+const password = redact.Secret("s3cret & safe")
+
+// everyOutput is each kind in each of its forms.
+func everyOutput() (list []Output) {
+	for _, kind := range []Kind{Cert, FullChain, Chain, CA, Key, Combined, PKCS12, JKS, Truststore} {
+		possible := forms[kind]
+		if possible == nil {
+			possible = []Form{""}
+		}
+		for _, form := range possible {
+			o := Output{Kind: kind, Form: form}
+			if o.HasPassword() {
+				o.Password = password
+			}
+			list = append(list, o)
+		}
+	}
+	return list
+}
+
+func (o Output) title() string { return strings.TrimSuffix(fmt.Sprintf("%s %s", o.Kind, o.Form), " ") }
+
+func encode(t testing.TB, o Output, p Pair, trust Trust) []byte {
+	t.Helper()
+	content, err := o.Encode(p, trust)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+// TestRoundTrip reads back what every kind of file holds for every kind of key.
+func TestRoundTrip(t *testing.T) {
+	p := shared()
+	for name, pair := range p.pairs {
+		kind, bits := kindOf(pair.Leaf.PublicKey)
+		for _, o := range everyOutput() {
+			t.Run(name+"/"+o.title(), func(t *testing.T) {
+				content, err := o.Encode(pair, p.trust())
+				if problems := o.Validate(KeySpec{Type: kind, Bits: bits}); len(problems) > 0 {
+					if err == nil {
+						t.Fatalf("made what Validate refuses: %v", Joined(problems))
+					}
+					return
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				again, trust, err := o.Decode(content)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if again.Leaf != nil && !again.Leaf.Equal(pair.Leaf) {
+					t.Error("another leaf")
+				}
+				if got := again.Key.Public(); (got != nil) != o.HoldsKey() || got != nil && !same(got, pair.Key.Public()) {
+					t.Errorf("the key is there: %t, or it is another", got != nil)
+				}
+				if leaf := again.Leaf != nil; leaf == (o.Kind == Key || o.Kind == Chain || o.Kind == CA || o.Kind == Truststore) {
+					t.Errorf("the leaf is there: %t", leaf)
+				}
+				want := map[Kind]string{
+					FullChain: pemOf(p.intermediate.cert), Combined: pemOf(p.intermediate.cert), PKCS12: pemOf(p.intermediate.cert),
+					JKS: pemOf(p.intermediate.cert), Chain: pemOf(pair.Chain...),
+				}[o.Kind]
+				if got := pemOf(again.Chain...); got != want {
+					t.Errorf("%d CAs of the chain", len(again.Chain))
+				}
+				if o.Kind == CA || o.Kind == Truststore {
+					want = pemOf(pair.Chain...)
+				} else {
+					want = ""
+				}
+				if got := pemOf(trust.Certificates()...); got != want {
+					t.Errorf("%d CAs that are trusted", len(trust))
+				}
+			})
+		}
+	}
+}
+
+func TestPEMFiles(t *testing.T) {
+	p := shared()
+	pair := p.pairs["rsa 2048"]
+	leaf, i, root := pemOf(pair.Leaf), pemOf(p.intermediate.cert), pemOf(p.root.cert)
+	pkcs8, pkcs1 := keyPEM(t, pair.Key.Signer(), PKCS8), keyPEM(t, pair.Key.Signer(), PKCS1)
+	for _, tt := range []struct {
+		output Output
+		want   string
+	}{
+		{Output{Kind: Cert}, leaf},
+		{Output{Kind: FullChain}, leaf + i},
+		{Output{Kind: Chain}, i + root},
+		{Output{Kind: CA}, i + root},
+		{Output{Kind: Key}, pkcs8},
+		{Output{Kind: Key, Form: PKCS8}, pkcs8},
+		{Output{Kind: Key, Form: PKCS1}, pkcs1},
+		{Output{Kind: Combined}, leaf + i + pkcs8},
+		{Output{Kind: Combined, Form: PKCS1}, leaf + i + pkcs1},
+	} {
+		if got := string(encode(t, tt.output, pair, p.trust())); got != tt.want {
+			t.Errorf("%s: got\n%s\nwant\n%s", tt.output.title(), got, tt.want)
+		}
+	}
+	for form, label := range map[Form]string{PKCS8: "PRIVATE KEY", SEC1: "EC PRIVATE KEY"} {
+		block, rest := pem.Decode(encode(t, Output{Kind: Key, Form: form}, p.pairs["ec 256"], nil))
+		if block.Type != label || len(rest) > 0 {
+			t.Errorf("%s: %s", form, block.Type)
+		}
+	}
+}
+
+// TestEqualContentGivesEqualBytes makes every file twice, the second time of what
+// was read anew.
+func TestEqualContentGivesEqualBytes(t *testing.T) {
+	p := shared()
+	for name, pair := range p.pairs {
+		key, err := ParseKey(encode(t, Output{Kind: Key}, pair, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		leaf, err := x509.ParseCertificate(pair.Leaf.Raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again := Pair{Leaf: leaf, Chain: Order(leaf, []*x509.Certificate{p.root.cert, p.intermediate.cert}), Key: key}
+		for _, o := range everyOutput() {
+			first, err := o.Encode(pair, p.trust())
+			second, err2 := o.Encode(again, p.trust())
+			if (err == nil) != (err2 == nil) || !bytes.Equal(first, second) {
+				t.Errorf("%s of %s: two results, %v, %v", o.title(), name, err, err2)
+			}
+		}
+	}
+}
+
+// TestSaltsDiffer holds the salts to what the package's comment says of them: they
+// differ within a file and between contents, and the password has no part in them.
+func TestSaltsDiffer(t *testing.T) {
+	p := shared()
+	pair, other := p.pairs["ec 256"], p.pairs["ec 256"]
+	other.Leaf = p.intermediate.issue(pair.Key.Public()) // renewed with the same key
+	for _, o := range everyOutput() {
+		if !o.HasPassword() || o.form() == Java {
+			continue // of the Java forms, a truststore encrypts nothing
+		}
+		salts := saltsIn(t, encode(t, o, pair, p.trust()), o)
+		if len(salts) == 0 {
+			t.Fatalf("%s: no salts found", o.title())
+		}
+		seen := map[string]bool{}
+		for _, salt := range salts {
+			if seen[salt] || strings.Count(salt, salt[:1]) == len(salt) {
+				t.Errorf("%s: a salt is there twice, or empty: %x", o.title(), salt)
+			}
+			seen[salt] = true
+		}
+		elsewhere := saltsIn(t, encode(t, o, other, Trust{{Certificate: p.root.cert}}), o)
+		for _, salt := range elsewhere {
+			if seen[salt] {
+				t.Errorf("%s: another content has the same salt", o.title())
+			}
+		}
+		same := o
+		same.Password += "!"
+		if got := saltsIn(t, encode(t, same, pair, p.trust()), o); fmt.Sprint(got) != fmt.Sprint(salts) {
+			t.Errorf("%s: the password is part of the salts", o.title())
+		}
+	}
+}
+
+// saltsIn collects the salts and initialization vectors of a file: the texts of
+// octets of their sizes.
+func saltsIn(t *testing.T, content []byte, o Output) (found []string) {
+	t.Helper()
+	if o.Kind == JKS {
+		// The salt is the first 20 octets of the encrypted key, which stands behind
+		// its algorithm's name (1.3.6.1.4.1.42.2.17.1.1) and parameters.
+		at := bytes.Index(content, []byte{0x2b, 6, 1, 4, 1, 0x2a, 2, 0x11, 1, 1, 5, 0, 4})
+		if at < 0 {
+			t.Fatal("no encrypted key")
+		}
+		at += 13 + 1 // the length of a short key
+		if content[at-1] == 0x81 {
+			at++
+		}
+		return []string{string(content[at : at+20])}
+	}
+	sizes := map[int]bool{16: o.form() == Modern, 8: o.form() == Legacy}
+	var walk func(der []byte)
+	walk = func(der []byte) {
+		for len(der) > 0 {
+			var value asn1.RawValue
+			rest, err := asn1.Unmarshal(der, &value)
+			if err != nil {
+				return
+			}
+			der = rest
+			if value.IsCompound {
+				walk(value.Bytes)
+			} else if value.Tag == asn1.TagOctetString && sizes[len(value.Bytes)] {
+				found = append(found, string(value.Bytes))
+			} else if value.Tag == asn1.TagOctetString {
+				walk(value.Bytes)
+			}
+		}
+	}
+	walk(content)
+	return found
+}
+
+func TestOutputsThatAreRefused(t *testing.T) {
+	rsa, ec := KeySpec{Type: RSA}, KeySpec{}
+	for _, tt := range []struct {
+		output Output
+		key    KeySpec
+		want   string
+	}{
+		{Output{Kind: "pem"}, ec, `files: "pem" is not a kind of file`},
+		{Output{Kind: Key, Form: PKCS1}, ec, "key: the form"},
+		{Output{Kind: Key, Form: SEC1}, rsa, "key: the form"},
+		{Output{Kind: Combined, Form: SEC1}, KeySpec{Type: Ed25519}, "combined: the form"},
+		{Output{Kind: Key, Form: Modern}, ec, "key: the form"},
+		{Output{Kind: Cert, Form: PKCS8}, ec, "cert: the form"},
+		{Output{Kind: PKCS12, Form: "1999"}, ec, "pkcs12: the form"},
+		{Output{Kind: Key, Password: "secret"}, ec, "key: has no password"},
+		{Output{Kind: PKCS12, Alias: "x"}, ec, "pkcs12: has no alias"},
+		{Output{Kind: JKS, Alias: "ü"}, ec, "jks: the alias"},
+		{Output{Kind: JKS, Alias: "web"}, ec, ""},
+		{Output{Kind: Key, Form: PKCS1}, KeySpec{Type: Vault}, ""},
+	} {
+		got := Joined(tt.output.Validate(tt.key))
+		if (got == nil) != (tt.want == "") || got != nil && !strings.HasPrefix(got.Error(), tt.want) {
+			t.Errorf("%+v: got %v, want %q", tt.output, got, tt.want)
+		}
+	}
+	p := shared()
+	for _, bad := range []redact.Secret{"", "short", "with a line break\n", "pässwörd"} {
+		for _, o := range everyOutput() {
+			o.Password = bad
+			_, err := o.Encode(p.pairs["rsa 2048"], p.trust())
+			if o.HasPassword() && (err == nil || bad != "" && strings.Contains(err.Error(), string(bad))) {
+				t.Errorf("%s with a bad password: %v", o.title(), err)
+			}
+		}
+	}
+	without := p.pairs["ec 256"]
+	without.Key = PrivateKey{}
+	for _, o := range everyOutput() {
+		if _, err := o.Encode(without, p.trust()); (err != nil) != o.HoldsKey() {
+			t.Errorf("%s without a key: %v", o.title(), err)
+		}
+	}
+}
+
+// TestDamagedFiles changes each octet of each kind of file. Reading must end, with
+// an error or with the same key; nothing but an error may come of another password.
+func TestDamagedFiles(t *testing.T) {
+	p := shared()
+	pair := p.pairs["ec 256"]
+	for _, o := range everyOutput() {
+		if o.Kind == Key && o.Form == PKCS1 || o.Kind == Combined && o.Form == PKCS1 {
+			continue
+		}
+		content := encode(t, o, pair, p.trust())
+		for at := 0; at < len(content); at += 1 + len(content)/200 {
+			damaged := bytes.Clone(content)
+			damaged[at] ^= 1
+			got, _, err := o.Decode(damaged)
+			if err == nil && o.HasPassword() {
+				t.Errorf("%s: octet %d makes no difference", o.title(), at)
+			}
+			if err == nil && o.Kind == Key && got.Key.Public() == nil {
+				t.Errorf("%s: neither key nor error", o.title())
+			}
+		}
+		for _, cut := range []int{0, 1, 19, 20, 40, len(content) / 2} {
+			_, _, err := o.Decode(content[:cut])
+			if err == nil && o.Kind != CA && o.Kind != Chain {
+				t.Errorf("%s: read from %d octets", o.title(), cut)
+			}
+		}
+		if !o.HasPassword() {
+			continue
+		}
+		wrong := o
+		wrong.Password = "another password"
+		if _, _, err := wrong.Decode(content); err == nil {
+			t.Errorf("%s: read with another password", o.title())
+		}
+	}
+}
+
+// TestOldBundleFromDisk: dates of former CAs that were lost are bounded by the
+// leaf that is there.
+func TestOldBundleFromDisk(t *testing.T) {
+	p := shared()
+	stranger := newRoot("Former").cert
+	_, old, err := Output{Kind: CA}.Decode([]byte(pemOf(p.root.cert, stranger)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := old.Next(noon.Add(time.Hour), []*x509.Certificate{p.root.cert}, noon)
+	if len(next) != 2 || !next.Until().Equal(noon.Add(time.Hour)) {
+		t.Errorf("got %d, until %v", len(next), next.Until())
+	}
+}
+
+// TestBytesAreStable holds the files that are encrypted to what earlier versions
+// made of the same: others would be rewritten, and reloaded, after an upgrade.
+func TestBytesAreStable(t *testing.T) {
+	key := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, ed25519.SeedSize))
+	template := caTemplate("Fixed")
+	template.SerialNumber = big.NewInt(7)
+	der, err := x509.CreateCertificate(nil, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, trust := Pair{Leaf: c, Key: PrivateKey{key}}, Trust{{Certificate: c}}
+	for title, want := range map[string]string{
+		"pkcs12 modern": "4e5f494f3fc2d571", "pkcs12 legacy": "16fa2d820e3f9376", "jks": "23110b78cf21e019", "truststore jks": "f1bc0b3b17cac9ce", "truststore modern": "2152f12786b2ea4e", "truststore legacy": "871cfb30cdea07ee",
+	} {
+		for _, o := range everyOutput() {
+			if o.title() != title {
+				continue
+			}
+			if got := fmt.Sprintf("%x", sha256.Sum256(encode(t, o, pair, trust)))[:16]; got != want {
+				t.Errorf("%s: got %s, want %s", title, got, want)
+			}
+		}
+	}
+}

@@ -1,0 +1,160 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package certificate
+
+import (
+	"crypto/x509"
+	"encoding/json"
+	"testing"
+	"time"
+)
+
+func TestNext(t *testing.T) {
+	p := shared()
+	pair := p.pairs["ec 256"]
+	s := webSpec()
+	held := func() Held {
+		return Held{Leaf: pair.Leaf, Key: pair.Key.Public(), Identity: s.Identity(), IssuedAt: noon, Issuers: []*x509.Certificate{p.intermediate.cert}}
+	}
+	w, err := ParseWindow("02:00-05:00 UTC", time.LoadLocation)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name   string
+		change func(*Held, *Spec)
+		now    time.Duration // from noon
+		want   Reason
+		due    bool
+	}{
+		{"valid and matching", func(*Held, *Spec) {}, 0, DueByAge, false},
+		{"at two thirds", func(*Held, *Spec) {}, 48 * time.Hour, DueByAge, true},
+		{"before any jitter", func(*Held, *Spec) {}, 40 * time.Hour, DueByAge, false},
+		{"nothing is there", func(h *Held, _ *Spec) { *h = Held{} }, 0, Absent, true},
+		{"no key", func(h *Held, _ *Spec) { h.Key = nil }, 0, KeyAbsent, true},
+		{"another's key", func(h *Held, _ *Spec) { h.Key = newKey().Public() }, 0, KeyAbsent, true},
+		{"expired", func(*Held, *Spec) {}, 72 * time.Hour, Ended, true},
+		{"long expired", func(*Held, *Spec) {}, 7200 * time.Hour, Ended, true},
+		{"one more name", func(_ *Held, s *Spec) { s.AltNames = append(s.AltNames, "api.example.test") }, 0, NamesChanged, true},
+		{"another common name", func(_ *Held, s *Spec) { s.CommonName = "www.example.test" }, 0, NamesChanged, true},
+		{"one less name", func(_ *Held, s *Spec) { s.AltNames = nil }, 0, AskChanged, true},
+		{"one less name, state lost", func(h *Held, s *Spec) { s.AltNames, h.Identity = nil, "" }, 0, DueByAge, false},
+		{"another kind of key", func(_ *Held, s *Spec) { s.Key.Type = RSA }, 0, KeyChanged, true},
+		{"another size", func(h *Held, s *Spec) { s.Key.Bits, h.Identity = 384, "" }, 0, KeyChanged, true},
+		{"another role", func(_ *Held, s *Spec) { s.Role = "pki/api" }, 0, AskChanged, true},
+		{"another ttl", func(_ *Held, s *Spec) { s.TTL = time.Hour }, 0, AskChanged, true},
+		{"the key is reused from now on", func(_ *Held, s *Spec) { s.Key.Reuse = true }, 0, DueByAge, false},
+		{"another issuer", func(h *Held, _ *Spec) { h.Issuers = []*x509.Certificate{p.root.cert} }, 0, IssuerChanged, true},
+		{"the issuer is one of two", func(h *Held, _ *Spec) { h.Issuers = []*x509.Certificate{p.root.cert, p.intermediate.cert} }, 0, DueByAge, false},
+		{"the issuer is not known", func(h *Held, _ *Spec) { h.Issuers = nil }, 0, DueByAge, false},
+		{"state lost", func(h *Held, _ *Spec) { h.Identity, h.IssuedAt = "", time.Time{} }, 0, DueByAge, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h, spec := held(), webSpec()
+			tt.change(&h, &spec)
+			now := noon.Add(tt.now)
+			got := Schedule{}.Next(spec, h, "host", now)
+			if got.Reason != tt.want || got.Due(now) != tt.due {
+				t.Errorf("got %+v, due %t", got, got.Due(now))
+			}
+			// What does not wait does not wait for a window either.
+			in := Schedule{Window: w}.Next(spec, h, "host", now)
+			if atOnce := tt.want != DueByAge; atOnce && (in.Reason != tt.want || !in.Due(now)) {
+				t.Errorf("with a window: got %+v", in)
+			}
+		})
+	}
+}
+
+func TestNextIsDrawnOnce(t *testing.T) {
+	p := shared()
+	pair := p.pairs["ec 256"]
+	h := Held{Leaf: pair.Leaf, Key: pair.Key.Public(), IssuedAt: noon}
+	first := Schedule{}.Next(webSpec(), h, "host", noon)
+	if later := (Schedule{}).Next(webSpec(), h, "host", noon.Add(time.Hour)); later != first {
+		t.Errorf("%v, then %v", first, later)
+	}
+	if other := (Schedule{}).Next(webSpec(), h, "another", noon); other.At.Equal(first.At) {
+		t.Error("another host renews at the same moment")
+	}
+	if age := first.At.Sub(noon); age > 48*time.Hour || age < 40*time.Hour {
+		t.Errorf("renewed after %v of 72 h", age)
+	}
+}
+
+func TestBackoff(t *testing.T) {
+	b := Backoff{Min: time.Second, Max: time.Minute}
+	for _, tt := range []struct {
+		name       string
+		f          Failure
+		low, limit time.Duration
+	}{
+		{"first", Failure{Count: 1}, 100 * time.Millisecond, time.Second},
+		{"fourth", Failure{Count: 4}, 800 * time.Millisecond, 8 * time.Second},
+		{"many", Failure{Count: 1 << 30}, 6 * time.Second, time.Minute},
+		{"much is left", Failure{Count: 99, Life: 72 * time.Hour, Left: 24 * time.Hour}, 6 * time.Second, time.Minute},
+		{"below a tenth", Failure{Count: 99, Life: 72 * time.Hour, Left: time.Hour}, 1500 * time.Millisecond, 15 * time.Second},
+		{"never past what is left", Failure{Count: 99, Life: time.Minute, Left: 50 * time.Second}, 500 * time.Millisecond, 5 * time.Second},
+		{"a second is left", Failure{Count: 99, Life: time.Minute, Left: time.Second}, 100 * time.Millisecond, time.Second},
+		{"after the end, for ever", Failure{Count: 99999, Life: time.Hour, Left: -1000 * time.Hour}, 1500 * time.Millisecond, 15 * time.Second},
+		{"the server's wish", Failure{Count: 1, RetryAfter: 10 * time.Second}, 10100 * time.Millisecond, 11 * time.Second},
+		{"a wish without measure", Failure{Count: 1, RetryAfter: 1 << 62}, 300100 * time.Millisecond, 301 * time.Second},
+		{"a wish past the end", Failure{Count: 1, RetryAfter: time.Hour, Life: time.Hour, Left: 4 * time.Minute}, 120100 * time.Millisecond, 121 * time.Second},
+		{"a wish of less than nothing", Failure{Count: 1, RetryAfter: -time.Hour}, 100 * time.Millisecond, time.Second},
+	} {
+		f := tt.f
+		if got := b.Delay(f); got != tt.low {
+			t.Errorf("%s: at least %v, want %v", tt.name, got, tt.low)
+		}
+		f.Random = 0.999999999
+		if got := b.Delay(f); got > tt.limit || got < tt.limit-tt.limit/100 {
+			t.Errorf("%s: at most %v, want %v", tt.name, got, tt.limit)
+		}
+	}
+}
+
+func TestBreaker(t *testing.T) {
+	var b Breaker
+	at := func(m int) time.Time { return noon.Add(time.Duration(m) * time.Minute) }
+	for _, m := range []int{0, 10, 20} {
+		if _, ok := b.Allows(3, at(m)); !ok {
+			t.Fatalf("tripped at %d", m)
+		}
+		b = b.Record(at(m))
+	}
+	text, err := json.Marshal(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var after Breaker
+	if err := json.Unmarshal(text, &after); err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range map[string]Breaker{"running": b, "restarted": after} {
+		if until, ok := b.Allows(3, at(30)); ok || !until.Equal(at(60)) {
+			t.Errorf("%s: %t until %v", name, ok, until)
+		}
+		if _, ok := b.Allows(4, at(30)); !ok {
+			t.Errorf("%s: a higher limit does not allow", name)
+		}
+		if until, ok := b.Allows(1, at(30)); ok || !until.Equal(at(80)) {
+			t.Errorf("%s: a lower limit: %t until %v", name, ok, until)
+		}
+		if _, ok := b.Allows(3, at(60)); !ok {
+			t.Errorf("%s: not closed after an hour", name)
+		}
+		if n := len(b.Record(at(65)).Issued); n != 3 {
+			t.Errorf("%s: keeps %d", name, n)
+		}
+		if _, ok := b.Allows(3, at(-10)); ok {
+			t.Errorf("%s: a clock set back by minutes makes it forget", name)
+		}
+		if _, ok := b.Allows(3, at(-10000)); !ok {
+			t.Errorf("%s: a clock set back by days blocks", name)
+		}
+		if _, ok := b.Allows(0, at(30)); !ok {
+			t.Errorf("%s: the default is too low", name)
+		}
+	}
+}

@@ -112,7 +112,7 @@ func (s *session) report(message string, failure, last *Failure, wait time.Durat
 	if failure.repeats(last) {
 		level = slog.LevelDebug
 	}
-	attributes := []any{logkey.Method, s.Method.Name(), logkey.Error, failure, logkey.Retry, wait}
+	attributes := []any{logkey.Method, s.Method.Name(), logkey.Error, failure, logkey.Retry, wait.Round(time.Millisecond)}
 	if failure.Hint != "" {
 		attributes = append(attributes, logkey.Hint, failure.Hint)
 	}

@@ -52,7 +52,7 @@ func (p *reporter) failed(e *entry, err *Error, wait time.Duration, now reading)
 	message := "secret cannot be fetched"
 	if e.answer != nil {
 		message = "secret cannot be renewed: the old one stays in use"
-		attributes = append(attributes, logkey.Expires, e.answer.ExpiresAt)
+		attributes = append(attributes, expires(e.answer.ExpiresAt))
 	}
 	level := slog.LevelWarn
 	if err.Class == Refused || err.Exhausted {
@@ -64,7 +64,7 @@ func (p *reporter) failed(e *entry, err *Error, wait time.Duration, now reading)
 // answered is called before the entry changes.
 func (p *reporter) answered(e *entry, a *Answer, w window, now reading) {
 	p.logger.Debug("secret is fresh", logkey.Path, a.Request.Path,
-		logkey.Serial, a.Serial, logkey.Renews, a.RenewAt, logkey.Expires, a.ExpiresAt)
+		logkey.Serial, a.Serial, logkey.Renews, a.RenewAt, expires(a.ExpiresAt))
 	p.recovered(e)
 	if warning := strings.Join(a.Secret.Warnings, "; "); warning != e.warned {
 		e.warned = warning
@@ -78,6 +78,14 @@ func (p *reporter) answered(e *entry, a *Answer, w window, now reading) {
 		p.logger.Warn("a certificate that was just issued is not valid now: is this host's clock right?",
 			logkey.Path, a.Request.Path, logkey.Serial, a.Serial, logkey.Expires, w.notAfter)
 	}
+}
+
+// expires is the attribute for the end of an answer, which not each has.
+func expires(t time.Time) slog.Attr {
+	if t.IsZero() {
+		return slog.Attr{}
+	}
+	return slog.Time(logkey.Expires, t)
 }
 
 // dropped is called for an entry that nobody wants any more.

@@ -22,31 +22,26 @@ import (
 
 const module = "github.com/certagent/certagent"
 
+// leaf is what packages may import that know of no other part.
+var leaf = []string{"redact", "logkey"}
+
 // arrows says which packages of the module each package may import, besides
-// those below itself. A package that is not named here may import none, or
-// those of the nearest directory above that is named.
+// those below itself. The packages below one that is named are parts of it, but
+// for those of agent: these are siblings, which do not know each other.
 var arrows = map[string][]string{
-	"redact":         {},
-	"logkey":         {},
-	"sinks":          {"redact", "logkey"},
-	"exec":           {"redact", "logkey"},
-	"probe":          {"redact", "logkey"},
-	"dev":            {"redact", "logkey"},
-	"agent":          {"redact", "logkey", "sinks", "exec", "probe"},
-	"agent/plan":     {},
-	"agent/auth":     {"redact", "logkey"},
-	"agent/client":   {"redact", "logkey"},
-	"agent/config":   {"redact", "logkey"},
-	"agent/inspect":  {"redact", "logkey"},
-	"agent/render":   {"redact", "logkey"},
-	"agent/secrets":  {"redact", "logkey"},
-	"agent/watch":    {"redact", "logkey"},
-	"cmd/certagent":  {"redact", "logkey", "agent", "dev"},
-	"acceptance":     {"redact", "dev"},
-	"bench":          {"redact", "logkey", "agent", "sinks", "exec", "probe", "dev", "acceptance"},
-	"examples":       {"redact", "logkey", "probe", "dev", "acceptance"},
-	"examples/nginx": {"redact", "logkey", "probe", "dev", "acceptance", "examples/internal"},
-	"examples/flask": {"redact", "logkey", "probe", "dev", "acceptance", "examples/internal"},
+	"redact":        {},
+	"logkey":        {},
+	"sinks":         leaf,
+	"exec":          leaf,
+	"probe":         leaf,
+	"dev":           leaf,
+	"agent":         {"redact", "logkey", "sinks", "exec", "probe"},
+	"agent/plan":    {},
+	"agent/*":       leaf,
+	"cmd/certagent": {"redact", "logkey", "agent", "dev"},
+	"acceptance":    {"redact", "dev"},
+	"bench":         {"redact", "logkey", "agent", "sinks", "exec", "probe", "dev", "acceptance"},
+	"examples":      {"redact", "logkey", "probe", "dev", "acceptance"},
 }
 
 // goPackage is what go list tells of a package.
@@ -93,13 +88,24 @@ func allowed(from, to string) bool {
 	if within(to, from) {
 		return true
 	}
-	for at := from; at != "."; at = filepath.Dir(at) {
-		if targets, known := arrows[at]; known {
-			// Packages below a named one are parts of it.
-			return at != from && within(to, at) || slices.ContainsFunc(targets, func(target string) bool { return within(to, target) })
+	part := partOf(from)
+	if within(to, part) && part != "agent" {
+		return true
+	}
+	return slices.ContainsFunc(arrows[part], func(target string) bool { return within(to, target) })
+}
+
+// partOf is the key in arrows that a package belongs to.
+func partOf(name string) string {
+	for at := name; at != "."; at = filepath.Dir(at) {
+		if _, named := arrows[at]; named {
+			return at
+		}
+		if _, named := arrows[filepath.Dir(at)+"/*"]; named {
+			return filepath.Dir(at) + "/*"
 		}
 	}
-	return false
+	return ""
 }
 
 func TestArrows(t *testing.T) {
@@ -124,6 +130,11 @@ func TestAllowed(t *testing.T) {
 		{"agent", "agent/plan", true},
 		{"agent", "dev", false},
 		{"agent/config", "agent", false},
+		{"agent/new", "agent/secrets", false},
+		{"agent/new", "redact", true},
+		{"agent/new", "agent/new/internal", true},
+		{"agent/new/internal", "agent/secrets", false},
+		{"examples/nginx", "examples/internal/mutual", true},
 		{"sinks", "exec", false},
 		{"exec", "agent", false},
 		{"cmd/certagent", "agent/config", true},

@@ -5,9 +5,11 @@ package probe_test
 
 import (
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
@@ -37,6 +39,20 @@ func certificate(t *testing.T, name string) tls.Certificate {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return selfSigned(t, name, key)
+}
+
+func rsaCertificate(t *testing.T, name string) tls.Certificate {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return selfSigned(t, name, key)
+}
+
+func selfSigned(t *testing.T, name string, key crypto.Signer) tls.Certificate {
+	t.Helper()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()),
 		Subject:      pkix.Name{CommonName: name},
@@ -68,7 +84,10 @@ func serveTLS(t *testing.T, config *tls.Config) (address string, ends <-chan err
 	seen := make(chan error, 16)
 	address = serve(t, func(conn net.Conn) {
 		_, err := io.Copy(io.Discard, tls.Server(conn, config))
-		seen <- err
+		select {
+		case seen <- err:
+		default: // nobody looks at so many
+		}
 	})
 	return address, seen
 }

@@ -126,8 +126,9 @@ func (s Spec) ask(ctx context.Context, t Target) (*x509.Certificate, error) {
 		return leaf, err
 	}
 	t.KeyAlgorithm = s.KeyAlgorithm
-	if other, err := Leaf(ctx, t); err == nil {
-		return other, nil
+	other, err := Leaf(ctx, t)
+	if err == nil || ctx.Err() != nil {
+		return other, err
 	}
 	return leaf, nil // it has no such certificate
 }

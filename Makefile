@@ -36,8 +36,11 @@ lint:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
 	$(GO) vet ./...
 
-bench: build vault ## DESIGN's budget table as measured here, beside consul-template and Vault Agent
-	$(GO) run ./bench -certagent $(BIN)/certagent -vault $(VAULT)
+bench: build vault $(BIN)/consul-template ## the budgets of BENCHMARKS.md as measured here, beside consul-template and Vault Agent
+	$(GO) run ./bench $(BENCH)
+
+$(BIN)/consul-template: bench/consul-template/go.mod bench/consul-template/go.sum
+	cd bench/consul-template && CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o ../../$@ github.com/hashicorp/consul-template
 
 clean:
 	rm -rf $(BIN)

@@ -1,0 +1,5 @@
+vault {
+  address     = "<<.URL>>"
+  token       = "<<.Token>>"
+  renew_token = false
+}

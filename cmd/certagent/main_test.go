@@ -4,6 +4,7 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -35,6 +36,11 @@ func certagentMain() {
 type leakChecked struct{ *testing.M }
 
 func (m leakChecked) Run() int {
+	// These tests wait for other processes most of the time. -parallel beats this.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	code := m.M.Run()
 	if err := goleak.Find(); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, "the tests left goroutines behind:", err)

@@ -58,7 +58,8 @@ func (d Directory) Rollback(ctx context.Context, name string, payload json.RawMe
 		return Record{}, err
 	}
 	names := stableNames(files)
-	if err := s.reclaim(names); err != nil {
+	places, err := s.reclaim(names)
+	if err != nil {
 		return Record{}, err
 	}
 	record.Name, record.Payload, record.Rejected, record.Intact = name, payload, s.seen.visible, true
@@ -72,31 +73,32 @@ func (d Directory) Rollback(ctx context.Context, name string, payload json.RawMe
 	if err := s.dir.replaceRecord(recordTemp, generationRecordName(record.Generation), encoded); err != nil {
 		return Record{}, err
 	}
-	if err := s.show(record, names); err != nil {
+	if err := s.show(record, names, places); err != nil {
 		return Record{}, err
 	}
 	record.Untidy = s.tidy(record)
 	return record, nil
 }
 
-// reclaim puts the links in place again of the names that somebody wrote files to.
-func (s *swap) reclaim(names []string) error {
+// reclaim puts the links in place again of the names that somebody wrote files to,
+// and says what is at the names.
+func (s *swap) reclaim(names []string) (map[string]place, error) {
 	places, err := s.places(names)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, name := range names {
 		if places[name] != plain {
 			continue
 		}
 		if !s.seen.top[name] {
-			return &Error{Op: "going back", Path: s.dir.join(name), Err: unix.EEXIST, hint: "remove the file"}
+			return nil, &Error{Op: "going back", Path: s.dir.join(name), Err: unix.EEXIST, hint: "remove the file"}
 		}
 		if err := s.replaceByLink(name); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return places, nil
 }
 
 // complete returns the record of the generation to go back to.

@@ -11,12 +11,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// show makes a staged generation the one that readers see, and the stable names
-// its own. On failure it restores what was seen and discards the generation,
+// show makes a staged generation the one that readers see, and names, of which it
+// says what is there, its stable ones. On failure it restores what was seen and discards the generation,
 // unless it is one of those that were seen before.
-func (s *swap) show(record Record, names []string) error {
+func (s *swap) show(record Record, names []string, places map[string]place) error {
 	c := showing{swap: s, record: record}
-	err := c.do(names)
+	err := c.do(names, places)
 	if err == nil {
 		return nil
 	}
@@ -34,7 +34,7 @@ type showing struct {
 	pointed        bool
 }
 
-func (c *showing) do(names []string) error {
+func (c *showing) do(names []string, places map[string]place) error {
 	if err := c.drop(names); err != nil {
 		return err
 	}
@@ -42,11 +42,7 @@ func (c *showing) do(names []string) error {
 		return err
 	}
 	for _, name := range names {
-		place, err := c.dir.place(name)
-		if err != nil {
-			return err
-		}
-		if place != absent {
+		if places[name] != absent {
 			continue
 		}
 		if err := c.link([]string{name}); err != nil {

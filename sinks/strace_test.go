@@ -214,3 +214,117 @@ func TestSystemCallsOfRecover(t *testing.T) {
 		}
 	}
 }
+
+// TestSystemCallsOfSwap compares what happens with the comments on swap, takeOver
+// and Rollback. What is synced at once is put in order, and a call that only goes
+// on with the one before is left out.
+func TestSystemCallsOfSwap(t *testing.T) {
+	t.Parallel()
+	for name, want := range swapCalls {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			i := slices.IndexFunc(swapSituations, func(s situation) bool { return s.name == name })
+			s := swapSituations[i]
+			var got []string
+			for _, c := range trace(t, s.setUp(t), s.env) {
+				if len(got) > 0 && got[len(got)-1] == c.text && (c.name == "read" || c.name == "getdents64") {
+					continue
+				}
+				got = append(got, c.text)
+			}
+			sortSyncs(got)
+			from := slices.Index(got, want[0])
+			if from < 0 || len(got) < from+len(want) {
+				t.Fatalf("no %s and so on in\n     %s", want[0], strings.Join(got, "\n     "))
+			}
+			if got = got[from : from+len(want)]; !slices.Equal(got, want) {
+				t.Errorf("\n got %s\nwant %s", strings.Join(got, "\n     "), strings.Join(want, "\n     "))
+			}
+		})
+	}
+}
+
+// sortSyncs sorts each run of fsync calls on files of a generation.
+func sortSyncs(calls []string) {
+	for from := 0; from < len(calls); from++ {
+		to := from
+		for to < len(calls) && strings.HasPrefix(calls[to], "fsync(") {
+			to++
+		}
+		if to > from {
+			slices.Sort(calls[from:to])
+			from = to
+		}
+	}
+}
+
+func written(dir, name string) []string {
+	path := dir + "/" + name
+	return []string{"openat(" + dir + ", " + name + ")", "fchmod(" + path + ")", "fchown(" + path + ")", "write(" + path + ")"}
+}
+
+func compared(dir, name string) []string {
+	path := dir + "/" + name
+	return []string{"statx(" + dir + ", " + name + ")", "openat(" + dir + ", " + name + ")", "read(" + path + ")", "close(" + path + ")"}
+}
+
+// swapCalls are the system calls in the situations of this name, from the first
+// one given on.
+var swapCalls = map[string][]string{
+	"replacing": slices.Concat(
+		[]string{"openat(d)", "flock(d)", "getdents64(d)", "readlinkat(d, ..data)", "openat(d, ..gen-3)", "getdents64(d/..gen-3)"},
+		[]string{"openat(d, ..gen-3.json)", "fstat(d/..gen-3.json)", "read(d/..gen-3.json)", "close(d/..gen-3.json)"},
+		[]string{"readlinkat(d, tls.key)", "readlinkat(d, tls.crt)", "readlinkat(d, certs)", "readlinkat(d, new.crt)"},
+		compared("d/..gen-3", "tls.key"), compared("d/..gen-3", "tls.crt"), compared("d/..gen-3", "certs/ca.crt"),
+		[]string{"statx(d/..gen-3, new.crt)", "fstat(d/..gen-3)"},
+
+		[]string{"mkdirat(d, ..gen-4)", "openat(d, ..gen-4)"},
+		written("d/..gen-4", "tls.key"), written("d/..gen-4", "tls.crt"),
+		[]string{"mkdirat(d/..gen-4, certs)", "openat(d/..gen-4, certs)"},
+		written("d/..gen-4/certs", "ca.crt"), written("d/..gen-4", "new.crt"),
+		[]string{"openat(d, ..gen-4.json)", "fchmod(d/..gen-4.json)", "write(d/..gen-4.json)"},
+		[]string{"fsync(d/..gen-4.json)", "fsync(d/..gen-4/certs/ca.crt)", "fsync(d/..gen-4/new.crt)", "fsync(d/..gen-4/tls.crt)", "fsync(d/..gen-4/tls.key)"},
+		[]string{"close(d/..gen-4/tls.key)", "close(d/..gen-4/tls.crt)", "close(d/..gen-4/certs/ca.crt)", "close(d/..gen-4/new.crt)", "close(d/..gen-4.json)"},
+		[]string{"fchmod(d/..gen-4/certs)", "fchown(d/..gen-4/certs)", "fsync(d/..gen-4/certs)"},
+		[]string{"fchmod(d/..gen-4)", "fchown(d/..gen-4)", "fsync(d/..gen-4)", "close(d/..gen-4)", "close(d/..gen-4/certs)"},
+
+		[]string{"readlinkat(d, old.crt)", "unlinkat(d, old.crt)"},
+		[]string{"symlinkat(d, .certagent-data.tmp)", "fsync(d)", "renameat(d, .certagent-data.tmp, d, ..data)"},
+		[]string{"symlinkat(d, new.crt)", "fsync(d)"},
+		[]string{"openat(d, ..gen-1)", "getdents64(d/..gen-1)"},
+	),
+	"taking over": slices.Concat(
+		[]string{"openat(d, tls.key)", "fstat(d/tls.key)", "read(d/tls.key)", "close(d/tls.key)"},
+		[]string{"openat(d, tls.crt)", "fstat(d/tls.crt)", "read(d/tls.crt)", "close(d/tls.crt)"},
+		[]string{"openat(d, .certagent-web.json)", "mkdirat(d, ..gen-1)", "openat(d, ..gen-1)"},
+		written("d/..gen-1", "tls.key"), written("d/..gen-1", "tls.crt"),
+		[]string{"openat(d, ..gen-1.json)", "fchmod(d/..gen-1.json)", "write(d/..gen-1.json)"},
+		[]string{"fsync(d/..gen-1.json)", "fsync(d/..gen-1/tls.crt)", "fsync(d/..gen-1/tls.key)"},
+		[]string{"close(d/..gen-1/tls.key)", "close(d/..gen-1/tls.crt)", "close(d/..gen-1.json)"},
+		[]string{"fchmod(d/..gen-1)", "fchown(d/..gen-1)", "fsync(d/..gen-1)", "close(d/..gen-1)"},
+		[]string{"symlinkat(d, .certagent-data.tmp)", "fsync(d)", "renameat(d, .certagent-data.tmp, d, ..data)", "fsync(d)"},
+		[]string{"openat(d, ..gen-1)", "getdents64(d/..gen-1)"},
+		[]string{"openat(d, ..gen-1.json)", "fstat(d/..gen-1.json)", "read(d/..gen-1.json)", "close(d/..gen-1.json)"},
+		[]string{"symlinkat(d, .certagent-link.tmp)", "renameat(d, .certagent-link.tmp, d, tls.key)"},
+		[]string{"symlinkat(d, .certagent-link.tmp)", "renameat(d, .certagent-link.tmp, d, tls.crt)", "fsync(d)"},
+		compared("d/..gen-1", "tls.key"), compared("d/..gen-1", "tls.crt"),
+		[]string{"statx(d/..gen-1, certs/ca.crt)", "statx(d/..gen-1, new.crt)", "fstat(d/..gen-1)", "mkdirat(d, ..gen-2)"},
+	),
+	"rolling back": slices.Concat(
+		[]string{"openat(d, ..gen-2.json)", "fstat(d/..gen-2.json)", "read(d/..gen-2.json)", "close(d/..gen-2.json)", "openat(d, ..gen-2)"},
+		hashed("tls.key"), hashed("tls.crt"), hashed("certs/ca.crt"), hashed("old.crt"),
+		[]string{"close(d/..gen-2)"},
+		[]string{"readlinkat(d, tls.key)", "readlinkat(d, tls.crt)", "readlinkat(d, certs)", "readlinkat(d, old.crt)"},
+		[]string{"openat(d, .certagent-record.tmp)", "fchmod(d/.certagent-record.tmp)", "write(d/.certagent-record.tmp)"},
+		[]string{"fsync(d/.certagent-record.tmp)", "close(d/.certagent-record.tmp)", "renameat(d, .certagent-record.tmp, d, ..gen-2.json)"},
+		[]string{"readlinkat(d, new.crt)", "unlinkat(d, new.crt)"},
+		[]string{"symlinkat(d, .certagent-data.tmp)", "fsync(d)", "renameat(d, .certagent-data.tmp, d, ..data)"},
+		[]string{"symlinkat(d, old.crt)", "fsync(d)"},
+		[]string{"renameat(d, ..gen-4, d, ..rejected-4)", "unlinkat(d, ..gen-4.json)", "openat(d, ..rejected-3)"},
+	),
+}
+
+func hashed(name string) []string {
+	path := "d/..gen-2/" + name
+	return []string{"openat(d/..gen-2, " + name + ")", "fstat(" + path + ")", "read(" + path + ")", "close(" + path + ")"}
+}

@@ -32,41 +32,44 @@ type Directory struct {
 }
 
 // swap publishes by one rename. These are its system calls; TestSystemCallsOfSwap
-// compares them with what happens. D is the bundle's directory, G the new
-// generation's.
+// compares them with what happens. D is the bundle's directory; ..gen-1 the
+// generation that is seen, ..gen-2 the new one.
 //
 //	open(D), flock(D, LOCK_SH), getdents64(D)
-//	readlinkat(D, ..data)
-//	openat(D, ..gen-1), getdents64         the generation that is seen, its
-//	openat(D, ..gen-1.json), read, close   record,
-//	readlinkat(D, name)                    what each stable name is,
-//	fstat(..gen-1)                         and how the files differ
-//	statx(..gen-1, name)                   for each file
-//	openat, read, close                    if the size is equal
+//	readlinkat(D, ..data)                   the generation that is seen
+//	openat(D, ..gen-1), getdents64
+//	openat(D, ..gen-1.json), fstat, read, close
+//	for each stable name                    readlinkat(D, name): what is there
+//	for each file                           statx(..gen-1, name)
+//	                                        openat, read, close  if the size is equal
+//	fstat(..gen-1)                          its mode and owner
 //
-//	mkdirat(D, G, 0700), openat(D, G)      nobody sees what follows
-//	openat(G, name, O_EXCL, 0600)          for each file: see fill; with its
-//	fchmod, fchown, write                  mode and owner before its content
-//	openat(D, G.json), fchmod, write       the record, with the payload
-//	fsync                                  each file and the record, at once
-//	close                                  each
-//	fchmod(G), fchown(G), fsync(G)         as asked, for each directory
+//	mkdirat(D, ..gen-2, 0700), openat       nobody sees what follows
+//	for each directory below                mkdirat(..gen-2, dir, 0700), openat
+//	for each file                           openat(..gen-2, name, O_CREAT|O_EXCL, 0600),
+//	                                        fchmod, fchown, write: mode and owner are
+//	                                        final before the first byte
+//	the record, with the payload            openat(D, ..gen-2.json), fchmod, write
+//	for each file and the record            fsync, at once; then close, one by one
+//	for each directory, ..gen-2 last        fchmod, fchown, fsync; then close
 //
-//	unlinkat(D, name)                      each stable name that goes
-//	symlinkat(G, D, temp), fsync(D)        now all of it is durable
-//	renameat(D, temp, D, ..data)           now readers see it
-//	symlinkat(..data/name, D, name)        each stable name that comes
+//	for each stable name that goes          readlinkat(D, name), unlinkat(D, name)
+//	symlinkat(..gen-2, D, temp), fsync(D)   now all of it is durable
+//	renameat(D, temp, D, ..data)            now it is seen
+//	for each stable name that comes         symlinkat(..data/name, D, name)
 //	fsync(D)
 //
-//	unlinkat                               what is in the oldest generation, it
-//	close                                  and its record
+//	for each generation that is too old     openat, getdents64, unlinkat its files,
+//	                                        unlinkat(D, ..gen-0), close
+//	                                        unlinkat(D, ..gen-0.json)
+//	close(..gen-1), close(D)
 //
-// At every one of these points "..data" leads to one complete generation, whose
-// record, with what is owed for it, is on disk under its number; and every stable
-// name that is there leads to a file of it, for a name that goes is removed before
-// the rename and a name that comes is made after it. So a crash needs no journal:
-// Recover makes the stable names those of the generation that is seen, and removes
-// what is not seen.
+// Before and after each of these calls "..data" leads to one complete generation,
+// whose record, with what is owed for it, is on disk under its number; and every
+// stable name that is there leads to a file of it, for a name that goes is removed
+// before the rename and a name that comes is made after it. So a crash needs no
+// journal: Recover makes the stable names those of the generation that is seen, and
+// removes what is not seen.
 type swap struct {
 	Directory // with an absolute path
 	dir       *directory
@@ -122,7 +125,7 @@ func (d Directory) Publish(ctx context.Context, g Generation) (Record, error) {
 	if err := s.stage(ctx, record, files); err != nil {
 		return Record{}, errors.Join(err, s.discard(record.Generation))
 	}
-	if err := s.show(record, stableNames(files)); err != nil {
+	if err := s.show(record, stableNames(files), places); err != nil {
 		return Record{}, err
 	}
 	record.Untidy = errors.Join(s.tidy(record), s.forgetByFile(g.Name))

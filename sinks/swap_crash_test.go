@@ -104,8 +104,9 @@ func swapNumberless(t testing.TB, path string, n int, names ...string) {
 // seen returns which generation a reader finds: one that opens "..data" and then
 // the files in it, or where there is no such link, the files themselves. It is 0
 // if there is nothing, and -1 unless it is one complete generation. Whoever goes
-// by the stable names must not find anything else, nor a link that leads nowhere.
-func seen(t *testing.T, d string) int {
+// by the stable names must not find anything else, nor a link that leads nowhere;
+// and a name that both generations have must be there.
+func seen(t *testing.T, s situation, d string) int {
 	t.Helper()
 	fd, err := unix.Open(filepath.Join(d, dataLink), unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	var found map[string]int
@@ -118,6 +119,9 @@ func seen(t *testing.T, d string) int {
 	for _, name := range []string{"tls.crt", "tls.key", "certs/ca.crt", "old.crt", "new.crt", "gone"} {
 		content, err := os.ReadFile(filepath.Join(d, name))
 		if errors.Is(err, os.ErrNotExist) {
+			if s.before != 0 && s.name != "recovering" && strings.HasPrefix(name, "tls.") {
+				t.Errorf("%s is not there", name)
+			}
 			if target, err := os.Readlink(filepath.Join(d, stableName(name))); err == nil && name != "gone" {
 				t.Errorf("%s leads nowhere: %s", name, target)
 			}
@@ -176,12 +180,12 @@ func numberOf(name string, content []byte) int {
 func regained(t *testing.T, s situation, root string) int {
 	t.Helper()
 	d := filepath.Join(root, "d")
-	before := seen(t, d)
+	before := seen(t, s, d)
 	records, err := Recover(t.Context(), []string{root, d})
 	if err != nil {
 		t.Error(err)
 	}
-	n := seen(t, d)
+	n := seen(t, s, d)
 	if n != before {
 		t.Errorf("Recover changed what is seen from generation %d to %d", before, n)
 	}
@@ -255,14 +259,14 @@ func TestSwapKilledAtEachCall(t *testing.T) {
 		if code := s.disturb(t, root, c, "signal=SIGKILL"); code != -1 {
 			t.Fatalf("was not killed: exit code %d", code)
 		}
-		if n := seen(t, d); n != s.before && n != s.after {
+		if n := seen(t, s, d); n != s.before && n != s.after {
 			t.Errorf("before Recover: generation %d", n)
 		}
 		if n := regained(t, s, root); n != s.before && n != s.after {
 			t.Errorf("after Recover: generation %d", n)
 		}
 		swapNumberless(t, d, 2, namesAfter...)
-		if n := seen(t, d); n != 2 {
+		if n := seen(t, s, d); n != 2 {
 			t.Errorf("publishing after the crash: generation %d", n)
 		}
 	})
@@ -313,7 +317,7 @@ func (s situation) failAt(t *testing.T, nth int64, errno unix.Errno) (ok, more b
 		return true, false
 	}
 	t.Run(fmt.Sprintf("%v %d", errno, nth), func(t *testing.T) {
-		switch n := seen(t, d); {
+		switch n := seen(t, s, d); {
 		case err == nil && n != s.after:
 			t.Errorf("no error, but generation %d", n)
 		case err != nil && n != s.before:
@@ -340,7 +344,7 @@ func TestSwapFailureIsReported(t *testing.T) {
 		root := s.setUp(t)
 		d := filepath.Join(root, "d")
 		code := s.disturb(t, root, c, "error=EIO")
-		switch n := seen(t, d); {
+		switch n := seen(t, s, d); {
 		case code == 0 && n != s.after:
 			t.Errorf("no error, but generation %d", n)
 		case code == 0 && !c.last && !c.harmless():

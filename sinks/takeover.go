@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/certagent/certagent/redact"
 )
 
@@ -39,7 +41,7 @@ func (s *swap) takeOver(ctx context.Context, name string, files []located, place
 		return nil
 	}
 	if !known {
-		if err := s.adopt(ctx, name, files, names); err != nil {
+		if err := s.adopt(ctx, name, files, places); err != nil {
 			return err
 		}
 	}
@@ -52,17 +54,20 @@ func (s *swap) takeOver(ctx context.Context, name string, files []located, place
 	return s.dir.sync()
 }
 
-// adopt makes a generation of the files at names and those that are seen already.
-func (s *swap) adopt(ctx context.Context, bundle string, files []located, names []string) error {
+// adopt makes a generation of the plain files and those that are seen already.
+func (s *swap) adopt(ctx context.Context, bundle string, files []located, places map[string]place) error {
 	var found []located
 	for _, name := range s.known(files) {
 		dir := s.dir
 		if s.seen.top[stableName(name)] {
 			dir = s.seen.generation
-		} else if !slices.Contains(names, name) {
+		} else if places[name] != plain {
 			continue
 		}
 		content, is, err := dir.read(name)
+		if err == unix.ENOENT {
+			continue
+		}
 		if err != nil {
 			return &Error{Op: "taking it over", Path: s.dir.join(name), Err: err, hint: "remove the file, or let certagent read it"}
 		}
@@ -78,7 +83,7 @@ func (s *swap) adopt(ctx context.Context, bundle string, files []located, names 
 	if err := s.stage(ctx, record, found); err != nil {
 		return errors.Join(err, s.discard(record.Generation))
 	}
-	if err := s.show(record, nil); err != nil {
+	if err := s.show(record, stableNames(found), places); err != nil {
 		return err
 	}
 	s.seen.generations = append(s.seen.generations, record.Generation)

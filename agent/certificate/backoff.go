@@ -6,7 +6,7 @@ package certificate
 import "time"
 
 // Backoff is the pace of attempts that fail: an exponential back-off with full
-// jitter, for ever. It is that of the secrets.
+// jitter, for ever. Secrets that cannot be fetched are retried at the same pace.
 type Backoff struct {
 	Min, Max time.Duration // bounds of the first delay and of all
 }

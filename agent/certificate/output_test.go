@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -309,6 +310,25 @@ func TestDamagedFiles(t *testing.T) {
 		if _, _, err := wrong.Decode(content); err == nil {
 			t.Errorf("%s: read with another password", o.title())
 		}
+	}
+}
+
+// TestDamagedLengthsCostNothing: the library would make room for what a length in
+// the file says before it finds that there is less.
+func TestDamagedLengthsCostNothing(t *testing.T) {
+	o := Output{Kind: JKS, Password: password}
+	content := encode(t, o, shared().pairs["ec 256"], nil)
+	// Before the length: magic, version and number, tag, alias, date.
+	at := 3*4 + 4 + 2 + len(o.alias()) + 8
+	content[at] = 0x10
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, _, err := o.Decode(content); err == nil {
+		t.Error("no error")
+	}
+	runtime.ReadMemStats(&after)
+	if spent := after.TotalAlloc - before.TotalAlloc; spent > 64<<20 {
+		t.Errorf("%d bytes were allocated", spent)
 	}
 }
 

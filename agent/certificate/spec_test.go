@@ -121,6 +121,14 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
+func TestIdentityOfNoParams(t *testing.T) {
+	none, empty := webSpec(), webSpec()
+	empty.Params = map[string]string{}
+	if none.Identity() != empty.Identity() {
+		t.Error("no parameters and none at all are two things")
+	}
+}
+
 // TestIdentityIsStable holds the identity to what earlier versions wrote: another
 // one makes every agent issue every certificate anew after an upgrade.
 func TestIdentityIsStable(t *testing.T) {

@@ -90,7 +90,7 @@ func (s Spec) validateLifetime(f *fields) {
 		f.add("not_after", "%q is not a time such as %q", s.NotAfter, "2030-01-31T00:00:00Z")
 	}
 	if s.TTL != 0 {
-		f.add("not_after", "goes with ttl no more than Vault allows: give one of the two")
+		f.add("not_after", "cannot stand beside ttl: Vault takes one of the two")
 	}
 }
 

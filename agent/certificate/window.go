@@ -19,7 +19,7 @@ type Window struct {
 // day is how many minutes most days have.
 const day = 24 * 60
 
-var clockTimes = regexp.MustCompile(`^([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)$|^([01]\d|2[0-3]):([0-5]\d)-(24):(00)$`)
+var clockTimes = regexp.MustCompile(`^(\d\d):([0-5]\d)-(\d\d):([0-5]\d)$`)
 
 // ParseWindow reads a window such as "02:00-05:00", which may be followed by a
 // time zone: a name such as "Europe/Berlin" or "UTC", or an offset such as
@@ -29,9 +29,12 @@ func ParseWindow(text string, zone func(name string) (*time.Location, error)) (W
 	times, name, given := strings.Cut(text, " ")
 	m := clockTimes.FindStringSubmatch(times)
 	if m == nil || given && strings.TrimSpace(name) == "" {
-		return Window{}, fmt.Errorf("%q is not a time of the day such as %q or %q", text, "02:00-05:00", "22:00-04:00 Europe/Berlin")
+		return Window{}, notWindow(text)
 	}
-	w := Window{from: minutes(m[1]+m[5], m[2]+m[6]), to: minutes(m[3]+m[7], m[4]+m[8])}
+	w := Window{from: minutes(m[1], m[2]), to: minutes(m[3], m[4])}
+	if w.from >= day || w.to > day {
+		return Window{}, notWindow(text)
+	}
 	if w.from == w.to {
 		return Window{}, fmt.Errorf("%q ends when it begins", text)
 	}
@@ -53,6 +56,10 @@ func ParseWindow(text string, zone func(name string) (*time.Location, error)) (W
 	}
 	w.zone = found
 	return w, nil
+}
+
+func notWindow(text string) error {
+	return fmt.Errorf("%q is not a time of the day such as %q or %q", text, "02:00-05:00", "22:00-04:00 Europe/Berlin")
 }
 
 // minutes reads what the expression has matched: digits.

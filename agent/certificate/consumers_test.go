@@ -113,7 +113,7 @@ func TestKeytoolReadsKeyStores(t *testing.T) {
 	} {
 		t.Run(tt.output.title(), func(t *testing.T) {
 			t.Parallel()
-			text := run(t, "keytool", "-J-Duser.language=en", "-list", "-v", "-keystore", write(t, tt.output, pair, p.trust()), "-storepass", string(password))
+			text := run(t, "keytool", "-J-Duser.language=en", "-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC", "-list", "-v", "-keystore", write(t, tt.output, pair, p.trust()), "-storepass", string(password))
 			for _, want := range tt.want {
 				if !strings.Contains(text, want) {
 					t.Errorf("no %q in:\n%s", want, text)
@@ -131,7 +131,7 @@ func TestJVMServesAndTrusts(t *testing.T) {
 	need(t, "javac") // a JRE alone does not run source
 	p := current()
 	var pairs []Pair
-	args := []string{"-XX:TieredStopAtLevel=1", filepath.Join("testdata", "Consumer.java"), serveOnce(t, p.pairs["ec 256"]), string(password)}
+	args := []string{"-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", filepath.Join("testdata", "Consumer.java"), serveOnce(t, p.pairs["ec 256"]), string(password)}
 	for _, name := range []string{"ec 256", "rsa 2048", "ec 384", "ed25519"} {
 		for _, o := range []Output{modern, legacy, jks} {
 			store := "PKCS12"

@@ -28,6 +28,10 @@ type situation struct {
 	// it changes to.
 	prepare func(t *testing.T, d string)
 	after   int
+
+	// states leaves out the calls that only read: whoever is killed before one of
+	// them leaves what is left before the next that changes something.
+	states bool
 }
 
 var situations = []situation{
@@ -76,6 +80,9 @@ func each(t *testing.T, situations []situation, test func(t *testing.T, s situat
 			}
 			for i, c := range calls {
 				c.last = i > synced
+				if s.states && c.reads() && i < len(calls)-1 {
+					continue
+				}
 				t.Run(fmt.Sprintf("%02d %s", i, strings.ReplaceAll(c.text, "/", "_")), func(t *testing.T) {
 					t.Parallel()
 					runs.Add(1)
@@ -89,6 +96,14 @@ func each(t *testing.T, situations []situation, test func(t *testing.T, s situat
 			}
 		})
 	}
+}
+
+func (c call) reads() bool {
+	switch c.name {
+	case "flock", "statx", "fstat", "read", "readlinkat", "getdents64", "close":
+		return true
+	}
+	return false
 }
 
 // recovered runs Recover and checks that one generation is left, complete and

@@ -137,9 +137,10 @@ func (s *survey) before() (numbers []uint64) {
 type place int
 
 const (
-	absent place = iota
-	linked       // the link that belongs there
-	plain        // a file
+	unknown place = iota
+	absent
+	linked // the link that belongs there
+	plain  // a file
 )
 
 // place refuses what is neither ours nor a file that can be taken over.

@@ -54,14 +54,14 @@ var swapSituations = []situation{
 			swapNumberless(t, d, n, namesBefore...)
 		}
 	}},
-	{name: "first", before: 0, after: 2, env: swapping + "publish", prepare: func(*testing.T, string) {}},
-	{name: "taking over", before: 1, after: 2, env: swapping + "publish", prepare: func(t *testing.T, d string) {
+	{name: "first", before: 0, after: 2, env: swapping + "publish", states: true, prepare: func(*testing.T, string) {}},
+	{name: "taking over", before: 1, after: 2, states: true, env: swapping + "publish", prepare: func(t *testing.T, d string) {
 		must(t, os.Mkdir(d, 0o755))
 		for _, name := range []string{"tls.crt", "tls.key"} {
 			write(t, filepath.Join(d, name), string(contentOf(name, 1)), 0o600)
 		}
 	}},
-	{name: "taking over a name", before: 1, after: 2, env: swapping + "publish", prepare: func(t *testing.T, d string) {
+	{name: "taking over a name", before: 1, after: 2, states: true, env: swapping + "publish", prepare: func(t *testing.T, d string) {
 		swapNumberless(t, d, 1, namesBefore...)
 		write(t, filepath.Join(d, "new.crt"), string(contentOf("new.crt", 1)), 0o600)
 	}},
@@ -72,7 +72,7 @@ var swapSituations = []situation{
 		rollBack(t, d)
 		swapNumberless(t, d, 2, namesAfter...)
 	}},
-	{name: "recovering", before: 1, after: 1, env: swapping + "recover", prepare: func(t *testing.T, d string) {
+	{name: "recovering", before: 1, after: 1, states: true, env: swapping + "recover", prepare: func(t *testing.T, d string) {
 		swapNumberless(t, d, 11, namesBefore...)
 		swapNumberless(t, d, 1, namesBefore...)
 		leftovers(t, d)
@@ -314,6 +314,7 @@ func (s situation) failAt(t *testing.T, nth int64, errno unix.Errno) (ok, more b
 	err := swapHelper(d, strings.TrimPrefix(s.env, swapping))
 	carryOut = func(call func() error) error { return call() }
 	if calls.Load() < nth {
+		must(t, err)
 		return true, false
 	}
 	t.Run(fmt.Sprintf("%v %d", errno, nth), func(t *testing.T) {
@@ -339,8 +340,7 @@ func (s situation) failAt(t *testing.T, nth int64, errno unix.Errno) (ok, more b
 // TestSwapFailureIsReported: only the failures that change nothing go unreported.
 func TestSwapFailureIsReported(t *testing.T) {
 	t.Parallel()
-	chosen := slices.DeleteFunc(slices.Clone(swapSituations), func(s situation) bool { return !s.undoes() })
-	each(t, chosen, func(t *testing.T, s situation, c call) {
+	each(t, swapSituations[:1], func(t *testing.T, s situation, c call) {
 		root := s.setUp(t)
 		d := filepath.Join(root, "d")
 		code := s.disturb(t, root, c, "error=EIO")

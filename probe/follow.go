@@ -26,7 +26,8 @@ func (s Spec) follow(ctx context.Context, ask func(context.Context) (*x509.Certi
 		report.Handshakes++
 		if err != nil {
 			report.Err = err
-		} else {
+		}
+		if leaf != nil {
 			report.Served = leaf
 			l.fingerprint = Fingerprint(leaf)
 		}

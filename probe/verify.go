@@ -58,7 +58,7 @@ type TargetReport struct {
 	Address    string
 	Outcome    Outcome
 	Served     *x509.Certificate // the leaf that was served last; nil if none was
-	Err        error             // why the last one that failed did; nil if none did or it is Verified
+	Err        error             // of the last handshake that failed; nil if none did or the outcome is Verified
 	Handshakes int               // that succeeded or failed
 }
 
@@ -117,8 +117,9 @@ func (s Spec) validate() error {
 func (s Spec) spread() time.Duration   { return cmp.Or(s.Spread, defaultSpread) }
 func (s Spec) deadline() time.Duration { return cmp.Or(s.Deadline, defaultDeadline) }
 
-// ask does a handshake, and a second one if the first showed the other of a
-// server's two certificates.
+// ask does a handshake, and a second one if the first showed what may be the
+// other of a server's two certificates. If the second fails, ask returns the leaf
+// of the first and why.
 func (s Spec) ask(ctx context.Context, t Target) (*x509.Certificate, error) {
 	leaf, err := Leaf(ctx, t)
 	if err != nil || Fingerprint(leaf) == s.Want ||
@@ -130,5 +131,6 @@ func (s Spec) ask(ctx context.Context, t Target) (*x509.Certificate, error) {
 	if err == nil || ctx.Err() != nil {
 		return other, err
 	}
-	return leaf, nil // it has no such certificate
+	return leaf, fmt.Errorf("a certificate with a key of type %s is served; asked for one of type %s: %w",
+		leaf.PublicKeyAlgorithm, s.KeyAlgorithm, err)
 }

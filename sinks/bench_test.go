@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -51,6 +52,53 @@ func BenchmarkPublish(b *testing.B) {
 		all()
 		spent := usage().since(before)
 		b.ReportMetric(spent.cpu.Seconds(), "cpu-s/op")
+	}
+}
+
+// BenchmarkSwap is BenchmarkPublish with a directory for each set.
+func BenchmarkSwap(b *testing.B) {
+	const sets, callers = 1000, 32
+	dir := b.TempDir()
+	round := 0
+	for b.Loop() {
+		round++
+		before := usage()
+		work := make(chan int)
+		var workers sync.WaitGroup
+		for range callers {
+			workers.Go(func() {
+				for i := range work {
+					swapTo(b, filepath.Join(dir, fmt.Sprint(i)), round, "tls.crt", "tls.key", "ca.crt")
+				}
+			})
+		}
+		for i := range sets {
+			work <- i
+		}
+		close(work)
+		workers.Wait()
+		b.ReportMetric(usage().since(before).cpu.Seconds(), "cpu-s/op")
+	}
+}
+
+// BenchmarkReadersOfSwap counts what each way to read finds over 1000 publishings.
+func BenchmarkReadersOfSwap(b *testing.B) {
+	d := filepath.Join(memory(b), "d")
+	number := 1
+	for b.Loop() {
+		all := readers()
+		swapTo(b, d, number, "tls.crt", "tls.key", "combined.pem")
+		runReaders(b, d, all, func() {
+			for range 1000 {
+				number++
+				swapTo(b, d, number, "tls.crt", "tls.key", "combined.pem")
+			}
+		})
+		for _, r := range all {
+			unit := strings.ReplaceAll(r.name, " ", "-")
+			b.ReportMetric(float64(r.mixed.Load()), unit+"-mismatches")
+			b.ReportMetric(float64(r.reads.Load()), unit+"-reads")
+		}
 	}
 }
 

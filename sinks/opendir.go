@@ -96,7 +96,9 @@ func (d Directory) create() error {
 		return err
 	}
 	defer made.close()
-	if err := made.finish(d.attributes()); err != nil {
+	a := d.attributes()
+	a.mode |= 0o700
+	if err := made.finish(a); err != nil {
 		return errors.Join(err, parent.removeDirectory(temp))
 	}
 	if err := parent.rename(temp, filepath.Base(d.Path)); err != nil {

@@ -25,11 +25,17 @@ import (
 // anew, and what the payload says is owed stays owed. Temporary files that no
 // record speaks of are removed.
 //
+// In a directory that is published by one rename, the generation that readers see
+// stays; its stable names are completed, and what belongs to none of the
+// generations that are kept is removed. If the link to it is lost, the last
+// complete generation is made the one that is seen.
+//
 // The error tells of everything that went wrong, and the records are valid even
 // so. A record that is damaged or of another version is put aside under its name
 // and ".bad"; one that others could have written is left alone. Nothing but
-// destinations in a record, their backups, and names that begin with
-// ".certagent-" is touched. A directory that does not exist holds no records.
+// destinations in a record, their backups, names that begin with ".certagent-",
+// and in a directory of generations "..data", "..gen-<n>", "..rejected-<n>" and
+// links into "..data" is touched. A directory that does not exist holds no records.
 func Recover(ctx context.Context, dirs []string) ([]Record, error) {
 	r := recovery{dirs: map[inode]*opened{}}
 	defer r.close()

@@ -11,10 +11,14 @@
 // leaves what [Recover] completes or clears away. The journal stays as the
 // record of what is published and carries the caller's payload.
 //
+// The files of a bundle that has a [Directory] are published all at once, by the
+// rename of one link; there the generations keep their records themselves, and no
+// journal is needed.
+//
 // What is already on disk is not written again, and a destination always gets a
 // new inode, for there are readers that take an old inode for old content.
 //
-// The package refuses to write in place, to follow a symbolic link, to decide
+// The package refuses to write in place, to follow a symbolic link of others, to decide
 // what is published when, and to limit how many publish at once: a caller with
 // a thousand generations starts a few dozen at a time.
 package sinks
@@ -29,7 +33,7 @@ import (
 type File struct {
 	// Path is the destination. A relative path is taken from the working
 	// directory. If it is a symbolic link, the link is replaced, not what it
-	// points to (as Vault Agent does).
+	// points to (as Vault Agent does). For a [Directory] see its Publish.
 	Path string
 
 	Content redact.Bytes

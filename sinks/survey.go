@@ -85,7 +85,7 @@ func (s *survey) see(d *directory, n uint64) error {
 	if s.record, err = d.readGenerationRecord(n); err == nil || errors.Is(err, unix.ENOENT) {
 		return nil
 	}
-	if !errors.Is(err, ErrRecord) {
+	if !errors.Is(err, ErrRecord) && !errors.Is(err, unix.ELOOP) && !errors.Is(err, unix.ENXIO) && !errors.Is(err, unix.EACCES) {
 		return &Error{Op: "reading the record", Path: d.join(generationRecordName(n)), Err: err}
 	}
 	s.unusable = err

@@ -25,8 +25,9 @@ type Directory struct {
 	// there keeps its mode and owner.
 	Path string
 
-	// Mode and owner are those of the directories made here. Zero means 0750;
-	// negative numbers mean the process's own.
+	// Mode and owner are those of the directories made here, except that Path's
+	// owner may always write in it. Zero means 0750; negative numbers mean the
+	// process's own.
 	Mode     fs.FileMode
 	UID, GID int
 }
@@ -136,7 +137,7 @@ func (d Directory) Publish(ctx context.Context, g Generation) (Record, error) {
 func (s *swap) recordOf(g Generation, files []located) Record {
 	r := Record{
 		Version: recordVersion, Name: g.Name, Directory: s.Path, Generation: s.seen.visible, Payload: g.Payload,
-		Previous: s.seen.record.Previous, Rejected: s.seen.record.Rejected, Intact: true,
+		Previous: s.seen.before(), Rejected: s.seen.record.Rejected, Intact: true,
 	}
 	for _, f := range files {
 		r.Files = append(r.Files, f.recorded(f.attributes(s.seen.files[f.name])))

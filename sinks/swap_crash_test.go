@@ -34,6 +34,9 @@ func swapHelper(path, way string) error {
 	g.Number = 0
 	var err error
 	switch way {
+	case "publish 0550":
+		d.Mode = 0o550
+		fallthrough
 	case "publish":
 		_, err = d.Publish(context.Background(), g)
 	case "rollback":

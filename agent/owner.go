@@ -4,6 +4,7 @@
 package agent
 
 import (
+	"errors"
 	"fmt"
 	"os/user"
 	"strconv"
@@ -18,7 +19,7 @@ func (o owner) ids() (uid, gid int, err error) {
 	uid, err = lookUp(o.user, func(name string) (string, error) {
 		u, err := user.Lookup(name)
 		if err != nil {
-			return "", fmt.Errorf("user %q: %w", name, err)
+			return "", unknownOwner("user", name, err)
 		}
 		return u.Uid, nil
 	})
@@ -28,11 +29,22 @@ func (o owner) ids() (uid, gid int, err error) {
 	gid, err = lookUp(o.group, func(name string) (string, error) {
 		g, err := user.LookupGroup(name)
 		if err != nil {
-			return "", fmt.Errorf("group %q: %w", name, err)
+			return "", unknownOwner("group", name, err)
 		}
 		return g.Gid, nil
 	})
 	return uid, gid, err
+}
+
+// unknownOwner says what is wrong with a name in our words where there is no
+// such user or group.
+func unknownOwner(kind, name string, err error) error {
+	var noUser user.UnknownUserError
+	var noGroup user.UnknownGroupError
+	if errors.As(err, &noUser) || errors.As(err, &noGroup) {
+		return fmt.Errorf("there is no %s %q on this host", kind, name)
+	}
+	return fmt.Errorf("looking up %s %q: %w", kind, name, err)
 }
 
 func lookUp(name string, byName func(string) (string, error)) (int, error) {

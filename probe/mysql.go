@@ -26,7 +26,7 @@ const (
 // as an interrupted one and refuses a host after max_connect_errors of them in a
 // row, without one that succeeded.
 func startMySQL(conn net.Conn) error {
-	header, err := readN(conn, 4) // a length of three bytes, a sequence number
+	header, err := readN(conn, 4) // a length of three bytes and a sequence number, 0
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func startMySQL(conn net.Conn) error {
 	}
 
 	const length, maxPacket, utf8 = 32, 1 << 24, 33
-	request := []byte{length, 0, 0, header[3] + 1}
+	request := []byte{length, 0, 0, 1}
 	request = binary.LittleEndian.AppendUint32(request, mysqlProtocol41|mysqlSSL|mysqlSecureConnection)
 	request = binary.LittleEndian.AppendUint32(request, maxPacket)
 	request = append(request, utf8)

@@ -133,8 +133,8 @@ func (h home) run(args ...string) {
 	}
 }
 
-// start starts a server. stop ends it, with all of its processes; the test's
-// end does so too.
+// start starts a server. stop ends it, with all of its processes; so does the
+// end of the test.
 func (h home) start(args ...string) (server *os.Process, stop func()) {
 	h.Helper()
 	cmd := h.command(args...)
@@ -150,8 +150,12 @@ func (h home) start(args ...string) (server *os.Process, stop func()) {
 			return
 		}
 		stopped = true
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		// Politely, so that it takes its shared memory along.
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		kill := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
 		_ = cmd.Wait()
+		kill.Stop()
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		if h.Failed() {
 			h.Logf("%s said:\n%s", args[0], output.String())
 		}

@@ -5,7 +5,9 @@ package probe_test
 
 import (
 	"bufio"
+	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"strings"
@@ -123,6 +125,10 @@ func TestStartTLSRefused(t *testing.T) {
 			`the server refuses TLS: "too many\x1b clients"`,
 		},
 		{"postgres with an old error", probe.Postgres, []step{{sslRequest, "E\x00\x00\x00\x08oops"}}, `"oops"`},
+		{
+			"postgres with a long story", probe.Postgres, []step{{sslRequest, "E\x00\x00\x01\x00" + strings.Repeat("x", 252)}},
+			`"` + strings.Repeat("x", 200) + `…"`,
+		},
 		{"postgres with a false length", probe.Postgres, []step{{sslRequest, "E\xff\xff\xff\xff"}}, "an error that cannot be read"},
 		{"postgres that hangs up", probe.Postgres, []step{{sslRequest, ""}}, "the server closed the connection"},
 		{"no postgres", probe.Postgres, []step{{sslRequest, "HTTP/1.1 400"}}, `the server does not speak PostgreSQL's protocol`},
@@ -160,6 +166,7 @@ func TestStartTLSRefused(t *testing.T) {
 			`result 52 (it has no TLS now): ""`,
 		},
 		{"ldap with a huge answer", probe.LDAP, []step{{ldapRequest, "\x30\x88\x7f\xff\xff\xff\xff\xff\xff\xff"}}, "an answer of"},
+		{"ldap with a length that wraps around", probe.LDAP, []step{{ldapRequest, "\x30\x89\x01\x00\x00\x00\x00\x00\x00\x00\x0c"}}, "an answer of"},
 		{"ldap cut short", probe.LDAP, []step{{ldapRequest, "\x30\x0c\x02\x01"}}, "the server closed the connection"},
 		{"ldap with another answer", probe.LDAP, []step{{ldapRequest, "\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\x00\x04\x00\x04\x00"}}, "does not speak LDAP"},
 		{"ldap with elements that overlap", probe.LDAP, []step{{ldapRequest, "\x30\x0c\x02\x01\x01\x78\x7f\x0a\x01\x00\x04\x00\x04\x00"}}, "does not speak LDAP"},
@@ -175,5 +182,22 @@ func TestStartTLSRefused(t *testing.T) {
 				t.Errorf("got %v, %v, want: %s", leaf, err, tt.want)
 			}
 		})
+	}
+}
+
+// A server that expects TLS at once waits for us, as we wait for its greeting.
+func TestStartTLSEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	accepted := make(chan struct{})
+	address := serve(t, func(conn net.Conn) {
+		close(accepted)
+		_, _ = io.Copy(io.Discard, conn)
+	})
+	errPatience := errors.New("out of patience")
+	go func() { <-accepted; cancel(errPatience) }()
+	_, err := probe.Leaf(ctx, probe.Target{Address: address, StartTLS: probe.MySQL})
+	if !errors.Is(err, errPatience) {
+		t.Errorf("got %v, want the context's cause", err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -242,6 +243,28 @@ func TestVerifyTwoKeys(t *testing.T) {
 	}
 	if leaf, err := probe.Leaf(within(t), probe.Target{Address: single, KeyAlgorithm: x509.RSA}); err == nil {
 		t.Errorf("asked for a key that there is not, got %v", leaf.Subject)
+	}
+}
+
+// As long as it cannot be asked for the wanted kind of key, what else it serves
+// says nothing.
+func TestVerifyTwoKeysOfWhichOneHangs(t *testing.T) {
+	t.Parallel()
+	ec, rsa := certificate(t, "ec.test"), rsaCertificate(t, "rsa.test")
+	address := serve(t, func(conn net.Conn) {
+		_, _ = io.Copy(io.Discard, tls.Server(conn, &tls.Config{
+			Certificates: []tls.Certificate{ec},
+			GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+				if !slices.Contains(hello.SupportedVersions, tls.VersionTLS13) {
+					_, _ = io.Copy(io.Discard, conn)
+				}
+				return nil, nil
+			},
+		}))
+	})
+	got := expect(t, probe.Unreachable, rsa, probe.Target{Address: address})
+	if got.Served != nil || got.Err == nil || !strings.Contains(got.Err.Error(), "no answer within 1s") {
+		t.Errorf("served %v, %v", got.Served, got.Err)
 	}
 }
 

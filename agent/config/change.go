@@ -114,7 +114,7 @@ func (c *Change) readScript(s *scope) {
 		return
 	}
 	if len(c.Command) > 0 {
-		b.problem(ValidateError, "", "the template has a command already", "keep one of them")
+		b.problem(ValidateError, "", "there is a command already", "keep one of them")
 		return
 	}
 	c.Command = append([]string{program}, args...)

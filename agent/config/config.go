@@ -3,12 +3,12 @@
 
 // Package config reads configuration, HCL or JSON, and returns one immutable
 // value. It reads Vault Agent's files unchanged, with the words of Nomad's
-// template block added to them.
+// template block and the bundle block added to them.
 //
 // It complains about everything at once, and each complaint has file, line,
 // block and name. No key is ignored without a warning. It knows nothing of
-// Vault, and looks at no file but the configuration itself and what its
-// expressions read with file().
+// Vault, and looks at no file but the configuration itself, what its expressions
+// read with file(), and the system's time zones.
 package config
 
 import "os"
@@ -20,6 +20,7 @@ type Config struct {
 	AutoAuth       *AutoAuth
 	Templates      []Template
 	EnvTemplates   []EnvTemplate
+	Bundles        []Bundle
 	TemplateConfig TemplateConfig
 	Exec           *Exec  // nil: no program is run
 	PIDFile        string // of certagent itself; empty: none is written
@@ -35,6 +36,11 @@ type Config struct {
 // merges them in their order. It returns all problems; the configuration is nil
 // if there is an error among them.
 func Load(paths []string, o Overrides) (*Config, Problems) {
+	return load(paths, o, refuseBundles)
+}
+
+// load is Load with a gate that refuses what cannot be run.
+func load(paths []string, o Overrides, gate func(*document, *Problems)) (*Config, Problems) {
 	if o.LookupEnv == nil {
 		o.LookupEnv = os.LookupEnv
 	}
@@ -46,6 +52,7 @@ func Load(paths []string, o Overrides) (*Config, Problems) {
 		l.problem(Pos{}, "there is no configuration", "name a file or a directory with -config")
 	}
 	c := l.finish()
+	gate(l.document, &l.problems)
 	l.problems.arrange(l.sources)
 	if len(l.problems.Errors()) > 0 {
 		return nil, l.problems

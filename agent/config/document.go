@@ -3,14 +3,13 @@
 
 package config
 
-import "strings"
-
 // document is what one file says, or several files merged.
 type document struct {
 	vault          *Vault
 	autoAuth       *AutoAuth
 	templates      []Template
 	envTemplates   []EnvTemplate
+	bundles        []Bundle
 	templateConfig TemplateConfig
 	exec           *Exec
 	cache          *cache
@@ -32,7 +31,7 @@ func readDocument(s *scope) *document {
 	d.readBlocks(s)
 	d.readLater(s)
 	readIgnored(s)
-	refuseBundles(s)
+	s.refuse("certificate", "belongs into a bundle", `write bundle "NAME" { certificate { … } }`)
 	s.finish(Warning)
 	return d
 }
@@ -55,6 +54,9 @@ func (d *document) readBlocks(s *scope) {
 	}
 	for _, b := range s.labelled("env_template", "exec", "wait") {
 		d.envTemplates = append(d.envTemplates, readEnvTemplate(b))
+	}
+	for _, b := range s.labelled("bundle", "certificate", "template", "check", "verify", "exec", "change_script", "perms") {
+		d.bundles = append(d.bundles, readBundle(b))
 	}
 }
 
@@ -92,18 +94,6 @@ func readIgnored(s *scope) {
 		check(s, name)
 		if s.has(name) {
 			s.problem(Warning, name, "has no effect in an agent", "")
-		}
-	}
-}
-
-// refuseBundles: to ignore what a file asks for here would leave its
-// certificates to expire.
-func refuseBundles(s *scope) {
-	for _, name := range []string{"bundle", "certificate"} {
-		s.asked = append(s.asked, name)
-		for _, it := range s.find(name) {
-			s.report(Unsupported, strings.ToLower(it.name), "", it.offset,
-				"this version does not read such blocks yet", `use template blocks with secret "pki/issue/ROLE"`)
 		}
 	}
 }

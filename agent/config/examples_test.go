@@ -8,13 +8,16 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/certagent/certagent/agent/config"
 )
 
 func loadExample(t *testing.T, name string) *config.Config {
 	t.Helper()
-	c, problems := config.Load([]string{filepath.Join("testdata", "examples", name)}, config.Overrides{LookupEnv: noEnv})
+	c, problems := loadAll([]string{filepath.Join("testdata", "examples", name)}, config.Overrides{LookupEnv: noEnv})
 	if len(problems) > 0 {
 		t.Fatal(problems.Error())
 	}
@@ -35,6 +38,22 @@ func TestExampleOfAChild(t *testing.T) {
 	}
 	if got := c.AutoAuth.Sinks[0].Path; got != "/run/certagent/token" {
 		t.Errorf("sink: %q", got)
+	}
+	exampleBundle(t, c.Bundles[0])
+}
+
+func exampleBundle(t *testing.T, got config.Bundle) {
+	t.Helper()
+	want := defaultBundle()
+	want.Directory = "/etc/nginx/tls"
+	want.Change.Mode, want.Change.Signal, want.Change.PIDFile = config.Signal, syscall.SIGHUP, "/run/nginx.pid"
+	want.Check = &config.Check{Command: []string{"nginx", "-t"}, Timeout: 30 * time.Second}
+	want.Verify = &config.Verify{Addresses: []string{"127.0.0.1:8443"}, ServerName: "example.test", Timeout: 10 * time.Second}
+	c := want.Members[0].Certificate
+	c.Role, c.AltNames, c.TTL = "pki/example-dot-com", []string{"www.example.test"}, 72*time.Hour
+	c.Files = append(c.Files, config.File{Kind: config.CAFile, Destination: "ca.crt", Perms: 0o644})
+	if diff := cmp.Diff(want, got, noPos); diff != "" {
+		t.Errorf("bundle (-want +got):\n%s", diff)
 	}
 }
 

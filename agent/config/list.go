@@ -40,3 +40,24 @@ func asCommaList(v value) ([]string, error) {
 	}
 	return strings.Split(v.text, ","), nil
 }
+
+// asOneOrMore takes a list of strings, or one string that is split at its
+// commas, without the spaces around them.
+func asOneOrMore(v value) ([]string, error) {
+	all, err := asCommaList(v)
+	for i := range all {
+		if v.kind == text {
+			all[i] = strings.TrimSpace(all[i])
+		}
+	}
+	return all, err
+}
+
+// element is what asOneOrMore made an element of.
+func (v value) element(i int) value {
+	if v.kind == list {
+		return v.list[i]
+	}
+	v.text = strings.TrimSpace(strings.Split(v.text, ",")[i])
+	return v
+}

@@ -90,6 +90,7 @@ func (l *loader) finish() *Config {
 		AutoAuth:               d.autoAuth,
 		Templates:              d.templates,
 		EnvTemplates:           d.envTemplates,
+		Bundles:                d.bundles,
 		TemplateConfig:         d.templateConfig.withDefaults(),
 		Exec:                   d.exec,
 		PIDFile:                d.pidFile,

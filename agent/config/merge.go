@@ -6,8 +6,8 @@ package config
 import "cmp"
 
 // merge returns what two files say together, as Vault Agent merges them: a
-// block of the later file replaces the earlier one's as a whole, templates and
-// listeners add up, switches stay on, and texts count if they are not empty.
+// block of the later file replaces the earlier one's as a whole, templates,
+// bundles and listeners add up, switches stay on, and texts count if they are not empty.
 func (d *document) merge(later *document) *document {
 	merged := &document{
 		vault:         or(later.vault, d.vault),
@@ -17,6 +17,7 @@ func (d *document) merge(later *document) *document {
 		apiProxy:      or(later.apiProxy, d.apiProxy),
 		templates:     append(d.templates, later.templates...),
 		envTemplates:  append(d.envTemplates, later.envTemplates...),
+		bundles:       append(d.bundles, later.bundles...),
 		listeners:     append(d.listeners, later.listeners...),
 		log:           d.log.merge(later.log),
 		pidFile:       cmp.Or(later.pidFile, d.pidFile),

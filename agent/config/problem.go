@@ -8,7 +8,9 @@ import (
 	"strings"
 )
 
-// Kind tells who refuses a configuration, and when.
+// Kind tells who refuses a configuration, and when. In a bundle, which Vault
+// Agent does not know, a LoadError is a value that cannot be understood, and a
+// ValidateError one that contradicts others.
 type Kind int
 
 const (

@@ -38,6 +38,14 @@ type Text struct {
 }
 
 func readTemplate(s *scope) Template {
+	t := readTemplateFile(s)
+	t.Change = readChange(s)
+	t.check(s)
+	return t
+}
+
+// readTemplateFile reads all but the reaction.
+func readTemplateFile(s *scope) Template {
 	t := Template{Text: readText(s), CreateDestDirs: true, Pos: s.pos()}
 	get(s, "destination", asString, &t.Destination)
 	get(s, "create_dest_dirs", asBool, &t.CreateDestDirs)
@@ -46,7 +54,11 @@ func readTemplate(s *scope) Template {
 	t.readOwner(s)
 	t.readPerms(s)
 	t.Wait = readWait(s)
-	t.Change = readChange(s)
+	return t
+}
+
+// check ends the reading of the block.
+func (t *Template) check(s *scope) {
 	refuseNomadKeys(s)
 	s.finish(LoadError)
 
@@ -59,7 +71,6 @@ func readTemplate(s *scope) Template {
 	if t.Source != "" && t.Contents != "" {
 		s.problem(StartError, "contents", "excludes source", "give one of them")
 	}
-	return t
 }
 
 // refuseNomadKeys names the keys of Nomad's template block that are others here.

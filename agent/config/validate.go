@@ -3,10 +3,7 @@
 
 package config
 
-import (
-	"path/filepath"
-	"strconv"
-)
+import "strconv"
 
 // validator checks what no block can see alone.
 type validator struct {
@@ -20,6 +17,9 @@ func (v validator) problem(kind Kind, pos Pos, block, name, message, hint string
 	})
 }
 
+// rendered is how much there is that needs secrets.
+func (v validator) rendered() int { return len(v.templates) + len(v.envTemplates) + len(v.bundles) }
+
 // validate checks the merged document: Vault Agent's rules first, then ours.
 func (v validator) validate() {
 	v.checkTokenUse()
@@ -27,6 +27,7 @@ func (v validator) validate() {
 	v.checkEnvTemplates()
 	v.checkWrapping()
 	v.checkTargets()
+	v.checkBundles()
 	v.checkDestinations()
 }
 
@@ -35,7 +36,7 @@ func (v validator) checkTokenUse() {
 		v.problem(ValidateError, v.cache.pos, "cache", "use_auto_auth_token", "is set in api_proxy, too", "remove it here")
 	}
 	if v.cache != nil {
-		if len(v.listeners)+len(v.templates)+len(v.envTemplates) == 0 {
+		if len(v.listeners)+v.rendered() == 0 {
 			v.problem(ValidateError, v.cache.pos, "cache", "", "needs a listener or a template", "")
 		}
 		v.checkToken(v.cache.token, v.cache.pos, "cache")
@@ -60,14 +61,13 @@ func (v validator) checkToken(use tokenUse, pos Pos, block string) {
 }
 
 func (v validator) checkConsumers() {
-	rendered := len(v.templates) + len(v.envTemplates)
 	switch {
 	case v.autoAuth == nil && v.cache == nil && len(v.listeners) == 0:
 		v.problem(ValidateError, Pos{}, "", "", "there is no auto_auth block", "without a login nothing can be rendered")
 	case v.autoAuth == nil:
 		v.problem(Unsupported, Pos{}, "", "", "there is no auto_auth block",
 			"this version does nothing but log in and render; it does not serve listeners yet")
-	case len(v.autoAuth.Sinks)+rendered > 0:
+	case len(v.autoAuth.Sinks)+v.rendered() > 0:
 	case v.apiProxy != nil && v.apiProxy.token.yes:
 		v.problem(Unsupported, v.autoAuth.Pos, "auto_auth", "", "nothing uses the login",
 			"this version does not serve api_proxy yet: add a sink or a template")
@@ -79,7 +79,7 @@ func (v validator) checkConsumers() {
 // checkEnvTemplates: unlike Vault Agent, certagent runs a program beside
 // templates that write files, and takes both sorts of templates together.
 func (v validator) checkEnvTemplates() {
-	if v.exec != nil && len(v.templates)+len(v.envTemplates) == 0 {
+	if v.exec != nil && v.rendered() == 0 {
 		v.problem(ValidateError, v.exec.Pos, "exec", "", "needs a template or an env_template", "")
 	}
 	if len(v.envTemplates) > 0 && v.apiProxy != nil {
@@ -102,7 +102,7 @@ func (v validator) checkEnvTemplates() {
 // checkWrapping: Vault Agent accepts this, and then asks for secrets with the
 // wrapping's JSON instead of a token.
 func (v validator) checkWrapping() {
-	if v.autoAuth != nil && v.autoAuth.Method.WrapTTL > 0 && len(v.templates)+len(v.envTemplates) > 0 {
+	if v.autoAuth != nil && v.autoAuth.Method.WrapTTL > 0 && v.rendered() > 0 {
 		v.problem(StartError, v.autoAuth.Method.Pos, "auto_auth: method "+strconv.Quote(v.autoAuth.Method.Type), "wrap_ttl",
 			"hides the token from the templates", "set wrap_ttl in the sink instead")
 	}
@@ -111,31 +111,17 @@ func (v validator) checkWrapping() {
 // checkTargets: a change that concerns the child needs one.
 func (v validator) checkTargets() {
 	for _, t := range v.templates {
-		switch {
-		case v.exec != nil:
-		case t.Change.Mode == Restart:
-			v.problem(ValidateError, t.Change.Pos, "template", "change_mode", "there is nothing to restart",
-				"add an exec block")
-		case t.Change.Mode == Signal && t.Change.PIDFile == "":
-			v.problem(ValidateError, t.Change.Pos, "template", "change_mode", "there is nothing to signal",
-				"add pid_file, or an exec block")
-		}
+		v.checkTarget("template", t.Change)
 	}
 }
 
-// checkDestinations: Vault Agent lets the last of two templates win.
-func (v validator) checkDestinations() {
-	first := map[string]Pos{}
-	for _, t := range v.templates {
-		if t.Destination == "" {
-			continue
-		}
-		file := filepath.Clean(t.Destination)
-		if earlier, seen := first[file]; seen {
-			v.problem(Unsupported, t.Pos, "template", "destination",
-				"the file is written already by the template at "+earlier.String(), "keep one of them")
-			continue
-		}
-		first[file] = t.Pos
+func (v validator) checkTarget(block string, c Change) {
+	switch {
+	case v.exec != nil:
+	case c.Mode == Restart:
+		v.problem(ValidateError, c.Pos, block, "change_mode", "there is nothing to restart", "add an exec block")
+	case c.Mode == Signal && c.PIDFile == "":
+		v.problem(ValidateError, c.Pos, block, "change_mode", "there is nothing to signal",
+			"add pid_file, or an exec block")
 	}
 }

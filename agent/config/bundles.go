@@ -1,0 +1,39 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package config
+
+import "strconv"
+
+// refuseBundles: the bundles are read and checked, but not run. To ignore what a
+// file asks for here would leave its certificates to expire.
+func refuseBundles(d *document, problems *Problems) {
+	for _, b := range d.bundles {
+		*problems = append(*problems, Problem{Kind: Unsupported, Pos: b.Pos, Block: b.title(),
+			Message: "this version does not run bundle blocks yet", Hint: `use template blocks with secret "pki/issue/ROLE"`})
+	}
+}
+
+func (b *Bundle) title() string { return "bundle " + strconv.Quote(b.Name) }
+
+func (v validator) checkBundles() {
+	names, directories := map[string]Pos{}, map[string]*Bundle{}
+	for i := range v.bundles {
+		b := &v.bundles[i]
+		if earlier, seen := names[b.Name]; seen && b.Name != "" {
+			v.problem(ValidateError, b.Pos, b.title(), "", "there is such a bundle already, at "+earlier.String(), "choose another name")
+		}
+		names[b.Name] = b.Pos
+		if other, seen := directories[absolute(b.Directory)]; seen && b.Directory != "" {
+			v.problem(ValidateError, b.Pos, b.title(), "directory", "is that of "+other.title()+", too",
+				"give each bundle its own, or make one bundle of the two")
+		}
+		if b.Directory != "" {
+			directories[absolute(b.Directory)] = b
+		}
+		v.checkTarget(b.title(), b.Change)
+		if b.Verify != nil && b.Verify.Fallback != nil {
+			v.checkTarget(b.title()+": verify: fallback", *b.Verify.Fallback)
+		}
+	}
+}

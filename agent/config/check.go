@@ -1,0 +1,32 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package config
+
+import "time"
+
+// Check is a command that may veto a published generation before the change,
+// such as nginx -t: with any exit code but 0, or by taking too long. A veto
+// brings the previous generation back.
+type Check struct {
+	Command []string // a program and its arguments; never empty
+	Timeout time.Duration
+	Pos     Pos
+}
+
+func readCheck(s *scope) *Check {
+	c := &Check{Timeout: defaultCommandTimeout, Pos: s.pos()}
+	c.Command = readCommand(s, "command")
+	positive(s, "timeout", asDuration, &c.Timeout)
+	if v := s.value("command"); v.kind == absent || isEmptyCommand(v) {
+		s.problem(LoadError, "command", "is missing", `write for example ["nginx", "-t"]`)
+	}
+	s.finish(LoadError)
+	return c
+}
+
+// isEmptyCommand says whether readCommand finds nothing to run, and no mistake.
+func isEmptyCommand(v value) bool {
+	command, err := asCommaList(v)
+	return err == nil && (len(command) == 0 || len(command) == 1 && command[0] == "")
+}

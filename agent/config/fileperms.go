@@ -1,0 +1,62 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package config
+
+import "io/fs"
+
+// filePerms are the permissions of a bundle's files.
+type filePerms struct {
+	key   fs.FileMode // of files that hold a private key
+	other fs.FileMode
+	named bool // key was set by its name, not together with all others
+}
+
+var defaultPerms = filePerms{key: 0o600, other: 0o644}
+
+// read returns the permissions with what the perms key says in their place: one
+// mode for all files, or a block with key, other and, if directory is not nil,
+// directory. As in a template, 0 says nothing.
+func (p filePerms) read(s *scope, directory *fs.FileMode) filePerms {
+	if s.value("perms").kind != block {
+		if mode, ok := oneMode(s, "perms"); ok {
+			p = filePerms{key: mode, other: mode}
+		}
+		return p
+	}
+	b := s.ownBlock("perms")
+	if directory != nil {
+		if mode, ok := oneMode(b, "directory"); ok {
+			*directory = mode
+		}
+	}
+	if mode, ok := oneMode(b, "key"); ok {
+		p.key, p.named = mode, true
+	}
+	if mode, ok := oneMode(b, "other"); ok {
+		p.other = mode
+	}
+	b.finish(LoadError)
+	return p
+}
+
+func oneMode(s *scope, name string) (fs.FileMode, bool) {
+	var mode int
+	if !get(s, name, asMode, &mode) || mode == 0 {
+		return 0, false
+	}
+	return readMode(s, LoadError, name, mode), true
+}
+
+// checkKey complains about a private key that everybody may read: as an error
+// where one mode for all files is the probable reason.
+func (p filePerms) checkKey(s *scope) {
+	switch {
+	case p.key&0o007 == 0:
+	case p.named:
+		s.problem(Warning, "perms", "everybody may use the private key", `write key = "0640" and set group`)
+	default:
+		s.problem(ValidateError, "perms", "the same permissions for all files let everybody use the private key",
+			`write perms = { key = "0600", other = "0644" }`)
+	}
+}

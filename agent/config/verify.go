@@ -1,0 +1,118 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package config
+
+import (
+	"net"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Verify is the proof that the change took effect: TLS handshakes that show the
+// published leaf.
+type Verify struct {
+	// Addresses are the servers that must all serve it: each host:port, or unix:
+	// and the path of a socket. There is at least one.
+	Addresses []string
+	// ServerName is the name that they are asked for; empty: the address's host.
+	// In a bundle of several certificates it is never empty.
+	ServerName string
+	// StartTLS is the protocol spoken until TLS begins: postgres, mysql, smtp or
+	// ldap; empty if TLS begins at once.
+	StartTLS string
+	// ProxyProtocol is the version of the PROXY header that they expect, 1 or 2;
+	// 0 for none.
+	ProxyProtocol int
+	// ClientCert and ClientKey are files of what is shown to servers that demand
+	// a client certificate. Both are empty, or neither.
+	ClientCert, ClientKey string
+	Timeout               time.Duration // until it must be proven
+	// Fallback is the change that is made if the one that was made did not take
+	// effect; nil for none. It is not Noop.
+	Fallback *Change
+	Pos      Pos
+}
+
+const (
+	defaultVerifyTimeout = 10 * time.Second
+	// Three handshakes, spread over 300 ms, do not fit into much less.
+	minVerifyTimeout = time.Second
+)
+
+func readVerify(s *scope) *Verify {
+	v := &Verify{Timeout: defaultVerifyTimeout, Pos: s.pos()}
+	v.readAddresses(s)
+	get(s, "server_name", asString, &v.ServerName)
+	v.readTransport(s)
+	get(s, "client_cert", asString, &v.ClientCert)
+	get(s, "client_key", asString, &v.ClientKey)
+	if (v.ClientCert == "") != (v.ClientKey == "") {
+		s.problem(ValidateError, "", "client_cert and client_key belong together", "give both, or neither")
+	}
+	if get(s, "timeout", asDuration, &v.Timeout) && v.Timeout < minVerifyTimeout {
+		s.problem(ValidateError, "timeout", "is too short to see three handshakes", `write "1s" or more`)
+	}
+	if b := s.ownBlock("fallback"); b != nil {
+		v.Fallback = readFallback(b)
+	}
+	s.finish(LoadError)
+	return v
+}
+
+func readFallback(s *scope) *Change {
+	c := readChange(s)
+	s.finish(LoadError)
+	if isNoop(s, c) {
+		s.problem(ValidateError, "change_mode", "there is no change", `write for example change_mode = "restart"`)
+	}
+	return &c
+}
+
+func (v *Verify) readAddresses(s *scope) {
+	if !get(s, "address", asOneOrMore, &v.Addresses) {
+		if !s.has("address") {
+			s.problem(LoadError, "address", "is missing", `write for example "127.0.0.1:8443"`)
+		}
+		return
+	}
+	if len(v.Addresses) == 0 {
+		s.problem(LoadError, "address", "is empty", `write for example "127.0.0.1:8443"`)
+	}
+	first := map[string]bool{}
+	for i, address := range v.Addresses {
+		shown := s.value("address").element(i).show()
+		switch {
+		case !isAddress(address):
+			s.problem(LoadError, "address", shown+" is not an address",
+				`write "HOST:PORT", such as "127.0.0.1:8443", or "unix:/PATH"`)
+		case first[address]:
+			s.problem(ValidateError, "address", shown+" is there twice", "keep one of them")
+		}
+		first[address] = true
+	}
+}
+
+func isAddress(address string) bool {
+	if path, isUnix := strings.CutPrefix(address, "unix:"); isUnix {
+		return path != ""
+	}
+	host, port, err := net.SplitHostPort(address)
+	n, notNumber := strconv.ParseUint(port, 10, 16)
+	return err == nil && notNumber == nil && n > 0 && !strings.ContainsAny(host, "/ \t")
+}
+
+func (v *Verify) readTransport(s *scope) {
+	if get(s, "starttls", asString, &v.StartTLS) {
+		switch v.StartTLS {
+		case "postgres", "mysql", "smtp", "ldap":
+		default:
+			s.problem(LoadError, "starttls", "unknown value "+s.value("starttls").show(),
+				`write "postgres", "mysql", "smtp" or "ldap"`)
+		}
+	}
+	if get(s, "proxy_protocol", asInteger, &v.ProxyProtocol) && v.ProxyProtocol != 1 && v.ProxyProtocol != 2 {
+		s.problem(LoadError, "proxy_protocol", "unknown version "+s.value("proxy_protocol").show(), "write 1 or 2")
+	}
+}

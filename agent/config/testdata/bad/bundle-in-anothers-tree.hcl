@@ -1,0 +1,21 @@
+auto_auth {
+  method "token_file" {
+    config = { token_file_path = "/run/token" }
+  }
+}
+bundle "web" {
+  directory = "/etc/tls"
+  certificate {
+    role        = "pki/web"
+    common_name = "example.test"
+    files       = { cert = "web/tls.crt", key = "web/tls.key" }
+  }
+}
+bundle "other" {
+  directory = "/etc/tls/web"
+  certificate {
+    role        = "pki/web"
+    common_name = "example.test"
+    files       = { cert = "other.crt", key = "other.key" }
+  }
+}

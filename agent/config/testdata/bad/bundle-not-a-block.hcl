@@ -1,0 +1,9 @@
+auto_auth {
+  method "token_file" {
+    config = { token_file_path = "/run/token" }
+  }
+}
+bundle "web" {
+  directory = "/etc/tls"
+  certificate = "pki/web"
+}

@@ -1,0 +1,18 @@
+auto_auth {
+  method "token_file" {
+    config = { token_file_path = "/run/token" }
+  }
+}
+certificate {
+  role        = "pki/web"
+  common_name = "example.test"
+  files       = { cert = "tls.crt", key = "tls.key" }
+}
+bundle "web" {
+  directory = "/etc/tls"
+  certificate {
+    role        = "pki/web"
+    common_name = "example.test"
+    files       = { cert = "tls.crt", key = "tls.key" }
+  }
+}

@@ -15,11 +15,11 @@ type Generation struct {
 	// empty nor longer than 200 bytes, and hold neither a slash nor a zero byte.
 	Name string
 
-	// Number is recorded as it is.
+	// Number is recorded as it is; a [Directory] may take a later one.
 	Number uint64
 
 	// Files are renamed in this order, keys first. The record is kept in the
-	// directory of the first.
+	// directory of the first, or in that of the bundle.
 	Files []File
 
 	// Payload is recorded together with the files: whoever finds the new files

@@ -92,6 +92,11 @@ func (d Directory) create() error {
 	hash := sha256.Sum256([]byte(filepath.Base(d.Path)))
 	temp := fmt.Sprintf("%sdir-%x%s", prefix, hash[:8], tempSuffix)
 	made, err := parent.makeDirectory(temp)
+	if errors.Is(err, unix.EEXIST) { // a crash left it
+		if err = parent.removeDirectory(temp); err == nil {
+			made, err = parent.makeDirectory(temp)
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -114,7 +119,7 @@ func (d Directory) create() error {
 // makeDirectory makes a directory that only this user may enter.
 func (d *directory) makeDirectory(name string) (*directory, error) {
 	err := retry(func() error { return unix.Mkdirat(d.fd, name, 0o700) })
-	if err != nil && err != unix.EEXIST {
+	if err != nil {
 		return nil, &Error{Op: "creating the directory", Path: d.join(name), Err: err}
 	}
 	return d.sub(name)

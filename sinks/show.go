@@ -77,6 +77,9 @@ func (c *showing) drop(names []string) error {
 // point makes "..data" lead to a generation, once all of it is durable.
 func (c *showing) point(n uint64, durable bool) error {
 	err := c.dir.symlink(generationName(n), dataTemp)
+	if err == unix.EPERM {
+		return &Error{Op: "making a symbolic link", Path: c.dir.join(dataLink), Err: err, hint: "if the file system has no symbolic links, publish file by file, without a directory"}
+	}
 	if err == nil && durable {
 		err = c.dir.sync()
 	}

@@ -5,7 +5,6 @@ package sinks
 
 import (
 	"errors"
-	"io"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -27,7 +26,6 @@ type survey struct {
 	unusable   error           // why not; nil if there is none
 
 	files map[string]found // what compare found in it
-	data  bool             // there is a link ..data, even if it leads nowhere
 
 	generations, rejected, records []uint64 // ascending
 }
@@ -60,7 +58,6 @@ func (d *directory) survey(names []string) (s survey, err error) {
 	if err != nil {
 		return s, &Error{Op: "looking at what is there", Path: d.join(dataLink), Err: err}
 	}
-	s.data = true
 	return s, s.see(d, n)
 }
 
@@ -131,81 +128,4 @@ func (s *survey) before() (numbers []uint64) {
 		}
 	}
 	return numbers
-}
-
-// A place is what is at a stable name.
-type place int
-
-const (
-	unknown place = iota
-	absent
-	linked // the link that belongs there
-	plain  // a file
-)
-
-// place refuses what is neither ours nor a file that can be taken over.
-func (d *directory) place(name string) (place, error) {
-	target, err := d.readlink(name)
-	switch {
-	case err == unix.ENOENT:
-		return absent, nil
-	case err == nil && target == stableTarget(name):
-		return linked, nil
-	case err == nil:
-		return 0, &Error{Op: "looking at what is there", Path: d.join(name), Err: errForeignLink, hint: "remove the link, or give the file another name"}
-	case err != unix.EINVAL:
-		return 0, &Error{Op: "looking at what is there", Path: d.join(name), Err: err}
-	}
-	_, err = d.look(name)
-	if failure := (*Error)(nil); errors.As(err, &failure) && failure.Err == unix.EISDIR {
-		failure.hint = "remove or rename the directory, or give the file another name"
-	}
-	return plain, err
-}
-
-func (s *swap) places(names []string) (map[string]place, error) {
-	places := make(map[string]place, len(names))
-	for _, name := range names {
-		place, err := s.dir.place(name)
-		if err != nil {
-			return nil, err
-		}
-		places[name] = place
-	}
-	return places, nil
-}
-
-func (d *directory) readlink(name string) (target string, err error) {
-	buf := make([]byte, unix.PathMax)
-	var n int
-	err = retry(func() (err error) { n, err = unix.Readlinkat(d.fd, name, buf); return err })
-	return string(buf[:max(n, 0)]), err
-}
-
-// sub opens a directory in d, which is not a link.
-func (d *directory) sub(name string) (*directory, error) {
-	f, err := d.openFile(name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
-	if err != nil {
-		return nil, &Error{Op: "opening the directory", Path: d.join(name), Err: err}
-	}
-	return &directory{path: d.join(name), fd: int(f)}, nil
-}
-
-// read returns the content of a regular file, and what it is.
-func (d *directory) read(name string) ([]byte, found, error) {
-	f, err := d.open(name)
-	if err != nil {
-		return nil, found{}, err
-	}
-	defer f.close()
-	st, err := f.stat()
-	if err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
-		err = ErrNotRegular
-	}
-	if err != nil {
-		return nil, found{}, err
-	}
-	content, err := io.ReadAll(f)
-	is := found{exists: true, regular: true, size: uint64(st.Size), known: true, mode: st.Mode & 0o7777, uid: int(st.Uid), gid: int(st.Gid)}
-	return content, is, err
 }

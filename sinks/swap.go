@@ -4,11 +4,9 @@
 package sinks
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io/fs"
-	"slices"
 )
 
 // A Directory is one whose files are published all at once, by the rename of one
@@ -131,58 +129,6 @@ func (d Directory) Publish(ctx context.Context, g Generation) (Record, error) {
 	}
 	record.Untidy = errors.Join(s.tidy(record), s.forgetByFile(g.Name))
 	return record, nil
-}
-
-// recordOf returns the record of g as that of the generation that is seen.
-func (s *swap) recordOf(g Generation, files []located) Record {
-	r := Record{
-		Version: recordVersion, Name: g.Name, Directory: s.Path, Generation: s.seen.visible, Payload: g.Payload,
-		Previous: s.seen.before(), Rejected: s.seen.record.Rejected, Intact: true,
-	}
-	for _, f := range files {
-		r.Files = append(r.Files, f.recorded(f.attributes(s.seen.files[f.name])))
-	}
-	return r
-}
-
-// keep completes the stable names and the record of a generation whose files are
-// as they should be.
-func (s *swap) keep(record Record, places map[string]place) (Record, error) {
-	var missing []string
-	for name, place := range places {
-		if place == absent {
-			missing = append(missing, name)
-		}
-	}
-	slices.Sort(missing)
-	if len(missing) > 0 {
-		if err := s.link(missing); err != nil {
-			return Record{}, err
-		}
-		if err := s.dir.sync(); err != nil {
-			return Record{}, err
-		}
-	}
-	want, err := record.encode()
-	if err != nil {
-		return Record{}, err
-	}
-	if is, err := s.seen.record.encode(); err != nil || !bytes.Equal(is, want) {
-		if err := s.dir.replaceRecord(recordTemp, generationRecordName(record.Generation), want); err != nil {
-			return Record{}, err
-		}
-	}
-	record.Untidy = s.forgetByFile(record.Name)
-	return record, nil
-}
-
-// forgetByFile removes the record of a bundle that was published file by file
-// before.
-func (s *swap) forgetByFile(name string) error {
-	if !slices.Contains(s.seen.names, recordName(name)) {
-		return nil
-	}
-	return s.dir.remove(recordName(name))
 }
 
 // checked returns the directory with an absolute path and the files of g, keys

@@ -296,3 +296,23 @@ func TestTakeOver(t *testing.T) {
 	}
 	wantListing(t, path, append(stableLinks[1:], "..data -> ..gen-1", "..gen-1", "..gen-1.json", "..rejected-7")...)
 }
+
+// TestSwapOfFewerNames: a file that is no longer asked for is not kept in what
+// readers see, even if nothing else changes and the record is lost.
+func TestSwapOfFewerNames(t *testing.T) {
+	t.Parallel()
+	for _, lost := range []bool{false, true} {
+		path := t.TempDir()
+		r := swapTo(t, path, 1, "a", "b.key")
+		if lost {
+			must(t, Remove(t.Context(), r))
+		}
+		if r := swapTo(t, path, 1, "a"); r.Generation != 2 || len(r.Files) != 1 {
+			t.Errorf("record %+v", r)
+		}
+		wantListing(t, path+"/..data/", "a")
+		if _, err := os.Lstat(path + "/b.key"); !os.IsNotExist(err) {
+			t.Errorf("b.key: %v", err)
+		}
+	}
+}

@@ -133,6 +133,7 @@ func TestPause(t *testing.T) {
 		{"the next one", judge{misses: 2}, 50 * time.Millisecond},
 		{"the sixth", judge{misses: 6}, 800 * time.Millisecond},
 		{"the seventh", judge{misses: 7}, time.Second},
+		{"the fortieth", judge{misses: 40}, time.Second}, // 25 ms doubled so often would be no number
 		{"a long time later", judge{misses: 1 << 40}, time.Second},
 		{"a hit", judge{run: 1, hits: 3, spread: 300 * time.Millisecond}, 150 * time.Millisecond},
 		{"rounded up, or it would take one more", judge{run: 1, hits: 8, spread: 300 * time.Millisecond}, 42857143},

@@ -185,18 +185,19 @@ func TestStartTLSRefused(t *testing.T) {
 	}
 }
 
-// A server that expects TLS at once waits for us, as we wait for its greeting.
+// A server that takes the request and says nothing.
 func TestStartTLSEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancelCause(t.Context())
-	accepted := make(chan struct{})
+	asked := make(chan struct{})
 	address := serve(t, func(conn net.Conn) {
-		close(accepted)
+		_, _ = io.ReadFull(conn, make([]byte, len(sslRequest)))
+		close(asked)
 		_, _ = io.Copy(io.Discard, conn)
 	})
 	errPatience := errors.New("out of patience")
-	go func() { <-accepted; cancel(errPatience) }()
-	_, err := probe.Leaf(ctx, probe.Target{Address: address, StartTLS: probe.MySQL})
+	go func() { <-asked; cancel(errPatience) }()
+	_, err := probe.Leaf(ctx, probe.Target{Address: address, StartTLS: probe.Postgres})
 	if !errors.Is(err, errPatience) {
 		t.Errorf("got %v, want the context's cause", err)
 	}

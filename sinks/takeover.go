@@ -20,7 +20,8 @@ import (
 //
 //	openat(D, name), fstat, read, close          each file
 //	                                             a generation is made of them, as in swap
-//	symlinkat, fsync(D), renameat(D, temp, D, ..data)
+//	symlinkat(..gen-1, D, temp), fsync(D)
+//	renameat(D, temp, D, ..data), fsync(D)       and is looked at like any that is seen
 //
 //	symlinkat(..data/name, D, temp)              for each, keys first
 //	renameat(D, temp, D, name)

@@ -30,7 +30,7 @@ $(VAULT): acceptance/vault/go.mod acceptance/vault/go.sum acceptance/vault/main.
 	cd acceptance/vault && CGO_ENABLED=0 $(GO) build -trimpath -tags minimal -ldflags '-s -w' -o ../../$(VAULT) .
 
 test: tools vault build lint ## every test: unit, end to end with nginx and Flask, against the real Vault
-	CERTAGENT_REQUIRE_REAL=1 CERTAGENT_VAULT=$(CURDIR)/$(VAULT) $(GO) test -race -timeout 30m ./...
+	CERTAGENT_REQUIRE_REAL=1 CERTAGENT_VAULT=$(CURDIR)/$(VAULT) $(GO) test -race -timeout 30m -v ./... 2>&1 | ./scripts/testlog
 
 lint:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }

@@ -68,13 +68,14 @@ func measure(ctx context.Context, o options, stdout, log io.Writer) error {
 	}
 	defer b.server.close()
 	for _, m := range chosen {
-		if err := m.run(b, ctx); err != nil {
-			return fmt.Errorf("measuring %q: %w", m.name, err)
+		if err = m.run(b, ctx); err != nil {
+			err = fmt.Errorf("measuring %q: %w", m.name, err)
+			break
 		}
 	}
-	b.table.print(stdout, b.agents)
+	b.table.print(stdout, b.agents) // what was measured before an error, too
 	fmt.Fprintf(stdout, "\n%s\n", b.surroundings())
-	return nil
+	return err
 }
 
 // chosen are the measurements that -only names.
@@ -111,6 +112,9 @@ func (b *bench) measureOne(ctx context.Context) error {
 	cpu := b.table.add("CPU for that", unlimited, seconds)
 	samples, err := b.starts(ctx, b.agents, 1)
 	for _, a := range b.agents {
+		if len(samples[a.name]) == 0 {
+			continue
+		}
 		s := median(samples[a.name])
 		memory.set(a, float64(s.memory))
 		wall.set(a, s.wall.Seconds())
@@ -128,6 +132,9 @@ func (b *bench) measureMany(ctx context.Context) error {
 	server := b.table.add("the server's CPU then", unlimited, seconds)
 	samples, err := b.starts(ctx, b.agents, n)
 	for _, a := range b.agents {
+		if len(samples[a.name]) == 0 {
+			continue
+		}
 		s := median(samples[a.name])
 		wall.set(a, s.wall.Seconds())
 		cpu.set(a, s.cpu.Seconds())
@@ -230,9 +237,6 @@ func (b *bench) starts(ctx context.Context, agents []agent, n int) (map[string][
 
 // median takes the median of each value for itself.
 func median(samples []sample) sample {
-	if len(samples) == 0 {
-		return sample{}
-	}
 	return sample{
 		server:   middle(samples, func(s sample) time.Duration { return s.server }),
 		wall:     middle(samples, func(s sample) time.Duration { return s.wall }),

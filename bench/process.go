@@ -58,9 +58,10 @@ func (p *process) running() error {
 	}
 }
 
-// stop ends the process: politely, and if need be not.
+// stop ends the process: politely, and if need be not. It interrupts, because
+// that is the one signal that ends consul-template.
 func (p *process) stop() {
-	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	_ = p.cmd.Process.Signal(os.Interrupt)
 	select {
 	case <-p.ended:
 	case <-time.After(stopTimeout):

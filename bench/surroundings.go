@@ -23,14 +23,16 @@ func (b *bench) surroundings() string {
 		strings.Join(versions, ", "), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, fileSystem(b.dir), b.runs)
 }
 
-var versionNumber = regexp.MustCompile(`v?\d+\.\d+\.\d+\S*`)
+// calledVersion finds a version behind a program's own name. Behind it may be
+// that of the Go compiler.
+var calledVersion = regexp.MustCompile(`^(?i:certagent|vault|consul-template) (v?\d+\.\d+\.\d+[^\s,]*)`)
 
 // version is what the agent calls itself.
 func (a agent) version() string {
 	for _, argument := range []string{"version", "-version"} {
 		out, err := exec.Command(a.binary, argument).CombinedOutput()
-		if found := versionNumber.FindString(string(out)); err == nil && found != "" {
-			return found
+		if found := calledVersion.FindSubmatch(out); err == nil && found != nil {
+			return string(found[1])
 		}
 	}
 	return "(devel)"

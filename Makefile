@@ -15,10 +15,11 @@ build: ## certagent itself, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/certagent ./cmd/certagent
 
 # Neither "go run" nor a shell stands between make and the demonstration: both
-# would call Ctrl-C an error.
+# would call Ctrl-C an error. It is built with the flags of certagent itself, so
+# that nothing is compiled twice.
 demo: build ## nginx serving a fresh certificate every few seconds, until Ctrl-C
 	@./scripts/install nginx || true
-	@$(GO) build -o $(BIN)/demo ./examples/nginx
+	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/demo ./examples/nginx
 	@$(BIN)/demo -certagent $(BIN)/certagent
 
 tools: ## what the tests run beside certagent: nginx, Flask, strace

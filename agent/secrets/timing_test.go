@@ -16,7 +16,7 @@ var noon = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
 
 const never = time.Duration(-1)
 
-// TestNext is COMPAT's table of lifetimes: when is asked again, with the draw in
+// TestNext is the table of lifetimes by Vault Agent's rules: when is asked again, with the draw in
 // the middle of its range, and how far the extremes of the draw lie apart.
 func TestNext(t *testing.T) {
 	t.Parallel()

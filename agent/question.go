@@ -27,7 +27,7 @@ func (b *bundle) question(source *source) memo {
 	}
 	m.Config = digest(config.String())
 	for _, request := range b.first {
-		m.Requests = append(m.Requests, digest(fmt.Sprintf("%d %s %s", request.Kind, request.Path, request.Params)))
+		m.Requests = append(m.Requests, digest(fmt.Sprintf("%d %s %s", request.Kind, request.Path, string(request.Params))))
 	}
 	slices.Sort(m.Requests)
 	return m

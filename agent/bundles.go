@@ -5,7 +5,6 @@ package agent
 
 import (
 	"context"
-	"slices"
 	"sync"
 
 	"github.com/certagent/certagent/agent/secrets"
@@ -17,7 +16,6 @@ import (
 type bundles struct {
 	mu    sync.Mutex
 	owner map[secrets.Request]*running
-	all   []*running
 	merge chan merging
 	wg    sync.WaitGroup
 }
@@ -67,9 +65,6 @@ func (bs *bundles) start(ctx context.Context, b *bundle) *running {
 	ctx, stop := context.WithCancel(ctx)
 	r := &running{bundle: b, stop: stop, done: make(chan struct{})}
 	b.claim = func(requests []secrets.Request) bool { return bs.claim(r, requests) }
-	bs.mu.Lock()
-	bs.all = append(bs.all, r)
-	bs.mu.Unlock()
 	bs.claim(r, b.wanted)
 	bs.wg.Go(func() {
 		defer close(r.done)
@@ -116,7 +111,6 @@ func (bs *bundles) join(ctx context.Context, a, b *running) {
 			delete(bs.owner, request)
 		}
 	}
-	bs.all = slices.DeleteFunc(bs.all, func(r *running) bool { return r == a || r == b })
 	bs.mu.Unlock()
 	r := bs.start(ctx, merged)
 	a.mergedInto, b.mergedInto = r, r

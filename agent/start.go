@@ -160,7 +160,9 @@ func (b *bundle) absorb(ctx context.Context, other *bundle) *bundle {
 	merged.owed = append(slices.Clone(b.owed), slices.DeleteFunc(slices.Clone(other.owed), func(o owed) bool {
 		return slices.ContainsFunc(b.owed, func(p owed) bool { return p.key == o.key })
 	})...)
-	if other.record.Name != "" && other.record.Name != merged.record.Name {
+	// Without a record of its own the bundle has nowhere to note what it owes yet:
+	// then the other's stays.
+	if merged.record.Name != "" && other.record.Name != "" {
 		merged.save(ctx)
 		if err := sinks.Remove(ctx, other.record); err != nil && ctx.Err() == nil {
 			merged.log.Warn("the record of a bundle that became part of this one was not removed", logkey.Error, err)

@@ -23,7 +23,7 @@ func classify(response *api.Response, err error) *Error {
 	}
 	e := &Error{Status: refusal.StatusCode, cause: errors.New(refusalText(refusal))}
 	if response != nil {
-		e.retryAfter = retryAfter(response.Header.Get("Retry-After"), time.Now())
+		e.RetryAfter = retryAfter(response.Header.Get("Retry-After"), time.Now())
 	}
 	switch status := refusal.StatusCode; {
 	case status == http.StatusForbidden && mentions(refusal, "invalid token"):

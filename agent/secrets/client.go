@@ -36,6 +36,7 @@ type vault struct {
 }
 
 func newVault(client *api.Client) *vault {
+	obeyWithoutRetries(client)
 	v := &vault{client: client}
 	v.mounts = newMounts(v.lookUpMount)
 	return v

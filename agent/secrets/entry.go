@@ -15,14 +15,19 @@ const (
 	adopt act = iota // ask the caller for what the host has
 	ask              // ask Vault
 	renew            // renew the lease of the answer
+	once             // ask Vault a single question
 )
 
 // entry is a request that somebody wants, and all that is known about it. The
 // loop owns it. It is in one of three places: the queue of deadlines, the hands
 // of a worker (cancel is set), or the queue of adoptions.
+//
+// That of a single question ends with the reply. It has no subscriptions, and
+// what is known about it is at most that its token was refused.
 type entry struct {
 	request Request
 	subs    []*Subscription
+	single  *single // nil for a subscription's
 
 	answer   *Answer
 	life     time.Duration // of the answer, from its beginning; 0 if it does not end

@@ -29,7 +29,7 @@ func (c Class) String() string {
 	return [...]string{"transient", "invalid token", "permission denied", "not found", "refused", "malformed"}[c]
 }
 
-// slow says whether only an operator, or a login, can end the failure.
+// slow says that time does not heal it, see Error.Slow.
 func (c Class) slow() bool { return c == InvalidToken || c == Denied || c == Refused }
 
 // Error says why the last attempt to answer a request failed. It holds nothing
@@ -46,9 +46,11 @@ type Error struct {
 	Exhausted bool
 	// RetryAt is when it will be tried again, by the wall clock.
 	RetryAt time.Time
+	// RetryAfter is how long the server wishes not to be asked, 0 if it has no
+	// wish. It may be beyond all measure.
+	RetryAfter time.Duration
 
-	cause      error
-	retryAfter time.Duration
+	cause error
 }
 
 func (e *Error) Error() string {
@@ -56,6 +58,10 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.cause }
+
+// Slow says that to wait is not enough: an operator has to end the failure, or a
+// login. A slower pace will do for the attempts until then.
+func (e *Error) Slow() bool { return e.Class.slow() }
 
 // Hint says what to do about the failure, "" if there is nothing but to wait.
 func (e *Error) Hint() string {
@@ -65,7 +71,7 @@ func (e *Error) Hint() string {
 	case NotFound:
 		return "check the path, its mount, and that the secret has not been deleted"
 	case Refused:
-		return "check the path and the parameters in the template, and the role that they name"
+		return "check the path, the parameters, and the role that they name"
 	case Malformed:
 		return "check that the address is Vault's and that no proxy answers in its place"
 	}

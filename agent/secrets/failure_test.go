@@ -320,7 +320,7 @@ func TestLogTellsWhatToDo(t *testing.T) {
 		f.stop()
 		for _, want := range []string{
 			`level=ERROR msg="secret cannot be fetched" path=auth/wrong error="writing \"auth/wrong\": Vault answered 400: unknown role: wrong"`,
-			`hint="check the path and the parameters in the template, and the role that they name"`,
+			`hint="check the path, the parameters, and the role that they name"`,
 			`level=WARN msg="secret cannot be fetched" path=auth/gone error="reading \"auth/gone\": no secret exists at auth/gone"`,
 			`hint="check the path, its mount, and that the secret has not been deleted"`,
 			`hint="check that the address is Vault's and that no proxy answers in its place"`,

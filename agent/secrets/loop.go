@@ -78,11 +78,14 @@ func (l *loop) run(ctx context.Context) {
 }
 
 // join waits for the workers, whose context has ended. What they bring is not
-// delivered.
+// delivered, but for a good answer to a single question.
 func (l *loop) join() {
 	for ; l.active > 0; l.active-- {
 		r := <-l.results
 		r.entry.cancel()
+		if r.entry.single != nil && r.err == nil {
+			l.concluded(r.entry, r)
+		}
 	}
 }
 
@@ -98,6 +101,11 @@ func (l *loop) tick() {
 		e.afterSetBack(by, l.now.wall)
 		if e.answer != nil || e.err != nil {
 			l.board.set(e.request, known{e.answer, e.err})
+		}
+	}
+	for _, e := range l.queue {
+		if e.single != nil {
+			e.due = e.due.Add(-by)
 		}
 	}
 	heap.Init(&l.queue)
@@ -120,8 +128,12 @@ func (l *loop) dispatch(ctx context.Context) {
 			return
 		}
 		var work context.Context
-		work, e.cancel = context.WithTimeout(ctx, l.timeout)
-		t := task{entry: e, act: e.act, token: l.token, asked: l.now.wall, held: e.answer}
+		if e.single != nil {
+			work, e.cancel = e.single.context(ctx, l.timeout)
+		} else {
+			work, e.cancel = context.WithTimeout(ctx, l.timeout)
+		}
+		t := task{entry: e, act: e.act, token: l.token, asked: l.now.wall, held: e.answer, single: e.single}
 		l.active++
 		// It ends with its context; join counts on its result.
 		go func() { l.results <- l.work(work, t, t.entry.request) }()
@@ -138,10 +150,13 @@ func (l *loop) take() *entry {
 			return e
 		}
 	}
-	if !l.open || len(l.queue) == 0 || l.queue[0].due.After(l.now.wall) {
-		return nil
+	for l.open && len(l.queue) > 0 && !l.queue[0].due.After(l.now.wall) {
+		e := heap.Pop(&l.queue).(*entry)
+		if e.single == nil || e.single.ready() {
+			return e
+		}
 	}
-	return heap.Pop(&l.queue).(*entry)
+	return nil
 }
 
 // schedule puts an entry into the queue, or moves it there. One that a worker
@@ -161,8 +176,11 @@ func (l *loop) authenticated(token redact.Secret) {
 	another := token != l.token
 	l.token, l.open = token, true
 	for _, e := range l.queue {
-		if e.waits || another && e.err != nil && e.err.Class == Denied {
+		switch {
+		case e.single != nil && !another: // once with each token
+		case e.waits, another && e.err != nil && e.err.Class == Denied:
 			e.due = l.now.wall
+			e.waits = e.waits && e.single == nil
 		}
 	}
 	heap.Init(&l.queue)

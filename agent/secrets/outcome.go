@@ -20,6 +20,8 @@ func (l *loop) finish(r result) {
 	}
 	switch {
 	case e.dropped:
+	case e.single != nil:
+		l.concluded(e, r)
 	case r.act == adopt && !adoptable(r):
 		e.act = ask
 		l.schedule(e, l.now.wall)
@@ -83,8 +85,8 @@ func (l *loop) versionOf(before, after *Answer) uint64 {
 
 // failed keeps the answer from before, and tries again later.
 func (l *loop) failed(e *entry, r result) {
-	if (r.err.Class == InvalidToken || r.err.Class == Denied) && r.token != l.token {
-		l.schedule(e, l.now.wall) // there is another token already
+	if l.outdated(r) {
+		l.schedule(e, l.now.wall)
 		return
 	}
 	err := *r.err
@@ -94,7 +96,7 @@ func (l *loop) failed(e *entry, r result) {
 	}
 	err.Exhausted = err.Failures > max(l.config.Retries, 0)
 	wait := l.pace.delay(failure{
-		class: err.Class, count: err.Failures, retryAfter: err.retryAfter,
+		class: err.Class, count: err.Failures, retryAfter: err.RetryAfter,
 		life: e.life, left: e.left(l.now.wall), random: rand.Float64(),
 	})
 	err.RetryAt = l.now.wall.Add(wait)
@@ -106,6 +108,12 @@ func (l *loop) failed(e *entry, r result) {
 	if e.waits {
 		l.invalid(r.token)
 	}
+}
+
+// outdated says that a token was refused in place of which there is another
+// already.
+func (l *loop) outdated(r result) bool {
+	return (r.err.Class == InvalidToken || r.err.Class == Denied) && r.token != l.token
 }
 
 // invalid tells the caller of a refused token, once.

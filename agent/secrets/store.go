@@ -6,7 +6,8 @@
 // One loop owns all state: what is wanted, by whom, what was answered and when
 // to ask again. A bounded number of workers carries its requests to Vault. Equal
 // requests are asked once, however many want them. A failure keeps the answer
-// from before and concerns nobody but those who want that request.
+// from before and concerns nobody but those who want that request. A question
+// that must not be shared or repeated takes its turn among them (Ask).
 //
 // It knows nothing of files or templates, logs in nowhere, and never gives up:
 // when to do so is for the caller to decide.
@@ -26,7 +27,7 @@ import (
 
 // Config is what a Store needs. Zero values mean the defaults.
 type Config struct {
-	// Client asks Vault. Its own retries should be off. Its token is used only
+	// Client asks Vault. Its own retries should be off; for Ask they are. Its token is used only
 	// as long as Authenticated was called with an empty one.
 	Client *api.Client
 	// Threshold is the part of a lifetime after which what cannot be renewed is
@@ -87,6 +88,7 @@ type Store struct {
 	board   *board
 	clock   func() reading
 	started atomic.Bool
+	ended   chan struct{} // closed when Run has ended
 }
 
 // New makes a Store. Nothing is asked before Run, and nothing but Adopt before
@@ -94,7 +96,7 @@ type Store struct {
 func New(c Config) *Store {
 	return &Store{
 		config: c.withDefaults(), vault: newVault(c.Client),
-		mail: newMailbox(), board: newBoard(), clock: systemClock(),
+		mail: newMailbox(), board: newBoard(), clock: systemClock(), ended: make(chan struct{}),
 	}
 }
 
@@ -104,6 +106,7 @@ func (s *Store) Run(ctx context.Context) error {
 	if s.started.Swap(true) {
 		return errors.New("the secrets' store has been run before")
 	}
+	defer close(s.ended)
 	defer s.mail.close()
 	newLoop(s).run(ctx)
 	return nil

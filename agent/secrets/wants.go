@@ -66,16 +66,21 @@ func (l *loop) sweep() {
 		if len(e.subs) > 0 || e.dropped {
 			continue
 		}
-		e.dropped = true
 		delete(l.entries, e.request)
 		l.board.remove(e.request)
 		l.report.dropped(e)
-		if e.place >= 0 {
-			heap.Remove(&l.queue, e.place)
-		}
-		if e.cancel != nil {
-			e.cancel() // its worker hands it back, and finish forgets it
-		}
+		l.drop(e)
 	}
 	l.idle = l.idle[:0]
+}
+
+// drop takes an entry out of whatever place it is in.
+func (l *loop) drop(e *entry) {
+	e.dropped = true
+	if e.place >= 0 {
+		heap.Remove(&l.queue, e.place)
+	}
+	if e.cancel != nil {
+		e.cancel() // its worker hands it back, and finish forgets it
+	}
 }

@@ -13,11 +13,12 @@ import (
 // task is what a worker is given, result what it hands back. Neither touches the
 // loop's state.
 type task struct {
-	entry *entry // only to be handed back
-	act   act
-	token redact.Secret
-	asked time.Time // by the wall clock, before the work began
-	held  *Answer   // for renew
+	entry  *entry // only to be handed back
+	act    act
+	token  redact.Secret
+	asked  time.Time // by the wall clock, before the work began
+	held   *Answer   // for renew
+	single *single   // for once
 }
 
 type result struct {
@@ -40,6 +41,12 @@ func (s *Store) work(ctx context.Context, t task, r Request) result {
 			answer := *t.held
 			answer.Secret, done.answer = secret, &answer
 		}
+	case once:
+		secret, err := s.vault.once(ctx, t.token, t.single)
+		if done.err = err; err == nil {
+			done.answer = &Answer{Request: r, Secret: secret}
+		}
+		return done
 	case ask:
 		done.answer, done.window, done.err = s.vault.fetch(ctx, t.token, r, t.asked)
 	}

@@ -1,0 +1,108 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package secrets
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"github.com/hashicorp/vault/api"
+)
+
+// ErrEnded is why a question is not answered once Run has ended.
+var ErrEnded = errors.New("the store has ended")
+
+// single is a question that is asked once, for one caller.
+type single struct {
+	ctx     context.Context
+	request Request // without parameters: what is not there cannot be printed
+	body    json.RawMessage
+	reply   chan conclusion // one slot, for the one reply
+
+	entry *entry // the loop's
+}
+
+// conclusion is either an answer or an error.
+type conclusion struct {
+	secret *api.Secret
+	err    *Error
+}
+
+// Ask puts the parameters, written as JSON, to a path in Vault, and returns the
+// answer, which has Data. It is one HTTP request, made when its turn among those
+// of the subscriptions comes; before Run and Authenticated it waits. Nobody shares
+// the answer, and nothing keeps or renews it.
+//
+// What Vault refused for its token is asked again by itself if there is another
+// token meanwhile. For one in place of an invalid token, which Config.InvalidToken
+// is told of, Ask waits, though not for ever: the longest delay between attempts
+// of a subscription. After any other failure it is for the caller to ask again,
+// who alone knows what becomes of an answer that was lost on its way.
+//
+// Each error is an *Error, with neither Exhausted nor RetryAt. It wraps the
+// context's error if that has ended, and ErrEnded if Run has.
+func (s *Store) Ask(ctx context.Context, path string, params map[string]any) (*api.Secret, error) {
+	q := newSingle(ctx, path)
+	if err := q.encode(params); err != nil {
+		return nil, q.failure(Refused, err)
+	}
+	s.mail.post(func(l *loop) { l.enqueue(q) })
+
+	var ended error
+	select {
+	case c := <-q.reply:
+		return q.conclude(c)
+	case <-ctx.Done():
+		ended = ctx.Err()
+		s.mail.post(func(l *loop) { l.drop(q.entry) })
+	case <-s.ended:
+		ended = ErrEnded
+	}
+	select {
+	case c := <-q.reply: // at the last moment
+		return q.conclude(c)
+	default:
+		return nil, q.failure(Transient, ended)
+	}
+}
+
+func newSingle(ctx context.Context, path string) *single {
+	r := Request{Kind: Write, Path: strings.Trim(strings.TrimSpace(path), "/")}
+	if issues(r.Path) {
+		r.Kind = Certificate
+	}
+	return &single{ctx: ctx, request: r, reply: make(chan conclusion, 1)}
+}
+
+// encode makes the body. What encoding/json says of a failure may quote it.
+func (q *single) encode(params map[string]any) error {
+	if q.request.Path == "" {
+		return errors.New("the path in Vault is empty")
+	}
+	if params == nil {
+		params = map[string]any{}
+	}
+	body, err := json.Marshal(params)
+	if err != nil {
+		return errors.New("the parameters cannot be written as JSON")
+	}
+	q.body = body
+	return nil
+}
+
+func (q *single) conclude(c conclusion) (*api.Secret, error) {
+	switch {
+	case c.err == nil:
+		return c.secret, nil
+	case errors.Is(c.err, context.Canceled) && q.ctx.Err() == nil:
+		return nil, q.failure(Transient, ErrEnded) // nobody else cancels
+	}
+	return nil, c.err
+}
+
+func (q *single) failure(class Class, cause error) *Error {
+	return &Error{Request: q.request, Class: class, Failures: 1, cause: cause}
+}

@@ -1,0 +1,33 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package secrets
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/hashicorp/vault/api"
+)
+
+type retriesKey struct{}
+
+// withoutRetries keeps the client from its own retries, which the environment may
+// have turned on: they do not know whether Vault has done what it was asked.
+func withoutRetries(ctx context.Context) context.Context {
+	return context.WithValue(ctx, retriesKey{}, false)
+}
+
+// obeyWithoutRetries makes the client look at the context before it retries.
+func obeyWithoutRetries(c *api.Client) {
+	policy := c.CheckRetry()
+	if policy == nil {
+		policy = api.DefaultRetryPolicy
+	}
+	c.SetCheckRetry(func(ctx context.Context, r *http.Response, err error) (bool, error) {
+		if ctx.Value(retriesKey{}) != nil {
+			return false, nil
+		}
+		return policy(ctx, r, err)
+	})
+}

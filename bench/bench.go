@@ -21,6 +21,8 @@ type bench struct {
 	dir    string
 	table  table
 	log    io.Writer
+
+	findings []finding
 }
 
 // measurement fills some rows of the table.
@@ -37,6 +39,7 @@ var measurements = []measurement{
 	{"idle", (*bench).measureIdle},
 	{"reader", (*bench).measureReader},
 	{"crash", (*bench).measureCrash},
+	{"publish", (*bench).measurePublish}, // last: it may fail for what was measured
 }
 
 func measurementNames() []string {
@@ -73,9 +76,21 @@ func measure(ctx context.Context, o options, stdout, log io.Writer) error {
 			break
 		}
 	}
-	b.table.print(stdout, b.agents) // what was measured before an error, too
-	fmt.Fprintf(stdout, "\n%s\n", b.surroundings())
+	b.print(stdout) // what was measured before an error, too
 	return err
+}
+
+// print writes the tables of what was measured, and what it was measured on.
+func (b *bench) print(w io.Writer) {
+	if len(b.table.rows) > 0 {
+		b.table.print(w, b.agents)
+		fmt.Fprintln(w)
+	}
+	if len(b.findings) > 0 {
+		printFindings(w, b.findings, b.publishes)
+		fmt.Fprintln(w)
+	}
+	fmt.Fprintln(w, b.surroundings())
 }
 
 // chosen are the measurements that -only names.

@@ -33,7 +33,7 @@ func TestMeasuresCertagent(t *testing.T) {
 	var table bytes.Buffer
 	code := run(t.Context(), []string{
 		"-certagent", binary, "-consul-template", "", "-vault", "", "-dir", t.TempDir(),
-		"-n", "2", "-runs", "1", "-rotations", "1", "-kills", "1", "-idle", "100ms", "-settle", "100ms",
+		"-n", "2", "-runs", "1", "-rotations", "1", "-kills", "1", "-publishes", "8", "-idle", "100ms", "-settle", "100ms",
 	}, strings.NewReader(""), &table, t.Output())
 	if code != 0 {
 		t.Fatalf("exit code %d", code)
@@ -49,6 +49,11 @@ func TestMeasuresCertagent(t *testing.T) {
 		`mismatched pairs seen by a reader, 1 rotations \| \d \| `,
 		`reloads per rotation \| 1.0 \| ≤ 1.0`,
 		`mismatched pairs after a restart, Vault sealed \| 0 \| 0`,
+		"certagent, `directory` \\| by path \\| [1-9]\\d* \\| \\d+ \\| 0 \\|  ",
+		"certagent, `directory` \\| by directory handle \\| [1-9]\\d* \\| 0 \\| 0 \\| 0 ",
+		`certagent, file by file \| combined PEM \| [1-9]\d* \| 0 \| 0 \| 0 `,
+		`consul-template, Vault Agent \| combined PEM \| [1-9]\d* \| 0 \| 0 \|  `,
+		`in place, as spiffe-helper \| by path \| \d+ \| \d+ \| \d+ \|  `,
 	} {
 		if !regexp.MustCompile(`(?m)^\| ` + row).Match(table.Bytes()) {
 			t.Errorf("no row matches %s", row)

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -149,7 +150,7 @@ func (b block) ask(t *testing.T, client *http.Client, s server.Backend, vars map
 	return res.StatusCode, body
 }
 
-// pick returns the part of a JSON text that a path such as .data.keys names.
+// pick returns the part of a JSON text that a path such as .data.keys.0 names.
 func pick(t *testing.T, body []byte, path string) string {
 	t.Helper()
 	var value any
@@ -157,11 +158,10 @@ func pick(t *testing.T, body []byte, path string) string {
 		t.Fatalf("saving %s of %s: %v", path, body, err)
 	}
 	for name := range strings.SplitSeq(strings.TrimPrefix(path, "."), ".") {
-		fields, ok := value.(map[string]any)
-		if !ok || fields[name] == nil {
-			t.Fatalf("no %s in %s", path, body)
-		}
-		value = fields[name]
+		value = part(value, name)
+	}
+	if value == nil {
+		t.Fatalf("no %s in %s", path, body)
 	}
 	text, ok := value.(string)
 	if !ok {
@@ -173,4 +173,18 @@ func pick(t *testing.T, body []byte, path string) string {
 		t.Fatal(err)
 	}
 	return string(quoted[1 : len(quoted)-1])
+}
+
+// part returns a field of an object, or the item of a list that has that number;
+// nil if there is none.
+func part(value any, name string) any {
+	switch value := value.(type) {
+	case map[string]any:
+		return value[name]
+	case []any:
+		if n, err := strconv.Atoi(name); err == nil && n >= 0 && n < len(value) {
+			return value[n]
+		}
+	}
+	return nil
 }

@@ -32,6 +32,7 @@ func (p *PKI) setSigned(r *backend.Request) (*backend.Response, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var importedKeys, imported, existing []string
+	var able []*issuer // to sign
 	mapping := make(map[string]string)
 	for _, key := range keys {
 		importedKeys = append(importedKeys, p.issuers.addKey(key))
@@ -46,11 +47,21 @@ func (p *PKI) setSigned(r *backend.Request) (*backend.Response, error) {
 		is.keyID, is.key = p.issuers.keyOf(cert)
 		p.issuers.add(is)
 		p.issued.add(cert, is.id, r.Now)
+		if is.key != nil {
+			able = append(able, is)
+		}
 		imported, mapping[is.id] = append(imported, is.id), is.keyID
 	}
-	return backend.Data(map[string]any{
+	if len(able) == 1 {
+		p.issuers.followTo(able[0])
+	}
+	res := &backend.Response{Data: map[string]any{
 		"existing_issuers": existing, "existing_keys": nil, "imported_issuers": imported, "imported_keys": importedKeys, "mapping": mapping,
-	})
+	}}
+	if len(imported) > 0 {
+		res.Warnings = p.urls.warnings()
+	}
+	return res, nil
 }
 
 func (s *issuers) idOf(cert *x509.Certificate) string {

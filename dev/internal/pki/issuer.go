@@ -7,9 +7,16 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/x509"
+	"regexp"
+	"slices"
 
 	"github.com/certagent/certagent/dev/internal/backend"
 )
+
+// nextName is what root/rotate calls a root that is given no name.
+const nextName = "next"
+
+var issuerName = regexp.MustCompile(`^\w([\w.-]*\w)?$`)
 
 // issuer is a CA certificate with its key. It is replaced, never changed.
 type issuer struct {
@@ -24,7 +31,8 @@ type issuers struct {
 	byID      map[string]*issuer
 	order     []string                 // ids, oldest first
 	keys      map[string]crypto.Signer // by key id; those of requests not yet signed, too
-	byDefault string
+	byDefault string                   // an id, "" for none
+	follow    bool                     // a new issuer becomes the default
 }
 
 func newIssuers() issuers {
@@ -38,6 +46,40 @@ func (s *issuers) add(is *issuer) {
 	if s.byDefault == "" && is.key != nil {
 		s.byDefault = is.id
 	}
+}
+
+// remove forgets an issuer, and says whether it was the default.
+func (s *issuers) remove(is *issuer) bool {
+	delete(s.byID, is.id)
+	s.order = slices.DeleteFunc(s.order, func(id string) bool { return id == is.id })
+	if s.byDefault != is.id {
+		return false
+	}
+	s.byDefault = ""
+	return true
+}
+
+// followTo makes a new issuer the default, if that follows the latest one.
+func (s *issuers) followTo(is *issuer) {
+	if s.follow && is.key != nil {
+		s.byDefault = is.id
+	}
+}
+
+// checkName refuses a name that another issuer than the given one has, or that
+// none may have.
+func (s *issuers) checkName(name string, is *issuer) error {
+	switch other, err := s.find(name); {
+	case name == "":
+		return nil
+	case name == "default":
+		return backend.BadRequest("reserved keyword 'default' can not be used as issuer name")
+	case !issuerName.MatchString(name):
+		return backend.BadRequest("issuer name contained invalid characters")
+	case err == nil && (is == nil || other.id != is.id):
+		return backend.BadRequest("issuer name already in use")
+	}
+	return nil
 }
 
 // addKey stores a key and returns its id.
@@ -102,7 +144,7 @@ func (p *PKI) issuer(ref string) (*issuer, []*x509.Certificate, error) {
 	defer p.mu.RUnlock()
 	is, err := p.issuers.find(ref)
 	if err == nil && is.key == nil {
-		err = backend.BadRequest("unable to fetch corresponding key for issuer %s", ref)
+		err = backend.BadRequest("unable to fetch corresponding key for issuer %s; unable to use this issuer for signing", is.id)
 	}
 	if err != nil {
 		return nil, nil, err

@@ -89,15 +89,19 @@ func (is *issuer) describe(chain []*x509.Certificate) map[string]any {
 }
 
 func (p *PKI) writeIssuer(r *backend.Request) (*backend.Response, error) {
+	name := r.Fields.String("issuer_name")
 	p.mu.Lock()
 	is, err := p.issuers.find(r.Params["issuer"])
+	if err == nil {
+		err = p.issuers.checkName(name, is)
+	}
 	if err != nil {
 		p.mu.Unlock()
 		return nil, err
 	}
 	// What is not mentioned gets its default again, as in Vault.
 	changed := *is
-	changed.name, changed.notAfter = r.Fields.String("issuer_name"), "err"
+	changed.name, changed.notAfter = name, "err"
 	if behavior := r.Fields.String("leaf_not_after_behavior"); behavior != "" {
 		if !slices.Contains([]string{"err", "truncate", "permit"}, behavior) {
 			p.mu.Unlock()
@@ -108,45 +112,6 @@ func (p *PKI) writeIssuer(r *backend.Request) (*backend.Response, error) {
 	p.issuers.byID[is.id] = &changed
 	p.mu.Unlock()
 	return p.readIssuer(r)
-}
-
-func (p *PKI) deleteIssuer(r *backend.Request) (*backend.Response, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	is, err := p.issuers.find(r.Params["issuer"])
-	if err != nil {
-		return nil, err
-	}
-	delete(p.issuers.byID, is.id)
-	p.issuers.order = slices.DeleteFunc(p.issuers.order, func(id string) bool { return id == is.id })
-	if p.issuers.byDefault == is.id {
-		p.issuers.byDefault = ""
-	}
-	return nil, nil
-}
-
-func (p *PKI) deleteRoot(*backend.Request) (*backend.Response, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.issuers = newIssuers()
-	return &backend.Response{Warnings: []string{"DELETE /root deletes all keys and issuers; prefer the new DELETE /key/:key_ref and DELETE /issuer/:issuer_ref for finer granularity, unless removal of all keys and issuers is desired."}}, nil
-}
-
-func (p *PKI) readDefault(*backend.Request) (*backend.Response, error) {
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	return backend.Data(map[string]any{"default": p.issuers.byDefault, "default_follows_latest_issuer": false})
-}
-
-func (p *PKI) writeDefault(r *backend.Request) (*backend.Response, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	is, err := p.issuers.find(r.Fields.String("default"))
-	if err != nil {
-		return nil, backend.BadRequest("Error resolving issuer reference: %s", plain(err))
-	}
-	p.issuers.byDefault = is.id
-	return backend.Data(map[string]any{"default": is.id, "default_follows_latest_issuer": false})
 }
 
 func (p *PKI) readIssuerPEM(r *backend.Request) (*backend.Response, error) {

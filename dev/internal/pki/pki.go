@@ -58,10 +58,10 @@ func (p *PKI) Routes() backend.Table {
 
 		{Pattern: "root", Delete: p.deleteRoot},
 		{Pattern: "root/generate/{exported}", Update: p.generateRoot},
-		{Pattern: "root/rotate/{exported}", Update: p.generateRoot},
+		{Pattern: "root/rotate/{exported}", Update: p.rotateRoot},
 		{Pattern: "issuers/generate/root/{exported}", Update: p.generateRoot},
 		{Pattern: "root/sign-intermediate", Update: p.signIntermediate},
-		{Pattern: "root/replace", Update: p.writeDefault},
+		{Pattern: "root/replace", Update: p.replaceRoot},
 		{Pattern: "intermediate/generate/{exported}", Update: p.generateIntermediate},
 		{Pattern: "issuers/generate/intermediate/{exported}", Update: p.generateIntermediate},
 		{Pattern: "intermediate/set-signed", Update: p.setSigned},

@@ -14,7 +14,7 @@ import (
 )
 
 // byDefault returns the default issuer's certificate and its chain, nil if there
-// is none.
+// is none that can sign.
 func (p *PKI) byDefault() []*x509.Certificate {
 	_, chain, err := p.issuer("default")
 	if err != nil {
@@ -49,9 +49,9 @@ func (p *PKI) readCert(r *backend.Request) (*backend.Response, error) {
 	data := map[string]any{"revocation_time": 0, "revocation_time_rfc3339": ""}
 	switch serial {
 	case "ca", "ca_chain", "crl":
-		chain := p.byDefault()
-		if chain == nil {
-			return nil, backend.BadRequest("no default issuer currently configured")
+		_, chain, err := p.issuer("default")
+		if err != nil {
+			return nil, err
 		}
 		text := string(rawPEM("", chain).Raw)
 		switch serial {

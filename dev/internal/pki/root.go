@@ -63,7 +63,17 @@ func (a *authority) template(public crypto.PublicKey, now, end time.Time) (*x509
 }
 
 // generateRoot answers root/generate/<exported>.
-func (p *PKI) generateRoot(r *backend.Request) (*backend.Response, error) {
+func (p *PKI) generateRoot(r *backend.Request) (*backend.Response, error) { return p.makeRoot(r, "") }
+
+// rotateRoot answers root/rotate/<exported>: a root beside the others, for
+// root/replace to take into use.
+func (p *PKI) rotateRoot(r *backend.Request) (*backend.Response, error) {
+	return p.makeRoot(r, nextName)
+}
+
+// makeRoot makes a root. If it is given no name, it is called by the other one
+// unless that is taken.
+func (p *PKI) makeRoot(r *backend.Request, otherwise string) (*backend.Response, error) {
 	a, err := newAuthority(r)
 	if err != nil {
 		return nil, err
@@ -85,24 +95,38 @@ func (p *PKI) generateRoot(r *backend.Request) (*backend.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	is, bare := p.addRoot(cert, key, a.in.IssuerName)
-	p.issued.add(cert, is.id, r.Now)
-	if bare {
-		warnings = append(warnings, noAIA)
+	is, more, err := p.addRoot(cert, key, a.in.IssuerName, otherwise)
+	if err != nil {
+		return nil, err
 	}
+	p.issued.add(cert, is.id, r.Now)
 	data, err := a.describe(is)
-	return &backend.Response{Data: data, Warnings: warnings}, err
+	return &backend.Response{Data: data, Warnings: append(warnings, more...)}, err
 }
 
-// addRoot makes an issuer of a certificate and says whether the mount has no
-// URLs to tell about it.
-func (p *PKI) addRoot(cert *x509.Certificate, key crypto.Signer, name string) (is *issuer, bare bool) {
-	is = &issuer{id: backend.UUID(), name: name, cert: cert, key: key, notAfter: "err"}
+// addRoot makes an issuer of a certificate.
+func (p *PKI) addRoot(cert *x509.Certificate, key crypto.Signer, name, otherwise string) (is *issuer, warnings []string, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if err := p.issuers.checkName(name, nil); err != nil {
+		return nil, nil, err
+	}
+	if name == "" && p.issuers.checkName(otherwise, nil) == nil {
+		name = otherwise
+	}
+	is = &issuer{id: backend.UUID(), name: name, cert: cert, key: key, notAfter: "err"}
 	is.keyID = p.issuers.addKey(key)
 	p.issuers.add(is)
-	return is, len(p.urls.Issuing)+len(p.urls.CRL)+len(p.urls.OCSP) == 0
+	p.issuers.followTo(is)
+	return is, p.urls.warnings(), nil
+}
+
+// warnings says, of a new issuer, that there is nothing to tell about it.
+func (u *urls) warnings() []string {
+	if len(u.Issuing)+len(u.CRL)+len(u.OCSP) == 0 {
+		return []string{noAIA}
+	}
+	return nil
 }
 
 // describe is what generating a root tells.

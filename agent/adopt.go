@@ -26,7 +26,7 @@ type adopter struct {
 }
 
 // know notes which requests a member's destination may hold the answer to.
-func (a *adopter) know(m *member, requests []secrets.Request) {
+func (a *adopter) know(m *templateMember, requests []secrets.Request) {
 	if a.destinations == nil {
 		a.destinations = make(map[secrets.Request][]string)
 	}

@@ -27,21 +27,26 @@ type assembly struct {
 	login       *auth.Loop
 	credentials *watch.Subscription
 	sinks       []*tokenSink
-	members     []*member
+	members     *members
 	adopter     adopter
 }
 
 // assemble makes the parts.
 func (a *Agent) assemble(cancel context.CancelCauseFunc) (*assembly, error) {
-	r := &assembly{Agent: a, members: newMembers(a.Config)}
+	r := &assembly{Agent: a}
 	var err error
+	if r.members, err = newMembers(a.Config); err != nil {
+		return nil, &Failure{Code: ExitConfig, Err: err}
+	}
+	host, _ := os.Hostname() // without a name the seed is what it is drawn for alone
 	if r.client, err = client.New(a.clientConfig()); err != nil {
 		return nil, &Failure{Code: ExitConfig, Err: err}
 	}
 	r.parts = &parts{
 		log:          a.Logger,
+		host:         host,
 		watcher:      watch.New(a.Logger, watch.Options{}),
-		progress:     newProgress(len(r.members)),
+		progress:     newProgress(r.members.count),
 		publishing:   make(chan struct{}, concurrentPublishes),
 		commandEnv:   commandEnv(a.Config.Vault),
 		giveUp:       a.Config.TemplateConfig.ExitOnRetryFailure,
@@ -60,17 +65,6 @@ func (a *Agent) assemble(cancel context.CancelCauseFunc) (*assembly, error) {
 	return r, r.assembleChild()
 }
 
-func newMembers(cfg *config.Config) []*member {
-	var members []*member
-	for _, t := range cfg.Templates {
-		members = append(members, newFileMember(len(members), t))
-	}
-	for _, t := range cfg.EnvTemplates {
-		members = append(members, newVariableMember(len(members), t, cfg.Exec.Restart))
-	}
-	return members
-}
-
 func (a *Agent) clientConfig() client.Config {
 	v := a.Config.Vault
 	return client.Config{
@@ -84,7 +78,6 @@ func (a *Agent) clientConfig() client.Config {
 }
 
 func (a *Agent) secretsConfig(r *assembly) secrets.Config {
-	host, _ := os.Hostname() // without a name the seed is the destinations alone
 	t := a.Config.TemplateConfig
 	return secrets.Config{
 		Client:         r.client,
@@ -94,7 +87,7 @@ func (a *Agent) secretsConfig(r *assembly) secrets.Config {
 		Retries:        a.Config.Vault.NumRetries,
 		MinBackoff:     a.Config.AutoAuth.Method.MinBackoff,
 		MaxBackoff:     a.Config.AutoAuth.Method.MaxBackoff,
-		Seed:           host,
+		Seed:           r.host,
 		InvalidToken:   r.login.Invalidate,
 		Adopt:          r.adopter.adopt,
 		Logger:         a.Logger,

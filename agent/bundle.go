@@ -5,12 +5,14 @@ package agent
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"log/slog"
 	"math/rand/v2"
-	"slices"
+	"sync"
 	"time"
 
+	"github.com/certagent/certagent/agent/config"
 	"github.com/certagent/certagent/agent/plan"
 	"github.com/certagent/certagent/agent/secrets"
 	"github.com/certagent/certagent/agent/watch"
@@ -27,20 +29,32 @@ const (
 	patience = 10 * time.Second
 )
 
-// localBackoff spaces attempts that cost Vault nothing: rendering, publishing,
-// reacting.
-var localBackoff = plan.Backoff{Min: 500 * time.Millisecond, Max: 30 * time.Second}
+var (
+	// localBackoff spaces attempts that cost Vault nothing: rendering, publishing,
+	// reacting.
+	localBackoff = plan.Backoff{Min: 500 * time.Millisecond, Max: 30 * time.Second}
+	// slowBackoff spaces what disturbs a consumer, or waits for somebody to repair
+	// it: a generation that was vetoed, a change that did not take effect.
+	slowBackoff = plan.Backoff{Min: 2 * time.Second, Max: 5 * time.Minute}
+)
 
 // bundle is one state machine: the files that change together and the reaction
 // to their change. Its loop asks plan what comes next, does it and asks again.
 // Nothing that happens in it stops, delays or re-runs another.
 type bundle struct {
 	*parts
-	name    string
-	members []*member
-	log     *slog.Logger
+	name         string
+	log          *slog.Logger
+	templates    []*templateMember
+	certificates []*certificateMember
+	reactions    []*reaction // one for each template; of a bundle block, one for all
+	target       target
+	recordName   string
+	block        *config.Bundle // nil for templates at the top level
+	fallback     *reaction      // nil for none
 
 	secrets *secrets.Subscription
+	issuers *secrets.Subscription // of the certificates; it holds nothing up
 	inputs  *watch.Subscription
 
 	facts     plan.Facts
@@ -48,32 +62,50 @@ type bundle struct {
 	first     []secrets.Request          // what is asked before anything was answered
 	noticed   map[secrets.Request]uint64 // the versions that were last seen
 	pending   *generation                // rendered, not published yet
-	differs   []bool                     // by member: what of pending is new
-	memo      memo                       // of what is published or pending
-	record    sinks.Record               // zero as long as nothing was published
-	owed      []owed
+	seen      published                  // what readers see
+	former    *published                 // what they saw before, until the check has passed
+	rejected  string                     // the digest of the generation that was vetoed
+	vetoes    int                        // in a row
+	timesOld  int                        // that the old certificate was seen, in a row
+	absent    bool                       // nobody serves the certificate
+	looks     int                        // for a server that is absent, in a row
 	failures  map[plan.Action]int
 	stamps    map[string]stamp
 	checkedAt time.Time
 	bornAt    time.Time
 	rendered  bool // once at least
 	onDisk    bool // valid files were found at the start
-	published bool // the child may start
+	mayStart  bool // the child may start, as far as this bundle is concerned
 
 	// claim is told what the bundle asks for. It returns false if another bundle
 	// asks for some of it, and the two are about to become one.
 	claim func([]secrets.Request) bool
+
+	asks    sync.WaitGroup
+	answers chan issued // with room for one of each certificate
+}
+
+// published is what is known of the generation that readers see.
+type published struct {
+	memo   memo
+	record sinks.Record // zero as long as nothing was published
+	owed   []owed
+	of     *generation // nil if an earlier run published it
+	leaves []*x509.Certificate
 }
 
 // owed is a change that has yet to succeed.
 type owed struct {
-	*member
-	attempt   int
-	notBefore time.Time
+	*reaction
+	attempt int
+	run     *run // that it will be part of
 }
 
 // run loops until ctx ends or the bundle is merged into another one.
 func (b *bundle) run(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer b.asks.Wait()
+	defer cancel()
 	for {
 		b.observe(ctx)
 		step := plan.Next(b.facts)
@@ -84,6 +116,8 @@ func (b *bundle) run(ctx context.Context) {
 			b.rest(ctx, step.Until)
 		case plan.Fetch:
 			b.fetch()
+		case plan.Issue:
+			b.issue(ctx, b.certificates[step.Index])
 		case plan.Render:
 			if errors.Is(b.attempt(step.Do, b.render(ctx)), errRegroup) {
 				return
@@ -92,15 +126,28 @@ func (b *bundle) run(ctx context.Context) {
 			b.attempt(step.Do, b.publish(ctx))
 		case plan.Repair:
 			b.attempt(step.Do, b.repair())
+		case plan.Check:
+			b.check(ctx)
+		case plan.Rollback:
+			b.attempt(step.Do, b.rollback(ctx))
 		case plan.React:
-			b.react(ctx, step.Change)
+			b.react(ctx, step.Index)
+		case plan.Verify:
+			b.verify(ctx)
 		}
 	}
 }
 
-func (b *bundle) passPublished() {
-	b.published = true
-	b.progress.published.pass(b.members)
+// indexes are those of the bundle's members.
+func (b *bundle) indexes() []int {
+	var all []int
+	for _, m := range b.templates {
+		all = append(all, m.index)
+	}
+	for _, m := range b.certificates {
+		all = append(all, m.index)
+	}
+	return all
 }
 
 // rest waits for an event, for at most recheck.
@@ -110,7 +157,7 @@ func (b *bundle) rest(ctx context.Context, until time.Time) {
 		d = min(d, time.Until(until))
 	}
 	var down <-chan struct{}
-	if b.onDisk && !b.published {
+	if b.onDisk && !b.mayStart {
 		down = b.vault.failed
 		d = min(d, time.Until(b.bornAt.Add(patience+time.Millisecond)))
 	}
@@ -121,58 +168,12 @@ func (b *bundle) rest(ctx context.Context, until time.Time) {
 	case <-timer.C:
 	case <-down:
 	case <-b.secrets.C():
+	case <-b.issuers.C():
 	case <-b.inputs.C():
 		b.reload(ctx)
+	case a := <-b.answers:
+		b.answered(ctx, a)
 	}
-}
-
-// reload reads the templates' sources again after a local file has changed.
-func (b *bundle) reload(ctx context.Context) {
-	for _, m := range b.members {
-		if m.source == "" {
-			continue
-		}
-		if err := m.load(); err != nil {
-			b.log.Error("the changed template is not used", logkey.Path, m.source, logkey.Error, err)
-		}
-	}
-	switch {
-	case b.facts.Fetching:
-		b.askAnew()
-	case b.allLoaded():
-		if b.memo.sameQuestion(b.questionNow(ctx, b.memo)) {
-			return // a file was touched, but holds what it held
-		}
-		b.askFirst()
-	}
-	b.noteChange(time.Now().Round(0))
-	b.facts.FreshUntil = time.Time{}
-}
-
-// askFirst has the bundle ask for what its templates, as they are now, ask first.
-func (b *bundle) askFirst() {
-	var requests []secrets.Request
-	for _, m := range b.members {
-		if m.template != nil {
-			requests = append(requests, m.firstRequests()...)
-		}
-	}
-	b.first = unique(requests)
-	b.wanted = b.first
-}
-
-// askAnew has the bundle ask for what its templates ask first and keep what it
-// was answered. What it asked for in vain is let go of: a template that names it
-// no longer must not wait for it.
-func (b *bundle) askAnew() {
-	answered := slices.DeleteFunc(slices.Clone(b.wanted), func(r secrets.Request) bool {
-		answer, _ := b.secrets.Get(r)
-		return answer == nil
-	})
-	b.askFirst()
-	first := b.wanted
-	b.wanted = nil // so that want tells the store
-	b.want(append(slices.Clone(first), answered...))
 }
 
 // fetch begins to ask for the bundle's secrets.
@@ -191,9 +192,12 @@ func (b *bundle) attempt(do plan.Action, err error) error {
 	b.failures[do]++
 	delay := localBackoff.Delay(b.failures[do], rand.Float64())
 	retry := time.Now().Round(0).Add(delay)
-	if do == plan.Render {
+	switch do {
+	case plan.Render:
 		b.facts.RetryRender = retry
-	} else {
+	case plan.Rollback:
+		b.facts.RetryRollback = retry
+	default:
 		b.facts.RetryPublish = retry
 	}
 	b.log.Error(do.String()+" failed; the files on disk stay as they are",

@@ -65,7 +65,10 @@ func (bs *bundles) start(ctx context.Context, b *bundle) *running {
 	ctx, stop := context.WithCancel(ctx)
 	r := &running{bundle: b, stop: stop, done: make(chan struct{})}
 	b.claim = func(requests []secrets.Request) bool { return bs.claim(r, requests) }
-	bs.claim(r, b.wanted)
+	if b.block != nil { // it stays what it was written as
+		b.claim = func([]secrets.Request) bool { return true }
+	}
+	b.claim(b.wanted)
 	bs.wg.Go(func() {
 		defer close(r.done)
 		defer stop()
@@ -101,7 +104,7 @@ func (bs *bundles) join(ctx context.Context, a, b *running) {
 		r.stop()
 		<-r.done
 	}
-	if a.members[0].index > b.members[0].index {
+	if a.templates[0].index > b.templates[0].index {
 		a, b = b, a
 	}
 	merged := a.absorb(ctx, b.bundle)

@@ -20,6 +20,15 @@ func (b *bundle) stamp(files []sinks.File) {
 	b.checkedAt = time.Now().Round(0)
 }
 
+// stampRecord remembers how the files of the record look.
+func (b *bundle) stampRecord() {
+	files := make([]sinks.File, len(b.seen.record.Files))
+	for i, f := range b.seen.record.Files {
+		files[i].Path = f.Path
+	}
+	b.stamp(files)
+}
+
 // observeDisk notices that somebody else changed or removed a published file:
 // the bundle is rendered again and compared, which publishes or repairs it.
 func (b *bundle) observeDisk(now time.Time) {
@@ -46,11 +55,11 @@ func (b *bundle) observeDisk(now time.Time) {
 // repairRecorded gives a file the owner and mode of the record: what it should
 // hold is not known as long as no secret was asked for.
 func (b *bundle) repairRecorded(path string) {
-	for _, f := range b.record.Files {
+	for _, f := range b.seen.record.Files {
 		if f.Path != path {
 			continue
 		}
-		if err := sinks.Repair(sinks.File{Path: path, Mode: f.Mode, UID: f.UID, GID: f.GID}); err != nil {
+		if err := b.target.repair(sinks.File{Path: path, Mode: f.Mode, UID: f.UID, GID: f.GID}); err != nil {
 			b.log.Error("a file's owner or mode was not repaired", logkey.Destination, path, logkey.Error, err)
 			return
 		}

@@ -29,6 +29,15 @@ type memo struct {
 	Expires time.Time `json:"expires,omitzero"`
 	// Owed are the digests of the changes that have yet to succeed.
 	Owed []string `json:"owed,omitempty"`
+	// Certificates are what is to be remembered of those that the bundle asks for
+	// itself, by their names.
+	Certificates map[string]holdingMemo `json:"certificates,omitempty"`
+	// Unchecked says that the generation has still to pass its check; Before what
+	// was owed when it was published.
+	Unchecked bool     `json:"unchecked,omitempty"`
+	Before    []string `json:"owed_before,omitempty"`
+	// Rejected is the digest of a later generation that the check has vetoed.
+	Rejected string `json:"rejected,omitempty"`
 }
 
 func parseMemo(payload json.RawMessage) (memo, error) {

@@ -6,12 +6,13 @@ package agent
 import (
 	"context"
 	"sync"
+	"time"
 )
 
-// merger runs changes, and runs equal ones of several bundles once: while a
-// change runs, those who ask for an equal one wait for the next run together.
-// Nobody joins a run that has already begun, since what it starts may have read
-// the older files. The zero value is ready for use.
+// merger runs changes, and runs equal ones of several bundles once: who owes a
+// change joins its next run, and whoever of those who joined comes first when it
+// is time runs it for all. Nobody joins a run that has already begun, since what
+// it starts may have read the older files. The zero value is ready for use.
 type merger struct {
 	mu    sync.Mutex
 	lines map[string]*line
@@ -21,38 +22,21 @@ type merger struct {
 type line struct {
 	running chan struct{} // holds one token while a run is under way
 	next    *run          // the run that one may still join
+	last    time.Time     // when the latest run began
 }
 
-// run is one execution of a change; err is set before done is closed.
+// run is one execution of a change.
 type run struct {
-	done chan struct{}
-	err  error
+	line *line
+	at   time.Time     // when it begins; the merger's lock guards it
+	done chan struct{} // closed at its end
+	err  error         // set before done is closed
 }
 
-// do runs the change with that key, alone or together with others who asked for
-// it meanwhile, and returns the outcome of a run that began after the call.
-func (m *merger) do(ctx context.Context, key string, change func(context.Context) error) error {
-	l, r, leads := m.join(key)
-	if !leads {
-		select {
-		case <-r.done:
-			return r.err
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	l.running <- struct{}{}
-	defer func() { <-l.running }()
-	m.mu.Lock()
-	l.next = nil
-	m.mu.Unlock()
-	r.err = change(ctx)
-	close(r.done)
-	return r.err
-}
-
-// join returns the run that comes next, and whether the caller has to run it.
-func (m *merger) join(key string) (*line, *run, bool) {
+// join returns the next run of the change with that key. It begins at the
+// earliest of the times given by those who joined, but not before interval has
+// passed since the run before it.
+func (m *merger) join(key string, at time.Time, interval time.Duration) *run {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.lines == nil {
@@ -63,9 +47,61 @@ func (m *merger) join(key string) (*line, *run, bool) {
 		l = &line{running: make(chan struct{}, 1)}
 		m.lines[key] = l
 	}
-	if l.next != nil {
-		return l, l.next, false
+	if earliest := l.last.Add(interval); !l.last.IsZero() && at.Before(earliest) {
+		at = earliest
 	}
-	l.next = &run{done: make(chan struct{})}
-	return l, l.next, true
+	if l.next == nil {
+		l.next = &run{line: l, at: at, done: make(chan struct{})}
+	} else if at.Before(l.next.at) {
+		l.next.at = at
+	}
+	return l.next
+}
+
+// when says when a run that was joined begins; it may have begun.
+func (m *merger) when(r *run) time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return r.at
+}
+
+// do runs the change, unless somebody else who joined the run does, and returns
+// the outcome.
+func (m *merger) do(ctx context.Context, r *run, change func(context.Context) error) error {
+	select {
+	case <-r.done:
+		return r.err
+	default:
+	}
+	select {
+	case <-r.done:
+		return r.err
+	case <-ctx.Done():
+		return ctx.Err()
+	case r.line.running <- struct{}{}:
+	}
+	defer func() { <-r.line.running }()
+	select {
+	case <-r.done: // by the one that held the token before us
+		return r.err
+	default:
+	}
+	m.begin(r)
+	err := change(ctx)
+	if err != nil && ctx.Err() != nil {
+		return err // it was broken off for our sake alone: the others run it
+	}
+	r.err = err
+	close(r.done)
+	return err
+}
+
+// begin closes the run to newcomers.
+func (m *merger) begin(r *run) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r.line.last = time.Now().Round(0)
+	if r.line.next == r {
+		r.line.next = nil
+	}
 }

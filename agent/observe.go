@@ -32,12 +32,32 @@ func (b *bundle) observe(ctx context.Context) {
 			b.noteChange(now)
 		}
 	}
+	b.observeCertificates(now)
 	b.observeDisk(now)
 	b.facts.Owed = b.facts.Owed[:0]
-	for _, o := range b.owed {
-		b.facts.Owed = append(b.facts.Owed, plan.Owed{NotBefore: o.notBefore})
+	for _, o := range b.seen.owed {
+		b.facts.Owed = append(b.facts.Owed, plan.Owed{NotBefore: b.merger.when(o.run)})
 	}
 	b.consider(now, failure)
+}
+
+// observeCertificates looks at the renewal clock of each certificate.
+func (b *bundle) observeCertificates(now time.Time) {
+	if len(b.certificates) == 0 {
+		return
+	}
+	b.lookAtDisk(now)
+	b.observeIssuers()
+	b.facts.Certificates = b.facts.Certificates[:0]
+	for _, m := range b.certificates {
+		if m.expire(now) {
+			b.noteChange(now)
+		}
+		b.facts.Certificates = append(b.facts.Certificates, m.facts(b.host, now))
+		if b.facts.Certificates[len(b.facts.Certificates)-1].Due.Before(now) && !b.facts.Fetching {
+			b.facts.FreshUntil = time.Time{}
+		}
+	}
 }
 
 // noteChange marks the rendering as stale: something that it depends on has
@@ -51,7 +71,7 @@ func (b *bundle) noteChange(now time.Time) {
 		q.First = now
 	}
 	if b.rendered {
-		for _, m := range b.members {
+		for _, m := range b.templates {
 			q.Min, q.Max = max(q.Min, m.wait.Min), max(q.Max, m.wait.Max)
 		}
 	}
@@ -60,9 +80,10 @@ func (b *bundle) noteChange(now time.Time) {
 // consider draws the conclusions that do not lead to a step: whether the child
 // may start with what is on disk, and whether to give up.
 func (b *bundle) consider(now time.Time, failure error) {
-	if !b.published && b.onDisk && (failure != nil || b.vault.down() || now.Sub(b.bornAt) > patience) {
+	if !b.mayStart && b.onDisk && (failure != nil || b.vault.down() || now.Sub(b.bornAt) > patience) {
 		b.log.Warn("no answer from Vault; going on with the valid files on disk")
 		b.passPublished()
+		b.progress.ready.pass(b.indexes())
 	}
 	var refused *secrets.Error
 	if errors.As(failure, &refused) && refused.Exhausted && b.giveUp {

@@ -20,6 +20,7 @@ const concurrentPublishes = 32
 // parts are what all bundles share.
 type parts struct {
 	log        *slog.Logger
+	host       string // tells hosts apart
 	store      *secrets.Store
 	watcher    *watch.Watcher
 	child      *supervisor // nil without an exec block

@@ -6,19 +6,20 @@ package agent
 import "sync"
 
 // progress tells when every member has come so far: published, so that the
-// child may start; settled, with nothing owed, so that a one-shot run may end.
+// child may start; ready, which is published and, where that is to be proven,
+// served; settled, with nothing owed, so that a one-shot run may end.
 type progress struct {
-	published, settled *milestone
+	published, ready, settled *milestone
 }
 
 func newProgress(members int) *progress {
-	return &progress{published: newMilestone(members), settled: newMilestone(members)}
+	return &progress{published: newMilestone(members), ready: newMilestone(members), settled: newMilestone(members)}
 }
 
 // milestone is reached once every member has passed it.
 type milestone struct {
 	mu      sync.Mutex
-	waiting map[int]bool
+	waiting map[int]bool // by the members' indexes
 	reached chan struct{}
 }
 
@@ -34,14 +35,14 @@ func newMilestone(members int) *milestone {
 }
 
 // pass notes that the members have passed; again and again does no harm.
-func (m *milestone) pass(members []*member) {
+func (m *milestone) pass(indexes []int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.waiting) == 0 {
 		return
 	}
-	for _, member := range members {
-		delete(m.waiting, member.index)
+	for _, index := range indexes {
+		delete(m.waiting, index)
 	}
 	if len(m.waiting) == 0 {
 		close(m.reached)

@@ -10,11 +10,16 @@ import (
 	"time"
 )
 
-// remember notes what a later start needs to know of a generation.
-func (b *bundle) remember(source *source, g *generation) memo {
+// remember notes what a later start needs to know of what was rendered.
+func (b *bundle) remember(source *source) memo {
 	m := b.question(source)
-	m.Expires = g.expires
 	m.FreshUntil = b.freshUntil(source)
+	for _, c := range b.certificates {
+		if m.Certificates == nil {
+			m.Certificates = make(map[string]holdingMemo, len(b.certificates))
+		}
+		m.Certificates[c.name] = c.memo()
+	}
 	return m
 }
 
@@ -22,7 +27,10 @@ func (b *bundle) remember(source *source, g *generation) memo {
 func (b *bundle) question(source *source) memo {
 	m := memo{Inputs: source.digests()}
 	var config strings.Builder
-	for _, member := range b.members {
+	for _, member := range b.templates {
+		config.WriteString(member.digest())
+	}
+	for _, member := range b.certificates {
 		config.WriteString(member.digest())
 	}
 	m.Config = digest(config.String())
@@ -38,7 +46,7 @@ func (b *bundle) question(source *source) memo {
 // Leases end with the token that they belong to, and what is polled is read.
 func (b *bundle) freshUntil(source *source) time.Time {
 	var until time.Time
-	for _, member := range b.members {
+	for _, member := range b.templates {
 		if !member.reproducible() || member.variable != "" {
 			return time.Time{}
 		}

@@ -18,7 +18,7 @@ func (r *assembly) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer claim.Close()
+	defer claim.close()
 	initial := r.form(ctx, r.recover(ctx))
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
@@ -34,7 +34,7 @@ func (r *assembly) run(ctx context.Context) error {
 	start(r.watcher.Run)
 	start(r.store.Run)
 	start(r.runLogin)
-	start(func(ctx context.Context) error { newBundles(len(r.members)).run(ctx, initial); return nil })
+	start(func(ctx context.Context) error { newBundles(r.members.count).run(ctx, initial); return nil })
 	for _, s := range r.sinks {
 		start(func(ctx context.Context) error { s.run(ctx); return nil })
 	}
@@ -83,14 +83,14 @@ func (r *assembly) runLogin(ctx context.Context) error {
 // announce says once that everything is published; without templates, that the
 // token is written.
 func (r *assembly) announce(ctx context.Context) error {
-	waits := []<-chan struct{}{r.progress.published.reached}
-	if len(r.members) == 0 {
+	waits := []<-chan struct{}{r.progress.published.reached, r.progress.ready.reached}
+	if r.members.count == 0 {
 		waits = r.sinksWritten()
 	}
 	if !waitFor(ctx, waits) {
 		return nil
 	}
-	if len(r.members) > 0 {
+	if r.members.count > 0 {
 		r.Logger.Info("every bundle is published")
 	}
 	if r.Ready != nil {

@@ -13,6 +13,7 @@ import (
 // value stands for a missing one.
 type stamp struct {
 	content  contentStamp
+	link     bool // readers find it by a link, as in a directory that is published by one rename
 	mode     os.FileMode
 	uid, gid uint32
 }
@@ -26,6 +27,10 @@ type contentStamp struct {
 
 func stampOf(path string) stamp {
 	info, err := os.Lstat(path)
+	link := err == nil && info.Mode()&os.ModeSymlink != 0
+	if link {
+		info, err = os.Stat(path)
+	}
 	if err != nil {
 		return stamp{}
 	}
@@ -34,6 +39,7 @@ func stampOf(path string) stamp {
 		return stamp{}
 	}
 	return stamp{
+		link:    link,
 		content: contentStamp{st.Ino, st.Size, info.ModTime()},
 		mode:    info.Mode(),
 		uid:     st.Uid,

@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
-	"slices"
 	"time"
 
 	"github.com/certagent/certagent/agent/plan"
@@ -21,20 +19,32 @@ import (
 // recorded in the same step.
 func (b *bundle) publish(ctx context.Context) error {
 	g := b.pending
-	owed := b.owe()
+	next := published{memo: g.memo, record: b.seen.record, owed: b.owe(g), of: g, leaves: g.leaves}
+	if b.block != nil && b.block.Check != nil {
+		g.previous = b.target.previous(g.files)
+		next.memo.Unchecked = true
+		next.memo.Before = digests(b.seen.owed)
+	}
 	if len(g.files) > 0 {
-		record, err := b.write(ctx, g, owed)
+		record, err := b.write(ctx, g, &next)
 		if err != nil {
 			return err
 		}
-		b.record = record
+		next.record = record
 	}
 	for _, v := range g.variables {
 		b.child.setEnv(v.name, v.value)
 	}
-	b.owed = owed
+	if next.memo.Unchecked && !b.seen.memo.Unchecked {
+		former := b.seen
+		b.former = &former
+	}
+	b.seen = next
+	b.facts.Unchecked, b.facts.RetryCheck = next.memo.Unchecked, time.Time{}
+	b.facts.Unverified, b.facts.RetryVerify = b.proves(), time.Time{}
+	b.timesOld, b.looks, b.absent = 0, 0, false
 	b.forgiveChild(ctx)
-	b.log.Info("published", logkey.Generation, b.record.Generation, logkey.Files, len(g.files), expires(g.expires))
+	b.log.Info("published", logkey.Generation, next.record.Generation, logkey.Files, len(g.files), expires(g.memo.Expires))
 	b.settled(g)
 	return nil
 }
@@ -48,20 +58,20 @@ func expires(t time.Time) slog.Attr {
 	return slog.Time(logkey.Expires, t)
 }
 
-// write publishes the files under their journal.
-func (b *bundle) write(ctx context.Context, g *generation, owed []owed) (sinks.Record, error) {
+// write publishes the files, together with what is to be remembered of them.
+func (b *bundle) write(ctx context.Context, g *generation, p *published) (sinks.Record, error) {
 	select {
 	case b.publishing <- struct{}{}:
 		defer func() { <-b.publishing }()
 	case <-ctx.Done():
 		return sinks.Record{}, ctx.Err()
 	}
-	b.memo.Owed = digests(owed)
-	record, err := sinks.Publish(ctx, sinks.Generation{
-		Name:    recordName(b.members),
-		Number:  b.record.Generation + 1,
+	p.memo.Owed = digests(p.owed)
+	record, err := b.target.publish(ctx, sinks.Generation{
+		Name:    b.recordName,
+		Number:  b.seen.record.Generation + 1,
 		Files:   g.files,
-		Payload: b.memo.payload(),
+		Payload: p.memo.payload(),
 	})
 	if err != nil {
 		return record, err
@@ -76,16 +86,21 @@ func (b *bundle) write(ctx context.Context, g *generation, owed []owed) (sinks.R
 // up to date, so that the next start knows how long the files are good.
 func (b *bundle) settle(ctx context.Context) {
 	g := b.pending
-	b.memo.Owed = digests(b.owed)
-	worthIt := b.record.Name != "" || !b.memo.FreshUntil.IsZero()
-	if len(g.files) > 0 && worthIt && string(b.memo.payload()) != string(b.record.Payload) {
-		record, err := b.write(ctx, g, b.owed)
+	next := b.seen
+	next.memo = g.memo
+	next.memo.Owed = digests(next.owed)
+	next.memo.Unchecked, next.memo.Before = b.seen.memo.Unchecked, b.seen.memo.Before
+	worthIt := b.seen.record.Name != "" || !next.memo.FreshUntil.IsZero() || b.block != nil
+	if len(g.files) > 0 && worthIt && string(next.memo.payload()) != string(b.seen.record.Payload) {
+		record, err := b.write(ctx, g, &next)
 		if err == nil {
-			b.record = record
+			next.record = record
 		} else if ctx.Err() == nil {
 			b.log.Warn("the record was not brought up to date; the files are as they should be", logkey.Error, err)
 		}
 	}
+	next.leaves = g.leaves
+	b.seen = next
 	b.settled(g)
 }
 
@@ -95,9 +110,14 @@ func (b *bundle) forgiveChild(ctx context.Context) {
 	if b.child == nil || b.child.started() {
 		return
 	}
-	before := len(b.owed)
-	b.owed = slices.DeleteFunc(b.owed, func(o owed) bool { return o.targetsChild() })
-	if len(b.owed) != before {
+	var left []owed
+	for _, o := range b.seen.owed {
+		if !o.targetsChild() {
+			left = append(left, o)
+		}
+	}
+	if len(left) != len(b.seen.owed) {
+		b.seen.owed = left
 		b.save(ctx)
 	}
 }
@@ -105,30 +125,23 @@ func (b *bundle) forgiveChild(ctx context.Context) {
 // settled forgets a generation that is on disk: what is in it can be rendered
 // again from the secrets.
 func (b *bundle) settled(g *generation) {
-	b.pending, b.differs = nil, nil
+	b.pending = nil
 	b.facts.Content = plan.Same
 	b.stamp(g.files)
-	b.passPublished()
-	b.passSettled()
-}
-
-func (b *bundle) passSettled() {
-	if len(b.owed) == 0 {
-		b.progress.settled.pass(b.members)
-	}
+	b.pass()
 }
 
 // repair gives drifted files their owner and mode back.
 func (b *bundle) repair() error {
 	for _, f := range b.pending.files {
-		statuses, err := sinks.Compare([]sinks.File{f})
+		statuses, err := b.target.compare([]sinks.File{f})
 		if err != nil {
 			return err
 		}
 		if statuses[0] != sinks.Drift {
 			continue
 		}
-		if err := sinks.Repair(f); err != nil {
+		if err := b.target.repair(f); err != nil {
 			return err
 		}
 		b.log.Warn("repaired a file's owner or mode", logkey.Destination, f.Path)
@@ -137,53 +150,15 @@ func (b *bundle) repair() error {
 	return nil
 }
 
-// owe returns the changes that the pending generation will owe.
-func (b *bundle) owe() []owed {
-	changes := make([]plan.Change, len(b.members))
-	for i, m := range b.members {
-		changes[i] = plan.Change{Key: m.key}
-	}
-	before := make(map[string]bool, len(b.owed))
-	for _, o := range b.owed {
-		before[o.key] = true
-	}
-	now := time.Now().Round(0)
-	var result []owed
-	for _, i := range plan.Owe(changes, b.differs, before) {
-		m := b.members[i]
-		result = append(result, owed{member: m, notBefore: now.Add(splay(m.change, rand.Float64()))})
-	}
-	return result
-}
-
-func digests(owed []owed) []string {
-	var sums []string
-	for _, o := range owed {
-		sums = append(sums, digest(o.key))
-	}
-	return sums
-}
-
-// recordName names a bundle's record after its first destination, so that it is
-// found again whatever else the bundle holds.
-func recordName(members []*member) string {
-	for _, m := range members {
-		if m.variable == "" {
-			return digest(m.file.Path)[:12]
-		}
-	}
-	return ""
-}
-
 // save records what is owed now. That it fails costs at most one change too
 // many after a restart.
 func (b *bundle) save(ctx context.Context) {
-	if b.record.Name == "" {
+	if b.seen.record.Name == "" {
 		return
 	}
-	b.memo.Owed = digests(b.owed)
-	b.record.Payload = b.memo.payload()
-	if err := sinks.Save(ctx, b.record); err != nil && !errors.Is(err, context.Canceled) {
+	b.seen.memo.Owed = digests(b.seen.owed)
+	b.seen.record.Payload = b.seen.memo.payload()
+	if err := sinks.Save(ctx, b.seen.record); err != nil && !errors.Is(err, context.Canceled) {
 		b.log.Warn("what is owed was not recorded", logkey.Error, fmt.Errorf("saving the record: %w", err))
 	}
 }

@@ -19,10 +19,10 @@ import (
 // react runs an owed change. It stays owed until it has succeeded; a target that
 // does not run owes nothing, for it reads the new files when it starts.
 func (b *bundle) react(ctx context.Context, index int) {
-	o := &b.owed[index]
+	o := &b.seen.owed[index]
 	began := time.Now()
-	err := b.merger.do(ctx, o.key, func(ctx context.Context) error { return b.change(ctx, o.change) })
-	log := b.log.With(logkey.Mode, describe(o.change))
+	err := b.merger.do(ctx, o.run, func(ctx context.Context) error { return b.change(ctx, o.Change) })
+	log := b.log.With(logkey.Mode, o.String())
 	switch {
 	case err == nil:
 		log.Info("change done", logkey.Duration, time.Since(began).Round(time.Millisecond))
@@ -33,16 +33,16 @@ func (b *bundle) react(ctx context.Context, index int) {
 	default:
 		o.attempt++
 		delay := localBackoff.Delay(o.attempt, rand.Float64())
-		o.notBefore = time.Now().Round(0).Add(delay)
+		o.run = b.merger.join(o.key, time.Now().Round(0).Add(delay), o.minInterval)
 		log.Error("change failed; it stays owed", logkey.Error, err, logkey.Attempt, o.attempt, logkey.Retry, delay.Round(time.Millisecond))
-		if o.change.FailOnError || b.giveUp && o.attempt > b.retries {
+		if o.FailOnError || b.giveUp && o.attempt > b.retries {
 			b.fail(&Failure{Code: ExitChange, Err: err})
 		}
 		return
 	}
-	b.owed = slices.Delete(b.owed, index, index+1)
+	b.seen.owed = slices.Delete(b.seen.owed, index, index+1)
 	b.save(ctx)
-	b.passSettled()
+	b.pass()
 }
 
 // change does what a change says.
@@ -56,25 +56,26 @@ func (p *parts) change(ctx context.Context, c config.Change) error {
 	case config.Restart:
 		return p.child.restart(ctx)
 	case config.Command:
-		return p.command(ctx, c)
+		return p.command(ctx, c.Command, c.Timeout, c.KillTimeout)
 	}
 	return nil
 }
 
-// command runs a change's command. What it printed is logged if it failed.
-func (p *parts) command(ctx context.Context, c config.Change) error {
+// command runs the command of a change or of a check. What it printed is logged
+// if it failed.
+func (p *parts) command(ctx context.Context, command []string, timeout, killTimeout time.Duration) error {
 	result, err := exec.Run(ctx, exec.Command{
-		Args:        c.Command,
+		Args:        command,
 		Env:         exec.Environ(p.commandEnv),
-		Timeout:     c.Timeout,
-		KillTimeout: c.KillTimeout,
+		Timeout:     timeout,
+		KillTimeout: killTimeout,
 	})
 	if result.Output != "" {
 		level := slog.LevelInfo
 		if err != nil {
 			level = slog.LevelError
 		}
-		p.log.Log(ctx, level, "output of the command", logkey.Command, c.Command[0], logkey.Output, result.Output)
+		p.log.Log(ctx, level, "output of the command", logkey.Command, command[0], logkey.Output, result.Output)
 	}
 	return err
 }

@@ -20,9 +20,9 @@ import (
 // both are to be merged into one.
 var errRegroup = errors.New("the bundle shares a secret with another one")
 
-// render executes the templates with the answers at hand, inspects the outcome
-// and compares it with what is on disk. When a template asks for something new
-// the bundle goes on waiting.
+// render executes the templates and makes the certificates' files with the
+// answers at hand, inspects the outcome and compares it with what is on disk. When
+// a member asks for something new the bundle goes on waiting.
 func (b *bundle) render(ctx context.Context) error {
 	b.pending = nil
 	b.facts.Content = plan.Unknown
@@ -42,11 +42,14 @@ func (b *bundle) render(ctx context.Context) error {
 		return err
 	}
 	b.want(asked)
-	now := time.Now().Round(0)
-	if err := generation.inspect(now); err != nil {
+	generation.memo = b.remember(source)
+	if err := generation.inspect(time.Now().Round(0)); err != nil {
 		return err
 	}
-	content, differs, err := generation.compare(len(b.members), b.child)
+	if err := b.target.lookUp(); err != nil {
+		return err
+	}
+	content, err := generation.compare(b.target, len(b.reactions), b.child)
 	if err != nil {
 		return err
 	}
@@ -56,10 +59,12 @@ func (b *bundle) render(ctx context.Context) error {
 	b.rendered = true
 	b.facts.Stale, b.facts.Quiet = false, plan.Quiet{}
 	b.facts.Content = content
-	b.pending, b.differs = generation, differs
-	b.memo = b.remember(source, generation)
-	if content == plan.Same {
+	b.pending = generation
+	switch {
+	case content == plan.Same:
 		b.settle(ctx)
+	case b.rejected != "" && generation.digest() != b.rejected:
+		b.facts.RetryPublish = time.Time{} // another one than the check has vetoed
 	}
 	return nil
 }
@@ -71,7 +76,7 @@ func (b *bundle) execute(source *source) (g *generation, asked []secrets.Request
 	var inputs []string
 	var errs []error
 	missing := false
-	for place, m := range b.members {
+	for place, m := range b.templates {
 		if m.source != "" {
 			inputs = append(inputs, m.source)
 		}
@@ -80,10 +85,19 @@ func (b *bundle) execute(source *source) (g *generation, asked []secrets.Request
 		inputs = append(inputs, result.Inputs...)
 		missing = missing || len(result.Missing) > 0
 		if err == nil && len(result.Missing) == 0 {
-			err = g.take(place, m, result)
+			err = g.take(min(place, len(b.reactions)-1), m, result)
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("template %q: %w", m.name, err))
+		}
+	}
+	for _, m := range b.certificates {
+		asked = append(asked, secretsRequests(m.password.requests())...)
+		inputs = append(inputs, m.password.inputs()...)
+		complete, err := g.make(m, source)
+		missing = missing || !complete
+		if err != nil {
+			errs = append(errs, fmt.Errorf("certificate %q: %w", m.name, err))
 		}
 	}
 	again = b.inputs.Set(inputs)
@@ -94,7 +108,23 @@ func (b *bundle) execute(source *source) (g *generation, asked []secrets.Request
 	return g, asked, again, nil
 }
 
-func (m *member) execute(source render.Source) (render.Result, error) {
+// make adds the files of a certificate. It returns false as long as something
+// that they take is missing.
+func (g *generation) make(m *certificateMember, source *source) (complete bool, err error) {
+	password, known, err := m.password.read(source)
+	if err != nil || !known || !m.publishable() {
+		return false, err
+	}
+	files, err := m.encode(password)
+	if err != nil {
+		return false, err
+	}
+	g.own = append(g.own, files...)
+	g.leaves = append(g.leaves, m.pair.Leaf)
+	return true, nil
+}
+
+func (m *templateMember) execute(source render.Source) (render.Result, error) {
 	if m.template == nil {
 		if err := m.load(); err != nil {
 			return render.Result{}, err
@@ -104,13 +134,13 @@ func (m *member) execute(source render.Source) (render.Result, error) {
 }
 
 // take adds what a member rendered, with the owners looked up.
-func (g *generation) take(place int, m *member, result render.Result) error {
+func (g *generation) take(reaction int, m *templateMember, result render.Result) error {
 	uid, gid, err := m.owner.ids()
 	if err != nil {
 		return err
 	}
 	m.file.UID, m.file.GID = uid, gid
-	g.add(place, m, result.Output)
+	g.add(reaction, m, result.Output)
 	for _, w := range result.Written {
 		uid, gid, err := owner{w.User, w.Group}.ids()
 		if err != nil {
@@ -120,7 +150,7 @@ func (g *generation) take(place int, m *member, result render.Result) error {
 		if err != nil {
 			return err
 		}
-		g.addFile(place, sinks.File{Path: path, Content: w.Content, Mode: w.Perms, UID: uid, GID: gid, CreateDirs: true})
+		g.addFile(reaction, sinks.File{Path: path, Content: w.Content, Mode: w.Perms, UID: uid, GID: gid, CreateDirs: true})
 	}
 	return nil
 }

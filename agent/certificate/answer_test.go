@@ -37,7 +37,7 @@ func TestAnswerInEveryForm(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !got.Leaf.Equal(leaf) || pemOf(got.Chain...) != pemOf(i, root) || !same(got.Key.Public(), r.Key.Public()) {
-				t.Errorf("got %s with %d CAs", serial(got.Leaf), len(got.Chain))
+				t.Errorf("got %s with %d CAs", Serial(got.Leaf), len(got.Chain))
 			}
 		})
 	}
@@ -187,7 +187,7 @@ func FuzzAnswer(f *testing.F) {
 			}
 			return
 		}
-		if !signed(got.Chain[0], got.Leaf) {
+		if !Signed(got.Chain[0], got.Leaf) {
 			t.Fatal("the leaf is not signed by the chain's first")
 		}
 		content, err := Output{Kind: Combined}.Encode(got, nil)

@@ -25,7 +25,7 @@ func Order(leaf *x509.Certificate, pool []*x509.Certificate) []*x509.Certificate
 		var above []*x509.Certificate
 		for _, child := range level {
 			for _, c := range pool {
-				if !seen[string(c.Raw)] && signed(c, child) {
+				if !seen[string(c.Raw)] && Signed(c, child) {
 					seen[string(c.Raw)] = true
 					above = append(above, c)
 				}
@@ -53,9 +53,9 @@ func preferred(a, b *x509.Certificate) int {
 	return cmp.Or(cmp.Compare(rank(a), rank(b)), b.NotAfter.Compare(a.NotAfter), bytes.Compare(a.Raw, b.Raw))
 }
 
-// signed says whether a CA signed a certificate. What Go refuses to check for
+// Signed says whether a CA signed a certificate. What Go refuses to check for
 // being weak, or cannot check, gets the benefit of the doubt.
-func signed(ca, child *x509.Certificate) bool {
+func Signed(ca, child *x509.Certificate) bool {
 	if !bytes.Equal(ca.RawSubject, child.RawIssuer) {
 		return false
 	}
@@ -66,7 +66,7 @@ func signed(ca, child *x509.Certificate) bool {
 
 // selfSigned says whether a certificate is a root, by its own account.
 func selfSigned(c *x509.Certificate) bool {
-	return bytes.Equal(c.RawSubject, c.RawIssuer) && signed(c, c)
+	return bytes.Equal(c.RawSubject, c.RawIssuer) && Signed(c, c)
 }
 
 // intermediates are the certificates of the chain that a server sends: all but

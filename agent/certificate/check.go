@@ -37,9 +37,9 @@ func (s Spec) check(p Pair, now time.Time) error {
 	case p.Key.signer == nil:
 		return malformed("private_key", errNoKey)
 	case !same(p.Key.Public(), p.Leaf.PublicKey):
-		return refused(WrongKey, "the certificate %s is for another key", serial(p.Leaf))
+		return refused(WrongKey, "the certificate %s is for another key", Serial(p.Leaf))
 	case len(p.Chain) == 0:
-		return refused(Unchained, "no CA in it issued the certificate %s, which %q did", serial(p.Leaf), p.Leaf.Issuer)
+		return refused(Unchained, "no CA in it issued the certificate %s, which %q did", Serial(p.Leaf), p.Leaf.Issuer)
 	}
 	if err := s.Key.fits(p.Leaf.PublicKey); err != nil {
 		return refused(WrongKeyType, "%w", err)
@@ -54,10 +54,10 @@ func (s Spec) check(p Pair, now time.Time) error {
 // than these do no harm: a name that is no longer wanted changes the identity.
 func (s Spec) named(c *x509.Certificate) error {
 	if missing := s.names().without(namesOf(c)); len(missing) > 0 {
-		return errors.New("the certificate " + serial(c) + " is not for " + strings.Join(missing, ", "))
+		return errors.New("the certificate " + Serial(c) + " is not for " + strings.Join(missing, ", "))
 	}
 	if s.CommonName != "" && !strings.EqualFold(s.CommonName, c.Subject.CommonName) {
-		return errors.New("the certificate " + serial(c) + " does not have the common name " + s.CommonName)
+		return errors.New("the certificate " + Serial(c) + " does not have the common name " + s.CommonName)
 	}
 	return nil
 }
@@ -65,18 +65,18 @@ func (s Spec) named(c *x509.Certificate) error {
 func validNow(c *x509.Certificate, now time.Time) error {
 	switch {
 	case !c.NotAfter.After(c.NotBefore):
-		return refused(NotValid, "the certificate %s ends before it begins", serial(c))
+		return refused(NotValid, "the certificate %s ends before it begins", Serial(c))
 	case !now.Before(c.NotAfter):
-		return refused(NotValid, "the certificate %s expired at %s", serial(c), c.NotAfter.UTC().Format(time.RFC3339))
+		return refused(NotValid, "the certificate %s expired at %s", Serial(c), c.NotAfter.UTC().Format(time.RFC3339))
 	case c.NotBefore.After(now.Add(Tolerance)):
-		return refused(NotValid, "the certificate %s is not valid before %s", serial(c), c.NotBefore.UTC().Format(time.RFC3339))
+		return refused(NotValid, "the certificate %s is not valid before %s", Serial(c), c.NotBefore.UTC().Format(time.RFC3339))
 	}
 	return nil
 }
 
-// serial is a serial number as Vault writes it: pairs of hexadecimal digits with
+// Serial is a serial number as Vault writes it: pairs of hexadecimal digits with
 // colons between.
-func serial(c *x509.Certificate) string {
+func Serial(c *x509.Certificate) string {
 	const digits = "0123456789abcdef"
 	var b strings.Builder
 	for i, octet := range c.SerialNumber.Bytes() {

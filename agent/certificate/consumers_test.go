@@ -158,7 +158,7 @@ func TestJVMServesAndTrusts(t *testing.T) {
 		}
 		got := peer(t, "127.0.0.1:"+port, p.root.cert)
 		if !got[0].Equal(pair.Leaf) || len(got) != 2 || !got[1].Equal(p.intermediate.cert) {
-			t.Errorf("%d certificates, the first %s", len(got), serial(got[0]))
+			t.Errorf("%d certificates, the first %s", len(got), Serial(got[0]))
 		}
 	}
 	var rest []string

@@ -89,7 +89,7 @@ func (s Spec) outdated(h Held, now time.Time) (Reason, string) {
 	if h.Identity != "" && h.Identity != s.Identity() {
 		return AskChanged, ""
 	}
-	if h.Issuers != nil && !slices.ContainsFunc(h.Issuers, func(c *x509.Certificate) bool { return signed(c, h.Leaf) }) {
+	if h.Issuers != nil && !slices.ContainsFunc(h.Issuers, func(c *x509.Certificate) bool { return Signed(c, h.Leaf) }) {
 		return IssuerChanged, "from " + h.Leaf.Issuer.String()
 	}
 	return "", ""

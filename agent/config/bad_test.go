@@ -27,7 +27,7 @@ func TestBad(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			c, problems := loadAll([]string{file}, config.Overrides{LookupEnv: noEnv})
+			c, problems := config.Load([]string{file}, config.Overrides{LookupEnv: noEnv})
 			if len(problems) == 0 {
 				t.Fatal("no problem was found")
 			}

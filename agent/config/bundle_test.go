@@ -140,7 +140,7 @@ func TestWindow(t *testing.T) {
 		"": "", "02:00": "", "25:00-26:00": "", "24:00-01:00": "", "02:60-03:00": "", "02:00 - 05:00": "", "02:00-05:00,": "",
 		"02:00-02:00": "", "02:00-05:00 Mars": "", "02:00-05:00 ../etc/passwd": "", "02:00-05:00 +2": "",
 	} {
-		c, problems := loadAll([]string{filepath.Join(write(t, map[string]string{
+		c, problems := config.Load([]string{filepath.Join(write(t, map[string]string{
 			"a.hcl": inBundle(aCertificate + "window = \"" + window + "\""),
 		}), "a.hcl")}, config.Overrides{LookupEnv: noEnv})
 		switch {
@@ -280,7 +280,7 @@ func TestBundlesOfSeveralFiles(t *testing.T) {
 		t.Errorf("got %+v", c.Bundles)
 	}
 	same := strings.ReplaceAll(other, `"other"`, `"web"`)
-	_, problems := loadAll([]string{write(t, map[string]string{"a.hcl": inBundle(aCertificate), "b.hcl": same})}, config.Overrides{LookupEnv: noEnv})
+	_, problems := config.Load([]string{write(t, map[string]string{"a.hcl": inBundle(aCertificate), "b.hcl": same})}, config.Overrides{LookupEnv: noEnv})
 	errs := problems.Errors()
 	if len(errs) != 1 || filepath.Base(errs[0].Pos.File) != "b.hcl" || !strings.Contains(errs[0].Message, "a.hcl:") {
 		t.Errorf("got %v", errs)
@@ -301,20 +301,5 @@ func TestBundlesInJSON(t *testing.T) {
 		if diff := cmp.Diff([]config.Bundle{defaultBundle()}, c.Bundles, noPos); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
-	}
-}
-
-// Load checks bundles, and refuses each of them as long as they are not run.
-func TestBundlesAreRefused(t *testing.T) {
-	t.Parallel()
-	other := strings.NewReplacer(`"web"`, `"other"`, "/etc/tls", "/etc/other", login, "").Replace(inBundle(aCertificate + "chek {\n}"))
-	c, problems := config.Load([]string{write(t, map[string]string{"a.hcl": inBundle(aCertificate) + other})}, config.Overrides{LookupEnv: noEnv})
-	var got []string
-	for _, p := range problems {
-		got = append(got, p.Kind.String()+" "+p.Block+" "+p.Name+": "+p.SourceLine)
-	}
-	want := []string{`unsupported bundle "web" : bundle "web" {`, `unsupported bundle "other" : bundle "other" {`, `load error bundle "other" chek: chek {`}
-	if diff := cmp.Diff(want, got); diff != "" || c != nil {
-		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -5,15 +5,6 @@ package config
 
 import "strconv"
 
-// refuseBundles: the bundles are read and checked, but not run. To ignore what a
-// file asks for here would leave its certificates to expire.
-func refuseBundles(d *document, problems *Problems) {
-	for _, b := range d.bundles {
-		*problems = append(*problems, Problem{Kind: Unsupported, Pos: b.Pos, Block: b.title(),
-			Message: "this version does not run bundle blocks yet", Hint: `use template blocks with secret "pki/issue/ROLE"`})
-	}
-}
-
 func (b *Bundle) title() string { return "bundle " + strconv.Quote(b.Name) }
 
 func (v validator) checkBundles() {

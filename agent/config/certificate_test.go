@@ -111,7 +111,7 @@ func TestNamesFromTheEnvironment(t *testing.T) {
 	t.Parallel()
 	content := inBundle(strings.NewReplacer(`"pki/web"`, `env("SECRET")`, `"example.test"`, "\"a.test\"\n alt_names = [env(\"SECRET\")]\n ip_sans = env(\"SECRET\")").
 		Replace(aCertificate) + "verify {\n address = [env(\"SECRET\")]\n }\n window = env(\"SECRET\")")
-	_, problems := loadAll([]string{write(t, map[string]string{"a.hcl": content})}, config.Overrides{LookupEnv: env{"SECRET": "s3 cret"}.lookup})
+	_, problems := config.Load([]string{write(t, map[string]string{"a.hcl": content})}, config.Overrides{LookupEnv: env{"SECRET": "s3 cret"}.lookup})
 	if len(problems) != 5 || strings.Contains(problems.Error(), "s3") {
 		t.Errorf("%d problems:\n%v", len(problems), problems)
 	}

@@ -36,11 +36,6 @@ type Config struct {
 // merges them in their order. It returns all problems; the configuration is nil
 // if there is an error among them.
 func Load(paths []string, o Overrides) (*Config, Problems) {
-	return load(paths, o, refuseBundles)
-}
-
-// load is Load with a gate that refuses what cannot be run.
-func load(paths []string, o Overrides, gate func(*document, *Problems)) (*Config, Problems) {
 	if o.LookupEnv == nil {
 		o.LookupEnv = os.LookupEnv
 	}
@@ -52,7 +47,6 @@ func load(paths []string, o Overrides, gate func(*document, *Problems)) (*Config
 		l.problem(Pos{}, "there is no configuration", "name a file or a directory with -config")
 	}
 	c := l.finish()
-	gate(l.document, &l.problems)
 	l.problems.arrange(l.sources)
 	if len(l.problems.Errors()) > 0 {
 		return nil, l.problems

@@ -17,7 +17,7 @@ import (
 
 func loadExample(t *testing.T, name string) *config.Config {
 	t.Helper()
-	c, problems := loadAll([]string{filepath.Join("testdata", "examples", name)}, config.Overrides{LookupEnv: noEnv})
+	c, problems := config.Load([]string{filepath.Join("testdata", "examples", name)}, config.Overrides{LookupEnv: noEnv})
 	if len(problems) > 0 {
 		t.Fatal(problems.Error())
 	}

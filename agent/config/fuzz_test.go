@@ -32,7 +32,7 @@ func FuzzLoad(f *testing.F) {
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		c, problems := loadAll([]string{path}, config.Overrides{LookupEnv: noEnv})
+		c, problems := config.Load([]string{path}, config.Overrides{LookupEnv: noEnv})
 		errs := problems.Errors()
 		if (c == nil) != (len(errs) > 0) {
 			t.Errorf("the configuration is nil: %v; errors: %d", c == nil, len(errs))

@@ -20,9 +20,6 @@ auto_auth {
 }
 `
 
-// loadAll is Load with the bundles that it refuses as long as they are not run.
-var loadAll = config.LoadBundles
-
 // env is an environment.
 type env map[string]string
 
@@ -55,7 +52,7 @@ func loadDir(t *testing.T, files map[string]string, o config.Overrides) *config.
 	if o.LookupEnv == nil {
 		o.LookupEnv = noEnv
 	}
-	c, problems := loadAll([]string{write(t, files)}, o)
+	c, problems := config.Load([]string{write(t, files)}, o)
 	if errs := problems.Errors(); len(errs) > 0 {
 		t.Fatal(errs.Error())
 	}
@@ -65,7 +62,7 @@ func loadDir(t *testing.T, files map[string]string, o config.Overrides) *config.
 // errorsOf loads one file with this content and returns its errors.
 func errorsOf(t *testing.T, content string) config.Problems {
 	t.Helper()
-	_, problems := loadAll([]string{write(t, map[string]string{"a.hcl": content})}, config.Overrides{LookupEnv: noEnv})
+	_, problems := config.Load([]string{write(t, map[string]string{"a.hcl": content})}, config.Overrides{LookupEnv: noEnv})
 	return problems.Errors()
 }
 

@@ -20,21 +20,33 @@ const (
 	Rest Action = iota
 	// Fetch begins to ask for the bundle's secrets, and keeps them renewed.
 	Fetch
+	// Issue begins to ask for the certificate with the index Step.Index; the
+	// bundle goes on meanwhile.
+	Issue
 	// Render executes the bundle's templates and inspects the outcome.
 	Render
 	// Publish makes the rendered generation the one that readers see.
 	Publish
 	// Repair gives published files their owner and mode back.
 	Repair
-	// React runs the owed change with the index Step.Change.
+	// Check has the consumer's own test look at what is published.
+	Check
+	// Rollback makes the generation before the one that was vetoed the one that
+	// readers see again.
+	Rollback
+	// React runs the owed change with the index Step.Index.
 	React
+	// Verify finds out whether what is published is being served.
+	Verify
 	// Stop ends the bundle's loop. What is owed stays recorded.
 	Stop
 )
 
 // String returns the action's name for logs and tests.
 func (a Action) String() string {
-	return [...]string{"rest", "fetch", "render", "publish", "repair", "react", "stop"}[a]
+	return [...]string{
+		"rest", "fetch", "issue", "render", "publish", "repair", "check", "rollback", "react", "verify", "stop",
+	}[a]
 }
 
 // Content says how the rendered generation compares with what is on disk.
@@ -65,6 +77,8 @@ type Facts struct {
 	FreshUntil time.Time
 	// Missing is how many secrets the bundle still waits for.
 	Missing int
+	// Certificates are those that the bundle asks for itself.
+	Certificates []Certificate
 	// Stale is set when secrets or inputs changed since the last rendering.
 	Stale bool
 	// Quiet says when a burst of changes is over.
@@ -73,9 +87,45 @@ type Facts struct {
 	Content Content
 	// RetryRender and RetryPublish hold a failed step back. Zero: no failure.
 	RetryRender, RetryPublish time.Time
+	// Unchecked is set while what is published has not passed its check. Nothing
+	// reacts to it before.
+	Unchecked bool
+	// Vetoed is set from the check's veto until the previous generation is back.
+	Vetoed bool
+	// RetryCheck and RetryRollback hold the step back. Zero: at once.
+	RetryCheck, RetryRollback time.Time
 	// Owed are the changes that have yet to succeed, in the order of the
 	// configuration.
 	Owed []Owed
+	// Unverified is set while it is not known whether what is published is being
+	// served; RetryVerify holds the next look back.
+	Unverified  bool
+	RetryVerify time.Time
+}
+
+// Certificate is one that a bundle asks for itself.
+type Certificate struct {
+	// Due is when to ask for it; now or earlier if there is none.
+	Due time.Time
+	// NotBefore holds asking back: the back-off of what failed, or the limit of
+	// how often it may be issued.
+	NotBefore time.Time
+	// Absent is set while there is none that could be published.
+	Absent bool
+	// Asking is set while Vault is being asked.
+	Asking bool
+	// Failed is set once asking has failed, until it succeeds.
+	Failed bool
+}
+
+// due is when to ask next.
+func (c Certificate) due() time.Time { return later(c.Due, c.NotBefore) }
+
+// awaited says whether a new generation waits for the certificate: certificates
+// that are due together are published together, but one that cannot be had
+// does not hold the others back.
+func (c Certificate) awaited(now time.Time) bool {
+	return c.Absent || !c.Failed && (c.Asking || !c.due().After(now))
 }
 
 // Quiet describes a burst of changes, for a template's wait block. The zero
@@ -100,80 +150,125 @@ func (q Quiet) until() time.Time {
 
 // Owed is a change that has yet to succeed.
 type Owed struct {
-	// NotBefore holds the change back: its splay at first, then its back-off.
+	// NotBefore holds the change back: debounce and splay at first, then its
+	// back-off.
 	NotBefore time.Time
 }
 
 // Step is what to do next.
 type Step struct {
 	Do Action
-	// Change is the index of the owed change to run, for React.
-	Change int
+	// Index says which owed change to run, for React, or which certificate to ask
+	// for, for Issue.
+	Index int
 	// Until is when to ask again at the latest, for Rest. Zero: nothing but an
 	// event can change the decision.
 	Until time.Time
 }
 
-// Next returns the step that follows from the facts. Publishing comes before
-// reacting: a change that is owed for an older generation runs once, for the
-// newest.
+// Next returns the step that follows from the facts. A new generation comes
+// before the reaction to the old one: a change that is owed for an older
+// generation runs once, for the newest. What is vetoed is taken back before
+// anything else is published, for else there would be no way back to what was
+// good; and what has not passed its check is not reacted to.
 func Next(f Facts) Step {
 	if f.Stopping {
 		return Step{Do: Stop}
 	}
 	var wake waker
-	if !f.Fetching {
-		if !f.FreshUntil.After(f.Now) {
-			return Step{Do: Fetch}
+	for _, phase := range []func(Facts, *waker) (Step, bool){fetch, rollback, issue, render, check, publish, react, verify} {
+		if step, ok := phase(f, &wake); ok {
+			return step
 		}
-		wake.at(f.FreshUntil)
-	} else if step, ok := nextGeneration(f, &wake); ok {
-		return step
-	}
-	for i, owed := range f.Owed {
-		if !owed.NotBefore.After(f.Now) {
-			return Step{Do: React, Change: i}
-		}
-		wake.at(owed.NotBefore)
 	}
 	return Step{Do: Rest, Until: wake.first}
 }
 
-// nextGeneration returns the step that brings a new generation to disk, if one
-// is due.
-func nextGeneration(f Facts, wake *waker) (Step, bool) {
-	if f.Missing > 0 {
+// fetch returns the step that begins to ask for secrets, once what is on disk is
+// no longer fresh.
+func fetch(f Facts, wake *waker) (Step, bool) {
+	return Step{Do: Fetch}, !f.Fetching && wake.reached(f.FreshUntil, f.Now)
+}
+
+func rollback(f Facts, wake *waker) (Step, bool) {
+	return Step{Do: Rollback}, f.Vetoed && wake.reached(f.RetryRollback, f.Now)
+}
+
+// issue returns the step that asks for a certificate.
+func issue(f Facts, wake *waker) (Step, bool) {
+	if !f.Fetching {
 		return Step{}, false
 	}
-	if f.Stale {
-		due := later(f.RetryRender, f.Quiet.until())
-		if !due.After(f.Now) {
-			return Step{Do: Render}, true
+	for i, c := range f.Certificates {
+		if !c.Asking && wake.reached(c.due(), f.Now) {
+			return Step{Do: Issue, Index: i}, true
 		}
-		wake.at(due)
-		return Step{}, false
-	}
-	switch f.Content {
-	case Differs, Drifted:
-		if f.RetryPublish.After(f.Now) {
-			wake.at(f.RetryPublish)
-			return Step{}, false
-		}
-		if f.Content == Differs {
-			return Step{Do: Publish}, true
-		}
-		return Step{Do: Repair}, true
 	}
 	return Step{}, false
+}
+
+// render returns the step that makes a new generation of what has changed.
+func render(f Facts, wake *waker) (Step, bool) {
+	if !f.Fetching || !f.Stale || f.Missing > 0 {
+		return Step{}, false
+	}
+	for _, c := range f.Certificates {
+		if c.awaited(f.Now) {
+			return Step{}, false
+		}
+	}
+	return Step{Do: Render}, wake.reached(later(f.RetryRender, f.Quiet.until()), f.Now)
+}
+
+func check(f Facts, wake *waker) (Step, bool) {
+	return Step{Do: Check}, f.Unchecked && !f.Vetoed && wake.reached(f.RetryCheck, f.Now)
+}
+
+// publish returns the step that brings the rendered generation to disk.
+func publish(f Facts, wake *waker) (Step, bool) {
+	if !f.Fetching || f.Stale || f.Vetoed || f.Content != Differs && f.Content != Drifted {
+		return Step{}, false
+	}
+	do := Publish
+	if f.Content == Drifted {
+		do = Repair
+	}
+	return Step{Do: do}, wake.reached(f.RetryPublish, f.Now)
+}
+
+func react(f Facts, wake *waker) (Step, bool) {
+	if f.Unchecked || f.Vetoed {
+		return Step{}, false
+	}
+	for i, owed := range f.Owed {
+		if wake.reached(owed.NotBefore, f.Now) {
+			return Step{Do: React, Index: i}, true
+		}
+	}
+	return Step{}, false
+}
+
+// verify returns the step that proves what the change has done. It comes after
+// the change.
+func verify(f Facts, wake *waker) (Step, bool) {
+	if !f.Unverified || f.Unchecked || f.Vetoed || len(f.Owed) > 0 {
+		return Step{}, false
+	}
+	return Step{Do: Verify}, wake.reached(f.RetryVerify, f.Now)
 }
 
 // waker collects the earliest of several instants.
 type waker struct{ first time.Time }
 
-func (w *waker) at(t time.Time) {
+// reached says whether t has come, and if not, notes it.
+func (w *waker) reached(t, now time.Time) bool {
+	if !t.After(now) {
+		return true
+	}
 	if w.first.IsZero() || t.Before(w.first) {
 		w.first = t
 	}
+	return false
 }
 
 func later(a, b time.Time) time.Time {

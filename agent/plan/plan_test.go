@@ -62,7 +62,7 @@ func TestNext(t *testing.T) {
 			plan.Step{Do: plan.Rest, Until: in(time.Second)}},
 		{"owed, the second is due before the first",
 			fetching(plan.Facts{Content: plan.Same, Owed: []plan.Owed{{in(time.Minute)}, {}}}),
-			plan.Step{Do: plan.React, Change: 1}},
+			plan.Step{Do: plan.React, Index: 1}},
 		{"shutdown: stop, whatever is owed or due",
 			fetching(plan.Facts{Stopping: true, Stale: true, Content: plan.Differs, Owed: []plan.Owed{{}}}),
 			plan.Step{Do: plan.Stop}},
@@ -80,7 +80,110 @@ func TestNext(t *testing.T) {
 			test.facts.Now = now
 			if got := plan.Next(test.facts); got != test.want {
 				t.Errorf("got %v %d until %v, want %v %d until %v",
-					got.Do, got.Change, got.Until, test.want.Do, test.want.Change, test.want.Until)
+					got.Do, got.Index, got.Until, test.want.Do, test.want.Index, test.want.Until)
+			}
+		})
+	}
+}
+
+// TestNextOfABundleBlock is the table of what certificates, a check and a verify
+// add.
+func TestNextOfABundleBlock(t *testing.T) {
+	good := plan.Certificate{Due: in(time.Hour)}
+	absent := plan.Certificate{Absent: true}
+	asking := plan.Certificate{Absent: true, Asking: true}
+	owed := []plan.Owed{{}}
+	certificates := func(all ...plan.Certificate) []plan.Certificate { return all }
+	for _, test := range []struct {
+		name  string
+		facts plan.Facts
+		want  plan.Step
+	}{
+		{"new: ask for the certificate", plan.Facts{Certificates: certificates(absent), Stale: true}, plan.Step{Do: plan.Issue}},
+		{"new, two of them: ask for both at once", plan.Facts{Certificates: certificates(asking, absent), Stale: true}, plan.Step{Do: plan.Issue, Index: 1}},
+		{"both are asked for: rest", plan.Facts{Certificates: certificates(asking, asking), Stale: true}, plan.Step{Do: plan.Rest}},
+		{"one is there, the other is asked for: they are published together",
+			plan.Facts{Certificates: certificates(good, asking), Stale: true}, plan.Step{Do: plan.Rest, Until: in(time.Hour)}},
+		{"a valid pair is on disk: render, ask for nothing",
+			plan.Facts{Certificates: certificates(good), Stale: true}, plan.Step{Do: plan.Render}},
+		{"equal: rest until it is due", plan.Facts{Certificates: certificates(good), Content: plan.Same}, plan.Step{Do: plan.Rest, Until: in(time.Hour)}},
+		{"due: ask, while the old one is served", plan.Facts{Certificates: certificates(plan.Certificate{Due: now}), Content: plan.Same}, plan.Step{Do: plan.Issue}},
+		{"asking failed: wait for the back-off", plan.Facts{Certificates: certificates(plan.Certificate{Due: now, NotBefore: in(time.Second), Failed: true}), Content: plan.Same},
+			plan.Step{Do: plan.Rest, Until: in(time.Second)}},
+		{"asking failed, the old pair is good: another member's change is published without it",
+			plan.Facts{Certificates: certificates(plan.Certificate{Due: now, NotBefore: in(time.Second), Failed: true}), Stale: true}, plan.Step{Do: plan.Render}},
+		{"asking failed, there is no pair: nothing is published",
+			plan.Facts{Certificates: certificates(plan.Certificate{Absent: true, NotBefore: in(time.Second), Failed: true}), Stale: true},
+			plan.Step{Do: plan.Rest, Until: in(time.Second)}},
+		{"the breaker holds it: wait, and render without it",
+			plan.Facts{Certificates: certificates(plan.Certificate{Due: now, NotBefore: in(time.Hour)}), Stale: true}, plan.Step{Do: plan.Render}},
+		{"asked while a change is owed: the change goes on",
+			plan.Facts{Certificates: certificates(plan.Certificate{Due: now, Asking: true}), Content: plan.Same, Owed: owed}, plan.Step{Do: plan.React}},
+
+		{"changed: publish", plan.Facts{Content: plan.Differs, Unverified: true}, plan.Step{Do: plan.Publish}},
+		{"published: check before anything reacts", plan.Facts{Content: plan.Same, Unchecked: true, Owed: owed, Unverified: true}, plan.Step{Do: plan.Check}},
+		{"the check waits for its next try: nothing reacts",
+			plan.Facts{Content: plan.Same, Unchecked: true, RetryCheck: in(time.Second), Owed: owed, Unverified: true},
+			plan.Step{Do: plan.Rest, Until: in(time.Second)}},
+		{"checked: react", plan.Facts{Content: plan.Same, Owed: owed, Unverified: true}, plan.Step{Do: plan.React}},
+		{"a newer generation while one is unchecked: check first, so that there is a way back",
+			plan.Facts{Content: plan.Differs, Unchecked: true}, plan.Step{Do: plan.Check}},
+		{"a newer generation while one cannot pass: publish", plan.Facts{Content: plan.Differs, Unchecked: true, RetryCheck: in(time.Hour)}, plan.Step{Do: plan.Publish}},
+		{"vetoed: roll back", plan.Facts{Content: plan.Same, Unchecked: true, Vetoed: true, Owed: owed}, plan.Step{Do: plan.Rollback}},
+		{"vetoed, and a newer one is there: roll back first", plan.Facts{Content: plan.Differs, Unchecked: true, Vetoed: true}, plan.Step{Do: plan.Rollback}},
+		{"rolling back failed: wait; nothing is published or reacted to",
+			plan.Facts{Content: plan.Differs, Unchecked: true, Vetoed: true, RetryRollback: in(time.Second), Owed: owed},
+			plan.Step{Do: plan.Rest, Until: in(time.Second)}},
+		{"rejected: the previous one is back, wait for the slow pace",
+			plan.Facts{Content: plan.Differs, RetryPublish: in(time.Minute)}, plan.Step{Do: plan.Rest, Until: in(time.Minute)}},
+		{"rejected, but the previous one still owes its change: react",
+			plan.Facts{Content: plan.Differs, RetryPublish: in(time.Minute), Owed: owed}, plan.Step{Do: plan.React}},
+		{"rejected, and the pace allows it: publish again", plan.Facts{Content: plan.Differs, RetryPublish: now}, plan.Step{Do: plan.Publish}},
+
+		{"owed: not verified before the change", plan.Facts{Content: plan.Same, Owed: []plan.Owed{{in(time.Second)}}, Unverified: true},
+			plan.Step{Do: plan.Rest, Until: in(time.Second)}},
+		{"changed: verify", plan.Facts{Content: plan.Same, Unverified: true}, plan.Step{Do: plan.Verify}},
+		{"target absent: look again later", plan.Facts{Content: plan.Same, Unverified: true, RetryVerify: in(time.Minute)}, plan.Step{Do: plan.Rest, Until: in(time.Minute)}},
+		{"verified: rest", plan.Facts{Content: plan.Same}, plan.Step{Do: plan.Rest}},
+		{"shutdown: stop, whatever is vetoed, owed or unverified",
+			plan.Facts{Stopping: true, Vetoed: true, Unchecked: true, Unverified: true, Owed: owed, Certificates: certificates(absent)}, plan.Step{Do: plan.Stop}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			test.facts.Now, test.facts.Fetching = now, true
+			if got := plan.Next(test.facts); got != test.want {
+				t.Errorf("got %v %d until %v, want %v %d until %v",
+					got.Do, got.Index, got.Until, test.want.Do, test.want.Index, test.want.Until)
+			}
+		})
+	}
+}
+
+func TestNothingIsIssuedWhileTheFilesAreFresh(t *testing.T) {
+	facts := plan.Facts{Now: now, FreshUntil: in(time.Minute), Certificates: []plan.Certificate{{Due: now}}}
+	if got, want := plan.Next(facts), (plan.Step{Do: plan.Rest, Until: in(time.Minute)}); got != want {
+		t.Errorf("got %v until %v", got.Do, got.Until)
+	}
+}
+
+func TestRemedied(t *testing.T) {
+	for _, test := range []struct {
+		name                string
+		times               int
+		change, hasFallback bool
+		want                plan.Remedy
+	}{
+		{"first: the change again", 1, true, false, plan.ChangeAgain},
+		{"first, with a fallback: the change again", 1, true, true, plan.ChangeAgain},
+		{"second, with a fallback: the fallback", 2, true, true, plan.FallBack},
+		{"for ever, without a fallback: the change", 9, true, false, plan.ChangeAgain},
+		{"the fallback, once it was needed", 9, true, true, plan.FallBack},
+		{"no change: the server takes it up by itself, or does not", 1, false, false, plan.LookAgain},
+		{"no change, a fallback: the server has its chance first", 1, false, true, plan.LookAgain},
+		{"no change, and it had its chance", 2, false, true, plan.FallBack},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := plan.Remedied(test.times, test.change, test.hasFallback); got != test.want {
+				t.Errorf("got %v, want %v", got, test.want)
 			}
 		})
 	}

@@ -1,0 +1,68 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package agent
+
+import (
+	"crypto/x509"
+	"os"
+	"time"
+
+	"github.com/certagent/certagent/agent/certificate"
+	"github.com/certagent/certagent/redact"
+)
+
+// look takes up the pair that is on disk, whoever put it there: from plain PEM
+// files, or from keystores if there are no others. It returns false as long as
+// the password that this takes is not known.
+func (m *certificateMember) look(password redact.Secret, known bool, left holdingMemo, now time.Time) bool {
+	pair, trust := m.onDisk(func(o output) bool { return !o.HasPassword() }, "")
+	if pair.Leaf == nil || pair.Key.Signer() == nil {
+		if m.needsPassword() && !known {
+			return false
+		}
+		pair, trust = m.onDisk(func(output) bool { return true }, password)
+	}
+	m.takeUp(pair, trust, left, now)
+	m.looked = true
+	return true
+}
+
+// onDisk reads what the chosen outputs hold. What cannot be read is missing from
+// the pair, which is then not kept.
+func (m *certificateMember) onDisk(chosen func(output) bool, password redact.Secret) (certificate.Pair, certificate.Trust) {
+	var pair certificate.Pair
+	var trust certificate.Trust
+	var pool []*x509.Certificate
+	for _, o := range m.outputs {
+		if !chosen(o) {
+			continue
+		}
+		content, err := os.ReadFile(o.file.Path)
+		if err != nil {
+			continue
+		}
+		if o.HasPassword() {
+			o.Password = password
+		}
+		found, bundle, err := o.Decode(content)
+		if err != nil {
+			continue
+		}
+		if pair.Leaf == nil {
+			pair.Leaf = found.Leaf
+		}
+		if pair.Key.Signer() == nil {
+			pair.Key = found.Key
+		}
+		pool = append(pool, found.Chain...)
+		pool = append(pool, bundle.Certificates()...)
+		if len(trust) == 0 {
+			trust = bundle
+		}
+	}
+	if pair.Leaf != nil {
+		pair.Chain = certificate.Order(pair.Leaf, pool)
+	}
+	return pair, trust
+}

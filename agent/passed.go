@@ -1,0 +1,28 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package agent
+
+import "github.com/certagent/certagent/agent/plan"
+
+// pass notes how far the bundle has come.
+func (b *bundle) pass() {
+	current := b.facts.Content == plan.Same || !b.facts.Fetching && !b.facts.FreshUntil.IsZero()
+	if b.facts.Unchecked || b.facts.Vetoed || !current && b.rejected == "" {
+		return
+	}
+	b.passPublished()
+	if b.facts.Unverified && !b.absent {
+		return
+	}
+	b.progress.ready.pass(b.indexes())
+	if len(b.seen.owed) == 0 && b.rejected == "" {
+		b.progress.settled.pass(b.indexes())
+	}
+}
+
+// passPublished lets the child start, as far as this bundle is concerned.
+func (b *bundle) passPublished() {
+	b.mayStart = true
+	b.progress.published.pass(b.indexes())
+}

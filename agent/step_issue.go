@@ -1,0 +1,120 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package agent
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+
+	"github.com/certagent/certagent/agent/certificate"
+	"github.com/certagent/certagent/agent/secrets"
+	"github.com/certagent/certagent/logkey"
+)
+
+// issued is Vault's answer to a request for a certificate.
+type issued struct {
+	member  *certificateMember
+	request certificate.Request
+	secret  *api.Secret
+	err     error
+}
+
+// issue begins to ask Vault for a certificate. The answer comes by a channel, for
+// Vault may take its time while there is something else to do.
+func (b *bundle) issue(ctx context.Context, m *certificateMember) {
+	now := time.Now().Round(0)
+	if until, ok := m.breaker.Allows(m.limit, now); !ok {
+		m.attempts.notBefore = until
+		b.log.Error("a certificate was issued too often within an hour; nothing is asked of Vault until that is over",
+			logkey.Certificate, m.name, logkey.Limit, m.limit, logkey.Retry, until.Sub(now).Round(time.Second))
+		return
+	}
+	due := m.renewal(b.host, now)
+	b.log.Info("asking for a certificate", logkey.Certificate, m.name, logkey.Path, m.spec.Path(),
+		logkey.Reason, string(due.Reason), logkey.Detail, due.Detail)
+	m.asking = true
+	held := m.pair.Key
+	b.asks.Go(func() {
+		a := issued{member: m}
+		if a.request, a.err = m.spec.Request(held); a.err == nil {
+			a.secret, a.err = b.store.Ask(ctx, a.request.Path, a.request.Params)
+		}
+		b.answers <- a
+	})
+}
+
+// answered takes up what Vault has answered. What fails is asked for again, for
+// ever; the pair from before stays.
+func (b *bundle) answered(ctx context.Context, a issued) {
+	m := a.member
+	m.asking = false
+	if ctx.Err() != nil {
+		return
+	}
+	now := time.Now().Round(0)
+	err := a.err
+	var pair certificate.Pair
+	if err == nil {
+		m.breaker = m.breaker.Record(now)
+		pair, err = m.spec.Answer(a.request, a.secret.Data, now)
+	}
+	if err != nil {
+		b.issueFailed(m, err, now)
+		return
+	}
+	if m.attempts.failures > 0 {
+		b.log.Info("the certificate could be had after all", logkey.Certificate, m.name, logkey.Attempt, m.attempts.failures+1)
+	}
+	m.attempts = attempt{}
+	m.accept(pair, m.spec.Identity(), now)
+	b.log.Info("issued", logkey.Certificate, m.name, logkey.Serial, certificate.Serial(pair.Leaf), expires(pair.Leaf.NotAfter),
+		logkey.Renews, m.renewal(b.host, now).At)
+	b.noteChange(now)
+}
+
+// issueBackoff spaces attempts to have a certificate; refusalBackoff those that
+// Vault refuses, which only an operator can help.
+var (
+	issueBackoff   = certificate.Backoff{Min: 500 * time.Millisecond, Max: time.Minute}
+	refusalBackoff = certificate.Backoff{Min: 5 * time.Second, Max: 5 * time.Minute}
+)
+
+func (b *bundle) issueFailed(m *certificateMember, err error, now time.Time) {
+	m.attempts.failures++
+	f := certificate.Failure{Count: m.attempts.failures, Random: rand.Float64()}
+	if leaf := m.pair.Leaf; leaf != nil {
+		f.Life, f.Left = leaf.NotAfter.Sub(leaf.NotBefore), leaf.NotAfter.Sub(now)
+	}
+	pace := issueBackoff
+	var failed *secrets.Error
+	var refused *certificate.AnswerError
+	hint := ""
+	switch {
+	case errors.As(err, &failed):
+		f.RetryAfter = failed.RetryAfter
+		hint = failed.Hint()
+		if failed.Slow() {
+			pace = refusalBackoff
+		}
+	case errors.As(err, &refused):
+		pace = refusalBackoff
+	}
+	delay := pace.Delay(f)
+	m.attempts.notBefore = now.Add(delay)
+	attributes := []any{logkey.Certificate, m.name, logkey.Error, err, logkey.Attempt, m.attempts.failures, logkey.Retry, delay.Round(time.Millisecond)}
+	if m.pair.Leaf != nil {
+		attributes = append(attributes, expires(m.pair.Leaf.NotAfter))
+	}
+	if hint != "" {
+		attributes = append(attributes, logkey.Hint, hint)
+	}
+	b.log.Error("the certificate cannot be had", attributes...)
+	if b.giveUp && m.attempts.failures > b.retries {
+		b.fail(&Failure{Code: ExitSecrets, Err: err})
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -267,6 +268,66 @@ func TestKVAgainstServer(t *testing.T) {
 		held, err := failing(t, s, two)
 		if err.Class != NotFound || held == nil || err.cause.Error() != "no secret exists at kv2/data/app" {
 			t.Errorf("after the deletion: %v, %v: %v", held, err.Class, err)
+		}
+	})
+}
+
+// TestIssuerAgainstServer sees that a mount's default issuer is another one, with
+// one request for each look, and keeps what it knows of one that can no longer
+// sign.
+func TestIssuerAgainstServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Config{}, inProcess)
+		w.login(t)
+		r := req(t, Read, "pki/cert/ca")
+		s := w.store.Subscribe()
+		s.Want([]Request{r})
+		synctest.Wait()
+		first := answered(t, s, r)
+		fired(s)
+		time.Sleep(time.Hour)
+		if fired(s) || answered(t, s, r).Version != first.Version {
+			t.Error("it is said to have changed")
+		}
+
+		write := func(path string, params map[string]any) *api.Secret {
+			t.Helper()
+			answer, err := w.root.Logical().WriteWithContext(t.Context(), path, params)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return answer
+		}
+		next := write("pki/root/rotate/internal", map[string]any{"common_name": "next", "key_type": "ec", "ttl": "1000h"})
+		time.Sleep(5 * time.Minute)
+		if fired(s) {
+			t.Error("a root that is not in use counts")
+		}
+		write("pki/root/replace", nil)
+		time.Sleep(5 * time.Minute)
+		if want := next.Data["certificate"]; !fired(s) || answered(t, s, r).Secret.Data["certificate"] != want {
+			t.Error("the new root was not seen")
+		}
+		if ca := write("pki/issue/web", map[string]any{"common_name": "a.test"}).Data["issuing_ca"]; ca != next.Data["certificate"] {
+			t.Errorf("issued by %v", ca)
+		}
+
+		if _, err := w.root.Logical().DeleteWithContext(t.Context(), "pki/issuer/next"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		if held, err := failing(t, s, r); err.Class != Refused || held == nil {
+			t.Errorf("without a default issuer: %v, %v", held, err)
+		}
+		w.stop()
+		for _, line := range w.lines() {
+			if strings.HasPrefix(line, "GET /v1/sys/") {
+				t.Errorf("the mount was looked up: %s", line)
+			}
+		}
+		if n := w.count("GET /v1/pki/cert/ca 200"); n < 14 || n > 20 {
+			t.Errorf("%d looks in an hour and ten minutes", n)
 		}
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -40,18 +41,35 @@ func (v *vault) fetch(ctx context.Context, token redact.Secret, r Request, asked
 	return answer, w, err
 }
 
-func (v *vault) read(ctx context.Context, token string, r Request) (*api.Secret, *Error) {
+// read gets a secret. Where the path looks like that of a PKI mount's own
+// certificate, which everybody may read, the mount is looked up only if there
+// turns out to be nothing to be had.
+func (v *vault) read(ctx context.Context, token string, r Request) (s *api.Secret, err *Error) {
 	path, query := r.target()
-	m, err := v.mount(ctx, token, path)
-	if err != nil {
-		return nil, err
+	m, known := v.mounts.find(path)
+	late := !known && isIssuer(path)
+	if !known && !late {
+		if m, err = v.mount(ctx, token, path); err != nil {
+			return nil, err
+		}
 	}
-	target := m.dataPath(path)
-	s, err := v.ask(ctx, question{method: http.MethodGet, path: target, query: query, token: token})
+	s, err = v.get(ctx, token, m, path, query)
+	if late && err != nil && (err.Class == NotFound || err.Class == Denied) {
+		if found, failed := v.mount(ctx, token, path); failed == nil && found.kv2 {
+			m = found
+			s, err = v.get(ctx, token, m, path, query)
+		}
+	}
+	return s, v.doubt(path, m.dataPath(path), err)
+}
+
+func (v *vault) get(ctx context.Context, token string, m mount, path string, query url.Values) (*api.Secret, *Error) {
+	q := question{method: http.MethodGet, path: m.dataPath(path), query: query, token: token}
+	s, err := v.ask(ctx, q)
 	if err == nil && (empty(s) || deleted(s, m, time.Now())) {
-		err = notFound(target)
+		err = notFound(q.path)
 	}
-	return s, v.doubt(path, target, err)
+	return s, err
 }
 
 func (v *vault) list(ctx context.Context, token string, r Request) (*api.Secret, []string, *Error) {

@@ -149,3 +149,9 @@ func issues(secret string) bool {
 	}
 	return false
 }
+
+// isIssuer says that a read of the path looks like one of a PKI mount's default
+// issuer, which is made again and again, to see whether it is another.
+func isIssuer(secret string) bool {
+	return strings.HasSuffix(secret, "/cert/ca") || strings.HasSuffix(secret, "/cert/ca_chain")
+}

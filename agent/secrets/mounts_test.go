@@ -54,6 +54,8 @@ func kvServer(r *http.Request, body string) (int, any) {
 		return 200, data("path", "pki/", "type", "pki", "options", nil)
 	case ok:
 		return 403, refusal("preflight capability check returned 403")
+	case r.URL.Path == "/v1/kv2/denied/cert/ca":
+		return 403, refusal("permission denied")
 	case strings.HasPrefix(r.URL.Path, "/v1/kv2/data/") || strings.HasPrefix(r.URL.Path, "/v1/deep/kv2/data/"):
 		if r.Method == "PUT" {
 			return 200, data("version", 1, "created_time", "now")
@@ -92,6 +94,15 @@ func TestRequestsPerQuestion(t *testing.T) {
 		}, {
 			"signature", []Request{req(t, Write, "pki/sign/web", "csr=x")},
 			[]string{"PUT /v1/pki/sign/web"}, `{"csr":"x"}`,
+		}, {
+			"a PKI mount's issuer", []Request{req(t, Read, "hidden/cert/ca"), req(t, Read, "hidden/cert/ca"), req(t, Read, "a/b/pki/cert/ca_chain")},
+			[]string{"GET /v1/hidden/cert/ca", "GET /v1/hidden/cert/ca", "GET /v1/a/b/pki/cert/ca_chain"}, "",
+		}, {
+			"a CA in KV version 2", []Request{req(t, Read, "kv2/app/cert/ca"), req(t, Read, "kv2/app/cert/ca")},
+			[]string{"GET /v1/kv2/app/cert/ca", lookUp + "kv2/app/cert/ca", "GET /v1/kv2/data/app/cert/ca", "GET /v1/kv2/data/app/cert/ca"}, "",
+		}, {
+			"a CA in KV version 2, under a policy", []Request{req(t, Read, "kv2/denied/cert/ca?version=2")},
+			[]string{"GET /v1/kv2/denied/cert/ca?version=2", lookUp + "kv2/denied/cert/ca", "GET /v1/kv2/data/denied/cert/ca?version=2"}, "",
 		}, {
 			"Vault's own parts", []Request{req(t, Write, "auth/token/create/r", "ttl=1h"), req(t, Read, "sys/health"), req(t, Read, "cubbyhole/a")},
 			[]string{"PUT /v1/auth/token/create/r", "GET /v1/sys/health", "GET /v1/cubbyhole/a"}, "",

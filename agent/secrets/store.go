@@ -27,8 +27,9 @@ import (
 
 // Config is what a Store needs. Zero values mean the defaults.
 type Config struct {
-	// Client asks Vault. Its own retries should be off; for Ask they are. Its token is used only
-	// as long as Authenticated was called with an empty one.
+	// Client asks Vault. Its own retries should be off; those of Ask's requests New
+	// turns off. Its token is used only as long as Authenticated was called with an
+	// empty one.
 	Client *api.Client
 	// Threshold is the part of a lifetime after which what cannot be renewed is
 	// asked for again (lease_renewal_threshold); 0.90 if it is not in (0,1).

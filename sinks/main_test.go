@@ -29,6 +29,7 @@ const (
 	noExchange = "SINKS_TEST_NO_EXCHANGE=1" // as on a file system that cannot exchange names
 	keepOwner  = "SINKS_TEST_OWNER=-1"
 	rootOwner  = "SINKS_TEST_OWNER=0"
+	toAnother  = "SINKS_TEST_OWNER=65534"
 	recovering = "SINKS_TEST_RECOVER=1" // instead of publishing
 	swapping   = "SINKS_TEST_SWAP="     // a directory: "publish", "rollback" or "recover"
 )

@@ -26,7 +26,8 @@ var (
 )
 
 const (
-	owedAfterReturn = 10 // what the payload of a rollback says
+	owedAfterReturn = 10    // what the payload of a rollback says
+	another         = 65534 // a user and a group that are not the process's
 )
 
 func swapHelper(path, way string) error {
@@ -36,7 +37,12 @@ func swapHelper(path, way string) error {
 	switch way {
 	case "publish 0550":
 		d.Mode = 0o550
-		fallthrough
+		_, err = d.Publish(context.Background(), g)
+	case "publish to another owner":
+		for i := range g.Files {
+			g.Files[i].UID, g.Files[i].GID = another, another
+		}
+		_, err = d.Publish(context.Background(), g)
 	case "publish":
 		_, err = d.Publish(context.Background(), g)
 	case "rollback":

@@ -71,6 +71,24 @@ func play(role []string) {
 			}
 			play(strings.Split(arg, ","))
 			return
+		case "subreaper":
+			if err := SetSubreaper(); err != nil {
+				fmt.Println(err)
+			}
+		case "orphans":
+			playOrphans(arg)
+		case "hidden-orphans":
+			playHiddenOrphans(arg)
+		case "start-under-way":
+			playStartUnderWay()
+		case "false-alarms":
+			playFalseAlarms()
+		case "end":
+			playEnd()
+		case "storm":
+			storm(arg, reapWell)
+		case "thief":
+			storm(arg, steal)
 		case "agent": // starts the rest as its child and is then killed
 			c := NewChild(ChildConfig{Command: []string{os.Args[0]}, Stdout: os.Stdout})
 			if err := c.Start(context.Background(), as(strings.Join(role[i+1:], " "))); err != nil {

@@ -72,7 +72,7 @@ func startProcess(s spec) (process, error) {
 		cmd.Stderr = s.stderr
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
+	if err := mine.start(cmd); err != nil {
 		return nil, startError(s.argv[0], err)
 	}
 	return &osProcess{cmd: cmd}, nil
@@ -99,7 +99,7 @@ func (p *osProcess) Wait() {
 func (p *osProcess) Company() bool { return groupHasOthers(p.PID()) }
 
 func (p *osProcess) Reap() Exit {
-	err := p.cmd.Wait()
+	err := mine.collect(p.cmd)
 	if p.cmd.ProcessState == nil {
 		return Exit{Code: 1, Err: err}
 	}

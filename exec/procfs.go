@@ -6,15 +6,21 @@ package exec
 import (
 	"bytes"
 	"errors"
+	"iter"
 	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 )
 
 // stat is what certagent needs of /proc/PID/stat (see proc_pid_stat(5)).
 type stat struct {
-	state byte  // Z is a zombie, X is dead
-	group int   // its process group
-	start int64 // when it started, in clock ticks since boot
+	state   byte  // Z is a zombie, X is dead
+	parent  int   // 0 if that is in another PID namespace
+	group   int   // its process group
+	session int   // the session of that
+	tty     int   // the device of its controlling terminal, 0 if it has none
+	start   int64 // when it started, in clock ticks since boot
 }
 
 // alive is false for a process that has ended but has not been reaped.
@@ -37,32 +43,80 @@ func parseStat(text []byte) (stat, error) {
 	if name < 0 || len(fields) < 20 {
 		return stat{}, errors.New("malformed stat")
 	}
-	group, err := strconv.Atoi(string(fields[2]))
-	if err != nil {
-		return stat{}, err
+	var n [20]int64
+	for _, i := range []int{1, 2, 3, 4, 19} {
+		var err error
+		if n[i], err = strconv.ParseInt(string(fields[i]), 10, 64); err != nil {
+			return stat{}, err
+		}
 	}
-	start, err := strconv.ParseInt(string(fields[19]), 10, 64)
-	return stat{state: fields[0][0], group: group, start: start}, err
+	return stat{
+		state:  fields[0][0],
+		parent: int(n[1]), group: int(n[2]), session: int(n[3]), tty: int(n[4]),
+		start: n[19],
+	}, nil
+}
+
+// processes are those that /proc shows.
+func processes() iter.Seq2[int, stat] {
+	return func(yield func(int, stat) bool) {
+		proc, err := os.Open("/proc")
+		if err != nil {
+			return
+		}
+		defer proc.Close()
+		names, _ := proc.Readdirnames(-1)
+		for _, name := range names {
+			pid, err := strconv.Atoi(name)
+			if err != nil {
+				continue
+			}
+			if s, err := readStat(pid); err == nil && !yield(pid, s) {
+				return
+			}
+		}
+	}
 }
 
 // groupHasOthers reports whether a process other than its leader is alive in a
 // group. Where /proc shows nothing it reports false: those in the group are
 // then killed without having been asked to end.
 func groupHasOthers(leader int) bool {
-	proc, err := os.Open("/proc")
-	if err != nil {
-		return false
-	}
-	defer proc.Close()
-	names, _ := proc.Readdirnames(-1)
-	for _, name := range names {
-		pid, err := strconv.Atoi(name)
-		if err != nil || pid == leader {
-			continue
-		}
-		if s, err := readStat(pid); err == nil && s.group == leader && s.alive() {
+	for pid, s := range processes() {
+		if pid != leader && s.group == leader && s.alive() {
 			return true
 		}
 	}
 	return false
+}
+
+// childPIDs returns the children of this process, ended ones too. It may miss
+// some that come or go meanwhile.
+func childPIDs() []int {
+	// A thread's own children; those of all threads are the process's.
+	lists, _ := filepath.Glob("/proc/self/task/*/children")
+	if len(lists) == 0 { // a kernel without CONFIG_PROC_CHILDREN
+		return childPIDsOneByOne()
+	}
+	var pids []int
+	for _, list := range lists {
+		text, _ := os.ReadFile(list) // a thread that has ended leaves its children to another one
+		for _, field := range strings.Fields(string(text)) {
+			if pid, err := strconv.Atoi(field); err == nil {
+				pids = append(pids, pid)
+			}
+		}
+	}
+	return pids
+}
+
+func childPIDsOneByOne() []int {
+	var pids []int
+	self := os.Getpid()
+	for pid, s := range processes() {
+		if s.parent == self {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
 }

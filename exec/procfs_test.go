@@ -13,14 +13,14 @@ import (
 
 func TestParseStat(t *testing.T) {
 	t.Parallel()
-	const rest = " 10 4711 12 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 987654 1 2 3"
+	const rest = " 10 4711 12 34816 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 987654 1 2 3"
 	tests := []struct {
 		name, text string
 		want       stat
 		ok         bool
 	}{
-		{"plain", "42 (nginx) S" + rest, stat{'S', 4711, 987654}, true},
-		{"a name full of traps", "42 (a) R (b c) Z" + rest, stat{'Z', 4711, 987654}, true},
+		{"plain", "42 (nginx) S" + rest, stat{'S', 10, 4711, 12, 34816, 987654}, true},
+		{"a name full of traps", "42 (a) R (b c) Z" + rest, stat{'Z', 10, 4711, 12, 34816, 987654}, true},
 		{"empty", "", stat{}, false},
 		{"no name", "42 nginx S" + rest, stat{}, false},
 		{"cut short", "42 (nginx) S 10 4711", stat{}, false},

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/vault/api"
@@ -22,11 +23,14 @@ import (
 // adopter finds the certificates that pkiCert templates left in their own
 // destinations: consul-template's way of not issuing a certificate again.
 type adopter struct {
+	mu           sync.Mutex
 	destinations map[secrets.Request][]string
 }
 
 // know notes which requests a member's destination may hold the answer to.
 func (a *adopter) know(m *templateMember, requests []secrets.Request) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	if a.destinations == nil {
 		a.destinations = make(map[secrets.Request][]string)
 	}
@@ -40,7 +44,7 @@ func (a *adopter) know(m *templateMember, requests []secrets.Request) {
 // adopt returns the certificate of the first destination that holds a complete
 // and matching one, with the names that the request asks for.
 func (a *adopter) adopt(r secrets.Request) (*api.Secret, bool) {
-	for _, path := range a.destinations[r] {
+	for _, path := range a.known(r) {
 		content, err := os.ReadFile(path)
 		if err != nil {
 			continue
@@ -55,6 +59,12 @@ func (a *adopter) adopt(r secrets.Request) (*api.Secret, bool) {
 		}
 	}
 	return nil, false
+}
+
+func (a *adopter) known(r secrets.Request) []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.destinations[r])
 }
 
 // asked says whether the certificate has the names that the request asks for.

@@ -30,6 +30,9 @@ type Agent struct {
 	// Hurry, when closed, cuts short the time that the child gets to stop.
 	Hurry <-chan struct{}
 
+	// Reloads brings configurations to change to; nil brings none.
+	Reloads <-chan Reload
+
 	// DiskInterval is how often published files are looked at for what somebody
 	// else did to them; 0 means 30 s.
 	DiskInterval time.Duration

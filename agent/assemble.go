@@ -28,6 +28,8 @@ type assembly struct {
 	credentials *watch.Subscription
 	sinks       []*tokenSink
 	members     *members
+	claims      claims
+	bundles     *bundles
 	adopter     adopter
 }
 
@@ -35,7 +37,7 @@ type assembly struct {
 func (a *Agent) assemble(cancel context.CancelCauseFunc) (*assembly, error) {
 	r := &assembly{Agent: a}
 	var err error
-	if r.members, err = newMembers(a.Config); err != nil {
+	if r.members, err = newMembers(a.Config, 0); err != nil {
 		return nil, &Failure{Code: ExitConfig, Err: err}
 	}
 	host, _ := os.Hostname() // without a name the seed is what it is drawn for alone
@@ -55,6 +57,8 @@ func (a *Agent) assemble(cancel context.CancelCauseFunc) (*assembly, error) {
 		cancelCause:  cancel,
 	}
 	r.vault.init()
+	r.bundles = newBundles()
+	r.claims.paths = make(map[string]bool)
 	if err := r.assembleLogin(); err != nil {
 		return nil, &Failure{Code: ExitConfig, Err: err}
 	}

@@ -4,7 +4,11 @@
 package agent_test
 
 import (
+	"encoding/pem"
+	"fmt"
 	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -100,5 +104,368 @@ func TestBundleRestartIssuesNothing(t *testing.T) {
 	}
 	if err := w.pair("tls/tls.crt", "tls/tls.key").VerifyHostname("www.example.test"); err != nil {
 		t.Error(err)
+	}
+}
+
+// A change that cannot be made is owed across a restart, and runs once then.
+func TestBundleOwesAcrossARestart(t *testing.T) {
+	w := newWorld(t)
+	text := loginBlocks + webBundle("", `change_mode = "command"
+  command = ["sh", "-c", "test -e DIR/works && echo changed >> DIR/changes"]`)
+	r := w.start(text)
+	r.logs("change failed; it stays owed")
+	r.end()
+	w.write("works", "")
+	r = w.start(text)
+	r.logs("a change of an earlier run is still owed")
+	r.logs("change done")
+	r.end()
+	if got := w.read("changes"); got != "changed\n" {
+		t.Errorf("the command ran %d times", strings.Count(got, "\n"))
+	}
+	if got := w.signed(); got != 1 {
+		t.Errorf("%d certificates, want 1", got)
+	}
+}
+
+// checked is a bundle whose check passes only while the file "sound" is there.
+func checked(names string) string {
+	return webBundle(names, `change_mode = "command"
+  command = ["sh", "-c", "echo changed >> DIR/changes"]
+  check { command = ["sh", "-c", "cat DIR/tls/tls.crt >> DIR/checked; test -e DIR/sound"] }`)
+}
+
+func TestBundleCheckVetoes(t *testing.T) {
+	w := newWorld(t)
+	w.write("sound", "")
+	r := w.start(loginBlocks + checked(`ttl = "4s"`))
+	r.logs("change done")
+	if err := os.Remove(w.path("sound")); err != nil {
+		t.Fatal(err)
+	}
+	r.logs("the check refuses what was published")
+	r.logs("went back to the previous generation")
+	before, changes := w.leaf("tls/tls.crt"), w.read("changes")
+	w.pair("tls/tls.crt", "tls/tls.key")
+	rejected, err := filepath.Glob(w.path("tls/..rejected-*/tls.crt"))
+	if err != nil || len(rejected) != 1 {
+		t.Errorf("the rejected generation is not kept aside: %v %v", rejected, err)
+	}
+	if got := w.read("changes"); got != changes {
+		t.Error("something reacted to what was rejected")
+	}
+	w.write("sound", "")
+	w.eventually("the new certificate", func() bool { return w.leaf("tls/tls.crt").SerialNumber.Cmp(before.SerialNumber) != 0 })
+	w.eventually("the reaction to it", func() bool { return w.read("changes") != changes })
+	r.end()
+	w.pair("tls/tls.crt", "tls/tls.key")
+}
+
+// The agent is stopped after a veto: it does not ask for another certificate than
+// the next one, and publishes it once the consumer is repaired.
+func TestBundleRejectedIsRememberedOverARestart(t *testing.T) {
+	w := newWorld(t)
+	w.write("sound", "")
+	r := w.start(loginBlocks + checked(""))
+	r.logs("change done")
+	r.end()
+	if err := os.Remove(w.path("sound")); err != nil {
+		t.Fatal(err)
+	}
+	other := loginBlocks + checked(`alt_names = ["www.example.test"]`)
+	r = w.start(other)
+	r.logs("went back to the previous generation")
+	r.end()
+	if got := w.signed(); got != 2 {
+		t.Errorf("%d certificates, want 2", got)
+	}
+	w.write("sound", "")
+	r = w.start(other)
+	w.eventually("the new name", func() bool { return w.leaf("tls/tls.crt").VerifyHostname("www.example.test") == nil })
+	r.logs("change done")
+	r.end()
+	w.pair("tls/tls.crt", "tls/tls.key")
+}
+
+// Nothing was there before: there is nothing to go back to, and the child does
+// not start.
+func TestBundleFirstGenerationVetoed(t *testing.T) {
+	w := newWorld(t)
+	r := w.start(loginBlocks + checked("") + `
+exec { command = ["sh", "-c", "echo started > DIR/child; sleep 60"] }`)
+	r.logs("there is no previous generation to go back to")
+	w.pair("tls/tls.crt", "tls/tls.key")
+	if w.read("changes") != "" || w.read("child") != "" {
+		t.Error("something reacted, or the child was started")
+	}
+	w.write("sound", "")
+	r.logs("change done")
+	w.eventually("the child", func() bool { return w.read("child") != "" })
+	r.end()
+	if got := w.signed(); got != 1 {
+		t.Errorf("%d certificates, want 1", got)
+	}
+}
+
+// What never passed its check is nothing to react to, even if it is what comes
+// back when a later generation is vetoed.
+func TestBundleVetoedTwice(t *testing.T) {
+	w := newWorld(t)
+	r := w.start(loginBlocks + checked(""))
+	r.logs("there is no previous generation to go back to")
+	r.end()
+	other := loginBlocks + checked(`alt_names = ["www.example.test"]`)
+	for range 2 {
+		r = w.start(other)
+		r.logs("the check refuses what was published")
+		r.logs("went back to the previous generation")
+		r.logs("there is no previous generation to go back to")
+		r.end()
+	}
+	if got := w.read("changes"); got != "" {
+		t.Errorf("something reacted: %q", got)
+	}
+	w.write("sound", "")
+	r = w.start(other)
+	w.eventually("the new name", func() bool { return w.leaf("tls/tls.crt").VerifyHostname("www.example.test") == nil })
+	r.logs("change done")
+	r.end()
+}
+
+// Killed between publishing and its check, the agent checks at the next start.
+func TestBundleUncheckedIsCheckedAtTheNextStart(t *testing.T) {
+	w := newWorld(t)
+	w.write("sound", "")
+	r := w.start(loginBlocks + checked(""))
+	r.logs("change done")
+	r.end()
+	before := w.leaf("tls/tls.crt")
+	slow := strings.ReplaceAll(loginBlocks+checked(`alt_names = ["www.example.test"]`), "test -e DIR/sound", "touch DIR/checking; sleep 60")
+	r = w.start(slow)
+	w.eventually("the check", func() bool { _, err := os.Stat(w.path("checking")); return err == nil })
+	r.end()
+	if w.leaf("tls/tls.crt").SerialNumber.Cmp(before.SerialNumber) == 0 {
+		t.Fatal("nothing was published")
+	}
+	if err := os.Remove(w.path("sound")); err != nil {
+		t.Fatal(err)
+	}
+	r = w.start(loginBlocks + checked(`alt_names = ["www.example.test"]`))
+	r.logs("went back to the previous generation")
+	if w.leaf("tls/tls.crt").SerialNumber.Cmp(before.SerialNumber) != 0 {
+		t.Error("another generation than the previous one came back")
+	}
+	if got := strings.Count(w.read("changes"), "changed"); got != 1 {
+		t.Errorf("%d reactions, want the first one's", got)
+	}
+	w.write("sound", "")
+	w.eventually("the new name", func() bool { return w.leaf("tls/tls.crt").VerifyHostname("www.example.test") == nil })
+	w.eventually("its reaction", func() bool { return strings.Count(w.read("changes"), "changed") == 2 })
+	r.end()
+	if got := w.signed(); got != 2 {
+		t.Errorf("%d certificates, want 2", got)
+	}
+}
+
+// fleet is a number of bundles with one and the same reaction.
+func fleet(n int, names, keys string) string {
+	var text strings.Builder
+	text.WriteString(loginBlocks)
+	for i := range n {
+		text.WriteString(strings.NewReplacer(`"web"`, fmt.Sprintf(`"web%d"`, i), "DIR/tls", fmt.Sprintf("DIR/tls%d", i)).Replace(
+			webBundle(names, `change_mode = "command"
+  command = ["sh", "-c", "echo changed >> DIR/changes"]
+  `+keys)))
+	}
+	return text.String()
+}
+
+func TestEqualChangesOfManyBundlesRunOnce(t *testing.T) {
+	w := newWorld(t)
+	r := w.start(fleet(20, "", `debounce = "3s"`))
+	w.eventually("all changes", func() bool { return r.count(`msg="change done"`) == 20 })
+	r.end()
+	if got := strings.Count(w.read("changes"), "changed"); got != 1 {
+		t.Errorf("20 bundles that changed together reacted %d times", got)
+	}
+}
+
+func TestMinIntervalSpacesChanges(t *testing.T) {
+	w := newWorld(t)
+	r := w.start(loginBlocks + webBundle(`ttl = "3s"`, `change_mode = "command"
+  command      = ["sh", "-c", "date +%s.%N >> DIR/changes"]
+  min_interval = "5s"`))
+	w.eventually("three changes", func() bool { return strings.Count(w.read("changes"), "\n") >= 3 })
+	r.end()
+	if published := r.count("msg=published"); published < 4 {
+		t.Errorf("only %d generations: the interval did not hold anything up", published)
+	}
+	var last float64
+	for line := range strings.Lines(w.read("changes")) {
+		at, err := strconv.ParseFloat(strings.TrimSpace(line), 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at-last < 4.5 {
+			t.Errorf("two changes are %v s apart", at-last)
+		}
+		last = at
+	}
+}
+
+// Without a directory the files go where they belong, one by one; a veto brings
+// the contents from before back.
+func TestBundleWithoutADirectory(t *testing.T) {
+	w := newWorld(t)
+	w.write("sound", "")
+	bundle := func(names string) string {
+		return loginBlocks + `
+bundle "web" {
+  certificate {
+    role        = "pki/web"
+    common_name = "example.test"
+    ` + names + `
+    files       = { cert = "DIR/certs/tls.crt", key = "DIR/private/tls.key" }
+  }
+  check { command = ["test", "-e", "DIR/sound"] }
+  change_mode = "command"
+  command     = ["sh", "-c", "echo changed >> DIR/changes"]
+}`
+	}
+	r := w.start(bundle(""))
+	r.logs("change done")
+	before := w.pair("certs/tls.crt", "private/tls.key")
+	r.end()
+	r = w.start(bundle(""))
+	r.logs("the certificate on disk is still good")
+	r.logs("every bundle is published")
+	r.end()
+	if err := os.Remove(w.path("sound")); err != nil {
+		t.Fatal(err)
+	}
+	r = w.start(bundle(`alt_names = ["www.example.test"]`))
+	r.logs("went back to the previous generation")
+	if after := w.pair("certs/tls.crt", "private/tls.key"); after.SerialNumber.Cmp(before.SerialNumber) != 0 {
+		t.Error("the certificate from before did not come back")
+	}
+	w.write("sound", "")
+	w.eventually("the new name", func() bool { return w.leaf("certs/tls.crt").VerifyHostname("www.example.test") == nil })
+	w.eventually("its reaction", func() bool { return strings.Count(w.read("changes"), "changed") == 2 })
+	r.end()
+	w.pair("certs/tls.crt", "private/tls.key")
+	if got := w.signed(); got != 2 {
+		t.Errorf("%d certificates, want 2", got)
+	}
+}
+
+// Whoever had three templates and writes a bundle in their place keeps the
+// certificate: the plain files are taken over.
+func TestBundleTakesOverPlainFiles(t *testing.T) {
+	w := newWorld(t)
+	if err := os.Mkdir(w.path("tls"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	templates := strings.NewReplacer("DIR/ca.crt", "DIR/tls/ca.crt", "DIR/tls.crt", "DIR/tls/tls.crt", "DIR/tls.key", "DIR/tls/tls.key").Replace(threeTemplates("", ""))
+	r := w.start(loginBlocks + templates)
+	r.logs("every bundle is published")
+	r.end()
+	before := w.pair("tls/tls.crt", "tls/tls.key")
+	r = w.start(loginBlocks + webBundle("", ""))
+	r.logs("every bundle is published")
+	r.end()
+	if after := w.pair("tls/tls.crt", "tls/tls.key"); after.SerialNumber.Cmp(before.SerialNumber) != 0 || w.signed() != 0 {
+		t.Errorf("%d certificates were issued", w.signed())
+	}
+	if link, err := os.Readlink(w.path("tls/tls.key")); err != nil || link != "..data/tls.key" {
+		t.Errorf("tls.key is a link to %q (%v)", link, err)
+	}
+}
+
+// A new default issuer has the certificate replaced at once, and the trust bundle
+// holds both CAs until the old certificate is gone.
+func TestIssuerChange(t *testing.T) {
+	w := newWorld(t)
+	r := w.start(loginBlocks + webBundle(`ttl = "1h"`, "") + `
+template_config { static_secret_render_interval = "1s" }`)
+	r.logs("every bundle is published")
+	old := w.leaf("tls/ca.crt")
+	w.eventually("the issuer is known", func() bool { return w.asked("GET", "/v1/pki/cert/ca") >= 2 })
+	w.put("pki/root/rotate/internal", "common_name=next.test", "ttl=8760h", "key_type=ec", "key_bits=256", "issuer_name=next")
+	w.put("pki/config/issuers", "default=next")
+	r.logs("the issuer has changed")
+	w.eventually("the new issuer", func() bool { return w.leaf("tls/tls.crt").Issuer.CommonName == "next.test" })
+	w.eventually("both CAs", func() bool { return strings.Count(w.read("tls/ca.crt"), "BEGIN CERTIFICATE") == 2 })
+	if first := w.leaf("tls/ca.crt"); first.Subject.CommonName != "next.test" {
+		t.Errorf("the first CA is %v", first.Subject)
+	}
+	polls := w.asked("GET", "/v1/pki/cert/ca")
+	w.eventually("two more polls", func() bool { return w.asked("GET", "/v1/pki/cert/ca") >= polls+2 })
+	r.end()
+	if got := w.signed(); got != 2 {
+		t.Errorf("%d certificates, want 2", got)
+	}
+	// A restart keeps both CAs, and publishes nothing.
+	r = w.start(loginBlocks + webBundle(`ttl = "1h"`, ""))
+	r.logs("every bundle is published")
+	r.end()
+	if r.count("msg=published") != 0 || !strings.Contains(w.read("tls/ca.crt"), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: old.Raw}))) {
+		t.Error("the restart changed the trust bundle")
+	}
+}
+
+func TestKeystores(t *testing.T) {
+	w := newWorld(t)
+	w.putKV("store", map[string]any{"password": "changeit"})
+	w.write("password", "changeit\n")
+	text := loginBlocks + `
+bundle "java" {
+  directory = "DIR/java"
+  certificate {
+    role        = "pki/web"
+    common_name = "example.test"
+    files       = { pkcs12 = "web.p12", truststore = "trust.jks" }
+    password    = { secret = "secret/data/store#password" }
+  }
+}
+bundle "old" {
+  directory = "DIR/old"
+  certificate {
+    role        = "pki/web"
+    common_name = "example.test"
+    files       = { jks = "web.jks" }
+    password    = { file = "DIR/password" }
+  }
+}`
+	r := w.start(text)
+	r.logs("every bundle is published")
+	r.end()
+	before := w.read("java/web.p12")
+	r = w.start(text)
+	r.logs("every bundle is published")
+	r.end()
+	if got := w.signed(); got != 2 || w.read("java/web.p12") != before || r.count("msg=published") != 0 {
+		t.Errorf("%d certificates over a restart, want 2", got)
+	}
+	// Another password is another file of the same certificate.
+	w.write("password", "changed it\n")
+	r = w.start(text)
+	r.logs("msg=published")
+	r.end()
+	if got := w.signed(); got != 3 { // the old password is gone: nobody can read the old file
+		t.Errorf("%d certificates, want 3", got)
+	}
+}
+
+// What is issued again and again is stopped.
+func TestBreaker(t *testing.T) {
+	w := newWorld(t)
+	r := w.start(loginBlocks + webBundle(`ttl = "2s"`, `max_issues_per_hour = 3`))
+	r.logs("a certificate was issued too often within an hour")
+	r.end()
+	r = w.start(loginBlocks + webBundle(`ttl = "2s"`, `max_issues_per_hour = 3`))
+	r.logs("a certificate was issued too often within an hour") // a restart does not reset it
+	r.end()
+	if got := w.signed(); got != 3 {
+		t.Errorf("%d certificates, want 3", got)
 	}
 }

@@ -5,6 +5,7 @@ package agent
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/certagent/certagent/agent/secrets"
@@ -14,16 +15,20 @@ import (
 // merges bundles that turn out to share a secret: what a template asks for in
 // the end may depend on what it was answered before.
 type bundles struct {
-	mu    sync.Mutex
-	owner map[secrets.Request]*running
-	merge chan merging
-	wg    sync.WaitGroup
+	all    []*running // the loop's own
+	orders chan func(context.Context)
+	wg     sync.WaitGroup
+
+	mu     sync.Mutex
+	owner  map[secrets.Request]*running
+	merges []merging
+	merge  chan struct{} // one slot: there is something in merges
 }
 
 // running is a bundle whose loop runs.
 type running struct {
 	*bundle
-	stop       context.CancelFunc
+	halt       context.CancelFunc
 	done       chan struct{}
 	mergedInto *running // nil as long as the bundle is its own
 }
@@ -31,13 +36,12 @@ type running struct {
 // merging asks for two bundles to become one.
 type merging struct{ a, b *running }
 
-func newBundles(members int) *bundles {
-	// A bundle asks at most twice, when it starts and before its loop ends, and
-	// merging makes fewer bundles than there were.
-	return &bundles{owner: make(map[secrets.Request]*running), merge: make(chan merging, 4*members)}
+func newBundles() *bundles {
+	return &bundles{owner: make(map[secrets.Request]*running), merge: make(chan struct{}, 1), orders: make(chan func(context.Context))}
 }
 
-// run starts the bundles and merges them as they ask for it, until ctx ends.
+// run starts the bundles, merges them as they ask for it, and carries out orders,
+// until ctx ends.
 func (bs *bundles) run(ctx context.Context, initial []*bundle) {
 	defer bs.wg.Wait()
 	for _, b := range initial {
@@ -47,8 +51,12 @@ func (bs *bundles) run(ctx context.Context, initial []*bundle) {
 		select {
 		case <-ctx.Done():
 			return
-		case m := <-bs.merge:
-			bs.join(ctx, m.a.now(), m.b.now())
+		case <-bs.merge:
+			for _, m := range bs.takeMerges() {
+				bs.join(ctx, m.a.now(), m.b.now())
+			}
+		case order := <-bs.orders:
+			order(ctx)
 		}
 	}
 }
@@ -61,17 +69,24 @@ func (r *running) now() *running {
 	return r
 }
 
+// stop ends the loop. What the bundle subscribed to stays.
+func (r *running) stop() {
+	r.halt()
+	<-r.done
+}
+
 func (bs *bundles) start(ctx context.Context, b *bundle) *running {
-	ctx, stop := context.WithCancel(ctx)
-	r := &running{bundle: b, stop: stop, done: make(chan struct{})}
+	ctx, halt := context.WithCancel(ctx)
+	r := &running{bundle: b, halt: halt, done: make(chan struct{})}
 	b.claim = func(requests []secrets.Request) bool { return bs.claim(r, requests) }
 	if b.block != nil { // it stays what it was written as
 		b.claim = func([]secrets.Request) bool { return true }
 	}
 	b.claim(b.wanted)
+	bs.all = append(bs.all, r)
 	bs.wg.Go(func() {
 		defer close(r.done)
-		defer stop()
+		defer halt()
 		b.run(ctx)
 	})
 	return r
@@ -85,36 +100,71 @@ func (bs *bundles) claim(r *running, requests []secrets.Request) bool {
 	defer bs.mu.Unlock()
 	for _, request := range requests {
 		other := bs.owner[request]
-		if other != nil && other != r {
-			bs.merge <- merging{r, other}
-			return false
+		if other == nil || other == r {
+			bs.owner[request] = r
+			continue
 		}
-		bs.owner[request] = r
+		bs.merges = append(bs.merges, merging{r, other})
+		select {
+		case bs.merge <- struct{}{}:
+		default:
+		}
+		return false
 	}
 	return true
+}
+
+func (bs *bundles) takeMerges() []merging {
+	bs.mu.Lock()
+	defer bs.mu.Unlock()
+	merges := bs.merges
+	bs.merges = nil
+	return merges
+}
+
+// restart starts a loop that has ended to be merged, and was not.
+func (bs *bundles) restart(ctx context.Context, r *running) {
+	select {
+	case <-r.done:
+		bs.forget(r)
+		r.mergedInto = bs.start(ctx, r.bundle)
+	default: // it goes on
+	}
+}
+
+// forget removes bundles whose loops have ended.
+func (bs *bundles) forget(gone ...*running) {
+	bs.all = slices.DeleteFunc(bs.all, func(r *running) bool { return slices.Contains(gone, r) })
+	bs.mu.Lock()
+	defer bs.mu.Unlock()
+	for request, r := range bs.owner {
+		if slices.Contains(gone, r) {
+			delete(bs.owner, request)
+		}
+	}
 }
 
 // join makes one bundle of two. The new one wants the secrets of both before
 // the old ones let go of them: nothing is issued twice.
 func (bs *bundles) join(ctx context.Context, a, b *running) {
-	if a == b {
+	switch aLives, bLives := slices.Contains(bs.all, a), slices.Contains(bs.all, b); {
+	case a == b:
+		return
+	case !aLives || !bLives: // an order has ended the other one
+		for _, r := range []*running{a, b} {
+			if slices.Contains(bs.all, r) {
+				bs.restart(ctx, r)
+			}
+		}
 		return
 	}
-	for _, r := range []*running{a, b} {
-		r.stop()
-		<-r.done
-	}
+	a.stop()
+	b.stop()
 	if a.templates[0].index > b.templates[0].index {
 		a, b = b, a
 	}
 	merged := a.absorb(ctx, b.bundle)
-	bs.mu.Lock()
-	for request, r := range bs.owner {
-		if r == a || r == b {
-			delete(bs.owner, request)
-		}
-	}
-	bs.mu.Unlock()
+	bs.forget(a, b)
 	r := bs.start(ctx, merged)
 	a.mergedInto, b.mergedInto = r, r
 	a.close()

@@ -16,7 +16,7 @@ import (
 // owners, and says what the agent would make of it, a few lines a bundle. It asks
 // nothing of Vault and writes nothing.
 func Check(cfg *config.Config) (summary string, errs []error) {
-	all, err := newMembers(cfg)
+	all, err := newMembers(cfg, 0)
 	if err != nil {
 		return "", []error{err}
 	}

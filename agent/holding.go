@@ -22,8 +22,10 @@ type holding struct {
 	issuedAt time.Time // by this host's clock; zero if that is not known
 	breaker  certificate.Breaker
 
-	// issuer is the certificate of the mount's default issuer, as far as it
-	// matters: nil if it is not known, or if the role has another.
+	// standard is the certificate of the mount's default issuer, as it was told
+	// last; nil if it is not known.
+	standard *x509.Certificate
+	// issuer is the same as far as it matters: nil if the role has another one.
 	issuer *x509.Certificate
 	// follows says that a leaf of this role was signed by the default issuer.
 	follows bool
@@ -83,15 +85,18 @@ func (h *holding) accept(pair certificate.Pair, identity string, now time.Time) 
 	}
 	h.trust = h.trust.Next(former, pair.Chain, now)
 	h.pair, h.identity, h.issuedAt = pair, identity, now
-	if h.issuer != nil && !certificate.Signed(h.issuer, pair.Leaf) {
-		// What is known of the default issuer may be older than the certificate.
-		h.issuer, h.follows = nil, false
+	// What is known of the default issuer may be older than the certificate: that
+	// it has not signed this one is no reason to have another.
+	h.issuer, h.follows = nil, false
+	if h.standard != nil && certificate.Signed(h.standard, pair.Leaf) {
+		h.issuer, h.follows = h.standard, true
 	}
 }
 
 // learn takes up what the mount's default issuer is. The role may have another
 // one: it counts only if it has signed a certificate of the role before.
 func (h *holding) learn(issuer *x509.Certificate) {
+	h.standard = issuer
 	if h.pair.Leaf != nil && certificate.Signed(issuer, h.pair.Leaf) {
 		h.follows = true
 	}

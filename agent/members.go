@@ -17,7 +17,7 @@ type members struct {
 	templates []*templateMember
 	reactions []*reaction
 	blocks    []block
-	count     int
+	count     int // the first index that is free
 }
 
 // block is a bundle block with its members.
@@ -28,9 +28,10 @@ type block struct {
 	reaction     *reaction
 }
 
-// newMembers makes the members. The error names all that cannot be made.
-func newMembers(cfg *config.Config) (*members, error) {
-	all := new(members)
+// newMembers makes the members, with indexes from first on. The error names all
+// that cannot be made.
+func newMembers(cfg *config.Config, first int) (*members, error) {
+	all := &members{count: first}
 	next := func() int {
 		all.count++
 		return all.count - 1
@@ -39,7 +40,7 @@ func newMembers(cfg *config.Config) (*members, error) {
 		all.templates = append(all.templates, newFileMember(next(), t, t.Destination))
 		all.reactions = append(all.reactions, newReaction(t.Change))
 	}
-	for _, t := range cfg.EnvTemplates {
+	for _, t := range cfg.EnvTemplates { // there is an exec block then
 		var change config.Change
 		if cfg.Exec.Restart {
 			change = config.Change{Mode: config.Restart, Pos: t.Pos}

@@ -33,11 +33,17 @@ type memo struct {
 	// itself, by their names.
 	Certificates map[string]holdingMemo `json:"certificates,omitempty"`
 	// Unchecked says that the generation has still to pass its check; Before what
-	// was owed when it was published.
-	Unchecked bool     `json:"unchecked,omitempty"`
-	Before    []string `json:"owed_before,omitempty"`
+	// was to be said of the one before it then.
+	Unchecked bool   `json:"unchecked,omitempty"`
+	Before    before `json:"before,omitzero"`
 	// Rejected is the digest of a later generation that the check has vetoed.
 	Rejected string `json:"rejected,omitempty"`
+}
+
+// before is what is remembered of the generation before one that is unchecked.
+type before struct {
+	Owed      []string `json:"owed,omitempty"`
+	Unchecked bool     `json:"unchecked,omitempty"`
 }
 
 func parseMemo(payload json.RawMessage) (memo, error) {

@@ -22,7 +22,9 @@ func TestMergerRunsEqualChangesOnce(t *testing.T) {
 			<-release
 			return nil
 		}
-		for range 50 {
+		go m.do(t.Context(), m.join("hup", time.Time{}, 0), change)
+		synctest.Wait()
+		for range 49 {
 			go m.do(t.Context(), m.join("hup", time.Time{}, 0), change)
 		}
 		synctest.Wait() // one runs, 49 wait for the next run

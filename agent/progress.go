@@ -48,3 +48,28 @@ func (m *milestone) pass(indexes []int) {
 		close(m.reached)
 	}
 }
+
+// change takes members that are no more out of what is waited for, and adds
+// others, unless the milestone was reached before.
+func (m *milestone) change(gone, added []int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.waiting) == 0 {
+		return
+	}
+	for _, index := range gone {
+		delete(m.waiting, index)
+	}
+	for _, index := range added {
+		m.waiting[index] = true
+	}
+	if len(m.waiting) == 0 {
+		close(m.reached)
+	}
+}
+
+func (p *progress) change(gone, added []int) {
+	for _, m := range []*milestone{p.published, p.ready, p.settled} {
+		m.change(gone, added)
+	}
+}

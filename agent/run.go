@@ -14,12 +14,11 @@ import (
 // run starts the parts, waits for the end, and ends them in order: the child
 // first, while its files are still looked after.
 func (r *assembly) run(ctx context.Context) error {
-	claim, err := r.claim()
-	if err != nil {
+	defer r.claims.close()
+	if err := r.claim(r.members); err != nil {
 		return err
 	}
-	defer claim.close()
-	initial := r.form(ctx, r.recover(ctx))
+	initial := r.form(ctx, r.members)
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 
@@ -34,7 +33,8 @@ func (r *assembly) run(ctx context.Context) error {
 	start(r.watcher.Run)
 	start(r.store.Run)
 	start(r.runLogin)
-	start(func(ctx context.Context) error { newBundles(r.members.count).run(ctx, initial); return nil })
+	start(func(ctx context.Context) error { r.bundles.run(ctx, initial); return nil })
+	start(r.reconfigure)
 	for _, s := range r.sinks {
 		start(func(ctx context.Context) error { s.run(ctx); return nil })
 	}

@@ -24,11 +24,11 @@ func (b *bundle) check(ctx context.Context) {
 	err := b.command(ctx, c.Command, c.Timeout, checkKillTimeout)
 	switch {
 	case err == nil:
-		b.log.Debug("the check has passed", logkey.Command, c.Command[0], logkey.Generation, b.seen.record.Generation)
 		b.facts.Unchecked, b.seen.memo.Unchecked = false, false
-		b.seen.memo.Before, b.seen.memo.Rejected = nil, ""
+		b.seen.memo.Before, b.seen.memo.Rejected = before{}, ""
 		b.former, b.rejected, b.vetoes = nil, "", 0
 		b.save(ctx)
+		b.log.Debug("the check has passed", logkey.Command, c.Command[0], logkey.Generation, b.seen.record.Generation)
 		b.pass()
 	case ctx.Err() != nil: // it is run again at the next start
 	default:
@@ -71,8 +71,8 @@ func (b *bundle) rollback(ctx context.Context) error {
 	}
 	b.seen, b.former = former, nil
 	b.rejected = former.memo.Rejected
-	b.facts.Vetoed, b.facts.Unchecked = false, false
-	b.facts.RetryPublish = retry
+	b.facts.Vetoed, b.facts.Unchecked = false, former.memo.Unchecked
+	b.facts.RetryPublish, b.facts.RetryCheck = retry, retry
 	b.facts.Unverified, b.facts.RetryVerify = b.proves(), time.Time{}
 	b.takeBack(vetoed.of)
 	b.log.Warn("went back to the previous generation", logkey.Generation, record.Generation, logkey.Retry, delay.Round(time.Millisecond))
@@ -90,8 +90,8 @@ func (b *bundle) formerSeen() published {
 		return former
 	}
 	return published{
-		memo: memo{Certificates: b.withBreakers(nil), Owed: b.seen.memo.Before},
-		owed: b.takeUpOwed(b.seen.memo.Before),
+		memo: memo{Certificates: b.withBreakers(nil), Owed: b.seen.memo.Before.Owed, Unchecked: b.seen.memo.Before.Unchecked},
+		owed: b.takeUpOwed(b.seen.memo.Before.Owed),
 	} // its leaves are read from disk once it is back
 }
 

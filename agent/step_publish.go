@@ -5,7 +5,6 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -23,7 +22,7 @@ func (b *bundle) publish(ctx context.Context) error {
 	if b.block != nil && b.block.Check != nil {
 		g.previous = b.target.previous(g.files)
 		next.memo.Unchecked = true
-		next.memo.Before = digests(b.seen.owed)
+		next.memo.Before = before{digests(b.seen.owed), b.seen.memo.Unchecked}
 	}
 	if len(g.files) > 0 {
 		record, err := b.write(ctx, g, &next)
@@ -35,11 +34,8 @@ func (b *bundle) publish(ctx context.Context) error {
 	for _, v := range g.variables {
 		b.child.setEnv(v.name, v.value)
 	}
-	if next.memo.Unchecked && !b.seen.memo.Unchecked {
-		former := b.seen
-		b.former = &former
-	}
-	b.seen = next
+	former := b.seen
+	b.former, b.seen = &former, next
 	b.facts.Unchecked, b.facts.RetryCheck = next.memo.Unchecked, time.Time{}
 	b.facts.Unverified, b.facts.RetryVerify = b.proves(), time.Time{}
 	b.timesOld, b.looks, b.absent = 0, 0, false
@@ -150,15 +146,15 @@ func (b *bundle) repair() error {
 	return nil
 }
 
-// save records what is owed now. That it fails costs at most one change too
-// many after a restart.
+// save records what is owed now, also while the agent stops. That it fails costs at
+// most one change too many after a restart.
 func (b *bundle) save(ctx context.Context) {
 	if b.seen.record.Name == "" {
 		return
 	}
 	b.seen.memo.Owed = digests(b.seen.owed)
 	b.seen.record.Payload = b.seen.memo.payload()
-	if err := sinks.Save(ctx, b.seen.record); err != nil && !errors.Is(err, context.Canceled) {
+	if err := sinks.Save(context.WithoutCancel(ctx), b.seen.record); err != nil {
 		b.log.Warn("what is owed was not recorded", logkey.Error, fmt.Errorf("saving the record: %w", err))
 	}
 }

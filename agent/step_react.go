@@ -22,14 +22,20 @@ func (b *bundle) react(ctx context.Context, index int) {
 	o := &b.seen.owed[index]
 	began := time.Now()
 	err := b.merger.do(ctx, o.run, func(ctx context.Context) error { return b.change(ctx, o.Change) })
+	took := time.Since(began).Round(time.Millisecond)
 	log := b.log.With(logkey.Mode, o.String())
+	absent := errors.Is(err, exec.ErrNotRunning)
 	switch {
-	case err == nil:
-		log.Info("change done", logkey.Duration, time.Since(began).Round(time.Millisecond))
-	case ctx.Err() != nil:
-		return // shutting down or regrouping: it stays owed
-	case errors.Is(err, exec.ErrNotRunning):
-		log.Info("change not needed: its target does not run", logkey.Error, err)
+	case err == nil || absent:
+		b.seen.owed = slices.Delete(b.seen.owed, index, index+1)
+		b.save(ctx)
+		if absent {
+			log.Info("change not needed: its target does not run", logkey.Error, err)
+		} else {
+			log.Info("change done", logkey.Duration, took)
+		}
+		b.pass()
+	case ctx.Err() != nil: // shutting down or regrouping: it stays owed
 	default:
 		o.attempt++
 		delay := localBackoff.Delay(o.attempt, rand.Float64())
@@ -38,11 +44,7 @@ func (b *bundle) react(ctx context.Context, index int) {
 		if o.FailOnError || b.giveUp && o.attempt > b.retries {
 			b.fail(&Failure{Code: ExitChange, Err: err})
 		}
-		return
 	}
-	b.seen.owed = slices.Delete(b.seen.owed, index, index+1)
-	b.save(ctx)
-	b.pass()
 }
 
 // change does what a change says.

@@ -23,6 +23,7 @@ type templateMember struct {
 	input    render.Input
 	file     sinks.File // where the output goes, without content
 	wait     config.Wait
+	config   *config.Template // as it was written; nil for a variable
 
 	template *render.Template // nil as long as the source cannot be read or parsed
 }
@@ -35,6 +36,7 @@ func newFileMember(index int, t config.Template, path string) *templateMember {
 		input:  templateInput(t.Destination, t.Text, t.SandboxPath),
 		file:   sinks.File{Path: absolute(path), UID: -1, GID: -1, CreateDirs: t.CreateDestDirs, Backup: t.Backup},
 		wait:   t.Wait,
+		config: &t,
 	}
 	if t.PermsSet {
 		m.file.Mode = t.Perms

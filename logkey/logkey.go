@@ -42,6 +42,8 @@ const (
 	Served      = "served"      // the serial number of the certificate that a server serves
 	Signal      = "signal"      // a signal's name
 	Sink        = "sink"        // a token sink's path
+	Started     = "started"     // how many were started
+	Stopped     = "stopped"     // how many were stopped
 	Text        = "text"        // what somebody else said, such as a library
 	Version     = "version"     // certagent's version
 )

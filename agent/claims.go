@@ -1,0 +1,101 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package agent
+
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+
+	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/sinks"
+)
+
+// claims keep a second agent away from our destinations, until it is closed.
+type claims struct {
+	held  []*sinks.Claim
+	paths map[string]bool // what is claimed already
+}
+
+func (c *claims) close() {
+	for _, claim := range c.held {
+		_ = claim.Close() // a lock that is not given back ends with us
+	}
+}
+
+// add claims what is not claimed yet of the files of a target.
+func (c *claims) add(t target, files []sinks.File) error {
+	var fresh []sinks.File
+	for _, f := range files {
+		if path := t.claimed(f.Path); !c.paths[path] {
+			fresh = append(fresh, f)
+		}
+	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	claim, err := c.claim(t, fresh)
+	if err != nil {
+		return err
+	}
+	c.held = append(c.held, claim)
+	for _, f := range fresh {
+		c.paths[t.claimed(f.Path)] = true
+	}
+	if t.directory != nil {
+		c.paths[t.directory.Path] = true
+	}
+	return nil
+}
+
+func (c *claims) claim(t target, files []sinks.File) (*sinks.Claim, error) {
+	if t.directory == nil || !c.paths[t.directory.Path] {
+		return t.claim(files)
+	}
+	for i, f := range files { // the directory is ours already: only names in it are new
+		files[i].Path = t.claimed(f.Path)
+	}
+	return sinks.ClaimDestinations(files)
+}
+
+// claimed is the path that a claim to a file is for: in a directory it is the name
+// that is replaced as a whole.
+func (t target) claimed(path string) string {
+	if t.directory == nil {
+		return path
+	}
+	below, err := filepath.Rel(t.directory.Path, path)
+	if err != nil {
+		return path
+	}
+	first, _, _ := strings.Cut(below, "/")
+	return filepath.Join(t.directory.Path, first)
+}
+
+// claim claims all destinations that are not claimed yet. That a directory cannot
+// be written to now is no reason not to start: publishing will say so until it
+// can.
+func (r *assembly) claim(all *members) error {
+	claim := func(t target, files []sinks.File) error {
+		err := r.claims.add(t, files)
+		if err != nil && !errors.Is(err, sinks.ErrClaimed) {
+			r.Logger.Warn("nothing keeps a second agent from publishing to the same files", logkey.Error, err)
+			return nil
+		}
+		return err
+	}
+	errs := []error{claim(target{}, destinations(all.templates))}
+	for _, b := range all.blocks {
+		t := newTarget(b.config)
+		if err := t.lookUp(); err != nil {
+			r.Logger.Error("the owner of a bundle's directory is not known", logkey.Bundle, b.config.Name, logkey.Error, err)
+			continue // publishing says so as well
+		}
+		errs = append(errs, claim(t, b.files()))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return &Failure{Code: ExitPublish, Err: err}
+	}
+	return nil
+}

@@ -1,0 +1,140 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package agent_test
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// serveStubbornly is a TLS server that reads its certificate when it starts, and
+// never again: SIGHUP does nothing. The test binary is it, if it is called with
+// "serve", an address, a certificate and a key.
+func serveStubbornly(args []string) error {
+	signal.Ignore(syscall.SIGHUP)
+	pair, err := tls.LoadX509KeyPair(args[1], args[2])
+	if err != nil {
+		return err
+	}
+	listener, err := tls.Listen("tcp", args[0], &tls.Config{Certificates: []tls.Certificate{pair}})
+	if err != nil {
+		return err
+	}
+	return http.Serve(listener, http.NotFoundHandler())
+}
+
+// freeAddress returns an address on which nobody listens.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// stubborn is the configuration of such a server as the child.
+func (w *world) stubborn(address, names, fallback string) string {
+	return loginBlocks + webBundle(names, fmt.Sprintf(`change_mode = "signal"
+  verify {
+    address     = %q
+    server_name = "example.test"
+    timeout     = "1s"
+    %s
+  }`, address, fallback)) + fmt.Sprintf(`
+exec {
+  command             = [%q, "serve", %q, "DIR/tls/tls.crt", "DIR/tls/tls.key"]
+  restart_stop_signal = "SIGTERM"
+}`, os.Args[0], address)
+}
+
+func TestServedOldFallsBackToARestart(t *testing.T) {
+	w := newWorld(t)
+	address := freeAddress(t)
+	r := w.start(w.stubborn(address, `ttl = "1h"`, `fallback { change_mode = "restart" }`))
+	r.logs("verified: the certificate is being served")
+	r.end()
+
+	other := w.stubborn(address, `alt_names = ["www.example.test"]`, `fallback { change_mode = "restart" }`)
+	r = w.start(other)
+	// The child that starts reads the new files. The next rotation is what it ignores.
+	r.logs("verified: the certificate is being served")
+	if got := r.count("outcome=served_old"); got != 0 {
+		t.Errorf("served_old %d times for a child that has just started", got)
+	}
+	r.end()
+
+	r = w.start(w.stubborn(address, `ttl = "20s"`, `fallback { change_mode = "restart" }`))
+	r.logs("verified: the certificate is being served")
+	r.logs("outcome=served_old")
+	r.logs(`remedy="change again"`)
+	r.logs(`remedy="fall back"`)
+	r.logs(`mode="restart of the child"`)
+	w.eventually("the second verification", func() bool { return r.count("msg=\"verified") >= 2 })
+	log := r.log.String()
+	r.end()
+	for _, order := range [][2]string{
+		{`mode="SIGHUP to the child"`, "outcome=served_old"},
+		{`remedy="change again"`, `remedy="fall back"`},
+		{`remedy="fall back"`, `mode="restart of the child"`},
+	} {
+		if strings.Index(log, order[0]) > strings.Index(log, order[1]) {
+			t.Errorf("%s comes after %s", order[0], order[1])
+		}
+	}
+}
+
+// A server that is restarted with its old certificate, or was never reloaded, is
+// found out when the agent starts.
+func TestServedOldIsNoticedAtTheStart(t *testing.T) {
+	w := newWorld(t)
+	address := freeAddress(t)
+	first := w.start(loginBlocks + webBundle("", ""))
+	first.logs("every bundle is published")
+	first.end()
+	old, err := tls.LoadX509KeyPair(w.path("tls/tls.crt"), w.path("tls/tls.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := tls.Listen("tcp", address, &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		if w.read("reloaded") == "" {
+			return &old, nil
+		}
+		pair, err := tls.LoadX509KeyPair(w.path("tls/tls.crt"), w.path("tls/tls.key"))
+		return &pair, err
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{ReadHeaderTimeout: time.Minute}
+	done := make(chan error)
+	go func() { done <- server.Serve(listener) }()
+	defer func() { server.Close(); <-done }()
+
+	second := w.start(loginBlocks + webBundle(`alt_names = ["www.example.test"]`, "")) // nobody reloads the server
+	second.logs("every bundle is published")
+	second.end()
+	third := w.start(loginBlocks + webBundle(`alt_names = ["www.example.test"]`, fmt.Sprintf(`change_mode = "command"
+  command     = ["sh", "-c", "echo yes > DIR/reloaded"]
+  verify {
+    address     = %q
+    server_name = "example.test"
+    timeout     = "1s"
+  }`, address)))
+	third.logs("outcome=served_old")
+	third.logs("verified: the certificate is being served")
+	third.end()
+	if got := w.signed(); got != 2 {
+		t.Errorf("%d certificates, want 2", got)
+	}
+}

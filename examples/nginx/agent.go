@@ -9,44 +9,27 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"syscall"
 	"time"
+
+	"github.com/certagent/certagent/examples/internal/stage"
 )
 
-// buildCertagent builds the program, unless there is one to show.
-func (d *demo) buildCertagent(ctx context.Context) error {
-	if d.certagent != "" {
-		return nil
-	}
-	d.certagent = d.path("bin/certagent")
-	build := exec.CommandContext(ctx, "go", "build", "-o", d.certagent, "github.com/certagent/certagent/cmd/certagent")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("building certagent: %w\n%s", err, output)
-	}
-	return nil
-}
+func (d *demo) findCertagent(ctx context.Context) error { return d.Certagent(ctx, d.certagent) }
 
 // startAgent starts certagent. It may be called again when the process has
 // ended.
 func (d *demo) startAgent(context.Context) (err error) {
-	d.agent, err = startProcess("certagent", d.dir, d.path("certagent.log"), d.certagent, "agent", "-config=agent.hcl")
-	if err != nil {
-		return err
-	}
-	agent := d.agent
-	d.onClose(func() error { return agent.stop(syscall.SIGTERM) })
-	return nil
+	d.agent, err = d.Start("agent.hcl", nil, nil)
+	return err
 }
 
 // waitForFiles waits until all that agent.hcl names is there: nginx does not
 // start without its files.
 func (d *demo) waitForFiles(ctx context.Context) error {
 	return d.await(ctx, d.agent, "certificates", func() error {
-		_, err := os.Stat(d.path("tls/ca.crt"))
-		_, pair := tls.LoadX509KeyPair(d.path("tls/tls.crt"), d.path("tls/tls.key"))
-		_, client := loadCombined(d.path("client/client.pem"))
+		_, err := os.Stat(d.Path("tls/ca.crt"))
+		_, pair := tls.LoadX509KeyPair(d.Path("tls/tls.crt"), d.Path("tls/tls.key"))
+		_, client := loadCombined(d.Path("client/client.pem"))
 		return errors.Join(err, pair, client)
 	})
 }
@@ -64,7 +47,7 @@ func loadCombined(path string) (*tls.Certificate, error) {
 
 // await waits until a condition has no error any more. It gives up when the
 // process that is to bring it about has ended.
-func (d *demo) await(ctx context.Context, p *process, what string, condition func() error) error {
+func (d *demo) await(ctx context.Context, p *stage.Process, what string, condition func() error) error {
 	deadline := time.Now().Add(startTimeout)
 	for {
 		err := condition()
@@ -74,8 +57,8 @@ func (d *demo) await(ctx context.Context, p *process, what string, condition fun
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-p.ended:
-			return p.failure()
+		case <-p.Ended():
+			return p.Failure()
 		case <-time.After(20 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {

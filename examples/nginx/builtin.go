@@ -18,20 +18,21 @@ import (
 	"strconv"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // builtinCommand makes this program the built-in server.
 const builtinCommand = "builtin-server"
 
+// shutdownTimeout is how long requests get to end when the server ends.
+const shutdownTimeout = 5 * time.Second
+
 func isBuiltinServer(args []string) bool { return len(args) == 4 && args[1] == builtinCommand }
 
-// startBuiltinServer starts this program once more, as a server.
-func (d *demo) startBuiltinServer() (*process, error) {
+// builtinServerCommand is this program once more, as a server.
+func builtinServerCommand(listen, upstream string) ([]string, error) {
 	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	return startProcess("server", d.dir, d.path("nginx.log"), self, builtinCommand, d.listen, d.vault.url)
+	return []string{self, builtinCommand, listen, upstream}, err
 }
 
 // builtinServer does what nginx.conf has nginx do: mutual TLS in front of an
@@ -70,7 +71,7 @@ func serveBuiltin(listen, upstream string) error {
 		return err
 	}
 	b.obey(signals)
-	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout/2)
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
 	err = errors.Join(server.Shutdown(ctx), os.Remove("nginx.pid"))
 	if ended := <-served; !errors.Is(ended, http.ErrServerClosed) {

@@ -60,7 +60,7 @@ func TestCommand(t *testing.T) {
 		}
 		c := startCommand(t, program, "-certagent="+idle, "-nginx="+nginx)
 		eventually(t, "certagent is started", func() bool {
-			logs, err := filepath.Glob(filepath.Join(c.temp, "*", "certagent.log"))
+			logs, err := filepath.Glob(filepath.Join(c.temp, "*", "agent.hcl.log"))
 			return err == nil && len(logs) == 1
 		})
 		c.signal(syscall.SIGINT)
@@ -71,7 +71,7 @@ func TestCommand(t *testing.T) {
 		c := startCommand(t, program, "-certagent=/bin/false", "-nginx="+nginx)
 		lines := c.rest()
 		c.ends(1)
-		if !strings.Contains(lines, "error: certagent ended: exit status 1") {
+		if !strings.Contains(lines, "error: certagent with agent.hcl ended: exit status 1") {
 			t.Errorf("it printed:\n%s", lines)
 		}
 	})

@@ -10,9 +10,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/certagent/certagent/examples/internal/stage"
 )
 
 //go:embed agent.hcl nginx.conf
@@ -30,28 +31,29 @@ const startTimeout = time.Minute
 
 // demo is one run. The fields of the first block are what it depends on.
 type demo struct {
-	certagent  string // the program; "" builds it
+	certagent  string // the program; "" finds or builds it
 	nginx      string // the program; "" is the built-in server
 	listen     string // where nginx shall listen; another port if that is taken
 	clients    int
 	rotations  int      // end after so many; 0 is never
 	edits      []string // old and new texts in turn, for agent.hcl and nginx.conf
-	temp       string   // where its directory is made; "" is where the system wants it
 	startVault func(ctx context.Context, ca *authority) (*vault, error)
 	out        io.Writer
 
-	dir     string
+	*stage.Stage
 	ca      *authority
 	vault   *vault
-	agent   *process
-	server  *process
+	agent   *stage.Process
+	server  *stage.Process
 	traffic *traffic
-	stops   []func() error // undone in reverse order
 }
 
 // run goes on until ctx ends, which is no error, or something fails.
 func (d *demo) run(ctx context.Context) (err error) {
-	defer func() { err = errors.Join(err, d.close()) }()
+	if d.Stage, err = stage.New("nginx", configFiles); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
 	err = d.start(ctx)
 	switch {
 	case ctx.Err() != nil:
@@ -65,8 +67,8 @@ func (d *demo) run(ctx context.Context) (err error) {
 // start starts every part and returns when requests are being made.
 func (d *demo) start(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		d.makeDirectory,
-		d.buildCertagent,
+		d.makeDirectories,
+		d.findCertagent,
 		d.startUpstream,
 		d.writeConfig,
 		d.startAgent,
@@ -82,31 +84,9 @@ func (d *demo) start(ctx context.Context) error {
 	return nil
 }
 
-// onClose has something undone at the end.
-func (d *demo) onClose(stop func() error) { d.stops = append(d.stops, stop) }
-
-// close stops everything and removes the directory.
-func (d *demo) close() error {
-	var errs []error
-	for i := len(d.stops) - 1; i >= 0; i-- {
-		errs = append(errs, d.stops[i]())
-	}
-	d.stops = nil
-	return errors.Join(errs...)
-}
-
-// path returns the path of a file of the demonstration.
-func (d *demo) path(name string) string { return filepath.Join(d.dir, name) }
-
-func (d *demo) makeDirectory(context.Context) error {
-	dir, err := os.MkdirTemp(d.temp, "certagent-nginx-")
-	if err != nil {
-		return err
-	}
-	d.dir = dir
-	d.onClose(func() error { return os.RemoveAll(dir) })
+func (d *demo) makeDirectories(context.Context) error {
 	for _, name := range []string{"vault", "tls", "client", "tmp"} {
-		if err := os.Mkdir(d.path(name), 0o700); err != nil {
+		if err := os.Mkdir(d.Path(name), 0o700); err != nil {
 			return err
 		}
 	}
@@ -121,7 +101,7 @@ func (d *demo) startUpstream(ctx context.Context) (err error) {
 	if d.vault, err = d.startVault(ctx, d.ca); err != nil {
 		return fmt.Errorf("starting Vault: %w", err)
 	}
-	d.onClose(d.vault.stop)
+	d.OnClose(d.vault.stop)
 	credentials, err := d.vault.seed(ctx, d.ca)
 	if err != nil {
 		return err
@@ -131,15 +111,15 @@ func (d *demo) startUpstream(ctx context.Context) (err error) {
 		return err
 	}
 	for name, content := range map[string][]byte{"ca.crt": d.vault.ca, "agent.crt": cert, "agent.key": key} {
-		if err := os.WriteFile(d.path("vault/"+name), content, 0o600); err != nil {
+		if err := d.Write("vault/"+name, string(content)); err != nil {
 			return err
 		}
 	}
-	_, _, err = credentials.Write(d.path("vault"))
+	_, _, err = credentials.Write(d.Path("vault"))
 	return err
 }
 
-// writeConfig copies the configuration files, with the addresses as they are.
+// writeConfig brings the addresses in the configuration files up to date.
 func (d *demo) writeConfig(context.Context) (err error) {
 	if d.listen, err = freeAddress(d.listen); err != nil {
 		return err
@@ -150,8 +130,7 @@ func (d *demo) writeConfig(context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		text = []byte(strings.NewReplacer(edits...).Replace(string(text)))
-		if err := os.WriteFile(d.path(name), text, 0o600); err != nil {
+		if err := d.Write(name, strings.NewReplacer(edits...).Replace(string(text))); err != nil {
 			return err
 		}
 	}
@@ -160,8 +139,8 @@ func (d *demo) writeConfig(context.Context) (err error) {
 
 func (d *demo) introduce(context.Context) error {
 	fmt.Fprintf(d.out, "vault      %s, %s\n", d.vault.url, d.vault.name)
-	fmt.Fprintf(d.out, "certagent  process %d, files in %s\n", d.agent.pid(), d.dir)
-	fmt.Fprintf(d.out, "%-9s  https://%s, process %d%s\n", d.server.name, d.listen, d.server.pid(), serverNote(d.nginx))
+	fmt.Fprintf(d.out, "certagent  process %d, files in %s\n", d.agent.PID(), d.Dir)
+	fmt.Fprintf(d.out, "%-9s  https://%s, process %d%s\n", d.serverName(), d.listen, d.server.PID(), d.serverNote())
 	fmt.Fprintf(d.out, "client     %d, opening a new mutual TLS connection for each request to vault\n\n", d.clients)
 	return nil
 }

@@ -47,7 +47,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		moment := moments[number%len(moments)]
 		name := fmt.Sprintf("after kill %d, %s", number, moment.name)
 		moment.wait(w, random)
-		w.agent.kill()
+		w.agent.Kill()
 		if _, err := w.pair(); err != nil {
 			torn++ // for the next start to mend
 		}
@@ -60,7 +60,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			w.eventually(name+", the reload that is owed", func() bool { return w.reloads() > before })
 		}
 		w.eventually(name+", what was staged is swept", func() bool {
-			temps, err := filepath.Glob(w.path("tls/.certagent-*.tmp"))
+			temps, err := filepath.Glob(w.Path("tls/.certagent-*.tmp"))
 			return err == nil && len(temps) == 0
 		})
 		vault.Unseal()
@@ -109,7 +109,7 @@ func (w *world) changesIn(dir, ending string) {
 		w.Fatal(err)
 	}
 	defer watcher.Close()
-	if err := watcher.Add(w.path(dir)); err != nil {
+	if err := watcher.Add(w.Path(dir)); err != nil {
 		w.Fatal(err)
 	}
 	deadline := time.After(time.Minute)
@@ -161,7 +161,7 @@ func (w *world) anotherGeneration() {
 // owed says whether the record beside nginx's files has a change owing.
 func (w *world) owed() bool {
 	w.Helper()
-	records, err := filepath.Glob(w.path("tls/.certagent-*.json"))
+	records, err := filepath.Glob(w.Path("tls/.certagent-*.json"))
 	if err != nil || len(records) > 1 {
 		w.Fatalf("%d records, %v", len(records), err)
 	}

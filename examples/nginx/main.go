@@ -18,7 +18,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 )
 
@@ -34,7 +33,7 @@ const usage = `Shows nginx serving a fresh certificate every few seconds, until 
 Usage:
     go run ./examples/nginx [flags]
 
-    -certagent=PATH   the certagent to show; without it, it is built
+    -certagent=PATH   the certagent to show (bin/certagent; where there is none it is built)
     -nginx=PATH       the nginx to use; "none" is the built-in server;
                       without it, nginx if it is installed
     -rotations=N      end after N replaced certificates
@@ -56,13 +55,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	var err error
-	if d.certagent != "" { // it is started in another directory
-		d.certagent, err = filepath.Abs(d.certagent)
-	}
-	if err == nil {
-		d.nginx, err = findNginx(*nginx)
-	}
-	if err == nil {
+	if d.nginx, err = findNginx(*nginx); err == nil {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 		defer stop()
 		err = d.run(ctx)

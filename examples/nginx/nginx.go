@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/certagent/certagent/examples/internal/stage"
 	"github.com/certagent/certagent/probe"
 )
 
@@ -37,9 +38,16 @@ func findNginx(wanted string) (string, error) {
 	return path, nil
 }
 
+func (d *demo) serverName() string {
+	if d.nginx == "" {
+		return "server"
+	}
+	return "nginx"
+}
+
 // serverNote says why it is not nginx.
-func serverNote(nginx string) string {
-	if nginx == "" {
+func (d *demo) serverNote() string {
+	if d.nginx == "" {
 		return " (no nginx is installed or wanted: a small built-in server in its place)"
 	}
 	return ""
@@ -47,15 +55,16 @@ func serverNote(nginx string) string {
 
 // startServer starts nginx, or the built-in server, and waits until it answers.
 func (d *demo) startServer(ctx context.Context) (err error) {
-	if d.nginx != "" {
-		d.server, err = startProcess("nginx", d.dir, d.path("nginx.log"), d.nginx, "-p", d.dir, "-c", "nginx.conf")
-	} else {
-		d.server, err = d.startBuiltinServer()
+	command := []string{d.nginx, "-p", d.Dir, "-c", "nginx.conf"}
+	if d.nginx == "" {
+		if command, err = builtinServerCommand(d.listen, d.vault.url); err != nil {
+			return err
+		}
 	}
+	d.server, err = d.Run(stage.Program{Name: d.serverName(), Command: command, Log: "nginx.log", Stop: syscall.SIGQUIT})
 	if err != nil {
 		return err
 	}
-	d.onClose(func() error { return d.server.stop(syscall.SIGQUIT) })
 	return d.await(ctx, d.server, "the server to answer", func() error {
 		_, err := probe.Leaf(ctx, probe.Target{Address: d.listen})
 		return err
@@ -68,7 +77,7 @@ const reloadMark = ": reconfiguring"
 
 // reloads counts how often the server has reloaded.
 func (d *demo) reloads() int {
-	text, _ := os.ReadFile(d.path("nginx.log")) // there is one while the server runs
+	text, _ := os.ReadFile(d.Path("nginx.log")) // there is one while the server runs
 	return strings.Count(string(text), reloadMark)
 }
 

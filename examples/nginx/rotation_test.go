@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -79,11 +78,11 @@ var (
 // says that was done to it. Before that it ends certagent.
 func (w *world) oneReloadEach(rotations int) {
 	w.Helper()
-	if err := w.agent.stop(syscall.SIGTERM); err != nil {
+	if err := w.agent.Stop(); err != nil {
 		w.Fatal(err)
 	}
 	generations, reactions, changes := 0, 0, 0
-	for line := range strings.Lines(w.read("certagent.log")) {
+	for line := range strings.Lines(w.agent.Log()) {
 		if m := published.FindStringSubmatch(line); m != nil {
 			generations++
 			if m[1] != fmt.Sprint(generations) {

@@ -31,13 +31,13 @@ type traffic struct {
 
 // startTraffic starts the clients.
 func (d *demo) startTraffic(ctx context.Context) error {
-	d.traffic = &traffic{url: "https://" + d.listen + "/v1/sys/health", ca: d.ca, certificate: d.path("client/client.pem")}
+	d.traffic = &traffic{url: "https://" + d.listen + "/v1/sys/health", ca: d.ca, certificate: d.Path("client/client.pem")}
 	ctx, cancel := context.WithCancel(ctx)
 	var clients sync.WaitGroup
 	for range d.clients {
 		clients.Go(func() { d.traffic.run(ctx) })
 	}
-	d.onClose(func() error {
+	d.OnClose(func() error {
 		cancel()
 		clients.Wait()
 		return nil

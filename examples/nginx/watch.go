@@ -91,10 +91,10 @@ func (d *demo) pause(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-d.agent.ended:
-		return d.agent.failure()
-	case <-d.server.ended:
-		return d.server.failure()
+	case <-d.agent.Ended():
+		return d.agent.Failure()
+	case <-d.server.Ended():
+		return d.server.Failure()
 	case <-time.After(pollInterval):
 		return nil
 	}
@@ -102,7 +102,7 @@ func (d *demo) pause(ctx context.Context) error {
 
 // onDisk returns the certificate that is published.
 func (d *demo) onDisk() (*x509.Certificate, error) {
-	text, err := os.ReadFile(d.path("tls/tls.crt"))
+	text, err := os.ReadFile(d.Path("tls/tls.crt"))
 	if err != nil {
 		return nil, err
 	}

@@ -24,6 +24,7 @@ import (
 
 	"github.com/certagent/certagent/acceptance/server"
 	"github.com/certagent/certagent/dev"
+	"github.com/certagent/certagent/examples/internal/stage"
 	"github.com/certagent/certagent/probe"
 )
 
@@ -54,7 +55,7 @@ func newWorld(t *testing.T, options ...func(*demo)) *world {
 	t.Helper()
 	d := &demo{
 		certagent: certagentBinary(t), nginx: nginxBinary(t), listen: loopback(), clients: 8,
-		edits: quick, temp: t.TempDir(), startVault: startDevServer, out: testWriter{t},
+		edits: quick, startVault: startDevServer, out: testWriter{t},
 	}
 	for _, option := range options {
 		option(d)
@@ -71,11 +72,19 @@ func loopback() string {
 // start starts the demonstration and has it stopped at the end of the test.
 func (w *world) start() {
 	w.Helper()
+	var err error
+	if w.Stage, err = stage.New("nginx-test", configFiles); err != nil {
+		w.Fatal(err)
+	}
 	w.Cleanup(func() {
-		if w.Failed() && w.dir != "" {
-			w.Logf("certagent's log:\n%s\nthe server's log:\n%s", w.read("certagent.log"), w.read("nginx.log"))
+		if w.Failed() {
+			for _, p := range []*stage.Process{w.agent, w.server} {
+				if p != nil {
+					w.Logf("a log:\n%s", p.Log())
+				}
+			}
 		}
-		if err := w.close(); err != nil {
+		if err := w.Close(); err != nil {
 			w.Error(err)
 		}
 	})
@@ -87,7 +96,7 @@ func (w *world) start() {
 // read returns the content of a file of the demonstration.
 func (w *world) read(name string) string {
 	w.Helper()
-	text, err := os.ReadFile(w.path(name))
+	text, err := os.ReadFile(w.Path(name))
 	if err != nil {
 		w.Error(err)
 	}
@@ -111,7 +120,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 
 // pair returns the certificate on disk if certificate and key fit.
 func (w *world) pair() (*x509.Certificate, error) {
-	pair, err := tls.LoadX509KeyPair(w.path("tls/tls.crt"), w.path("tls/tls.key"))
+	pair, err := tls.LoadX509KeyPair(w.Path("tls/tls.crt"), w.Path("tls/tls.key"))
 	return pair.Leaf, err
 }
 

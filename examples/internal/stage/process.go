@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -16,49 +15,21 @@ import (
 )
 
 const (
-	// patience is how long an agent's child gets to end what it is doing.
+	// patience is how long a process gets to end what it is doing.
 	patience = 3 * time.Second
-	// stopTimeout is how long an agent gets to end when its child has been killed.
+	// stopTimeout is how long it gets when it was asked a second time.
 	stopTimeout = 20 * time.Second
-	// drainTimeout is how long output may be held open by somebody who outlived
-	// the agent.
-	drainTimeout = 5 * time.Second
 )
 
-// Process is a certagent that runs. It has a process group of its own, so that
+// Process is a program that runs. It has a process group of its own, so that
 // Ctrl-C reaches the example alone, which then ends all in order.
 type Process struct {
 	name  string
-	log   string // the file that has what the agent logged
+	log   string         // the file that has what it printed
+	sig   syscall.Signal // asks it to end
 	cmd   *exec.Cmd
 	ended chan struct{}
 	ask   sync.Once
-}
-
-// Start starts "certagent agent" with a configuration file of the directory.
-// What certagent logs goes to a file in it; what the agent's child and its
-// commands print goes to lines, line by line, from one goroutine. It ends with
-// the stage.
-func (s *Stage) Start(config string, env []string, lines func(string)) (*Process, error) {
-	p := &Process{name: "certagent with " + config, log: s.Path(config + ".log"), ended: make(chan struct{})}
-	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	defer log.Close() // the process has its own
-	p.cmd = exec.Command(s.certagent, "agent", "-config="+config)
-	p.cmd.Dir, p.cmd.Env = s.Dir, append(environ(), env...)
-	p.cmd.Stdout, p.cmd.Stderr = &lineWriter{each: lines}, log
-	p.cmd.WaitDelay = drainTimeout
-	// If the example is killed, nobody else ends the agent.
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
-	started := make(chan error)
-	go p.run(started)
-	if err := <-started; err != nil {
-		return nil, fmt.Errorf("starting %s: %w", p.name, err)
-	}
-	s.onClose(p.stop)
-	return p, nil
 }
 
 // run starts the process and waits for it, on one thread: Pdeathsig means the
@@ -70,8 +41,12 @@ func (p *Process) run(started chan<- error) {
 	started <- err
 	if err == nil {
 		_ = p.cmd.Wait() // how it ended is in p.cmd.ProcessState
+		p.killGroup()    // what it left behind
 	}
 }
+
+// PID returns the number of the process.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
 
 // Ended is closed when the process has ended.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
@@ -80,11 +55,11 @@ func (p *Process) Ended() <-chan struct{} { return p.ended }
 // children need each other all are asked before Close waits for one.
 func (p *Process) Terminate() { p.ask.Do(p.terminate) }
 
-func (p *Process) terminate() { _ = p.cmd.Process.Signal(syscall.SIGTERM) } // it may have ended already
+func (p *Process) terminate() { _ = p.cmd.Process.Signal(p.sig) } // it may have ended already
 
-// stop ends the process. That it is asked a second time means haste: it kills
-// its child.
-func (p *Process) stop() error {
+// Stop ends the process, unless it has ended already. That it is asked a second
+// time means haste: certagent kills its child.
+func (p *Process) Stop() error {
 	p.Terminate()
 	if p.endsWithin(patience) {
 		return nil
@@ -93,10 +68,20 @@ func (p *Process) stop() error {
 	if p.endsWithin(stopTimeout) {
 		return nil
 	}
-	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // its child dies with it
-	<-p.ended
+	p.Kill()
 	return fmt.Errorf("%s did not end when asked to and was killed", p.name)
 }
+
+// Kill ends the process and its group at once; a child of certagent's dies with
+// it. It must not have ended.
+func (p *Process) Kill() {
+	p.killGroup()
+	<-p.ended
+}
+
+// killGroup must not be called later than at the end of the process: afterwards
+// its number may be somebody else's.
+func (p *Process) killGroup() { _ = syscall.Kill(-p.PID(), syscall.SIGKILL) } // there may be nobody left
 
 func (p *Process) endsWithin(d time.Duration) bool {
 	select {
@@ -116,16 +101,11 @@ func (p *Process) Failure() error {
 	return fmt.Errorf("%s ended: %v; it logged:\n%s", p.name, p.cmd.ProcessState, strings.Join(lines, "\n"))
 }
 
-// Log returns what the agent has logged.
+// Log returns what the process has logged.
 func (p *Process) Log() string {
 	text, err := os.ReadFile(p.log)
 	if err != nil {
 		return err.Error()
 	}
 	return string(text)
-}
-
-// environ is our environment without what is meant for another Vault.
-func environ() []string {
-	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "VAULT_") })
 }

@@ -1,8 +1,8 @@
 // Copyright (c) The certagent authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package stage is what examples run on: a directory, the embedded dev server
-// and certagent's processes. All of it is gone after Close.
+// Package stage is what examples run on: a directory, the embedded dev server,
+// certagent's processes and others. All of it is gone after Close.
 //
 // It knows nothing of what an example shows, and it looks after nothing but the
 // processes that it started.
@@ -34,7 +34,7 @@ func New(name string, files embed.FS) (*Stage, error) {
 		return nil, err
 	}
 	s := &Stage{Dir: dir}
-	s.onClose(func() error { return os.RemoveAll(dir) })
+	s.OnClose(func() error { return os.RemoveAll(dir) })
 	if err := copyFiles(dir, files); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -66,9 +66,11 @@ func (s *Stage) Write(name, content string) error {
 	return os.WriteFile(s.Path(name), []byte(content), 0o600)
 }
 
-func (s *Stage) onClose(stop func() error) { s.stops = append(s.stops, stop) }
+// OnClose has something undone by Close, before what was done earlier.
+func (s *Stage) OnClose(stop func() error) { s.stops = append(s.stops, stop) }
 
-// Close ends every process, then the server, and removes the directory.
+// Close undoes all, the latest first: it ends every process, then the server, and
+// removes the directory.
 func (s *Stage) Close() error {
 	var errs []error
 	for i := len(s.stops) - 1; i >= 0; i-- {

@@ -7,7 +7,9 @@ import (
 	"embed"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -72,6 +74,92 @@ func TestFailureHasTheLog(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
+}
+
+// run starts a shell script on a stage.
+func run(t *testing.T, p Program, text string) (*Stage, *Process) {
+	t.Helper()
+	s := script(t, "")
+	p.Name, p.Log, p.Command = "the script", "log", []string{"/bin/sh", "-c", text}
+	process, err := s.Run(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, process
+}
+
+// logs waits until the process has logged a line, and returns what follows its
+// first word.
+func logs(t *testing.T, p *Process, word string) (rest string) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		for line := range strings.Lines(p.Log()) {
+			if first, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " "); first == word {
+				return rest
+			}
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%q was never logged", word)
+		}
+	}
+}
+
+func TestRunLogsBothOutputs(t *testing.T) {
+	s, p := run(t, Program{}, "echo out; echo error >&2")
+	<-p.Ended()
+	if got := p.Log(); got != "out\nerror\n" {
+		t.Errorf("%q", got)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestStopWithASignalOfItsOwn(t *testing.T) {
+	s, p := run(t, Program{Stop: syscall.SIGQUIT}, "trap 'echo quit; exit 0' QUIT; echo ready; while :; do sleep 0.1; done")
+	logs(t, p, "ready")
+	if err := p.Stop(); err != nil {
+		t.Error(err)
+	}
+	logs(t, p, "quit")
+	if err := p.Stop(); err != nil {
+		t.Errorf("stopped again: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// However a process ends, its group ends with it.
+func TestNobodyIsLeftBehind(t *testing.T) {
+	for name, end := range map[string]func(*Process){
+		"it is killed":      (*Process).Kill,
+		"it ends by itself": func(p *Process) { _ = syscall.Kill(p.PID(), syscall.SIGKILL); <-p.Ended() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, p := run(t, Program{}, "sleep 600 & echo other $!; wait")
+			other, err := strconv.Atoi(logs(t, p, "other"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			end(p)
+			for deadline := time.Now().Add(time.Minute); !gone(other); time.Sleep(time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatalf("process %d is left", other)
+				}
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// gone says whether a process has ended; who inherited it may not have noticed.
+func gone(pid int) bool {
+	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	_, state, _ := strings.Cut(string(text), ") ")
+	return err != nil || strings.HasPrefix(state, "Z")
 }
 
 // What does not end when asked once may be in the middle of something; asked

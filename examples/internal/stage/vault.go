@@ -30,7 +30,7 @@ func (s *Stage) Vault(ctx context.Context) (*Vault, error) {
 		return nil, err
 	}
 	transport := &http.Transport{}
-	s.onClose(func() error {
+	s.OnClose(func() error {
 		transport.CloseIdleConnections()
 		return listener.Close()
 	})

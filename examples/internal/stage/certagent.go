@@ -43,3 +43,17 @@ func (s *Stage) build(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Start starts "certagent agent" with a configuration file of the directory.
+// What certagent logs goes to a file in it, named for the configuration file with
+// ".log" behind it. What the agent's child and its commands print goes to lines,
+// line by line, from one goroutine; if lines is nil, to that file as well.
+func (s *Stage) Start(config string, env []string, lines func(string)) (*Process, error) {
+	return s.Run(Program{
+		Name:    "certagent with " + config,
+		Command: []string{s.certagent, "agent", "-config=" + config},
+		Env:     env,
+		Log:     config + ".log",
+		Lines:   lines,
+	})
+}

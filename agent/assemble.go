@@ -31,11 +31,12 @@ type assembly struct {
 	claims      claims
 	bundles     *bundles
 	adopter     adopter
+	announced   chan struct{} // closed once it was said that everything is published
 }
 
 // assemble makes the parts.
 func (a *Agent) assemble(cancel context.CancelCauseFunc) (*assembly, error) {
-	r := &assembly{Agent: a}
+	r := &assembly{Agent: a, announced: make(chan struct{})}
 	var err error
 	if r.members, err = newMembers(a.Config, 0); err != nil {
 		return nil, &Failure{Code: ExitConfig, Err: err}

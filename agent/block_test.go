@@ -4,12 +4,22 @@
 package agent_test
 
 import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/pem"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -467,5 +477,80 @@ func TestBreaker(t *testing.T) {
 	r.end()
 	if got := w.signed(); got != 3 {
 		t.Errorf("%d certificates, want 3", got)
+	}
+}
+
+func TestBundleReloginIssuesNothing(t *testing.T) {
+	w := newWorld(t)
+	w.put("auth/approle/role/agent", "token_policies=agent", "token_ttl=2s", "token_max_ttl=2s")
+	r := w.start(loginBlocks + webBundle("", ""))
+	r.logs("every bundle is published")
+	w.eventually("three logins", func() bool { return w.asked("PUT", "/v1/auth/approle/login") >= 3 })
+	r.end()
+	if got := w.signed(); got != 1 {
+		t.Errorf("%d certificates over three logins, want 1", got)
+	}
+}
+
+// A capture of all requests over several rotations, a restart and a reused key
+// holds no private key in any form.
+func TestPrivateKeyNeverLeaves(t *testing.T) {
+	w := newWorld(t)
+	var mu sync.Mutex
+	var capture bytes.Buffer
+	w.server.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Fprintf(&capture, "%s %s\n", r.Method, r.URL)
+		r.Header.Write(&capture)
+		capture.Write(body)
+		return false
+	})
+	var keys []string
+	for _, key := range []string{`{ type = "ec" }`, `{ type = "rsa", bits = 2048 }`, `{ type = "ed25519" }`, `{ type = "ec", reuse = true }`} {
+		w.put("pki/roles/web", "allow_any_name=true", "enforce_hostnames=false", "key_type=any", "ttl=1h", "max_ttl=24h")
+		r := w.start(loginBlocks + webBundle("key = "+key, ""))
+		r.logs("msg=published")
+		w.eventually("the pair", func() bool { return w.read("tls/tls.key") != "" })
+		r.end()
+		keys = append(keys, w.read("tls/tls.key"))
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	text := capture.String()
+	if got := strings.Count(text, "CERTIFICATE REQUEST"); got < 2*3 { // begin and end; the reused key is of the kind that is asked for
+		t.Fatalf("the capture has %d marks of CSRs: it is not whole", got)
+	}
+	if strings.Contains(text, "PRIVATE KEY") {
+		t.Error("a private key was sent")
+	}
+	for _, key := range keys {
+		block, _ := pem.Decode([]byte(key))
+		signer, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var secret []byte
+		switch k := signer.(type) {
+		case *ecdsa.PrivateKey:
+			secret = k.D.Bytes()
+		case *rsa.PrivateKey:
+			secret = k.Primes[0].Bytes()
+		case ed25519.PrivateKey:
+			secret = k.Seed()
+		}
+		for form, encoded := range map[string]string{
+			"raw": string(secret), "base64": base64.StdEncoding.EncodeToString(block.Bytes), "hexadecimal": hex.EncodeToString(secret),
+			"a line of PEM": strings.Split(key, "\n")[1],
+		} {
+			if strings.Contains(text, encoded) {
+				t.Errorf("a private key was sent: %s", form)
+			}
+		}
 	}
 }

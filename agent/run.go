@@ -96,13 +96,14 @@ func (r *assembly) announce(ctx context.Context) error {
 	if r.Ready != nil {
 		r.Ready()
 	}
+	close(r.announced)
 	return nil
 }
 
 // finish ends a one-shot run once every sink is written and every bundle is
 // published with nothing owed.
 func (r *assembly) finish(ctx context.Context) error {
-	if !waitFor(ctx, append(r.sinksWritten(), r.progress.settled.reached)) {
+	if !waitFor(ctx, append(r.sinksWritten(), r.progress.settled.reached, r.announced)) {
 		return nil
 	}
 	return errFinished

@@ -86,8 +86,8 @@ func (b *bundle) resume(ctx context.Context, record sinks.Record) {
 	b.logOwed()
 	b.lookAtDisk(now)
 	b.facts.Unchecked = left.Unchecked && b.block != nil && b.block.Check != nil
-	b.facts.Unverified = b.proves()
 	b.seen.leaves = b.leavesOnDisk()
+	b.facts.Unverified = b.proves() && len(b.leavesToServe()) > 0 // or there is nothing to prove before it is published
 	if b.rejected = left.Rejected; b.rejected != "" {
 		b.facts.RetryPublish = now.Add(slowBackoff.Min)
 	}
@@ -143,6 +143,10 @@ func (b *bundle) lookAtDisk(now time.Time) {
 		})
 		password, known, err := m.password.read(source)
 		if !m.look(password, known && err == nil, b.seen.memo.Certificates[m.name], now) {
+			if err != nil && !m.blind {
+				b.log.Error("nothing can be made of the certificate without its password", logkey.Certificate, m.name, logkey.Error, err)
+			}
+			m.blind = err != nil
 			continue
 		}
 		if m.publishable() && !m.renewal(b.host, now).Due(now) {

@@ -6,6 +6,8 @@ package agent
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"math/bits"
 	"math/rand/v2"
 	"time"
 
@@ -35,8 +37,12 @@ func (b *bundle) issue(ctx context.Context, m *certificateMember) {
 		return
 	}
 	due := m.renewal(b.host, now)
-	b.log.Info("asking for a certificate", logkey.Certificate, m.name, logkey.Path, m.spec.Path(),
-		logkey.Reason, string(due.Reason), logkey.Detail, due.Detail)
+	level := slog.LevelInfo
+	if m.attempts.failures > 0 {
+		level = slog.LevelDebug
+	}
+	b.log.Log(ctx, level, "asking for a certificate", logkey.Certificate, m.name, logkey.Path, m.spec.Path(),
+		logkey.Reason, string(due.Reason), detail(due.Detail))
 	m.asking = true
 	held := m.pair.Key
 	b.asks.Go(func() {
@@ -46,6 +52,15 @@ func (b *bundle) issue(ctx context.Context, m *certificateMember) {
 		}
 		b.answers <- a
 	})
+}
+
+// detail is the log's attribute for what exactly a reason is about, which not
+// every reason has.
+func detail(text string) slog.Attr {
+	if text == "" {
+		return slog.Attr{}
+	}
+	return slog.String(logkey.Detail, text)
 }
 
 // answered takes up what Vault has answered. What fails is asked for again, for
@@ -113,7 +128,9 @@ func (b *bundle) issueFailed(m *certificateMember, err error, now time.Time) {
 	if hint != "" {
 		attributes = append(attributes, logkey.Hint, hint)
 	}
-	b.log.Error("the certificate cannot be had", attributes...)
+	if bits.OnesCount(uint(m.attempts.failures)) == 1 { // a long outage is no reason for a long log
+		b.log.Error("the certificate cannot be had", attributes...)
+	}
 	if b.giveUp && m.attempts.failures > b.retries {
 		b.fail(&Failure{Code: ExitSecrets, Err: err})
 	}

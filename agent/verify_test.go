@@ -138,3 +138,16 @@ func TestServedOldIsNoticedAtTheStart(t *testing.T) {
 		t.Errorf("%d certificates, want 2", got)
 	}
 }
+
+// Before anything was ever published there is nothing to be served, and no reason
+// to complain.
+func TestNothingIsVerifiedBeforeItIsPublished(t *testing.T) {
+	w := newWorld(t)
+	address := freeAddress(t)
+	r := w.start(w.stubborn(address, "", ""))
+	r.logs("verified: the certificate is being served")
+	r.end()
+	if log := r.log.String(); strings.Contains(log, "cannot be verified") {
+		t.Errorf("it was looked for too early:\n%s", log)
+	}
+}

@@ -74,6 +74,7 @@ type bundle struct {
 	checkedAt time.Time
 	bornAt    time.Time
 	rendered  bool // once at least
+	fresh     bool // what readers see was published by this run
 	onDisk    bool // valid files were found at the start
 	mayStart  bool // the child may start, as far as this bundle is concerned
 
@@ -90,7 +91,7 @@ type published struct {
 	memo   memo
 	record sinks.Record // zero as long as nothing was published
 	owed   []owed
-	of     *generation // nil if an earlier run published it
+	of     *generation // as long as it is unchecked; nil if an earlier run published it
 	leaves []*x509.Certificate
 }
 

@@ -28,6 +28,7 @@ type certificateMember struct {
 
 	holding          // what there is of it
 	looked   bool    // whether the files on disk were looked at
+	blind    bool    // that they cannot be looked at was said
 	attempts attempt // of asking
 	asking   bool
 }

@@ -34,14 +34,14 @@ type memo struct {
 	Certificates map[string]holdingMemo `json:"certificates,omitempty"`
 	// Unchecked says that the generation has still to pass its check; Before what
 	// was to be said of the one before it then.
-	Unchecked bool   `json:"unchecked,omitempty"`
-	Before    before `json:"before,omitzero"`
+	Unchecked bool       `json:"unchecked,omitempty"`
+	Before    beforeMemo `json:"before,omitzero"`
 	// Rejected is the digest of a later generation that the check has vetoed.
 	Rejected string `json:"rejected,omitempty"`
 }
 
-// before is what is remembered of the generation before one that is unchecked.
-type before struct {
+// beforeMemo is what is remembered of the generation before one that is unchecked.
+type beforeMemo struct {
 	Owed      []string `json:"owed,omitempty"`
 	Unchecked bool     `json:"unchecked,omitempty"`
 }

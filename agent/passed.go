@@ -12,11 +12,11 @@ func (b *bundle) pass() {
 		return
 	}
 	b.passPublished()
-	if b.facts.Unverified && !b.absent {
-		return
+	proven := !b.facts.Unverified || b.absent
+	if proven || !b.fresh { // a set that was there, and is valid still, is enough to begin with
+		b.progress.ready.pass(b.indexes())
 	}
-	b.progress.ready.pass(b.indexes())
-	if len(b.seen.owed) == 0 && b.rejected == "" {
+	if proven && len(b.seen.owed) == 0 && b.rejected == "" {
 		b.progress.settled.pass(b.indexes())
 	}
 }

@@ -25,8 +25,8 @@ func (b *bundle) check(ctx context.Context) {
 	switch {
 	case err == nil:
 		b.facts.Unchecked, b.seen.memo.Unchecked = false, false
-		b.seen.memo.Before, b.seen.memo.Rejected = before{}, ""
-		b.former, b.rejected, b.vetoes = nil, "", 0
+		b.seen.memo.Before, b.seen.memo.Rejected = beforeMemo{}, ""
+		b.former, b.seen.of, b.rejected, b.vetoes = nil, nil, "", 0
 		b.save(ctx)
 		b.log.Debug("the check has passed", logkey.Command, c.Command[0], logkey.Generation, b.seen.record.Generation)
 		b.pass()

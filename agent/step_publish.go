@@ -18,11 +18,14 @@ import (
 // recorded in the same step.
 func (b *bundle) publish(ctx context.Context) error {
 	g := b.pending
-	next := published{memo: g.memo, record: b.seen.record, owed: b.owe(g), of: g, leaves: g.leaves}
+	next := published{memo: g.memo, record: b.seen.record, owed: b.owe(g), leaves: g.leaves}
+	var former *published
 	if b.block != nil && b.block.Check != nil {
+		before := b.seen
+		former, next.of = &before, g
 		g.previous = b.target.previous(g.files)
 		next.memo.Unchecked = true
-		next.memo.Before = before{digests(b.seen.owed), b.seen.memo.Unchecked}
+		next.memo.Before = beforeMemo{digests(b.seen.owed), b.seen.memo.Unchecked}
 	}
 	if len(g.files) > 0 {
 		record, err := b.write(ctx, g, &next)
@@ -34,8 +37,7 @@ func (b *bundle) publish(ctx context.Context) error {
 	for _, v := range g.variables {
 		b.child.setEnv(v.name, v.value)
 	}
-	former := b.seen
-	b.former, b.seen = &former, next
+	b.former, b.seen, b.fresh = former, next, true
 	b.facts.Unchecked, b.facts.RetryCheck = next.memo.Unchecked, time.Time{}
 	b.facts.Unverified, b.facts.RetryVerify = b.proves(), time.Time{}
 	b.timesOld, b.looks, b.absent = 0, 0, false

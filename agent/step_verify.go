@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/certagent/certagent/agent/certificate"
@@ -21,36 +22,49 @@ import (
 // proves says whether it is to be proven that the certificate is served.
 func (b *bundle) proves() bool { return b.block != nil && b.block.Verify != nil }
 
-// verify finds out whether the published certificate is being served.
+// verify finds out whether the published certificates are being served.
 func (b *bundle) verify(ctx context.Context) {
-	leaf := b.leafToServe()
-	report, err := b.probe(ctx, leaf)
-	switch {
-	case ctx.Err() != nil:
-		return // the next start verifies
-	case err != nil:
-		b.looks++
-		b.lookAgain(slowBackoff.Delay(b.looks, rand.Float64()))
-		b.log.Error("it cannot be verified what is being served", logkey.Error, err, logkey.Attempt, b.looks)
-	case report.Outcome == probe.Verified:
-		b.verified(leaf, report)
-	case report.Outcome == probe.ServedOld:
-		b.servedOld(ctx, leaf, report)
-	default:
-		b.unreachable(report)
+	leaves := b.leavesToServe()
+	if len(leaves) == 0 {
+		b.unverifiable(fmt.Errorf("no certificate of the bundle is for the server name %q", b.block.Verify.ServerName))
+		return
+	}
+	handshakes := 0
+	for _, leaf := range leaves {
+		report, err := b.probe(ctx, leaf)
+		switch {
+		case ctx.Err() != nil:
+			return // the next start verifies
+		case err != nil:
+			b.unverifiable(err)
+			return
+		case report.Outcome == probe.ServedOld:
+			b.servedOld(ctx, leaf, report)
+			return
+		case report.Outcome == probe.Unreachable:
+			b.unreachable(report)
+			b.pass()
+			return
+		}
+		for _, t := range report.Targets {
+			handshakes += t.Handshakes
+		}
+	}
+	b.facts.Unverified, b.absent = false, false
+	b.timesOld, b.looks = 0, 0
+	for _, leaf := range leaves {
+		b.log.Info("verified: the certificate is being served", logkey.Outcome, probe.Verified.String(),
+			logkey.Serial, certificate.Serial(leaf), logkey.Handshakes, handshakes)
 	}
 	b.pass()
 }
 
-func (b *bundle) verified(leaf *x509.Certificate, report probe.Report) {
-	handshakes := 0
-	for _, t := range report.Targets {
-		handshakes += t.Handshakes
-	}
-	b.facts.Unverified, b.absent = false, false
-	b.timesOld, b.looks = 0, 0
-	b.log.Info("verified: the certificate is being served", logkey.Outcome, report.Outcome.String(),
-		logkey.Serial, certificate.Serial(leaf), logkey.Handshakes, handshakes)
+// unverifiable looks again later for what is no fault of the server.
+func (b *bundle) unverifiable(err error) {
+	b.looks++
+	delay := slowBackoff.Delay(b.looks, rand.Float64())
+	b.lookAgain(delay)
+	b.log.Error("it cannot be verified what is being served", logkey.Error, err, logkey.Attempt, b.looks, logkey.Retry, delay.Round(time.Millisecond))
 }
 
 // servedOld has the change made again, or the fallback in its place.
@@ -103,24 +117,26 @@ func (b *bundle) lookAgain(delay time.Duration) {
 	b.facts.RetryVerify = time.Now().Round(0).Add(delay)
 }
 
-// leafToServe is the published leaf that is to be served: of several, the one
-// for the server's name.
-func (b *bundle) leafToServe() *x509.Certificate {
+// leavesToServe are the published leaves that are to be served: of several, those
+// for the server's name, one of each kind of key.
+func (b *bundle) leavesToServe() []*x509.Certificate {
 	leaves := b.seen.leaves
+	if len(leaves) < 2 {
+		return leaves
+	}
+	var chosen []*x509.Certificate
 	for _, leaf := range leaves {
-		if len(leaves) == 1 || leaf.VerifyHostname(b.block.Verify.ServerName) == nil {
-			return leaf
+		another := slices.ContainsFunc(chosen, func(c *x509.Certificate) bool { return c.PublicKeyAlgorithm == leaf.PublicKeyAlgorithm })
+		if !another && leaf.VerifyHostname(b.block.Verify.ServerName) == nil {
+			chosen = append(chosen, leaf)
 		}
 	}
-	return nil
+	return chosen
 }
 
 // probe does the handshakes.
 func (b *bundle) probe(ctx context.Context, leaf *x509.Certificate) (probe.Report, error) {
 	v := b.block.Verify
-	if leaf == nil {
-		return probe.Report{}, fmt.Errorf("no certificate of the bundle is for the server name %q", v.ServerName)
-	}
 	spec := probe.Spec{Want: probe.Fingerprint(leaf), KeyAlgorithm: leaf.PublicKeyAlgorithm, Deadline: v.Timeout}
 	target := probe.Target{ServerName: v.ServerName, StartTLS: probe.StartTLS(v.StartTLS), ProxyProtocol: v.ProxyProtocol}
 	if v.ClientCert != "" {

@@ -64,11 +64,8 @@ type bundle struct {
 	pending   *generation                // rendered, not published yet
 	seen      published                  // what readers see
 	former    *published                 // what they saw before, until the check has passed
-	rejected  string                     // the digest of the generation that was vetoed
-	vetoes    int                        // in a row
-	timesOld  int                        // that the old certificate was seen, in a row
-	absent    bool                       // nobody serves the certificate
-	looks     int                        // for a server that is absent, in a row
+	veto      veto
+	proof     proof
 	failures  map[plan.Action]int
 	stamps    map[string]stamp
 	checkedAt time.Time
@@ -84,6 +81,19 @@ type bundle struct {
 
 	asks    sync.WaitGroup
 	answers chan issued // with room for one of each certificate
+}
+
+// veto is what is known of the generation that the check has refused last.
+type veto struct {
+	rejected string // its digest; "" if the check has passed since
+	times    int    // in a row
+}
+
+// proof is how far it is known what is being served.
+type proof struct {
+	timesOld int  // that the old certificate was seen, in a row
+	absent   bool // nobody serves it
+	looks    int  // for who serves it, in vain and in a row
 }
 
 // published is what is known of the generation that readers see.

@@ -4,11 +4,14 @@
 package agent
 
 import (
+	"context"
 	"crypto/x509"
 	"os"
 	"time"
 
 	"github.com/certagent/certagent/agent/certificate"
+	"github.com/certagent/certagent/agent/secrets"
+	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/redact"
 )
 
@@ -65,4 +68,45 @@ func (m *certificateMember) onDisk(chosen func(output) bool, password redact.Sec
 		pair.Chain = certificate.Order(pair.Leaf, pool)
 	}
 	return pair, trust
+}
+
+// lookAtDisk takes up the certificates on disk, as far as that is possible
+// without an answer from Vault.
+func (b *bundle) lookAtDisk(now time.Time) {
+	for _, m := range b.certificates {
+		if m.looked {
+			continue
+		}
+		source := newSource(context.Background(), func(r secrets.Request) (*secrets.Answer, bool) {
+			answer, _ := b.secrets.Get(r)
+			return answer, answer != nil
+		})
+		password, known, err := m.password.read(source)
+		if !m.look(password, known && err == nil, b.seen.memo.Certificates[m.name], now) {
+			if err != nil && !m.blind {
+				b.log.Error("nothing can be made of the certificate without its password", logkey.Certificate, m.name, logkey.Error, err)
+			}
+			m.blind = err != nil
+			continue
+		}
+		if m.publishable() && !m.renewal(b.host, now).Due(now) {
+			b.log.Info("the certificate on disk is still good", logkey.Certificate, m.name,
+				logkey.Serial, certificate.Serial(m.pair.Leaf), logkey.Renews, m.renewal(b.host, now).At, expires(m.pair.Leaf.NotAfter))
+		}
+	}
+}
+
+// leavesOnDisk are the certificates' leaves as far as files without a password
+// hold them.
+func (b *bundle) leavesOnDisk() (leaves []*x509.Certificate) {
+	for _, m := range b.certificates {
+		pair, _ := m.onDisk(func(o output) bool { return !o.HasPassword() }, "")
+		if pair.Leaf == nil {
+			pair.Leaf = m.pair.Leaf
+		}
+		if pair.Leaf != nil {
+			leaves = append(leaves, pair.Leaf)
+		}
+	}
+	return leaves
 }

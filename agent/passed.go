@@ -8,15 +8,15 @@ import "github.com/certagent/certagent/agent/plan"
 // pass notes how far the bundle has come.
 func (b *bundle) pass() {
 	current := b.facts.Content == plan.Same || !b.facts.Fetching && !b.facts.FreshUntil.IsZero()
-	if b.facts.Unchecked || b.facts.Vetoed || !current && b.rejected == "" {
+	if b.facts.Unchecked || b.facts.Vetoed || !current && b.veto.rejected == "" {
 		return
 	}
 	b.passPublished()
-	proven := !b.facts.Unverified || b.absent
+	proven := !b.facts.Unverified || b.proof.absent
 	if proven || !b.fresh { // a set that was there, and is valid still, is enough to begin with
 		b.progress.ready.pass(b.indexes())
 	}
-	if proven && len(b.seen.owed) == 0 && b.rejected == "" {
+	if proven && len(b.seen.owed) == 0 && b.veto.rejected == "" {
 		b.progress.settled.pass(b.indexes())
 	}
 }

@@ -26,17 +26,17 @@ func (b *bundle) check(ctx context.Context) {
 	case err == nil:
 		b.facts.Unchecked, b.seen.memo.Unchecked = false, false
 		b.seen.memo.Before, b.seen.memo.Rejected = beforeMemo{}, ""
-		b.former, b.seen.of, b.rejected, b.vetoes = nil, nil, "", 0
+		b.former, b.seen.of, b.veto = nil, nil, veto{}
 		b.save(ctx)
 		b.log.Debug("the check has passed", logkey.Command, c.Command[0], logkey.Generation, b.seen.record.Generation)
 		b.pass()
 	case ctx.Err() != nil: // it is run again at the next start
 	default:
-		b.vetoes++
+		b.veto.times++
 		b.facts.Vetoed = true
 		b.log.Error("the check refuses what was published", logkey.Command, c.Command[0], logkey.Error, err,
-			logkey.Generation, b.seen.record.Generation, logkey.Attempt, b.vetoes)
-		if b.giveUp && b.vetoes > b.retries {
+			logkey.Generation, b.seen.record.Generation, logkey.Attempt, b.veto.times)
+		if b.giveUp && b.veto.times > b.retries {
 			b.fail(&Failure{Code: ExitChange, Err: err})
 		}
 	}
@@ -53,7 +53,7 @@ func (b *bundle) rollback(ctx context.Context) error {
 	if vetoed.of != nil {
 		previous = vetoed.of.previous
 	}
-	delay := slowBackoff.Delay(b.vetoes, rand.Float64())
+	delay := slowBackoff.Delay(b.veto.times, rand.Float64())
 	retry := time.Now().Round(0).Add(delay)
 	record, err := b.target.rollback(ctx, vetoed.record, former.memo.payload(), previous)
 	switch {
@@ -70,7 +70,7 @@ func (b *bundle) rollback(ctx context.Context) error {
 		former.leaves = b.leavesOnDisk()
 	}
 	b.seen, b.former = former, nil
-	b.rejected = former.memo.Rejected
+	b.veto.rejected = former.memo.Rejected
 	b.facts.Vetoed, b.facts.Unchecked = false, former.memo.Unchecked
 	b.facts.RetryPublish, b.facts.RetryCheck = retry, retry
 	b.facts.Unverified, b.facts.RetryVerify = b.proves(), time.Time{}

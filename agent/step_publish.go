@@ -40,7 +40,7 @@ func (b *bundle) publish(ctx context.Context) error {
 	b.former, b.seen, b.fresh = former, next, true
 	b.facts.Unchecked, b.facts.RetryCheck = next.memo.Unchecked, time.Time{}
 	b.facts.Unverified, b.facts.RetryVerify = b.proves(), time.Time{}
-	b.timesOld, b.looks, b.absent = 0, 0, false
+	b.proof = proof{}
 	b.forgiveChild(ctx)
 	b.log.Info("published", logkey.Generation, next.record.Generation, logkey.Files, len(g.files), expires(g.memo.Expires))
 	b.settled(g)

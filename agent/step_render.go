@@ -63,7 +63,7 @@ func (b *bundle) render(ctx context.Context) error {
 	switch {
 	case content == plan.Same:
 		b.settle(ctx)
-	case b.rejected != "" && generation.digest() != b.rejected:
+	case b.veto.rejected != "" && generation.digest() != b.veto.rejected:
 		b.facts.RetryPublish = time.Time{} // another one than the check has vetoed
 	}
 	return nil

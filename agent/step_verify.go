@@ -50,8 +50,7 @@ func (b *bundle) verify(ctx context.Context) {
 			handshakes += t.Handshakes
 		}
 	}
-	b.facts.Unverified, b.absent = false, false
-	b.timesOld, b.looks = 0, 0
+	b.facts.Unverified, b.proof = false, proof{}
 	for _, leaf := range leaves {
 		b.log.Info("verified: the certificate is being served", logkey.Outcome, probe.Verified.String(),
 			logkey.Serial, certificate.Serial(leaf), logkey.Handshakes, handshakes)
@@ -61,24 +60,24 @@ func (b *bundle) verify(ctx context.Context) {
 
 // unverifiable looks again later for what is no fault of the server.
 func (b *bundle) unverifiable(err error) {
-	b.looks++
-	delay := slowBackoff.Delay(b.looks, rand.Float64())
+	b.proof.looks++
+	delay := slowBackoff.Delay(b.proof.looks, rand.Float64())
 	b.lookAgain(delay)
-	b.log.Error("it cannot be verified what is being served", logkey.Error, err, logkey.Attempt, b.looks, logkey.Retry, delay.Round(time.Millisecond))
+	b.log.Error("it cannot be verified what is being served", logkey.Error, err, logkey.Attempt, b.proof.looks, logkey.Retry, delay.Round(time.Millisecond))
 }
 
 // servedOld has the change made again, or the fallback in its place.
 func (b *bundle) servedOld(ctx context.Context, leaf *x509.Certificate, report probe.Report) {
-	b.timesOld++
-	b.absent = false
-	delay := slowBackoff.Delay(b.timesOld, rand.Float64())
+	b.proof.timesOld++
+	b.proof.absent = false
+	delay := slowBackoff.Delay(b.proof.timesOld, rand.Float64())
 	again := time.Now().Round(0).Add(delay)
-	remedy := plan.Remedied(b.timesOld, b.reactions[0].key != "", b.fallback != nil)
+	remedy := plan.Remedied(b.proof.timesOld, b.reactions[0].key != "", b.fallback != nil)
 	for _, t := range report.Targets {
 		if t.Outcome == probe.ServedOld {
 			b.log.Error("another certificate is being served than the published one", logkey.Outcome, report.Outcome.String(), logkey.Address, t.Address,
 				logkey.Served, certificate.Serial(t.Served), logkey.Serial, certificate.Serial(leaf), logkey.Remedy, remedy.String(),
-				logkey.Attempt, b.timesOld, logkey.Retry, delay.Round(time.Millisecond))
+				logkey.Attempt, b.proof.timesOld, logkey.Retry, delay.Round(time.Millisecond))
 		}
 	}
 	switch remedy {
@@ -91,7 +90,7 @@ func (b *bundle) servedOld(ctx context.Context, leaf *x509.Certificate, report p
 	default:
 		b.lookAgain(delay)
 	}
-	if b.giveUp && b.timesOld > b.retries {
+	if b.giveUp && b.proof.timesOld > b.retries {
 		b.fail(&Failure{Code: ExitChange, Err: errServedOld})
 	}
 }
@@ -101,16 +100,16 @@ var errServedOld = errors.New("another certificate is being served than the publ
 // unreachable looks again later: a server that does not run reads the new files
 // when it starts.
 func (b *bundle) unreachable(report probe.Report) {
-	b.looks++
-	delay := slowBackoff.Delay(b.looks, rand.Float64())
+	b.proof.looks++
+	delay := slowBackoff.Delay(b.proof.looks, rand.Float64())
 	b.lookAgain(delay)
 	for _, t := range report.Targets {
-		if t.Outcome == probe.Unreachable && (!b.absent || b.looks%10 == 0) {
+		if t.Outcome == probe.Unreachable && (!b.proof.absent || b.proof.looks%10 == 0) {
 			b.log.Warn("nobody serves the certificate", logkey.Outcome, report.Outcome.String(), logkey.Address, t.Address,
 				logkey.Error, t.Err, logkey.Retry, delay.Round(time.Millisecond))
 		}
 	}
-	b.absent = true
+	b.proof.absent = true
 }
 
 func (b *bundle) lookAgain(delay time.Duration) {

@@ -96,6 +96,16 @@ func (b *bundle) lookAtDisk(now time.Time) {
 	}
 }
 
+// leavesHeld are the leaves of the certificates that there are.
+func (b *bundle) leavesHeld() (leaves []*x509.Certificate) {
+	for _, m := range b.certificates {
+		if m.pair.Leaf != nil {
+			leaves = append(leaves, m.pair.Leaf)
+		}
+	}
+	return leaves
+}
+
 // leavesOnDisk are the certificates' leaves as far as files without a password
 // hold them.
 func (b *bundle) leavesOnDisk() (leaves []*x509.Certificate) {

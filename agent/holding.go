@@ -25,8 +25,9 @@ type holding struct {
 	// standard is the certificate of the mount's default issuer, as it was told
 	// last; nil if it is not known.
 	standard *x509.Certificate
-	// issuer is the same as far as it matters: nil if the role has another one.
-	issuer *x509.Certificate
+	// successor is the same if it has not signed the leaf, though it should; nil
+	// if it has, or if the role has an issuer of its own.
+	successor *x509.Certificate
 	// follows says that a leaf of this role was signed by the default issuer.
 	follows bool
 }
@@ -87,21 +88,20 @@ func (h *holding) accept(pair certificate.Pair, identity string, now time.Time) 
 	h.pair, h.identity, h.issuedAt = pair, identity, now
 	// What is known of the default issuer may be older than the certificate: that
 	// it has not signed this one is no reason to have another.
-	h.issuer, h.follows = nil, false
-	if h.standard != nil && certificate.Signed(h.standard, pair.Leaf) {
-		h.issuer, h.follows = h.standard, true
-	}
+	h.successor = nil
+	h.follows = h.standard != nil && certificate.Signed(h.standard, pair.Leaf)
 }
 
 // learn takes up what the mount's default issuer is. The role may have another
 // one: it counts only if it has signed a certificate of the role before.
 func (h *holding) learn(issuer *x509.Certificate) {
-	h.standard = issuer
-	if h.pair.Leaf != nil && certificate.Signed(issuer, h.pair.Leaf) {
+	h.standard, h.successor = issuer, nil
+	switch {
+	case h.pair.Leaf == nil:
+	case certificate.Signed(issuer, h.pair.Leaf):
 		h.follows = true
-	}
-	if h.follows {
-		h.issuer = issuer
+	case h.follows:
+		h.successor = issuer
 	}
 }
 
@@ -118,8 +118,8 @@ func (h *holding) expire(now time.Time) bool {
 // held is the holding as the renewal clock wants it.
 func (h *holding) held() certificate.Held {
 	held := certificate.Held{Leaf: h.pair.Leaf, Key: h.pair.Key.Public(), Identity: h.identity, IssuedAt: h.issuedAt}
-	if h.issuer != nil {
-		held.Issuers = []*x509.Certificate{h.issuer}
+	if h.successor != nil {
+		held.Issuers = []*x509.Certificate{h.successor}
 	}
 	return held
 }

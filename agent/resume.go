@@ -31,7 +31,7 @@ func (b *bundle) resume(ctx context.Context, record sinks.Record) {
 	b.logOwed()
 	b.lookAtDisk(now)
 	b.facts.Unchecked = left.Unchecked && b.block != nil && b.block.Check != nil
-	b.seen.leaves = b.leavesOnDisk()
+	b.seen.leaves = b.leavesHeld()
 	b.facts.Unverified = b.proves() && len(b.leavesToServe()) > 0 // or there is nothing to prove before it is published
 	if b.veto.rejected = left.Rejected; b.veto.rejected != "" {
 		b.facts.RetryPublish = now.Add(slowBackoff.Min)

@@ -21,6 +21,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // webBundle is a bundle of one certificate in a directory, with further keys and
@@ -553,4 +554,134 @@ func TestPrivateKeyNeverLeaves(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A record that is lost, damaged or of another version is rebuilt from the
+// certificates on disk.
+func TestBundleRecordIsRebuilt(t *testing.T) {
+	for name, spoil := range map[string]func(path string) error{
+		"missing":         os.Remove,
+		"empty":           func(path string) error { return os.Truncate(path, 0) },
+		"cut off":         func(path string) error { return os.Truncate(path, 40) },
+		"no JSON":         func(path string) error { return os.WriteFile(path, []byte("spoilt"), 0o600) },
+		"another version": func(path string) error { return replace(path, `"version":1`, `"version":99`) },
+		"another payload": func(path string) error { return replace(path, `"payload":{`, `"payload":{"certificates":"many",`) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			text := loginBlocks + webBundle("", "")
+			r := w.start(text)
+			r.logs("every bundle is published")
+			r.end()
+			if err := spoil(w.path("tls/..gen-1.json")); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				r = w.start(text)
+				r.logs("the certificate on disk is still good")
+				r.logs("every bundle is published")
+				r.logs("logged in")
+				r.end()
+			}
+			w.pair("tls/tls.crt", "tls/tls.key")
+			if got := w.signed(); got != 1 {
+				t.Errorf("%d certificates, want 1", got)
+			}
+		})
+	}
+}
+
+func replace(path, from, to string) error {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	changed := strings.Replace(string(content), from, to, 1)
+	if changed == string(content) {
+		return fmt.Errorf("%s is not in %s", from, content)
+	}
+	return os.WriteFile(path, []byte(changed), 0o600)
+}
+
+func TestBundleOfSeveralMembers(t *testing.T) {
+	w := newWorld(t)
+	w.putKV("app", map[string]any{"password": "one"})
+	w.write("note.tpl", "first")
+	r := w.start(loginBlocks + `
+template_config { static_secret_render_interval = "1s" }
+bundle "web" {
+  directory = "DIR/tls"
+  certificate {
+    role        = "pki/web"
+    common_name = "example.test"
+    files       = { cert = "tls.crt", key = "tls.key" }
+  }
+  certificate {
+    role        = "pki/web"
+    common_name = "admin.test"
+    key         = "vault"
+    files       = { cert = "admin/tls.crt", key = "admin/tls.key" }
+  }
+  template {
+    contents    = "{{ with secret \"secret/data/app\" }}{{ .Data.data.password }}{{ end }}"
+    destination = "password"
+    perms       = "0600"
+  }
+  template {
+    source      = "DIR/note.tpl"
+    destination = "note"
+  }
+  change_mode = "command"
+  command     = ["sh", "-c", "echo changed >> DIR/changes"]
+}`)
+	r.logs("change done")
+	w.pair("tls/tls.crt", "tls/tls.key")
+	w.pair("tls/admin/tls.crt", "tls/admin/tls.key")
+	if w.read("tls/password") != "one" || w.read("tls/note") != "first" {
+		t.Error("the templates are not there")
+	}
+	if got := r.count("msg=published"); got != 1 {
+		t.Errorf("%d generations for the first set, want 1", got)
+	}
+	serial := w.leaf("tls/tls.crt").SerialNumber
+	w.putKV("app", map[string]any{"password": "two"})
+	w.eventually("the new password", func() bool { return w.read("tls/password") == "two" })
+	w.write("note.tpl", "second")
+	w.eventually("the new note", func() bool { return w.read("tls/note") == "second" })
+	w.eventually("three changes", func() bool { return strings.Count(w.read("changes"), "changed") == 3 })
+	r.end()
+	if w.signed() != 1 || w.issued() != 1 || w.leaf("tls/tls.crt").SerialNumber.Cmp(serial) != 0 {
+		t.Errorf("%d certificates signed and %d issued, want one each", w.signed(), w.issued())
+	}
+}
+
+func TestOneFailingBundleHurtsOnlyItself(t *testing.T) {
+	w := newWorld(t)
+	broken := strings.NewReplacer(`"web"`, `"broken"`, "pki/web", "pki/absent", "DIR/tls", "DIR/broken").Replace(webBundle("", ""))
+	r := w.start(loginBlocks + broken + webBundle(`ttl = "4s"`, ""))
+	r.logs("the certificate cannot be had")
+	w.eventually("three generations of the other one", func() bool { return r.count("msg=published") >= 3 })
+	if asked := w.asked("PUT", "/v1/pki/sign/absent"); asked > 3 {
+		t.Errorf("the failing one asked %d times in the meantime", asked)
+	}
+	w.put("pki/roles/absent", "allow_any_name=true", "enforce_hostnames=false", "key_type=ec", "key_bits=256", "ttl=1h")
+	w.eventually("the other one, after the role was made", func() bool { return w.leaf("broken/tls.crt") != nil })
+	r.end()
+	w.pair("broken/tls.crt", "broken/tls.key")
+}
+
+// Vault is sealed from before the renewal until after the certificate's end.
+func TestBundleOutlivesVaultsOutage(t *testing.T) {
+	w := newWorld(t)
+	r := w.start(loginBlocks + webBundle(`ttl = "5s"`, ""))
+	r.logs("msg=published")
+	first := w.leaf("tls/tls.crt")
+	w.server.Seal()
+	w.eventually("the end of the certificate", func() bool { return time.Now().After(first.NotAfter.Add(time.Second)) })
+	if now := w.pair("tls/tls.crt", "tls/tls.key"); now.SerialNumber.Cmp(first.SerialNumber) != 0 {
+		t.Error("the last certificate was not kept")
+	}
+	w.server.Unseal()
+	w.eventually("a valid certificate", func() bool { return time.Now().Before(w.leaf("tls/tls.crt").NotAfter) })
+	r.end()
 }

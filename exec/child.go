@@ -28,8 +28,9 @@ var (
 type ChildConfig struct {
 	Command []string // the program, looked up in PATH, and its arguments
 	// StopSignal asks the child to end; 0 sends nothing. It goes to the child
-	// itself, as with Vault Agent. What the child leaves behind in its process
-	// group when it has ended gets it then.
+	// itself, as with Vault Agent, and SIGCONT follows, lest a stopped child miss
+	// it. What the child leaves behind in its process group when it has ended
+	// gets it then.
 	StopSignal syscall.Signal
 	// StopGroup sends StopSignal to the whole process group at once, as Vault
 	// Agent does for a command that runs in a shell.
@@ -38,7 +39,13 @@ type ChildConfig struct {
 	// killed; 0 kills at once.
 	KillTimeout           time.Duration
 	Stdin, Stdout, Stderr *os.File
-	Logger                *slog.Logger // nil logs nothing
+	// Terminal makes the child a part of job control. If Stdin is our controlling
+	// terminal and we are in its foreground, the child is put there in our place
+	// until it ends: it may read, and gets what Ctrl-C means, which we do not. When
+	// it is stopped, by Ctrl-Z for example, and a shell is there to resume us, we
+	// stop too, with our whole process group, and resume it when we are resumed.
+	Terminal bool
+	Logger   *slog.Logger // nil logs nothing
 }
 
 // Child is a supervised process: at most one runs at a time. One goroutine owns
@@ -94,6 +101,12 @@ func (c *Child) Restart(ctx context.Context, env []string) error {
 // does not run or is being stopped: the next one reads the new files anyway.
 func (c *Child) Signal(ctx context.Context, sig syscall.Signal) error {
 	_, err := c.ask(ctx, request{op: opSignal, sig: sig})
+	return err
+}
+
+// SignalGroup is Signal to the whole process group.
+func (c *Child) SignalGroup(ctx context.Context, sig syscall.Signal) error {
+	_, err := c.ask(ctx, request{op: opSignal, to: group, sig: sig})
 	return err
 }
 

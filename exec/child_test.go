@@ -85,6 +85,20 @@ func TestChildStops(t *testing.T) {
 	}
 }
 
+// A stopped process gets no signal but SIGKILL until it is resumed.
+func TestChildThatHasStoppedItselfStops(t *testing.T) {
+	t.Parallel()
+	c, out := startReal(t, ChildConfig{StopSignal: syscall.SIGTERM, KillTimeout: soon}, "pid stop wait=7")
+	pid, err := strconv.Atoi(out.line(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	expectState(t, pid, "T")
+	if got, want := stopReal(t, c), (Exit{Code: 143, Signal: syscall.SIGTERM}); got != want {
+		t.Errorf("Stop returned %v, want %v", got, want)
+	}
+}
+
 func TestChildExitsByItself(t *testing.T) {
 	for _, code := range []int{0, 1, 77, 255} {
 		t.Run(strconv.Itoa(code), func(t *testing.T) {

@@ -7,8 +7,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/certagent/certagent/logkey"
 )
 
@@ -22,7 +20,7 @@ func (m *machine) askToEnd() {
 	}
 	m.ending = true
 	m.Logger.Info("stopping the child", logkey.Command, m.Command[0], logkey.PID, m.proc.PID(),
-		logkey.Signal, unix.SignalName(m.StopSignal))
+		logkey.Signal, SignalName(m.StopSignal))
 	to := leader
 	if m.StopGroup {
 		to = group
@@ -36,6 +34,7 @@ func (m *machine) askToEnd() {
 func (m *machine) sendStop(to target) {
 	if m.StopSignal != 0 {
 		_ = m.proc.Signal(to, m.StopSignal)
+		_ = m.proc.Signal(group, syscall.SIGCONT) // who is stopped gets no other signal
 	}
 }
 

@@ -9,8 +9,6 @@ import (
 	"io/fs"
 	osexec "os/exec"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 // Exit tells how a process ended. The zero value is success.
@@ -26,7 +24,7 @@ func (e Exit) String() string {
 	case e.Err != nil:
 		return "exit status unknown: " + e.Err.Error()
 	case e.Signal != 0:
-		return "ended by " + unix.SignalName(e.Signal)
+		return "ended by " + SignalName(e.Signal)
 	default:
 		return fmt.Sprintf("exit code %d", e.Code)
 	}

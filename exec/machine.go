@@ -32,6 +32,7 @@ type request struct {
 	op    op
 	env   []string
 	sig   syscall.Signal
+	to    target      // of sig
 	reply chan answer // has room for the one answer
 }
 
@@ -88,7 +89,7 @@ func (m *machine) handle(r request) {
 	case opRestart:
 		m.restart(r)
 	case opSignal:
-		r.reply <- answer{err: m.signal(r.sig)}
+		r.reply <- answer{err: m.signal(r.to, r.sig)}
 	case opRunning:
 		r.reply <- answer{running: m.running()}
 	case opStop:
@@ -112,7 +113,7 @@ func (m *machine) startFirst(env []string) error {
 }
 
 func (m *machine) launch(env []string) error {
-	proc, err := m.start(spec{argv: m.Command, env: env, stdin: m.Stdin, stdout: m.Stdout, stderr: m.Stderr})
+	proc, err := m.start(spec{argv: m.Command, env: env, stdin: m.Stdin, stdout: m.Stdout, stderr: m.Stderr, followed: m.Terminal})
 	if err != nil {
 		return err
 	}
@@ -146,11 +147,11 @@ func (m *machine) restart(r request) {
 	m.askToEnd()
 }
 
-func (m *machine) signal(sig syscall.Signal) error {
+func (m *machine) signal(to target, sig syscall.Signal) error {
 	if !m.running() {
 		return ErrNotRunning
 	}
-	err := m.proc.Signal(leader, sig)
+	err := m.proc.Signal(to, sig)
 	if errors.Is(err, os.ErrProcessDone) || errors.Is(err, syscall.ESRCH) {
 		return ErrNotRunning
 	}

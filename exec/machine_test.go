@@ -17,6 +17,7 @@ const patience = 30 * time.Second
 var (
 	term      = sent{leader, syscall.SIGTERM}
 	termGroup = sent{group, syscall.SIGTERM}
+	contGroup = sent{group, syscall.SIGCONT}
 	killGroup = sent{group, syscall.SIGKILL}
 )
 
@@ -67,7 +68,7 @@ func restartWith(c *Child, env string) func(context.Context) error {
 func TestRestartStartsOnlyWhenTheOldProcessIsGone(t *testing.T) {
 	orderings(t, func(t *testing.T, c *Child, os *fakeOS, p *fakeProcess) {
 		done := call(restartWith(c, "second"))
-		p.expectSent(term)
+		p.expectSent(term, contGroup)
 		time.Sleep(patience - time.Second)
 		expectPending(t, "Restart", done)
 		if len(os.started) != 1 {
@@ -86,7 +87,7 @@ func TestRestartsUnderWayShareOneProcess(t *testing.T) {
 	orderings(t, func(t *testing.T, c *Child, os *fakeOS, p *fakeProcess) {
 		one := call(restartWith(c, "second"))
 		two := call(restartWith(c, "third"))
-		p.expectSent(term)
+		p.expectSent(term, contGroup)
 		p.exit(143)
 		expectDone(t, "the first Restart", one, nil)
 		expectDone(t, "the second Restart", two, nil)
@@ -124,7 +125,7 @@ func TestStopOvertakesRestart(t *testing.T) {
 		stopped := call(stop(c))
 		expectDone(t, "Restart", restarted, ErrStopped)
 		expectPending(t, "Stop", stopped)
-		p.expectSent(term) // once
+		p.expectSent(term, contGroup) // once
 		p.exit(0)
 		expectDone(t, "Stop", stopped, nil)
 		if len(os.started) != 1 {
@@ -159,7 +160,7 @@ func TestNothingWorksAfterStop(t *testing.T) {
 func TestKillTimeout(t *testing.T) {
 	orderings(t, func(t *testing.T, c *Child, os *fakeOS, p *fakeProcess) {
 		stopped := call(stop(c))
-		p.expectSent(term)
+		p.expectSent(term, contGroup)
 		time.Sleep(patience - time.Nanosecond)
 		p.expectSent()
 		time.Sleep(time.Nanosecond)
@@ -185,7 +186,7 @@ func TestStopGroupSignalsAllAtOnce(t *testing.T) {
 	orderingsWith(t, cfg, func(t *testing.T, c *Child, os *fakeOS, p *fakeProcess) {
 		p.setCompany(true)
 		call(stop(c))
-		p.expectSent(termGroup)
+		p.expectSent(termGroup, contGroup)
 		p.exit(0)
 		p.expectSent() // they have had theirs
 	})
@@ -194,7 +195,7 @@ func TestStopGroupSignalsAllAtOnce(t *testing.T) {
 func TestKillCutsAStopShort(t *testing.T) {
 	orderings(t, func(t *testing.T, c *Child, os *fakeOS, p *fakeProcess) {
 		stopped := call(stop(c))
-		p.expectSent(term)
+		p.expectSent(term, contGroup)
 		killed := call(kill(c))
 		p.expectSent(killGroup)
 		again := call(kill(c))
@@ -212,8 +213,8 @@ func TestWhatTheChildLeavesBehindIsAskedThenKilled(t *testing.T) {
 		begin func(c *Child, p *fakeProcess)
 		want  []sent
 	}{
-		{"after a stop", func(c *Child, p *fakeProcess) { call(stop(c)); p.exit(0) }, []sent{term, termGroup}},
-		{"after an exit", func(c *Child, p *fakeProcess) { p.exit(1) }, []sent{termGroup}},
+		{"after a stop", func(c *Child, p *fakeProcess) { call(stop(c)); p.exit(0) }, []sent{term, contGroup, termGroup, contGroup}},
+		{"after an exit", func(c *Child, p *fakeProcess) { p.exit(1) }, []sent{termGroup, contGroup}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -289,7 +290,7 @@ func TestSignal(t *testing.T) {
 	t.Run("is not sent while stopping", func(t *testing.T) {
 		orderings(t, func(t *testing.T, c *Child, os *fakeOS, p *fakeProcess) {
 			call(restartWith(c, "second"))
-			p.expectSent(term)
+			p.expectSent(term, contGroup)
 			expectDone(t, "Signal", call(hup(c)), ErrNotRunning)
 			p.expectSent()
 		})
@@ -344,7 +345,7 @@ func TestAContextEndsOnlyTheWaiting(t *testing.T) {
 		if _, err := c.Stop(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatalf("Stop returned %v, want the context's error", err)
 		}
-		p.expectSent(term)
+		p.expectSent(term, contGroup)
 		time.Sleep(patience - time.Second)
 		p.expectSent(killGroup) // the stop has gone on
 		p.exit(9)

@@ -75,6 +75,22 @@ func play(role []string) {
 			if err := SetSubreaper(); err != nil {
 				fmt.Println(err)
 			}
+		case "init": // runs the rest as its child
+			playInit(arg, role[i+1:])
+		case "spoil": // the rest inherits what a careless parent leaves
+			spoil(strings.Join(role[i+1:], " "))
+		case "print-ignored":
+			printIgnored()
+		case "survive":
+			survive()
+		case "run-script":
+			runScript()
+		case "stop":
+			_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		case "unstarted":
+			playUnstarted(arg)
+		case "print-signals":
+			printSignals()
 		case "orphans":
 			playOrphans(arg)
 		case "hidden-orphans":

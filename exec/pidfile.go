@@ -13,8 +13,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // ErrRecycled means that the process that wrote a pid file is gone and that
@@ -50,9 +48,9 @@ func SignalPIDFile(path string, sig syscall.Signal) error {
 		return fmt.Errorf("pid file %q: process %d: %w", path, f.pid, ErrNotRunning)
 	case errors.Is(err, syscall.EPERM):
 		return fmt.Errorf("pid file %q: sending %s to process %d: %w (run certagent as that process's user or give it CAP_KILL)",
-			path, unix.SignalName(sig), f.pid, err)
+			path, SignalName(sig), f.pid, err)
 	default:
-		return fmt.Errorf("pid file %q: sending %s to process %d: %w", path, unix.SignalName(sig), f.pid, err)
+		return fmt.Errorf("pid file %q: sending %s to process %d: %w", path, SignalName(sig), f.pid, err)
 	}
 }
 

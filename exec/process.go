@@ -45,10 +45,15 @@ type spec struct {
 	argv                  []string
 	env                   []string // nil means Environ(nil)
 	stdin, stdout, stderr *os.File
+	// followed processes take part in job control: they are given the terminal
+	// that stdin is, if it is ours to give, and when one is stopped we are too.
+	followed bool
 }
 
 type osProcess struct {
-	cmd *osexec.Cmd
+	cmd      *osexec.Cmd
+	followed bool
+	tty      *terminal // nil if it is not followed, or stdin is no terminal
 }
 
 func startProcess(s spec) (process, error) {
@@ -72,10 +77,18 @@ func startProcess(s spec) (process, error) {
 		cmd.Stderr = s.stderr
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	if err := mine.start(cmd); err != nil {
+	p := &osProcess{cmd: cmd, followed: s.followed}
+	if p.followed {
+		p.tty = controllingTerminal(s.stdin)
+	}
+	if p.tty.ours() {
+		cmd.SysProcAttr.Foreground, cmd.SysProcAttr.Ctty = true, p.tty.fd
+	}
+	if err := withDefaultSignals(func() error { return mine.start(cmd) }); err != nil {
+		p.tty.takeBack(0) // it may have come as far as that
 		return nil, startError(s.argv[0], err)
 	}
-	return &osProcess{cmd: cmd}, nil
+	return p, nil
 }
 
 func (p *osProcess) PID() int { return p.cmd.Process.Pid }
@@ -88,10 +101,19 @@ func (p *osProcess) Signal(to target, sig syscall.Signal) error {
 }
 
 func (p *osProcess) Wait() {
+	options := unix.WEXITED | unix.WNOWAIT
+	if p.followed {
+		options |= unix.WSTOPPED
+	}
 	for {
-		err := unix.Waitid(unix.P_PID, p.PID(), nil, unix.WEXITED|unix.WNOWAIT, nil)
-		if !errors.Is(err, unix.EINTR) {
-			return // any other error means that there is nothing to wait for, which Reap reports
+		s, err := waitid(unix.P_PID, p.PID(), options)
+		if err != nil || s.code != cldStopped {
+			return // an error means that there is nothing to wait for, which Reap reports
+		}
+		// This takes the news, which would be told again and again.
+		s, err = waitid(unix.P_PID, p.PID(), unix.WSTOPPED|unix.WNOHANG)
+		if err == nil && s.pid != 0 {
+			p.wasStopped(syscall.Signal(s.status))
 		}
 	}
 }
@@ -99,6 +121,7 @@ func (p *osProcess) Wait() {
 func (p *osProcess) Company() bool { return groupHasOthers(p.PID()) }
 
 func (p *osProcess) Reap() Exit {
+	p.tty.takeBack(p.PID())
 	err := mine.collect(p.cmd)
 	if p.cmd.ProcessState == nil {
 		return Exit{Code: 1, Err: err}

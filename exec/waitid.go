@@ -15,12 +15,15 @@ import (
 type childState struct {
 	_      int32
 	_      int32
-	code   int32      // how it changed, one of CLD_EXITED and its like
+	code   int32      // how it changed, such as CLD_EXITED
 	_      [0]uintptr // what follows is aligned like a pointer
 	pid    int32
 	_      uint32
 	status int32 // the exit code or the signal
 }
+
+// cldStopped is the code of a child that a signal has stopped (CLD_STOPPED).
+const cldStopped = 5
 
 // waitid is waitid(2). The pid of the state is 0 if options has WNOHANG and
 // there is nothing to tell.

@@ -1,0 +1,211 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package agent_test
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestIssuerChange(t *testing.T) {
+	w := newWorld(t)
+	r := w.start(loginBlocks + webBundle(`ttl = "1h"`, "") + `
+template_config { static_secret_render_interval = "1s" }`)
+	r.logs("every bundle is published")
+	old := w.leaf("tls/ca.crt")
+	w.eventually("the issuer is known", func() bool { return w.asked("GET", "/v1/pki/cert/ca") >= 2 })
+	w.put("pki/root/rotate/internal", "common_name=next.test", "ttl=8760h", "key_type=ec", "key_bits=256", "issuer_name=next")
+	w.put("pki/config/issuers", "default=next")
+	r.logs("the issuer has changed")
+	w.eventually("the new issuer", func() bool { return w.leaf("tls/tls.crt").Issuer.CommonName == "next.test" })
+	w.eventually("both CAs", func() bool { return strings.Count(w.read("tls/ca.crt"), "BEGIN CERTIFICATE") == 2 })
+	if first := w.leaf("tls/ca.crt"); first.Subject.CommonName != "next.test" {
+		t.Errorf("the first CA is %v", first.Subject)
+	}
+	polls := w.asked("GET", "/v1/pki/cert/ca")
+	w.eventually("two more polls", func() bool { return w.asked("GET", "/v1/pki/cert/ca") >= polls+2 })
+	r.end()
+	if got := w.signed(); got != 2 {
+		t.Errorf("%d certificates, want 2", got)
+	}
+	// A restart keeps both CAs, and publishes nothing.
+	r = w.start(loginBlocks + webBundle(`ttl = "1h"`, ""))
+	r.logs("every bundle is published")
+	r.end()
+	if r.count("msg=published") != 0 || !strings.Contains(w.read("tls/ca.crt"), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: old.Raw}))) {
+		t.Error("the restart changed the trust bundle")
+	}
+}
+
+func TestKeystores(t *testing.T) {
+	w := newWorld(t)
+	w.putKV("store", map[string]any{"password": "changeit"})
+	w.write("password", "changeit\n")
+	text := loginBlocks + `
+bundle "java" {
+  directory = "DIR/java"
+  certificate {
+    role        = "pki/web"
+    common_name = "example.test"
+    files       = { pkcs12 = "web.p12", truststore = "trust.jks" }
+    password    = { secret = "secret/data/store#password" }
+  }
+}
+bundle "old" {
+  directory = "DIR/old"
+  certificate {
+    role        = "pki/web"
+    common_name = "example.test"
+    files       = { jks = "web.jks" }
+    password    = { file = "DIR/password" }
+  }
+}`
+	r := w.start(text)
+	r.logs("every bundle is published")
+	r.end()
+	before := w.read("java/web.p12")
+	r = w.start(text)
+	r.logs("every bundle is published")
+	r.end()
+	if got := w.signed(); got != 2 || w.read("java/web.p12") != before || r.count("msg=published") != 0 {
+		t.Errorf("%d certificates over a restart, want 2", got)
+	}
+	// Another password is another file of the same certificate.
+	w.write("password", "changed it\n")
+	r = w.start(text)
+	r.logs("msg=published")
+	r.end()
+	if got := w.signed(); got != 3 { // the old password is gone: nobody can read the old file
+		t.Errorf("%d certificates, want 3", got)
+	}
+}
+
+func TestBreaker(t *testing.T) {
+	w := newWorld(t)
+	r := w.start(loginBlocks + webBundle(`ttl = "2s"`, `max_issues_per_hour = 3`))
+	r.logs("a certificate was issued too often within an hour")
+	r.end()
+	r = w.start(loginBlocks + webBundle(`ttl = "2s"`, `max_issues_per_hour = 3`))
+	r.logs("a certificate was issued too often within an hour") // a restart does not reset it
+	r.end()
+	if got := w.signed(); got != 3 {
+		t.Errorf("%d certificates, want 3", got)
+	}
+}
+
+func TestBundleReloginIssuesNothing(t *testing.T) {
+	w := newWorld(t)
+	w.put("auth/approle/role/agent", "token_policies=agent", "token_ttl=2s", "token_max_ttl=2s")
+	r := w.start(loginBlocks + webBundle("", ""))
+	r.logs("every bundle is published")
+	w.eventually("three logins", func() bool { return w.asked("PUT", "/v1/auth/approle/login") >= 3 })
+	r.end()
+	if got := w.signed(); got != 1 {
+		t.Errorf("%d certificates over three logins, want 1", got)
+	}
+}
+
+func TestPrivateKeyNeverLeaves(t *testing.T) {
+	w := newWorld(t)
+	var mu sync.Mutex
+	var capture bytes.Buffer
+	w.server.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Fprintf(&capture, "%s %s\n", r.Method, r.URL)
+		r.Header.Write(&capture)
+		capture.Write(body)
+		return false
+	})
+	var keys []string
+	for _, key := range []string{`{ type = "ec" }`, `{ type = "rsa", bits = 2048 }`, `{ type = "ed25519" }`, `{ type = "ec", reuse = true }`} {
+		w.put("pki/roles/web", "allow_any_name=true", "enforce_hostnames=false", "key_type=any", "ttl=1h", "max_ttl=24h")
+		r := w.start(loginBlocks + webBundle("key = "+key, ""))
+		r.logs("msg=published")
+		w.eventually("the pair", func() bool { return w.read("tls/tls.key") != "" })
+		r.end()
+		keys = append(keys, w.read("tls/tls.key"))
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	text := capture.String()
+	if got := strings.Count(text, "CERTIFICATE REQUEST"); got < 2*3 { // begin and end; the reused key is of the kind that is asked for
+		t.Fatalf("the capture has %d marks of CSRs: it is not whole", got)
+	}
+	if strings.Contains(text, "PRIVATE KEY") {
+		t.Error("a private key was sent")
+	}
+	for _, key := range keys {
+		block, _ := pem.Decode([]byte(key))
+		signer, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var secret []byte
+		switch k := signer.(type) {
+		case *ecdsa.PrivateKey:
+			secret = k.D.Bytes()
+		case *rsa.PrivateKey:
+			secret = k.Primes[0].Bytes()
+		case ed25519.PrivateKey:
+			secret = k.Seed()
+		}
+		for form, encoded := range map[string]string{
+			"raw": string(secret), "base64": base64.StdEncoding.EncodeToString(block.Bytes), "hexadecimal": hex.EncodeToString(secret),
+			"a line of PEM": strings.Split(key, "\n")[1],
+		} {
+			if strings.Contains(text, encoded) {
+				t.Errorf("a private key was sent: %s", form)
+			}
+		}
+	}
+}
+
+func TestOneFailingBundleHurtsOnlyItself(t *testing.T) {
+	w := newWorld(t)
+	broken := strings.NewReplacer(`"web"`, `"broken"`, "pki/web", "pki/absent", "DIR/tls", "DIR/broken").Replace(webBundle("", ""))
+	r := w.start(loginBlocks + broken + webBundle(`ttl = "4s"`, ""))
+	r.logs("the certificate cannot be had")
+	w.eventually("three generations of the other one", func() bool { return r.count("msg=published") >= 3 })
+	if asked := w.asked("PUT", "/v1/pki/sign/absent"); asked > 3 {
+		t.Errorf("the failing one asked %d times in the meantime", asked)
+	}
+	w.put("pki/roles/absent", "allow_any_name=true", "enforce_hostnames=false", "key_type=ec", "key_bits=256", "ttl=1h")
+	w.eventually("the other one, after the role was made", func() bool { return w.leaf("broken/tls.crt") != nil })
+	r.end()
+	w.pair("broken/tls.crt", "broken/tls.key")
+}
+
+func TestBundleOutlivesVaultsOutage(t *testing.T) {
+	w := newWorld(t)
+	r := w.start(loginBlocks + webBundle(`ttl = "5s"`, ""))
+	r.logs("msg=published")
+	first := w.leaf("tls/tls.crt")
+	w.server.Seal()
+	w.eventually("the end of the certificate", func() bool { return time.Now().After(first.NotAfter.Add(time.Second)) })
+	if now := w.pair("tls/tls.crt", "tls/tls.key"); now.SerialNumber.Cmp(first.SerialNumber) != 0 {
+		t.Error("the last certificate was not kept")
+	}
+	w.server.Unseal()
+	w.eventually("a valid certificate", func() bool { return time.Now().Before(w.leaf("tls/tls.crt").NotAfter) })
+	r.end()
+}

@@ -6,9 +6,7 @@ package config
 import (
 	"io/fs"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"time"
 )
 
@@ -76,20 +74,13 @@ func readBundle(s *scope) Bundle {
 	return b
 }
 
-// bundleNames are names that need no quoting anywhere: in files, on the command
-// line, in metrics.
-var bundleNames = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
-
 func (b *Bundle) readName(s *scope) {
 	if len(s.labels) != 1 {
 		s.problem(LoadError, "", "must have one label, the bundle's name", `write bundle "NAME" { … }`)
 		return
 	}
 	b.Name = s.labels[0]
-	if !bundleNames.MatchString(b.Name) {
-		s.problem(LoadError, "", strconv.Quote(b.Name)+" cannot be the name of a bundle",
-			"take up to 64 letters, digits, dots, dashes and underscores")
-	}
+	s.checkName(LoadError, b.Name, "a bundle")
 }
 
 func (b *Bundle) readDirectory(s *scope) {

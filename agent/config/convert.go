@@ -4,6 +4,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -18,6 +19,15 @@ type mismatch struct {
 }
 
 func (m *mismatch) Error() string { return m.message }
+
+// hintOf returns the hint that comes with an error; empty if there is none.
+func hintOf(err error) string {
+	var m *mismatch
+	if errors.As(err, &m) {
+		return m.hint
+	}
+	return ""
+}
 
 func wrongType(want string, v value) error {
 	m := &mismatch{message: fmt.Sprintf("must be %s, not %s", want, v.show())}

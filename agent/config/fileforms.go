@@ -22,19 +22,6 @@ func readForms(s *scope, keyFormat string) fileForms {
 	return f
 }
 
-// readWord reads one of two words.
-func readWord(s *scope, name string, to *string, one, other string) {
-	word := *to
-	if !get(s, name, asString, &word) {
-		return
-	}
-	if word != one && word != other {
-		s.problem(LoadError, name, "unknown value "+s.value(name).show(), `write "`+one+`" or "`+other+`"`)
-		return
-	}
-	*to = word
-}
-
 // of returns the form of a kind of file.
 func (f fileForms) of(kind FileKind) string {
 	switch {

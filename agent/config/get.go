@@ -3,8 +3,6 @@
 
 package config
 
-import "errors"
-
 // get reads a key into to and tells whether it was there and right. A key that
 // is absent leaves to as it is, so that it can hold the default.
 func get[T any](s *scope, name string, convert func(value) (T, error), to *T) bool {
@@ -20,12 +18,7 @@ func getAs[T any](s *scope, kind Kind, name string, convert func(value) (T, erro
 	}
 	converted, err := convert(v)
 	if err != nil {
-		var m *mismatch
-		hint := ""
-		if errors.As(err, &m) {
-			hint = m.hint
-		}
-		s.problem(kind, name, err.Error(), hint)
+		s.problem(kind, name, err.Error(), hintOf(err))
 		return false
 	}
 	*to = converted

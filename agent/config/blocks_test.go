@@ -4,7 +4,6 @@
 package config_test
 
 import (
-	"syscall"
 	"testing"
 	"time"
 
@@ -111,53 +110,6 @@ auto_auth {
 	}
 	if !c.AutoAuth.ReauthOnNewCredentials {
 		t.Error("enable_reauth_on_new_credentials was not read")
-	}
-}
-
-func TestExec(t *testing.T) {
-	t.Parallel()
-	tests := map[string]struct {
-		exec string
-		want config.Exec
-	}{
-		"defaults": {``, config.Exec{Restart: true, StopSignal: syscall.SIGTERM, KillTimeout: 30 * time.Second}},
-		"all": {`
-  restart_on_secret_changes = "never"
-  restart_stop_signal       = "sigint"
-  kill_timeout              = "5s"
-  child_process_stdout      = "/o"
-  child_process_stderr      = "/e"`,
-			config.Exec{StopSignal: syscall.SIGINT, KillTimeout: 5 * time.Second, Stdout: "/o", Stderr: "/e"}},
-		"no signal": {`restart_stop_signal = ""`, config.Exec{Restart: true, KillTimeout: 30 * time.Second}},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			c := load(t, login+aTemplate+`
-exec {
-  command = ["app", "--flag"]
-  `+test.exec+`
-}
-env_template "A" {
-  contents = "y"
-}
-env_template B {
-  source               = "/b.tpl"
-  error_on_missing_key = true
-}
-`, config.Overrides{})
-			test.want.Command = []string{"app", "--flag"}
-			if diff := cmp.Diff(&test.want, c.Exec, noPos); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
-			envs := []config.EnvTemplate{
-				{Name: "A", Text: config.Text{Contents: "y", ErrorFatal: true}},
-				{Name: "B", Text: config.Text{Source: "/b.tpl", ErrorOnMissingKey: true, ErrorFatal: true}},
-			}
-			if diff := cmp.Diff(envs, c.EnvTemplates, noPos); diff != "" {
-				t.Errorf("env_template (-want +got):\n%s", diff)
-			}
-		})
 	}
 }
 

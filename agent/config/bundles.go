@@ -22,9 +22,5 @@ func (v validator) checkBundles() {
 		if b.Directory != "" {
 			directories[absolute(b.Directory)] = b
 		}
-		v.checkTarget(b.title(), b.Change)
-		if b.Verify != nil && b.Verify.Fallback != nil {
-			v.checkTarget(b.title()+": verify: fallback", *b.Verify.Fallback)
-		}
 	}
 }

@@ -16,7 +16,7 @@ type ChangeMode int
 const (
 	Noop    ChangeMode = iota // none
 	Signal                    // a signal to a process
-	Restart                   // the child of the exec block is restarted
+	Restart                   // a child is restarted
 	Command                   // a command is run
 )
 
@@ -34,7 +34,10 @@ func (m ChangeMode) String() string {
 type Change struct {
 	Mode    ChangeMode
 	Signal  syscall.Signal // for Signal; never 0 then
-	PIDFile string         // of the process to signal; empty: the child of the exec block
+	PIDFile string         // of the process to signal; empty: the child of Exec
+	// Exec names the exec block of the child to restart or to signal. There is
+	// such a block if there is no other target; its name may be empty.
+	Exec string
 	// Command is what to run for Command: a program and its arguments, without
 	// a shell unless it is spelled out. Empty only for other modes.
 	Command     []string
@@ -43,6 +46,7 @@ type Change struct {
 	Splay       time.Duration // a random delay up to this comes first
 	FailOnError bool          // a command that fails ends certagent
 	Pos         Pos           // of change_mode, or else of the template
+	ExecPos     Pos           // of change_exec; the zero value if it is not given
 }
 
 const (
@@ -52,8 +56,8 @@ const (
 )
 
 // readChange reads Vault Agent's command, command_timeout and exec, Nomad's
-// change_mode, change_signal, change_script and splay, and pid_file. Without a
-// change_mode a command is run if there is one, as in Vault Agent.
+// change_mode, change_signal, change_script and splay, and our pid_file and
+// change_exec. Without a change_mode a command is run if there is one, as in Vault Agent.
 func readChange(s *scope) Change {
 	c := Change{Pos: s.pos(), Timeout: defaultCommandTimeout, KillTimeout: defaultKillTimeout}
 	c.readVaultAgent(s)
@@ -62,14 +66,14 @@ func readChange(s *scope) Change {
 	}
 	c.readScript(s)
 	get(s, "splay", asDuration, &c.Splay)
-	get(s, "pid_file", asString, &c.PIDFile)
+	c.readTarget(s)
 	if get(s, "change_signal", asSignal, &c.Signal) && c.Signal == 0 {
 		s.problem(ValidateError, "change_signal", "is no signal", `write its name, such as "SIGHUP"`)
 	}
 
 	valid := get(s, "change_mode", asChangeMode, &c.Mode)
-	if found := s.find("change_mode"); len(found) > 0 {
-		c.Pos = s.src.pos(found[0].offset)
+	if len(s.find("change_mode")) > 0 {
+		c.Pos = s.posOf("change_mode")
 	}
 	switch {
 	case valid:

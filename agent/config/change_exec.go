@@ -57,6 +57,9 @@ func (c *Change) checkWithoutMode(s *scope) {
 			s.problem(ValidateError, name, "needs change_mode", `add change_mode = "signal"`)
 		}
 	}
+	if s.has("change_exec") {
+		s.problem(ValidateError, "change_exec", "needs change_mode", `add change_mode = "restart" or "signal"`)
+	}
 	if c.Mode == Noop && s.has("splay") {
 		s.problem(ValidateError, "splay", "needs a change to delay", `add change_mode = "signal", "restart" or "command"`)
 	}
@@ -66,14 +69,17 @@ func (c *Change) checkWithoutMode(s *scope) {
 func (c *Change) checkMode(s *scope) {
 	mode := s.value("change_mode").show()
 	used := map[ChangeMode][]string{
-		Signal:  {"change_signal", "pid_file", "splay"},
-		Restart: {"splay"},
+		Signal:  {"change_signal", "pid_file", "change_exec", "splay"},
+		Restart: {"change_exec", "splay"},
 		Command: {"command", "exec", "change_script", "splay"},
 	}[c.Mode]
-	for _, name := range []string{"command", "exec", "change_script", "change_signal", "pid_file", "splay"} {
+	for _, name := range []string{"command", "exec", "change_script", "change_signal", "pid_file", "change_exec", "splay"} {
 		if s.has(name) && !slices.Contains(used, name) {
 			s.problem(ValidateError, name, "contradicts change_mode = "+mode, "remove one of them")
 		}
+	}
+	if c.Mode == Signal && s.has("pid_file") && s.has("change_exec") {
+		s.problem(ValidateError, "change_exec", "excludes pid_file", "keep one of them")
 	}
 	if c.Mode != Command {
 		c.Command = nil

@@ -3,7 +3,7 @@
 
 // Package config reads configuration, HCL or JSON, and returns one immutable
 // value. It reads Vault Agent's files unchanged, with the words of Nomad's
-// template block and the bundle block added to them.
+// template block, bundle blocks and further exec blocks added to them.
 //
 // It complains about everything at once, and each complaint has file, line,
 // block and name. No key is ignored without a warning. It knows nothing of
@@ -22,10 +22,17 @@ type Config struct {
 	EnvTemplates   []EnvTemplate
 	Bundles        []Bundle
 	TemplateConfig TemplateConfig
-	Exec           *Exec  // nil: no program is run
-	PIDFile        string // of certagent itself; empty: none is written
-	ExitAfterAuth  bool
-	Log            Log
+	// Execs are the programs that are run; none: there is no child.
+	Execs []Exec
+	// Exec is the one of Execs without a label, or else the only one. It is nil
+	// if there is none and, for the time being, if there are several with labels.
+	Exec          *Exec
+	PIDFile       string // of certagent itself; empty: none is written
+	ExitAfterAuth bool
+	// Subreaper makes certagent adopt and reap the processes that its descendants
+	// leave behind, even where it is not process 1, which always does.
+	Subreaper bool
+	Log       Log
 	// DisableIdleConnections and DisableKeepAlives name the parts whose
 	// connections to Vault are meant: auto-auth, caching, proxying, templating.
 	DisableIdleConnections, DisableKeepAlives []string

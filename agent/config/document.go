@@ -11,13 +11,14 @@ type document struct {
 	envTemplates   []EnvTemplate
 	bundles        []Bundle
 	templateConfig TemplateConfig
-	exec           *Exec
+	execs          []Exec
 	cache          *cache
 	apiProxy       *apiProxy
 	listeners      []listener
 	log            logKeys
 	pidFile        string
 	exitAfterAuth  bool
+	subreaper      bool
 
 	disableIdleConnections, disableKeepAlives []string
 }
@@ -26,6 +27,7 @@ func readDocument(s *scope) *document {
 	d := &document{templateConfig: noTemplateConfig, log: readLogKeys(s)}
 	get(s, "pid_file", asText, &d.pidFile)
 	get(s, "exit_after_auth", asBool, &d.exitAfterAuth)
+	get(s, "subreaper", asBool, &d.subreaper)
 	d.disableIdleConnections = readSubsystems(s, "disable_idle_connections")
 	d.disableKeepAlives = readSubsystems(s, "disable_keep_alives")
 	d.readBlocks(s)
@@ -46,9 +48,7 @@ func (d *document) readBlocks(s *scope) {
 	if b := s.block("template_config"); b != nil {
 		d.templateConfig = readTemplateConfig(b)
 	}
-	if b := s.block("exec"); b != nil {
-		d.exec = readExec(b)
-	}
+	d.execs = readExecs(s)
 	for _, b := range s.blocks("template") {
 		d.templates = append(d.templates, readTemplate(b))
 	}

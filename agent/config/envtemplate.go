@@ -20,7 +20,7 @@ type EnvTemplate struct {
 var notInEnvTemplate = []string{
 	"backup", "command", "command_timeout", "create_dest_dirs", "destination", "exec", "perms",
 	"user", "uid", "group", "gid", "wait", "sandbox_path",
-	"change_mode", "change_signal", "change_script", "splay", "pid_file",
+	"change_mode", "change_signal", "change_script", "splay", "pid_file", "change_exec",
 }
 
 func readEnvTemplate(s *scope) EnvTemplate {

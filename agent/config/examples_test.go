@@ -76,6 +76,36 @@ func TestExampleOfNginx(t *testing.T) {
 	}
 }
 
+func TestExampleOfChildren(t *testing.T) {
+	t.Parallel()
+	c := loadExample(t, "children.hcl")
+	want := []config.Exec{
+		{
+			Name: "nginx", Command: []string{"nginx", "-g", "daemon off;"},
+			RestartPolicy: config.RestartPolicy{When: config.OnFailure, Delay: time.Second, MaxDelay: time.Minute, Reset: time.Minute},
+			StopSignal:    syscall.SIGQUIT, KillTimeout: 4 * time.Second,
+			Signals: map[syscall.Signal]syscall.Signal{
+				syscall.SIGTERM: syscall.SIGQUIT, syscall.SIGINT: syscall.SIGQUIT, syscall.SIGUSR2: 0},
+			HUP: config.HUPAgent,
+		},
+		{
+			Name: "app", Command: []string{"gunicorn", "app:app"}, Restart: true,
+			RestartPolicy: config.RestartPolicy{When: config.Always, Delay: 500 * time.Millisecond, MaxDelay: 30 * time.Second, Reset: 5 * time.Minute},
+			StopSignal:    syscall.SIGTERM, KillTimeout: 30 * time.Second,
+			HUP: config.HUPBoth,
+		},
+	}
+	if diff := cmp.Diff(want, c.Execs, noPos); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if b := c.Bundles[0]; b.Change.Exec != "nginx" || b.Verify.Fallback.Exec != "nginx" {
+		t.Errorf("changes of %q and %q", b.Change.Exec, b.Verify.Fallback.Exec)
+	}
+	if !c.Subreaper || c.Exec != nil {
+		t.Errorf("subreaper: %v, exec: %+v", c.Subreaper, c.Exec)
+	}
+}
+
 func TestExampleOfTheInjector(t *testing.T) {
 	t.Parallel()
 	c := loadExample(t, "injector.json")

@@ -45,5 +45,38 @@ func FuzzLoad(f *testing.F) {
 		if c != nil && c.AutoAuth == nil {
 			t.Error("a configuration without auto_auth")
 		}
+		if c != nil {
+			checkChildren(t, c)
+		}
 	})
+}
+
+// checkChildren: a change that is about a child is about one that there is.
+func checkChildren(t *testing.T, c *config.Config) {
+	t.Helper()
+	names := map[string]bool{}
+	for _, e := range c.Execs {
+		if names[e.Name] {
+			t.Errorf("two exec blocks %q", e.Name)
+		}
+		names[e.Name] = true
+		if p := e.RestartPolicy; p.Delay <= 0 || p.MaxDelay < p.Delay || p.Reset <= 0 {
+			t.Errorf("restart policy %+v", p)
+		}
+	}
+	check := func(change config.Change) {
+		child := change.Mode == config.Restart || change.Mode == config.Signal && change.PIDFile == ""
+		if child && !names[change.Exec] {
+			t.Errorf("a change is about %q, which is no child", change.Exec)
+		}
+	}
+	for _, template := range c.Templates {
+		check(template.Change)
+	}
+	for _, b := range c.Bundles {
+		check(b.Change)
+		if b.Verify != nil && b.Verify.Fallback != nil {
+			check(*b.Verify.Fallback)
+		}
+	}
 }

@@ -85,6 +85,7 @@ func (l *loader) finish() *Config {
 	if !l.unread {
 		validator{d, &l.problems}.validate()
 	}
+	d.nameTargets()
 	c := &Config{
 		Vault:                  *d.vault,
 		AutoAuth:               d.autoAuth,
@@ -92,9 +93,11 @@ func (l *loader) finish() *Config {
 		EnvTemplates:           d.envTemplates,
 		Bundles:                d.bundles,
 		TemplateConfig:         d.templateConfig.withDefaults(),
-		Exec:                   d.exec,
+		Execs:                  d.execs,
+		Exec:                   onlyExec(d.execs),
 		PIDFile:                d.pidFile,
 		ExitAfterAuth:          d.exitAfterAuth,
+		Subreaper:              d.subreaper,
 		Log:                    logging,
 		DisableIdleConnections: d.disableIdleConnections,
 		DisableKeepAlives:      d.disableKeepAlives,

@@ -66,7 +66,7 @@ func readMemberTemplate(s *scope, d memberDefaults) *Template {
 // reactionKeys are what readChange reads, and what else delays a reaction.
 var reactionKeys = []string{
 	"change_mode", "change_signal", "change_script", "command", "command_timeout", "exec",
-	"pid_file", "splay", "debounce", "min_interval",
+	"pid_file", "change_exec", "splay", "debounce", "min_interval",
 }
 
 // refuseReaction: the files of a bundle change together, so there is one

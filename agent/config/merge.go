@@ -7,12 +7,13 @@ import "cmp"
 
 // merge returns what two files say together, as Vault Agent merges them: a
 // block of the later file replaces the earlier one's as a whole, templates,
-// bundles and listeners add up, switches stay on, and texts count if they are not empty.
+// bundles, exec blocks with labels and listeners add up, switches stay on, and
+// texts count if they are not empty.
 func (d *document) merge(later *document) *document {
 	merged := &document{
 		vault:         or(later.vault, d.vault),
 		autoAuth:      or(later.autoAuth, d.autoAuth),
-		exec:          or(later.exec, d.exec),
+		execs:         mergeExecs(d.execs, later.execs),
 		cache:         or(later.cache, d.cache),
 		apiProxy:      or(later.apiProxy, d.apiProxy),
 		templates:     append(d.templates, later.templates...),
@@ -22,6 +23,7 @@ func (d *document) merge(later *document) *document {
 		log:           d.log.merge(later.log),
 		pidFile:       cmp.Or(later.pidFile, d.pidFile),
 		exitAfterAuth: d.exitAfterAuth || later.exitAfterAuth,
+		subreaper:     d.subreaper || later.subreaper,
 
 		disableIdleConnections: union(d.disableIdleConnections, later.disableIdleConnections),
 		disableKeepAlives:      union(d.disableKeepAlives, later.disableKeepAlives),

@@ -5,6 +5,7 @@ package config_test
 
 import (
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -40,6 +41,14 @@ func TestMerge(t *testing.T) {
 		"exec is replaced": {
 			"exec {\n command = [\"a\"]\n kill_timeout = \"1s\"\n}\n", "exec {\n command = [\"b\"]\n}\n",
 			func(c *config.Config) any { return c.Exec.Command[0] + c.Exec.KillTimeout.String() }, "b30s"},
+		"exec blocks with labels add up": {
+			"exec \"a\" {\n command = [\"a\"]\n}\n", "exec \"b\" {\n command = [\"b\"]\n}\n",
+			func(c *config.Config) any { return []string{c.Execs[0].Name, c.Execs[1].Name} }, []string{"a", "b"}},
+		"an exec block without a label replaces only that": {
+			"exec {\n command = [\"a\"]\n}\nexec \"b\" {\n command = [\"b\"]\n}\n", "exec {\n command = [\"c\"]\n}\n",
+			func(c *config.Config) any {
+				return []string{c.Execs[0].Command[0], c.Execs[1].Command[0], strconv.Itoa(len(c.Execs))}
+			}, []string{"b", "c", "2"}},
 		"a template_config that says something replaces": {
 			"template_config {\n exit_on_retry_failure = true\n}\n", "template_config {\n max_connections_per_host = 1\n}\n",
 			func(c *config.Config) any { return c.TemplateConfig.ExitOnRetryFailure }, false},
@@ -47,8 +56,8 @@ func TestMerge(t *testing.T) {
 			"template_config {\n exit_on_retry_failure = true\n}\n", "template_config {\n}\n",
 			func(c *config.Config) any { return c.TemplateConfig.ExitOnRetryFailure }, true},
 		"a switch stays on": {
-			"exit_after_auth = true\n", "exit_after_auth = false\n",
-			func(c *config.Config) any { return c.ExitAfterAuth }, true},
+			"exit_after_auth = true\nsubreaper = true\n", "exit_after_auth = false\nsubreaper = false\n",
+			func(c *config.Config) any { return c.ExitAfterAuth && c.Subreaper }, true},
 		"a later text counts": {
 			"pid_file = \"/a\"\nlog_level = \"debug\"\n", "pid_file = \"/b\"\n",
 			func(c *config.Config) any { return c.PIDFile + c.Log.Level }, "/bdebug"},

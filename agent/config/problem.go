@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Kind tells who refuses a configuration, and when. In a bundle, which Vault
-// Agent does not know, a LoadError is a value that cannot be understood, and a
+// Kind tells who refuses a configuration, and when. In what Vault Agent does not
+// know, such as a bundle, a LoadError is a value that cannot be understood, and a
 // ValidateError one that contradicts others.
 type Kind int
 

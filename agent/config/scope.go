@@ -49,6 +49,10 @@ func (s *scope) problem(kind Kind, name, message, hint string) {
 // pos returns where the block starts.
 func (s *scope) pos() Pos { return s.src.pos(s.offset) }
 
+// posOf returns where a key is, of the first one if there are several. There is
+// one.
+func (s *scope) posOf(name string) Pos { return s.src.pos(s.find(name)[0].offset) }
+
 func (s *scope) find(name string) []item {
 	var found []item
 	for _, it := range s.items {

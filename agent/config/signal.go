@@ -4,9 +4,12 @@
 package config
 
 import (
+	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/hashicorp/consul-template/signals"
+	"golang.org/x/sys/unix"
 )
 
 // asSignal takes a signal's name with SIG before it, in any case, as Vault
@@ -27,4 +30,87 @@ func asSignal(v value) (syscall.Signal, error) {
 		hint = "write SIG before it"
 	}
 	return 0, &mismatch{"unknown signal " + v.show(), hint}
+}
+
+// asAnySignal takes what asSignal takes, the names that Vault Agent does not
+// know, such as SIGPWR and SIGRTMIN+3, and numbers, 0 for none.
+func asAnySignal(v value) (syscall.Signal, error) {
+	switch v.kind {
+	case integer:
+		if 0 <= v.integer && v.integer <= int64(lastSignal) {
+			return syscall.Signal(v.integer), nil
+		}
+	case text:
+		if v.text == "" {
+			return 0, nil
+		}
+		if sig, known := signalNamed(v.text); known {
+			return sig, nil
+		}
+	default:
+		return 0, wrongType("a signal's name or number", v)
+	}
+	hint := `write its name, such as "SIGTERM", or its number`
+	if !v.computed {
+		hint = signalHint(v.text)
+	}
+	return 0, &mismatch{"unknown signal " + v.show(), hint}
+}
+
+const (
+	firstRealtime syscall.Signal = 34 // SIGRTMIN as programs know it: the C library keeps two for itself
+	lastSignal    syscall.Signal = 64 // SIGRTMAX
+)
+
+// signalNamed returns the signal of a name with SIG before it, in any case, or
+// of a number.
+func signalNamed(text string) (syscall.Signal, bool) {
+	if n, err := strconv.ParseUint(text, 10, 8); err == nil {
+		return syscall.Signal(n), syscall.Signal(n) <= lastSignal
+	}
+	if found, err := signals.Parse(text); err == nil {
+		return found.(syscall.Signal), true
+	}
+	name := strings.ToUpper(text)
+	if sig := unix.SignalNum(name); sig != 0 {
+		return sig, true
+	}
+	if offset, ok := strings.CutPrefix(name, "SIGRTMIN"); ok {
+		return realtime(firstRealtime, offset)
+	}
+	offset, ok := strings.CutPrefix(name, "SIGRTMAX")
+	if !ok {
+		return 0, false
+	}
+	return realtime(lastSignal, offset)
+}
+
+// realtime returns the signal that is so far from another one: "", "+3" or "-1".
+func realtime(from syscall.Signal, offset string) (syscall.Signal, bool) {
+	n := 0
+	if offset != "" {
+		var err error
+		if n, err = strconv.Atoi(offset); err != nil || offset[0] != '+' && offset[0] != '-' {
+			return 0, false
+		}
+	}
+	sig := from + syscall.Signal(n)
+	return sig, firstRealtime <= sig && sig <= lastSignal
+}
+
+// signalHint says what to write instead of an unknown name.
+func signalHint(name string) string {
+	if _, known := signalNamed("SIG" + name); known {
+		return "write SIG before it"
+	}
+	var names []string
+	for sig := range firstRealtime {
+		if name := unix.SignalName(sig); name != "" {
+			names = append(names, name)
+		}
+	}
+	if near := nearest(strings.ToUpper(name), names); near != "" {
+		return "did you mean " + strconv.Quote(near) + "?"
+	}
+	return `write its name, such as "SIGTERM", or its number`
 }

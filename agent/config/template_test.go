@@ -129,22 +129,67 @@ func runs(args ...string) func(*config.Change) {
 	return func(c *config.Change) { c.Mode, c.Command = config.Command, args }
 }
 
-// The child is the target where no pid_file is given.
+// A child is the target where no pid_file is given: the only one, or the one
+// that is named.
 func TestChangeOfTheChild(t *testing.T) {
 	t.Parallel()
-	for mode, want := range map[string]config.ChangeMode{"signal": config.Signal, "restart": config.Restart} {
-		c := load(t, login+`
-exec {
-  command = ["app"]
+	const (
+		unlabelled = "exec {\n command = [\"app\"]\n}\n"
+		web        = "exec \"web\" {\n command = [\"app\"]\n}\n"
+		api        = "exec \"api\" {\n command = [\"app\"]\n}\n"
+		restart    = `change_mode = "restart"`
+		signal     = `change_mode = "signal"`
+	)
+	for name, test := range map[string]struct {
+		execs, keys string
+		want        config.Change
+	}{
+		"Vault Agent's": {unlabelled, restart, config.Change{Mode: config.Restart}},
+		"signal":        {unlabelled, signal, config.Change{Mode: config.Signal, Signal: syscall.SIGHUP}},
+		"the only one":  {web, restart, config.Change{Mode: config.Restart, Exec: "web"}},
+		"the only one, named": {web, restart + "\n change_exec = \"web\"",
+			config.Change{Mode: config.Restart, Exec: "web"}},
+		"one of two": {web + api, restart + "\n change_exec = \"api\"",
+			config.Change{Mode: config.Restart, Exec: "api"}},
+		"one beside that without a label": {web + unlabelled, signal + "\n change_signal = \"SIGUSR1\"\n change_exec = \"web\"",
+			config.Change{Mode: config.Signal, Signal: syscall.SIGUSR1, Exec: "web"}},
+		"a pid_file": {web, signal + "\n pid_file = \"/run/p\"",
+			config.Change{Mode: config.Signal, Signal: syscall.SIGHUP, PIDFile: "/run/p"}},
+		"a pid_file beside several": {web + api, signal + "\n pid_file = \"/run/p\"",
+			config.Change{Mode: config.Signal, Signal: syscall.SIGHUP, PIDFile: "/run/p"}},
+		"noop":      {web + api, `change_mode = "noop"`, config.Change{}},
+		"a command": {web, `command = ["true"]`, config.Change{Mode: config.Command, Command: []string{"true"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test.want.Timeout, test.want.KillTimeout = 30*time.Second, 30*time.Second
+			c := load(t, test.execs+inBundle(aCertificate+test.keys+`
+verify {
+  address = "127.0.0.1:8443"
+  fallback {
+    change_mode = "command"
+    command     = ["true"]
+  }
+}`)+"template {\n contents = \"x\"\n destination = \"/run/x\"\n"+test.keys+"\n}\n", config.Overrides{})
+			for block, got := range map[string]config.Change{"template": c.Templates[0].Change, "bundle": c.Bundles[0].Change} {
+				if diff := cmp.Diff(test.want, got, noPos); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", block, diff)
+				}
+			}
+		})
+	}
 }
-template {
-  contents    = "x"
-  destination = "/run/x"
-  change_mode = "`+mode+`"
-}
-`, config.Overrides{})
-		if got := c.Templates[0].Change; got.Mode != want || got.PIDFile != "" {
-			t.Errorf("%s: got %v of %q", mode, got.Mode, got.PIDFile)
+
+// A fallback names its child as a change does.
+func TestFallbackOfTheChild(t *testing.T) {
+	t.Parallel()
+	for execs, name := range map[string]string{
+		"exec \"web\" {\n command = [\"app\"]\n}\n":                                          "",
+		"exec \"web\" {\n command = [\"app\"]\n}\nexec \"api\" {\n command = [\"app\"]\n}\n": "change_exec = \"web\"\n",
+	} {
+		c := load(t, execs+inBundle(aCertificate+"verify {\n address = \"127.0.0.1:8443\"\n fallback {\n change_mode = \"restart\"\n"+name+"}\n}\n"), config.Overrides{})
+		if got := c.Bundles[0].Verify.Fallback.Exec; got != "web" {
+			t.Errorf("%q: got %q", name, got)
 		}
 	}
 }

@@ -24,10 +24,11 @@ func (v validator) rendered() int { return len(v.templates) + len(v.envTemplates
 func (v validator) validate() {
 	v.checkTokenUse()
 	v.checkConsumers()
+	v.checkExecs()
 	v.checkEnvTemplates()
 	v.checkWrapping()
-	v.checkTargets()
 	v.checkBundles()
+	v.checkTargets()
 	v.checkDestinations()
 }
 
@@ -79,16 +80,13 @@ func (v validator) checkConsumers() {
 // checkEnvTemplates: unlike Vault Agent, certagent runs a program beside
 // templates that write files, and takes both sorts of templates together.
 func (v validator) checkEnvTemplates() {
-	if v.exec != nil && v.rendered() == 0 {
-		v.problem(ValidateError, v.exec.Pos, "exec", "", "needs a template or an env_template", "")
-	}
 	if len(v.envTemplates) > 0 && v.apiProxy != nil {
 		v.problem(ValidateError, v.apiProxy.pos, "api_proxy", "", "excludes env_template", "")
 	}
 	first := map[string]Pos{}
 	for _, e := range v.envTemplates {
 		block := "env_template " + strconv.Quote(e.Name)
-		if v.exec == nil {
+		if len(v.execs) == 0 {
 			v.problem(ValidateError, e.Pos, block, "", "needs an exec block", `add exec { command = ["PROGRAM"] }`)
 		}
 		if earlier, seen := first[e.Name]; seen {
@@ -105,23 +103,5 @@ func (v validator) checkWrapping() {
 	if v.autoAuth != nil && v.autoAuth.Method.WrapTTL > 0 && v.rendered() > 0 {
 		v.problem(StartError, v.autoAuth.Method.Pos, "auto_auth: method "+strconv.Quote(v.autoAuth.Method.Type), "wrap_ttl",
 			"hides the token from the templates", "set wrap_ttl in the sink instead")
-	}
-}
-
-// checkTargets: a change that concerns the child needs one.
-func (v validator) checkTargets() {
-	for _, t := range v.templates {
-		v.checkTarget("template", t.Change)
-	}
-}
-
-func (v validator) checkTarget(block string, c Change) {
-	switch {
-	case v.exec != nil:
-	case c.Mode == Restart:
-		v.problem(ValidateError, c.Pos, block, "change_mode", "there is nothing to restart", "add an exec block")
-	case c.Mode == Signal && c.PIDFile == "":
-		v.problem(ValidateError, c.Pos, block, "change_mode", "there is nothing to signal",
-			"add pid_file, or an exec block")
 	}
 }

@@ -1,0 +1,223 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package config_test
+
+import (
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/certagent/certagent/agent/config"
+)
+
+// defaultExec is what an exec block is that says only what it must.
+func defaultExec(name string, change func(*config.Exec)) config.Exec {
+	e := config.Exec{
+		Name: name, Command: []string{"app", "--flag"},
+		Restart:       true,
+		RestartPolicy: config.RestartPolicy{Delay: time.Second, MaxDelay: time.Minute, Reset: time.Minute},
+		StopSignal:    syscall.SIGTERM, KillTimeout: 30 * time.Second,
+		HUP: config.HUPAgent,
+	}
+	change(&e)
+	return e
+}
+
+func unchanged(*config.Exec) {}
+
+func TestExec(t *testing.T) {
+	t.Parallel()
+	policy := func(when config.RestartWhen, delay, most, reset time.Duration) func(*config.Exec) {
+		return func(e *config.Exec) {
+			e.RestartPolicy = config.RestartPolicy{When: when, Delay: delay, MaxDelay: most, Reset: reset}
+		}
+	}
+	stop := func(sig syscall.Signal) func(*config.Exec) { return func(e *config.Exec) { e.StopSignal = sig } }
+	hup := func(h config.HUP) func(*config.Exec) { return func(e *config.Exec) { e.HUP = h } }
+	tests := map[string]struct {
+		keys string
+		want func(*config.Exec)
+	}{
+		"defaults": {``, unchanged},
+		"all of Vault Agent's": {`
+  restart_on_secret_changes = "never"
+  restart_stop_signal       = "sigint"
+  kill_timeout              = "5s"
+  child_process_stdout      = "/o"
+  child_process_stderr      = "/e"`, func(e *config.Exec) {
+			e.Restart, e.StopSignal, e.KillTimeout, e.Stdout, e.Stderr = false, syscall.SIGINT, 5*time.Second, "/o", "/e"
+		}},
+		"start, published":   {`start = "published"`, unchanged},
+		"start, immediately": {`start = "immediately"`, func(e *config.Exec) { e.StartImmediately = true }},
+
+		"restart, never":      {`restart = "never"`, unchanged},
+		"restart, on-failure": {`restart = "on-failure"`, policy(config.OnFailure, time.Second, time.Minute, time.Minute)},
+		"restart, always":     {`restart = "always"`, policy(config.Always, time.Second, time.Minute, time.Minute)},
+		"restart, all": {"restart = \"always\"\n restart_delay = \"200ms\"\n restart_max_delay = \"10s\"\n restart_reset = \"1h\"",
+			policy(config.Always, 200*time.Millisecond, 10*time.Second, time.Hour)},
+		"the reset is the longest delay": {"restart = \"always\"\n restart_max_delay = \"10s\"",
+			policy(config.Always, time.Second, 10*time.Second, 10*time.Second)},
+		"a delay above the longest of the default": {"restart = \"always\"\n restart_delay = \"2m\"",
+			policy(config.Always, 2*time.Minute, 2*time.Minute, 2*time.Minute)},
+		"a longest delay below the first of the default": {"restart = \"always\"\n restart_max_delay = \"300ms\"",
+			policy(config.Always, 300*time.Millisecond, 300*time.Millisecond, 300*time.Millisecond)},
+		"delays that do not grow": {"restart = \"always\"\n restart_delay = \"5s\"\n restart_max_delay = \"5s\"",
+			policy(config.Always, 5*time.Second, 5*time.Second, 5*time.Second)},
+
+		"no stop signal, as Vault Agent says it": {`restart_stop_signal = ""`, stop(0)},
+		"no stop signal":                         {`stop_signal = ""`, stop(0)},
+		"stop signal":                            {`stop_signal = "sigquit"`, stop(syscall.SIGQUIT)},
+		"stop signal, by number":                 {`stop_signal = 3`, stop(syscall.SIGQUIT)},
+		"stop signal of systemd":                 {`stop_signal = "SIGRTMIN+3"`, stop(37)},
+		"stop signal, twice the same":            {"restart_stop_signal = \"SIGINT\"\n stop_signal = \"SIGINT\"", stop(syscall.SIGINT)},
+
+		"hup, agent": {`hup = "agent"`, unchanged},
+		"hup, child": {`hup = "child"`, hup(config.HUPChild)},
+		"hup, both":  {`hup = "both"`, hup(config.HUPBoth)},
+
+		"signals": {`signals = { SIGTERM = "SIGQUIT", SIGINT = "SIGQUIT", SIGUSR2 = "" }`, func(e *config.Exec) {
+			e.Signals = map[syscall.Signal]syscall.Signal{
+				syscall.SIGTERM: syscall.SIGQUIT, syscall.SIGINT: syscall.SIGQUIT, syscall.SIGUSR2: 0}
+		}},
+		"signals as a block": {"signals {\n SIGTERM = \"SIGQUIT\"\n }", func(e *config.Exec) {
+			e.Signals = map[syscall.Signal]syscall.Signal{syscall.SIGTERM: syscall.SIGQUIT}
+		}},
+		"signals by number": {`signals = { "15" = 3, "10" = 0, "36" = "0" }`, func(e *config.Exec) {
+			e.Signals = map[syscall.Signal]syscall.Signal{syscall.SIGTERM: syscall.SIGQUIT, syscall.SIGUSR1: 0, 36: 0}
+		}},
+		"signals, none":    {`signals = {}`, unchanged},
+		"signals, null":    {`signals = { SIGTERM = null }`, unchanged},
+		"signals, to KILL": {`signals = { SIGQUIT = "SIGKILL" }`, func(e *config.Exec) { e.Signals = map[syscall.Signal]syscall.Signal{syscall.SIGQUIT: syscall.SIGKILL} }},
+		"SIGHUP, handed on": {"hup = \"child\"\n signals = { SIGHUP = \"SIGUSR1\" }", func(e *config.Exec) {
+			e.HUP, e.Signals = config.HUPChild, map[syscall.Signal]syscall.Signal{syscall.SIGHUP: syscall.SIGUSR1}
+		}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := load(t, login+aTemplate+`
+exec {
+  command = ["app", "--flag"]
+  `+test.keys+`
+}
+`, config.Overrides{})
+			want := []config.Exec{defaultExec("", test.want)}
+			if diff := cmp.Diff(want, c.Execs, noPos); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if c.Exec != &c.Execs[0] {
+				t.Error("Exec is not the only one")
+			}
+		})
+	}
+}
+
+func TestEnvTemplates(t *testing.T) {
+	t.Parallel()
+	c := load(t, login+`
+exec {
+  command = ["app"]
+}
+env_template "A" {
+  contents = "y"
+}
+env_template B {
+  source               = "/b.tpl"
+  error_on_missing_key = true
+}
+`, config.Overrides{})
+	want := []config.EnvTemplate{
+		{Name: "A", Text: config.Text{Contents: "y", ErrorFatal: true}},
+		{Name: "B", Text: config.Text{Source: "/b.tpl", ErrorOnMissingKey: true, ErrorFatal: true}},
+	}
+	if diff := cmp.Diff(want, c.EnvTemplates, noPos); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// An exec block may come several times, with a label each. Exec is the one that
+// is meant where only one can be.
+func TestExecs(t *testing.T) {
+	t.Parallel()
+	block := func(label string) string { return "exec " + label + " {\n command = [\"app\", \"--flag\"]\n}\n" }
+	tests := map[string]struct {
+		file  string // a.hcl
+		json  string // b.json, if it is not empty
+		names []string
+		exec  int // the index of Exec; -1: nil
+	}{
+		"none":                   {``, ``, nil, -1},
+		"Vault Agent's":          {block(``), ``, []string{""}, 0},
+		"one with a label":       {block(`"web"`), ``, []string{"web"}, 0},
+		"a label without quotes": {block(`web`), ``, []string{"web"}, 0},
+		"several":                {block(`"web"`) + block(`"api"`) + block(`"A.1_b-c"`), ``, []string{"web", "api", "A.1_b-c"}, -1},
+		"one without a label":    {block(`"web"`) + block(``), ``, []string{"web", ""}, 1},
+		"JSON":                   {``, `{"exec": {"command": ["app", "--flag"]}}`, []string{""}, 0},
+		"JSON, a label":          {``, `{"exec": {"web": {"command": ["app", "--flag"]}}}`, []string{"web"}, 0},
+		"JSON, labels":           {``, `{"exec": {"web": {"command": ["app", "--flag"]}, "api": [{"command": ["app", "--flag"]}]}}`, []string{"web", "api"}, -1},
+		"JSON, labels in a list": {``, `{"exec": [{"web": {"command": ["app", "--flag"]}}, {"command": ["app", "--flag"]}]}`, []string{"web", ""}, 1},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			files := map[string]string{"a.hcl": login + aTemplate + test.file}
+			if test.json != "" {
+				files["b.json"] = test.json
+			}
+			c := loadDir(t, files, config.Overrides{})
+			var want []config.Exec
+			for _, name := range test.names {
+				want = append(want, defaultExec(name, unchanged))
+			}
+			if diff := cmp.Diff(want, c.Execs, noPos); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			switch {
+			case test.exec < 0 && c.Exec != nil:
+				t.Errorf("Exec is %+v", c.Exec)
+			case test.exec >= 0 && c.Exec != &c.Execs[test.exec]:
+				t.Errorf("Exec is %+v, want that with the index %d", c.Exec, test.exec)
+			}
+		})
+	}
+}
+
+// certagent reads its configuration on SIGHUP unless all blocks want the signal
+// for their children alone.
+func TestHUPReloads(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		hups    []string
+		reloads bool
+	}{
+		{nil, true}, {[]string{"agent"}, true}, {[]string{"both"}, true}, {[]string{"child"}, false},
+		{[]string{"child", "child"}, false}, {[]string{"child", "agent"}, true}, {[]string{"both", "child"}, true},
+	}
+	for _, test := range tests {
+		blocks := ""
+		for i, hup := range test.hups {
+			blocks += "exec \"" + string(rune('a'+i)) + "\" {\n command = [\"app\"]\n hup = \"" + hup + "\"\n}\n"
+		}
+		c := load(t, login+aTemplate+blocks, config.Overrides{})
+		if got := c.HUPReloads(); got != test.reloads {
+			t.Errorf("%v: got %v", test.hups, got)
+		}
+		for i, hup := range test.hups {
+			if got := c.Execs[i].HUP.ToChild(); got != (hup != "agent") {
+				t.Errorf("%s to the child: got %v", hup, got)
+			}
+		}
+	}
+}
+
+func TestSubreaper(t *testing.T) {
+	t.Parallel()
+	for keys, want := range map[string]bool{"": false, "subreaper = false": false, "subreaper = true": true} {
+		if got := load(t, login+aTemplate+keys+"\n", config.Overrides{}).Subreaper; got != want {
+			t.Errorf("%q: got %v", keys, got)
+		}
+	}
+}

@@ -1,0 +1,50 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package config
+
+import (
+	"strconv"
+	"syscall"
+	"testing"
+)
+
+func TestSignalNamed(t *testing.T) {
+	t.Parallel()
+	const unknown = -1
+	for text, want := range map[string]syscall.Signal{
+		"SIGTERM": syscall.SIGTERM, "sigterm": syscall.SIGTERM, "15": 15, "0": 0, "64": 64,
+		"SIGIOT": syscall.SIGABRT, "SIGPWR": syscall.SIGPWR, "SIGCHLD": syscall.SIGCHLD, "SIGNULL": 0,
+		"SIGRTMIN": 34, "SIGRTMIN+3": 37, "sigrtmin+30": 64, "SIGRTMAX": 64, "SIGRTMAX-1": 63, "SIGRTMAX-30": 34,
+		"": unknown, "TERM": unknown, "SIG": unknown, "SIGFOO": unknown, "SIGTERM ": unknown, "65": unknown, "-1": unknown, "300": unknown,
+		"SIGRTMIN+31": unknown, "SIGRTMIN-1": unknown, "SIGRTMAX+1": unknown, "SIGRTMAX-31": unknown, "SIGRTMIN3": unknown,
+		"SIGRTMIN+": unknown, "SIGRTMIN++1": unknown, "SIGRTMIN+9223372036854775807": unknown, "RTMIN+1": unknown,
+	} {
+		got, known := signalNamed(text)
+		if known != (want != unknown) || known && got != want {
+			t.Errorf("%q: got %d, %v", text, got, known)
+		}
+	}
+}
+
+// Every signal that a program can be told of is handed on, or said to be ours.
+func TestSignalsThatAreHandedOn(t *testing.T) {
+	t.Parallel()
+	handedOn := 0
+	for sig := syscall.Signal(1); sig <= lastSignal; sig++ {
+		var problems Problems
+		it := item{name: strconv.Itoa(int(sig)), value: value{kind: integer, integer: int64(syscall.SIGUSR1)}}
+		s := &scope{reader: &reader{src: newSource("a.hcl", nil), problems: &problems}, items: []item{
+			{name: "signals", value: value{kind: block, object: &object{items: []item{it}}}},
+		}}
+		rewrites := readSignals(s)
+		if (len(rewrites) == 1) == (len(problems) == 1) {
+			t.Errorf("%v: %v, %v", sig, rewrites, problems)
+		}
+		handedOn += len(rewrites)
+	}
+	// Of 64, two cannot be caught, and 17 are about certagent itself.
+	if handedOn != 45 {
+		t.Errorf("%d signals are handed on", handedOn)
+	}
+}

@@ -1,0 +1,17 @@
+auto_auth {
+  method "token_file" {
+    config = { token_file_path = "/run/token" }
+  }
+}
+template {
+  contents    = "x"
+  destination = "/run/x"
+  change_mode = "restart"
+  change_exec = ""
+}
+exec "web" {
+  command = ["app"]
+}
+exec "api" {
+  command = ["app"]
+}

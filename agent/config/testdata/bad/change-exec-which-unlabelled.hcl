@@ -1,0 +1,16 @@
+auto_auth {
+  method "token_file" {
+    config = { token_file_path = "/run/token" }
+  }
+}
+template {
+  contents    = "x"
+  destination = "/run/x"
+  change_mode = "restart"
+}
+exec {
+  command = ["app"]
+}
+exec "web" {
+  command = ["app"]
+}

@@ -1,0 +1,14 @@
+auto_auth {
+  method "token_file" {
+    config = { token_file_path = "/run/token" }
+  }
+}
+template {
+  contents    = "x"
+  destination = "/run/x"
+}
+exec {
+  command = ["app"]
+  restart       = "on-failure"
+  restart_reset = "0s"
+}

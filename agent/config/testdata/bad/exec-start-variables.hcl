@@ -1,0 +1,12 @@
+auto_auth {
+  method "token_file" {
+    config = { token_file_path = "/run/token" }
+  }
+}
+env_template "A" {
+  contents = "x"
+}
+exec {
+  command = ["app"]
+  start = "immediately"
+}

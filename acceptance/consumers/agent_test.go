@@ -1,0 +1,110 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package consumers
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+)
+
+// agent is a certagent that runs the recipe.
+type agent struct {
+	*process
+}
+
+// certagent starts it, with what the README begins with and the recipe's block.
+func (w *world) certagent() *agent {
+	w.Helper()
+	binary := certagentBinary(w.T)
+	w.write("etc/certagent.hcl", w.here(find(w.T, login)["hcl"]+quick(w.T, w.recipe["hcl"])))
+	return &agent{w.start("certagent", nil, binary, "agent", "-config="+w.path("etc/certagent.hcl"), "-address="+w.backend.URL, "-log-format=json")}
+}
+
+// event is a line of certagent's log.
+type event struct {
+	Time       time.Time
+	Level, Msg string
+	Serial     string
+	Generation int
+}
+
+// What the log says.
+const (
+	issued    = "issued"
+	published = "published"
+	done      = "change done"
+	verified  = "verified: the certificate is being served"
+	vetoed    = "the check refuses what was published"
+	wentBack  = "went back to the previous generation"
+)
+
+// events are the lines of the log. What the child prints is among them.
+func (a *agent) events() []event {
+	a.Helper()
+	var all []event
+	for line := range strings.Lines(a.log()) {
+		var e event
+		if strings.HasSuffix(line, "\n") && json.Unmarshal([]byte(line), &e) == nil {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// count says how often the log has the message.
+func (a *agent) count(msg string) int {
+	n := 0
+	for _, e := range a.events() {
+		if e.Msg == msg {
+			n++
+		}
+	}
+	return n
+}
+
+// logs waits until the log has the message that many times.
+func (a *agent) logs(msg string, times int) {
+	a.Helper()
+	a.eventually("certagent says "+msg, func() bool { return a.count(msg) >= times })
+}
+
+// rotation is a certificate that was verified.
+type rotation struct {
+	serial string
+	took   time.Duration // from publishing until it was verified
+}
+
+// rotations lists them in their order.
+func (a *agent) rotations() []rotation {
+	a.Helper()
+	var all []rotation
+	var at time.Time
+	for _, e := range a.events() {
+		switch {
+		case e.Msg == published:
+			at = e.Time
+		case e.Msg == verified && (len(all) == 0 || all[len(all)-1].serial != e.Serial):
+			all = append(all, rotation{e.Serial, e.Time.Sub(at)})
+		}
+	}
+	return all
+}
+
+// rotates waits for more rotations.
+func (a *agent) rotates(more int) {
+	a.Helper()
+	want := len(a.rotations()) + more
+	a.eventually("another rotation is verified", func() bool { return len(a.rotations()) >= want })
+}
+
+// undisturbed fails the test if certagent has had anything to complain about.
+func (a *agent) undisturbed() {
+	a.Helper()
+	for line := range strings.Lines(a.log()) {
+		if strings.Contains(line, `"level":"ERROR"`) {
+			a.Errorf("certagent complains: %s", line)
+		}
+	}
+}

@@ -1,0 +1,56 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package consumers
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// What works with every kind of worker is SIGHUP. Those of kind sync and gthread
+// read the files at each connection: they need no change at all.
+func TestGunicorn(t *testing.T) {
+	t.Parallel()
+	need(t, "/usr/bin/gunicorn")
+	if err := exec.Command("/usr/bin/python3", "-c", "import flask").Run(); err != nil {
+		need(t, "flask")
+	}
+	for name, edit := range map[string]func(w *world){
+		"told":                           func(*world) {},
+		"not told":                       notTold,
+		"not told, workers with threads": func(w *world) { notTold(w); threads(w) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, gunicorn)
+			w.title += ", " + name
+			edit(w)
+			w.install("app.py", "srv/app")
+			a := w.certagent()
+			a.logs(published, 1)
+			p := w.consumer()
+			a.rotates(1)
+			clients := w.clients()
+			a.rotates(rotations)
+			a.undisturbed()
+			clients.judge(a)
+			a.stop()
+			p.stop()
+			if strings.Contains(p.log(), "Error processing SSL request") {
+				t.Error("gunicorn complains of TLS")
+			}
+		})
+	}
+}
+
+// threads has gunicorn use another kind of worker.
+func threads(w *world) {
+	w.recipe["sh"] = replaced(w.T, w.recipe["sh"], "--workers 2", "--workers 2 --worker-class gthread")
+}
+
+// notTold leaves the signal out.
+func notTold(w *world) {
+	block := replaced(w.T, w.recipe["hcl"], `change_mode = "signal" # SIGHUP`, `change_mode = "noop"`)
+	w.recipe["hcl"] = replaced(w.T, block, `  pid_file    = "/run/gunicorn.pid"`, "")
+}

@@ -24,10 +24,8 @@ func (w *world) certagent() *agent {
 
 // event is a line of certagent's log.
 type event struct {
-	Time       time.Time
-	Level, Msg string
-	Serial     string
-	Generation int
+	Time        time.Time
+	Msg, Serial string
 }
 
 // What the log says.
@@ -68,6 +66,21 @@ func (a *agent) count(msg string) int {
 func (a *agent) logs(msg string, times int) {
 	a.Helper()
 	a.eventually("certagent says "+msg, func() bool { return a.count(msg) >= times })
+}
+
+// logsAfter waits until the log has a message after the first one of another.
+func (a *agent) logsAfter(first, msg string) {
+	a.Helper()
+	a.eventually("after "+first+" certagent says "+msg, func() bool {
+		seen := false
+		for _, e := range a.events() {
+			if seen && e.Msg == msg {
+				return true
+			}
+			seen = seen || e.Msg == first
+		}
+		return false
+	})
 }
 
 // rotation is a certificate that was verified.

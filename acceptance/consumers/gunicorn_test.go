@@ -9,18 +9,18 @@ import (
 	"testing"
 )
 
-// What works with every kind of worker is SIGHUP. Those of kind sync and gthread
-// read the files at each connection: they need no change at all.
+// SIGHUP is for every kind of worker. Those of kind sync and gthread read the files
+// at each connection and need no change at all.
 func TestGunicorn(t *testing.T) {
 	t.Parallel()
 	need(t, "/usr/bin/gunicorn")
 	if err := exec.Command("/usr/bin/python3", "-c", "import flask").Run(); err != nil {
-		need(t, "flask")
+		missing(t, "Flask")
 	}
 	for name, edit := range map[string]func(w *world){
-		"told":                           func(*world) {},
-		"not told":                       notTold,
-		"not told, workers with threads": func(w *world) { notTold(w); threads(w) },
+		"SIGHUP":             func(*world) {},
+		"no change":          noChange,
+		"no change, gthread": func(w *world) { noChange(w); threads(w) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, gunicorn)
@@ -49,8 +49,8 @@ func threads(w *world) {
 	w.recipe["sh"] = replaced(w.T, w.recipe["sh"], "--workers 2", "--workers 2 --worker-class gthread")
 }
 
-// notTold leaves the signal out.
-func notTold(w *world) {
+// noChange leaves the signal out.
+func noChange(w *world) {
 	block := replaced(w.T, w.recipe["hcl"], `change_mode = "signal" # SIGHUP`, `change_mode = "noop"`)
 	w.recipe["hcl"] = replaced(w.T, block, `  pid_file    = "/run/gunicorn.pid"`, "")
 }

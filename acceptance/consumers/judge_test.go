@@ -33,7 +33,7 @@ func (t *traffic) judge(a *agent) {
 	if len(t.order) < rotations {
 		t.Errorf("the clients have seen %d certificates only", len(t.order))
 	}
-	if t.requests < clients*rotations { // nobody was busy
+	if t.requests < clientsAtOnce*rotations { // nobody was busy
 		t.Errorf("%d requests only", t.requests)
 	}
 	var took []time.Duration

@@ -64,13 +64,16 @@ func certagentBinary(t *testing.T) string {
 func need(t *testing.T, programs ...string) {
 	t.Helper()
 	for _, program := range programs {
-		_, err := exec.LookPath(program)
-		switch {
-		case err == nil:
-		case os.Getenv("CERTAGENT_REQUIRE_REAL") == "1":
-			t.Fatalf("%s is required (install it with: make tools)", program)
-		default:
-			t.Skipf("%s is not installed (install it with: make tools)", program)
+		if _, err := exec.LookPath(program); err != nil {
+			missing(t, program)
 		}
 	}
+}
+
+func missing(t *testing.T, program string) {
+	t.Helper()
+	if os.Getenv("CERTAGENT_REQUIRE_REAL") == "1" {
+		t.Fatalf("%s is required (install it with: make tools)", program)
+	}
+	t.Skipf("%s is not installed (install it with: make tools)", program)
 }

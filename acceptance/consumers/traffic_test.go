@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	clients = 3
+	clientsAtOnce = 3
 	// pause is what each client leaves between two requests, for the sake of the
 	// other tests on the machine.
 	pause = 30 * time.Millisecond
@@ -44,7 +44,7 @@ func (w *world) clients() *traffic {
 	t := &traffic{world: w, seenFirst: make(map[string]time.Time), seenLast: make(map[string]time.Time)}
 	ctx, cancel := context.WithCancel(w.Context())
 	var all sync.WaitGroup
-	for range clients {
+	for range clientsAtOnce {
 		all.Go(func() { t.run(ctx) })
 	}
 	t.stop = func() {

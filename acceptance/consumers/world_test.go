@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -84,13 +85,12 @@ func (w *world) seed() {
 // path is that of a file in the world.
 func (w *world) path(name string) string { return filepath.Join(w.dir, name) }
 
-var roots = regexp.MustCompile(`(^|[\s"'=])(/(?:etc|run|srv|usr/local)/)`)
+var paths = regexp.MustCompile(`(^|[\s"'=])(/(?:etc|run|srv|usr/local)/)`)
 
 // here is a text of a recipe with the world's paths and address.
 func (w *world) here(text string) string {
-	w.Helper()
-	text = roots.ReplaceAllString(text, "${1}"+w.dir+"${2}")
-	return regexp.MustCompile(`127\.0\.0\.1:8443`).ReplaceAllString(text, w.address)
+	text = paths.ReplaceAllString(text, "${1}"+w.dir+"${2}")
+	return strings.ReplaceAll(text, "127.0.0.1:8443", w.address)
 }
 
 func (w *world) write(name, text string) {

@@ -47,6 +47,7 @@ func stopReal(t *testing.T, c *Child) Exit {
 	if err != nil {
 		t.Fatal(err)
 	}
+	e.Lived = 0 // to be compared
 	return e
 }
 
@@ -94,8 +95,8 @@ func TestChildThatHasStoppedItselfStops(t *testing.T) {
 		t.Fatal(err)
 	}
 	expectState(t, pid, "T")
-	if got, want := stopReal(t, c), (Exit{Code: 143, Signal: syscall.SIGTERM}); got != want {
-		t.Errorf("Stop returned %v, want %v", got, want)
+	if got := stopReal(t, c); got.Code != 7 && got.Signal != syscall.SIGTERM { // it may come before the handler
+		t.Errorf("Stop returned %v, want what comes of SIGTERM", got)
 	}
 }
 
@@ -104,7 +105,7 @@ func TestChildExitsByItself(t *testing.T) {
 		t.Run(strconv.Itoa(code), func(t *testing.T) {
 			t.Parallel()
 			c, _ := startReal(t, ChildConfig{}, "exit="+strconv.Itoa(code))
-			if got := <-c.Exited(); got != (Exit{Code: code}) {
+			if got := <-c.Exited(); got.Code != code || got.Signal != 0 || got.Lived <= 0 || got.Err != nil {
 				t.Errorf("Exited delivered %v, want %d", got, code)
 			}
 			if c.Running() {

@@ -40,6 +40,7 @@ func (m *machine) sendStop(to target) {
 
 func (m *machine) leaderEnded() {
 	m.ended = nil
+	m.lived = time.Since(m.began)
 	m.alone = !m.ending
 	m.ending = true
 	if !m.proc.Company() {
@@ -102,6 +103,7 @@ func (m *machine) gone() {
 	_ = m.proc.Signal(group, syscall.SIGKILL)
 	pid, alone, next := m.proc.PID(), m.alone, m.next
 	m.last = m.proc.Reap()
+	m.last.Lived = m.lived
 	m.proc, m.next = nil, nil
 	m.ending, m.alone, m.killed = false, false, false
 	m.deadline, m.look = nil, nil

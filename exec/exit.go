@@ -9,12 +9,14 @@ import (
 	"io/fs"
 	osexec "os/exec"
 	"syscall"
+	"time"
 )
 
 // Exit tells how a process ended. The zero value is success.
 type Exit struct {
 	Code   int            // its exit code, or 128+n for signal n, as a shell reports it
 	Signal syscall.Signal // the signal that ended it, 0 if none did
+	Lived  time.Duration  // how long it ran; told of a child
 	Err    error          // why its status is not known; Code is then 1
 }
 

@@ -19,9 +19,26 @@ type fakeOS struct {
 	started []*fakeProcess
 	envs    []string // the first variable of each start's environment
 	fail    error    // of the next start
+	mu      sync.Mutex
+}
+
+// processes returns those that were started.
+func (o *fakeOS) processes() []*fakeProcess {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.started)
+}
+
+// failNext makes the next start fail.
+func (o *fakeOS) failNext(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.fail = err
 }
 
 func (o *fakeOS) start(s spec) (process, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	if err := o.fail; err != nil {
 		o.fail = nil
 		return nil, err

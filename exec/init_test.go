@@ -11,7 +11,6 @@ import (
 	"os"
 	osexec "os/exec"
 	"os/signal"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -22,55 +21,78 @@ import (
 // scriptVar holds the script that an init's child runs; it has no other role.
 const scriptVar = "CERTAGENT_TEST_SCRIPT"
 
-// playInit is a small certagent: it runs a child, sends signals on to it, and
-// ends with its exit code. The flags are separated by commas:
+// playInit is a small certagent: it supervises a child, sends signals on to it,
+// and ends with its exit code. The flags are separated by commas:
 //
 //	terminal  the child gets the terminal
 //	group     signals go to its whole group
+//	always    it is started again
+//	reap      orphans are reaped; there must be one
 //	A>B       signal A is sent on as B
 func playInit(flags string, role []string) {
 	received := make(chan os.Signal, 64)
 	signal.Notify(received, Forwardable()...)
-	cfg := ChildConfig{Command: []string{os.Args[0]}, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
+	cfg := SupervisorConfig{
+		ChildConfig: ChildConfig{Command: []string{os.Args[0]}, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr},
+		Policy:      RestartPolicy{MinDelay: time.Millisecond},
+		Environ:     func() []string { return as(strings.Join(role, " ")) },
+	}
 	if len(role) == 0 {
 		cfg.Command = []string{"sh", "-c", os.Getenv(scriptVar)}
 	}
-	rewrites := Rewrites{}
+	rewrites, send, reaper := Rewrites{}, (*Supervisor).Signal, (*Reaper)(nil)
 	for flag := range strings.SplitSeq(flags, ",") {
-		if from, to, ok := strings.Cut(flag, ">"); ok {
+		from, to, rewritten := strings.Cut(flag, ">")
+		switch {
+		case rewritten:
 			if err := rewrites.Add(from, to); err != nil {
 				fmt.Println(err)
 			}
-		}
-		cfg.Terminal = cfg.Terminal || flag == "terminal"
-	}
-	c := NewChild(cfg)
-	send := c.Signal
-	if slices.Contains(strings.Split(flags, ","), "group") {
-		send = c.SignalGroup
-	}
-	if err := c.Start(context.Background(), as(strings.Join(role, " "))); err != nil {
-		fmt.Println(err)
-	}
-	for c.Running() {
-		select {
-		case sig := <-received:
-			if sig, ok := rewrites.Of(sig.(syscall.Signal)); ok {
-				if err := send(context.Background(), sig); err != nil && !errors.Is(err, ErrNotRunning) {
-					fmt.Println(err)
-				}
-			}
-		case <-time.After(10 * time.Millisecond):
+		case flag == "terminal":
+			cfg.Terminal = true
+		case flag == "group":
+			send = (*Supervisor).SignalGroup
+		case flag == "always":
+			cfg.Policy.Restart = RestartAlways
+		case flag == "reap":
+			reaper, _ = startReaping()
 		}
 	}
-	e, err := c.Stop(context.Background())
-	if err != nil {
-		fmt.Println(err)
+	s := NewSupervisor(cfg)
+	exit := sendOn(received, rewrites, s, send)
+	if reaper != nil {
+		fmt.Println("reaped", awaitReaped(reaper, 1), "zombies", len(zombies()))
 	}
 	if t := controllingTerminal(os.Stdin); t != nil {
 		fmt.Println("terminal is ours again:", t.ours())
 	}
-	os.Exit(e.Code)
+	os.Exit(cfg.Policy.Code(exit))
+}
+
+// sendOn sends signals on to a child until it has ended for good.
+func sendOn(received <-chan os.Signal, rewrites Rewrites, s *Supervisor, send func(*Supervisor, context.Context, syscall.Signal) error) Exit {
+	over := make(chan Exit)
+	go func() {
+		exit, err := s.Run(context.Background())
+		if err != nil {
+			fmt.Println(err)
+		}
+		over <- exit
+	}()
+	for {
+		select {
+		case sig := <-received:
+			target, ok := rewrites.Of(sig.(syscall.Signal))
+			if !ok {
+				continue
+			}
+			if err := send(s, context.Background(), target); err != nil && !errors.Is(err, ErrNotRunning) {
+				fmt.Println(err)
+			}
+		case exit := <-over:
+			return exit
+		}
+	}
 }
 
 // printSignals prints the number of each signal that it gets.
@@ -204,6 +226,32 @@ func TestSignalsAreRewritten(t *testing.T) {
 			}
 		})
 	}
+}
+
+// As process 1 it gets only signals that it catches, and all orphans.
+func TestInitOfANamespace(t *testing.T) {
+	t.Parallel()
+	cmd := initial.command(t, "init=reap,TERM>INT")
+	cmd.Env = append(cmd.Env, scriptVar+`=(setsid sh -c "sleep 0.1; exit 1" &); trap "exit 7" INT; kill -TERM 1; while :; do sleep 0.01; done`)
+	out, _ := cmd.CombinedOutput()
+	if want := "reaped 1 zombies 0\n"; string(out) != want {
+		t.Errorf("got %q, want %q", out, want)
+	}
+	if code := cmd.ProcessState.ExitCode(); code != 7 {
+		t.Errorf("exit code %d, want 7", code)
+	}
+}
+
+// That is for a terminal: here SIGINT is an end like another.
+func TestSIGINTWithoutATerminalIsNoInterruption(t *testing.T) {
+	t.Parallel()
+	p := startInit(t, "init=terminal,always", `echo "pid $$"; exec sleep 1000`)
+	for range 2 {
+		if err := syscall.Kill(p.child(t), syscall.SIGINT); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.child(t)
 }
 
 // The child ignores the signal, and waits for a process in its group that does not.

@@ -51,6 +51,8 @@ type machine struct {
 	start starter
 
 	proc   process
+	began  time.Time
+	lived  time.Duration   // known when it has ended
 	ended  <-chan struct{} // closed when the process has ended; nil after that
 	ending bool
 	alone  bool // it ended by itself, nobody asked for it
@@ -122,7 +124,7 @@ func (m *machine) launch(env []string) error {
 		proc.Wait()
 		close(ended)
 	}()
-	m.proc, m.ended, m.unclaimed, m.unstarted = proc, ended, nil, false
+	m.proc, m.ended, m.began, m.unclaimed, m.unstarted = proc, ended, time.Now(), nil, false
 	m.Logger.Info("started the child", logkey.Command, m.Command[0], logkey.PID, proc.PID())
 	return nil
 }

@@ -38,6 +38,7 @@ const (
 // starter starts a process. Pdeathsig means the death of the thread that
 // started it, not of the program (golang/go#27505), so the calling goroutine
 // must be locked to its thread, and stay so until the process has been reaped.
+// (A set-user-ID program sheds it: prctl(2).)
 type starter func(spec) (process, error)
 
 // spec is what starts a process. Files that are nil are the null device.

@@ -81,7 +81,7 @@ func stormRound() int64 {
 // stormScript forks an orphan and exits.
 func stormScript(code int) []string {
 	nap := func() string {
-		if rand.IntN(8) > 0 {
+		if rand.IntN(16) > 0 {
 			return ":" // costs no process
 		}
 		return fmt.Sprintf("sleep 0.%03d", rand.IntN(50))

@@ -14,7 +14,7 @@ import (
 
 // A terminal has one process group in its foreground: the one that may read
 // from it, and that gets what Ctrl-C and its like mean. A child leads a group of
-// its own, so it must be put there (credentials(7), tcsetpgrp(3)).
+// its own, so it must be put there (tcsetpgrp(3)).
 
 // terminal is our controlling terminal. A nil one is never ours.
 type terminal struct{ fd int }
@@ -44,8 +44,8 @@ func (t *terminal) ours() bool {
 	return err == nil && pgrp == unix.Getpgrp()
 }
 
-// give puts a process group into the foreground. An error means that the
-// terminal or the group has gone.
+// give puts a process group into the foreground. If that fails, the terminal or
+// the group has gone.
 func (t *terminal) give(pgrp int) {
 	// Who is not in the foreground gets SIGTTOU for this, unless it is blocked.
 	// Ignoring it would do as well, but children inherit that.

@@ -176,11 +176,26 @@ func TestHandingOverTheTerminalSendsNoSignal(t *testing.T) {
 	}
 }
 
+// The init would not pass it on.
 func TestCtrlCEndsTheChild(t *testing.T) {
 	t.Parallel()
-	s := newSession(t, "init=terminal", "echo ready; exec sleep 1000", os.Args[0])
+	s := newSession(t, "init=terminal,INT>0", "echo ready; exec sleep 1000", os.Args[0])
 	s.expect("ready")
 	s.write(ctrlC)
+	s.expect("terminal is ours again: true")
+	s.expectCode(130)
+}
+
+func TestChildThatIsStartedAgainHasTheTerminal(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, "init=terminal,always", `echo ready; read line; echo "got-$line"; exit 3`, os.Args[0])
+	for _, word := range []string{"one", "two"} {
+		s.expect("ready")
+		s.write(word + "\n")
+		s.expect("got-" + word)
+	}
+	s.expect("ready")
+	s.write(ctrlC) // who sits there wants an end, whatever the policy
 	s.expect("terminal is ours again: true")
 	s.expectCode(130)
 }
@@ -288,6 +303,28 @@ func TestStartInTheBackground(t *testing.T) {
 	expectState(t, agent, "T")
 	s.write("fg\n")
 	expectState(t, child, "RS")
+	s.write("hello\n")
+	s.expect("got-hello")
+	s.expect("terminal is ours again: true")
+}
+
+// A child that was started in the background and reads only when it is in the
+// foreground is not suspended for that.
+func TestTerminalComesWithTheFirstRead(t *testing.T) {
+	t.Parallel()
+	flag := filepath.Join(t.TempDir(), "flag")
+	script := `echo "pid $PPID"; until [ -e ` + flag + ` ]; do sleep 0.01; done; read line; echo "got-$line"`
+	s := newSession(t, "init=terminal", script, "sh", "-i")
+	s.write("$INIT &\n")
+	agent := s.pid()
+	s.write("fg\n")
+	eventually(func() bool {
+		pgrp, err := unix.IoctlGetInt(int(s.master.Fd()), unix.TIOCGPGRP)
+		return err == nil && pgrp == agent
+	})
+	if err := os.WriteFile(flag, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	s.write("hello\n")
 	s.expect("got-hello")
 	s.expect("terminal is ours again: true")

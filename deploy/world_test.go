@@ -1,0 +1,107 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package deploy
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/certagent/certagent/acceptance/server"
+	"github.com/certagent/certagent/dev/seed"
+)
+
+// world is a server that has what the configurations of this directory ask for:
+// three ways to log in, and the roles of a PKI.
+type world struct {
+	*testing.T
+	server.Backend
+	role    seed.Credentials // of auth/approle
+	nomad   *seed.Signer     // of auth/jwt-nomad
+	cluster *seed.Signer     // of auth/kubernetes
+}
+
+// policy is what each of the READMEs asks for.
+const policy = `
+path "pki/sign/*" { capabilities = ["update"] }
+path "pki/issue/*" { capabilities = ["update"] }
+`
+
+// newWorld makes one whose certificates live for ttl at most, whatever they are
+// asked for.
+func newWorld(t *testing.T, ttl string) *world {
+	t.Helper()
+	w := &world{T: t, Backend: server.StartDev(t, server.Options{TLS: true})}
+	role := seed.Params{"allow_any_name": true, "enforce_hostnames": false, "max_ttl": ttl}
+	pki := seed.PKI{CommonName: "Test CA", Roles: map[string]seed.Params{"web": role, "database": role, "node": role}}
+	_, err := pki.Apply(t.Context(), w.Client)
+	w.check(err)
+	w.check(seed.Policy(t.Context(), w.Client, "certagent", policy))
+	policies := seed.Params{"token_policies": "certagent"}
+	w.role, err = seed.AppRole{Role: "certagent", Params: policies}.Apply(t.Context(), w.Client)
+	w.check(err)
+	w.nomad, err = seed.JWT{Mount: "jwt-nomad", Role: "certagent", Params: seed.Params{
+		"token_policies": "certagent", "user_claim": "nomad_job_id", "bound_audiences": "vault.io",
+	}}.Apply(t.Context(), w.Client)
+	w.check(err)
+	w.seedKubernetes()
+	return w
+}
+
+func (w *world) seedKubernetes() {
+	w.Helper()
+	w.check(seed.Method(w.Context(), w.Client, "kubernetes", "kubernetes"))
+	signer, public, err := seed.NewSigner()
+	w.check(err)
+	w.cluster = signer
+	for path, body := range map[string]seed.Params{
+		"auth/kubernetes/config": {"kubernetes_host": "https://kubernetes.test", "pem_keys": []string{public}},
+		"auth/kubernetes/role/certagent": {
+			"bound_service_account_names": "web", "bound_service_account_namespaces": "default",
+			"audience": "vault", "token_policies": "certagent",
+		},
+	} {
+		_, err := w.Client.Logical().WriteWithContext(w.Context(), path, body)
+		w.check(err)
+	}
+}
+
+func (w *world) check(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+// nomadToken is what Nomad writes for the identity of a task.
+func (w *world) nomadToken() string {
+	w.Helper()
+	token, err := w.nomad.Sign(map[string]any{
+		"aud": "vault.io", "sub": "global:default:web:web:nginx:certagent", "nomad_job_id": "web",
+		"iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
+	})
+	w.check(err)
+	return token
+}
+
+// serviceAccountToken is what the kubelet projects into a pod.
+func (w *world) serviceAccountToken() string {
+	w.Helper()
+	token, err := w.cluster.Sign(map[string]any{
+		"aud": []string{"vault"}, "sub": "system:serviceaccount:default:web",
+		"kubernetes.io": map[string]any{"namespace": "default", "serviceaccount": map[string]any{"name": "web"}},
+		"iat":           time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
+	})
+	w.check(err)
+	return token
+}
+
+// writeCredentials writes those of the AppRole, and the server's CA, as the
+// READMEs say.
+func (w *world) writeCredentials(dir string) {
+	w.Helper()
+	write(w.T, filepath.Join(dir, "credentials/role_id"), w.role.RoleID)
+	write(w.T, filepath.Join(dir, "credentials/secret_id"), string(w.role.SecretID))
+	write(w.T, filepath.Join(dir, "vault-ca.crt"), string(w.CA))
+}

@@ -6,9 +6,11 @@ package exec
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	osexec "os/exec"
 	"slices"
+	"sync"
 	"testing"
 )
 
@@ -20,14 +22,24 @@ const (
 	initial   place = "process 1" // of a PID namespace of its own
 )
 
+var unshare = []string{"unshare", "--pid", "--fork", "--mount-proc", "--kill-child"}
+
+// namespaces says why no PID namespace can be made here.
+var namespaces = sync.OnceValue(func() error {
+	out, err := osexec.Command(unshare[0], slices.Concat(unshare[1:], []string{"true"})...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("a PID namespace cannot be made here: %w: %s", err, out)
+	}
+	return nil
+})
+
 // command is the test binary there, playing a role.
 func (p place) command(t *testing.T, role string) *osexec.Cmd {
 	t.Helper()
 	args := []string{os.Args[0]}
 	if p == initial {
-		unshare := []string{"unshare", "--pid", "--fork", "--mount-proc", "--kill-child"}
-		if out, err := osexec.Command(unshare[0], slices.Concat(unshare[1:], []string{"true"})...).CombinedOutput(); err != nil {
-			t.Skipf("a PID namespace cannot be made here: %v: %s", err, out)
+		if err := namespaces(); err != nil {
+			t.Skip(err)
 		}
 		args = slices.Concat(unshare, args)
 	} else {

@@ -63,7 +63,11 @@ func newSession(t *testing.T, role, script string, program ...string) *session {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = s.cmd.Process.Kill()
+		for pid, p := range processes() { // a shell leaves its jobs behind
+			if p.session == s.cmd.Process.Pid {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
+		}
 		_ = s.cmd.Wait()
 		if t.Failed() {
 			t.Logf("on the terminal:\n%s", s.seen)

@@ -1,0 +1,107 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package status
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// overdue is how long after its time a renewal is said to be late: that it takes
+// some seconds is no news.
+const overdue = time.Minute
+
+// Line says in one line for people how the agent is. The passing of time alone
+// does not change it, until a renewal is near or late, or a certificate ends.
+func (a Agent) Line(now time.Time) string {
+	parts := []string{a.head()}
+	if expired := a.names(func(b Bundle) bool { return !b.Expires.IsZero() && now.After(b.Expires) }); expired != "" {
+		parts = append(parts, "expired: "+expired)
+	}
+	if owed := a.owed(); owed > 0 {
+		parts = append(parts, count(owed, "change")+" owed")
+	}
+	if vetoed := a.names(func(b Bundle) bool { return b.Check == Vetoed && b.Published }); vetoed != "" {
+		parts = append(parts, "refused by the check: "+vetoed)
+	}
+	if n := len(a.Bundles); n > 0 && a.published() == n && a.LoginError != "" {
+		parts = append(parts, "not logged in")
+	}
+	if at := a.Renews(); !at.IsZero() {
+		parts = append(parts, renewal(at, now))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// head says how many bundles are published, and what the others wait for.
+func (a Agent) head() string {
+	n := len(a.Bundles)
+	progress := fmt.Sprintf("%d of %s published", a.published(), count(n, "bundle"))
+	switch {
+	case n == 0 && a.Login == Nothing:
+		return "logged in, no bundles"
+	case n == 0:
+		progress = "not logged in"
+	case a.published() == n:
+		return count(n, "bundle") + ", " + a.served()
+	}
+	switch {
+	case a.Login == Operator:
+		return "cannot log in: " + progress
+	case a.AwaitsVault():
+		return "waiting for Vault: " + progress
+	case a.names(func(b Bundle) bool { return !b.Published && b.Awaits == Operator }) != "":
+		return "refused by Vault: " + progress
+	case a.names(func(b Bundle) bool { return !b.Published && b.Check == Vetoed }) != "":
+		return "refused by the check: " + progress
+	}
+	return progress
+}
+
+// served says of bundles that are all published how many are being served.
+func (a Agent) served() string {
+	asked, served := 0, 0
+	for _, b := range a.Bundles {
+		if b.Proof != NoProof {
+			asked++
+		}
+		if b.Proof == Served {
+			served++
+		}
+	}
+	all := ""
+	if len(a.Bundles) > 1 {
+		all = "all "
+	}
+	switch {
+	case asked == 0:
+		return all + "published"
+	case served == len(a.Bundles):
+		return all + "served"
+	case served == asked:
+		return fmt.Sprintf("%spublished, %d served", all, served)
+	}
+	return fmt.Sprintf("%spublished, %d of %d served", all, served, asked)
+}
+
+func renewal(at, now time.Time) string {
+	text := "next renewal "
+	if now.Sub(at) > overdue {
+		text = "renewal overdue since "
+	}
+	layout := "15:04:05Z"
+	if at.Sub(now).Abs() > 12*time.Hour {
+		layout = "2006-01-02T15:04:05Z"
+	}
+	return text + at.UTC().Format(layout)
+}
+
+// count says "1 bundle" or "3 bundles".
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

@@ -1,0 +1,81 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package status
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// AwaitsVault says that nothing but an answer of Vault keeps the agent from having
+// published everything: somebody who waits for that may have to be patient.
+func (a Agent) AwaitsVault() bool {
+	if a.Login == Operator {
+		return false
+	}
+	awaits := len(a.Bundles) == 0 && a.Login == Vault
+	for _, b := range a.Bundles {
+		if b.Published {
+			continue
+		}
+		if b.Awaits != Vault {
+			return false
+		}
+		awaits = true
+	}
+	return awaits
+}
+
+// Renews is when the first of the bundles renews; zero if none does.
+func (a Agent) Renews() time.Time {
+	var first time.Time
+	for _, b := range a.Bundles {
+		if !b.Renews.IsZero() && (first.IsZero() || b.Renews.Before(first)) {
+			first = b.Renews
+		}
+	}
+	return first
+}
+
+func (a Agent) published() int {
+	n := 0
+	for _, b := range a.Bundles {
+		if b.Published {
+			n++
+		}
+	}
+	return n
+}
+
+func (a Agent) owed() int {
+	n := 0
+	for _, b := range a.Bundles {
+		n += b.Owed
+	}
+	return n
+}
+
+// named is how many bundles a line names before it only counts them.
+const named = 3
+
+// names lists the bundles of which something is true; "" if it is of none.
+func (a Agent) names(is func(Bundle) bool) string {
+	var names []string
+	more := 0
+	for _, b := range a.Bundles {
+		switch {
+		case !is(b):
+		case len(names) == named:
+			more++
+		default:
+			names = append(names, b.Name)
+		}
+	}
+	text := strings.Join(names, ", ")
+	if more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}

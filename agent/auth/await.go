@@ -45,6 +45,7 @@ func (s *session) waitFor(ctx context.Context, until time.Time, refused <-chan s
 		if !until.IsZero() && (reached(until) || time.Since(begun) >= planned) {
 			return elapsed
 		}
+		s.sign(nextGlance(until))
 		timer := time.NewTimer(nextGlance(until))
 		select {
 		case <-ctx.Done():

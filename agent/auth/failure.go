@@ -35,8 +35,8 @@ const (
 	Garbled     Kind = "garbled"     // the answer is not Vault's
 )
 
-// passes reports whether waiting is all there is to do.
-func (k Kind) passes() bool {
+// Passes reports whether waiting is all there is to do.
+func (k Kind) Passes() bool {
 	switch k {
 	case Unreachable, Sealed, Standby, Uninitialised, Limited, Unable:
 		return true
@@ -64,7 +64,7 @@ func (f *Failure) repeats(last *Failure) bool {
 	if last == nil || last.Kind != f.Kind {
 		return false
 	}
-	return f.Kind.passes() || f.Kind == Untrusted || f.Error() == last.Error()
+	return f.Kind.Passes() || f.Kind == Untrusted || f.Error() == last.Error()
 }
 
 const garbledHint = "check the address: a proxy or another server may be answering there"

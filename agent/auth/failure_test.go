@@ -65,7 +65,7 @@ func TestExplainAnswers(t *testing.T) {
 			if text := f.Error(); strings.Contains(text, "\n") || len(text) > 600 || strings.Contains(text, "CANARY") {
 				t.Errorf("the text is not fit for a log: %q", text)
 			}
-			if !f.Kind.passes() && f.Hint == "" {
+			if !f.Kind.Passes() && f.Hint == "" {
 				t.Error("nothing says what to do")
 			}
 		})

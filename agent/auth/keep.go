@@ -94,6 +94,7 @@ func (s *session) renew(ctx context.Context, t *tenure) (accepted bool) {
 // and returns it without the token.
 func (s *session) requestRenewal(ctx context.Context, token Token) (Token, error) {
 	s.retryAfter = 0
+	s.signRequests()
 	secret, err := request{
 		method: http.MethodPut, path: "auth/token/renew-self", token: token.Value, body: map[string]any{"increment": 0},
 	}.do(ctx, s.client)

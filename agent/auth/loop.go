@@ -52,6 +52,10 @@ type Loop struct {
 	// goroutine.
 	Failed func(error)
 
+	// Sign, unless nil, is called as a sign of life, from Run's goroutine, with how
+	// long it may be at most until the next call; 0 is for ever.
+	Sign func(within time.Duration)
+
 	// NewCredentials says that the Method's Inputs may have changed; nil means
 	// that nobody will say. A file that does hold something new ends the wait
 	// after a failed login at once. With ReauthOnNewCredentials it leads to a

@@ -88,6 +88,7 @@ func (s *session) logIn(ctx context.Context) (token Token, asked time.Time, err 
 // attempt logs in once.
 func (s *session) attempt(ctx context.Context) (Token, error) {
 	s.retryAfter = 0
+	s.signRequests()
 	s.credentials = fingerprint(s.Method.Inputs())
 	secret, err := s.Method.Login(ctx, s.client)
 	if err != nil {
@@ -106,7 +107,7 @@ func (s *session) wait(failures int, lasts bool) time.Duration {
 // somebody has to do something about it.
 func (s *session) report(message string, failure, last *Failure, wait time.Duration) {
 	level := slog.LevelError
-	if failure.Kind.passes() {
+	if failure.Kind.Passes() {
 		level = slog.LevelWarn
 	}
 	if failure.repeats(last) {

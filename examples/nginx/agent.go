@@ -19,11 +19,11 @@ func (d *demo) findCertagent(ctx context.Context) error { return d.Certagent(ctx
 // startAgent starts certagent. It may be called again when the process has
 // ended.
 func (d *demo) startAgent(context.Context) (err error) {
-	d.agent, err = d.Start("agent.hcl", nil, nil)
+	d.agent, err = d.Start(d.form.config, nil, nil)
 	return err
 }
 
-// waitForFiles waits until all that agent.hcl names is there: nginx does not
+// waitForFiles waits until all that the configuration names is there: nginx does not
 // start without its files.
 func (d *demo) waitForFiles(ctx context.Context) error {
 	return d.await(ctx, d.agent, "certificates", func() error {

@@ -27,7 +27,7 @@ const builtinCommand = "builtin-server"
 // shutdownTimeout is how long requests get to end when the server ends.
 const shutdownTimeout = 5 * time.Second
 
-func isBuiltinServer(args []string) bool { return len(args) == 4 && args[1] == builtinCommand }
+func isBuiltinServer(args []string) bool { return len(args) > 1 && args[1] == builtinCommand }
 
 // builtinServerCommand is this program once more, as a server.
 func builtinServerCommand(listen, upstream string) ([]string, error) {
@@ -35,11 +35,24 @@ func builtinServerCommand(listen, upstream string) ([]string, error) {
 	return []string{self, builtinCommand, listen, upstream}, err
 }
 
+// builtinCheckCommand is to the built-in server what nginx -t is to nginx.
+func builtinCheckCommand() ([]string, error) {
+	self, err := os.Executable()
+	return []string{self, builtinCommand}, err
+}
+
 // builtinServer does what nginx.conf has nginx do: mutual TLS in front of an
 // upstream, files read at the start and at each SIGHUP, a pid file. Its
-// arguments are its address and the upstream's URL.
+// arguments are its address and the upstream's URL; without them it only looks
+// whether it could be started.
 func builtinServer(args []string) int {
-	if err := serveBuiltin(args[2], args[3]); err != nil {
+	var err error
+	if len(args) == 4 {
+		err = serveBuiltin(args[2], args[3])
+	} else {
+		err = new(builtin).read()
+	}
+	if err != nil {
 		log.Print(err)
 		return 1
 	}

@@ -26,14 +26,16 @@ func TestCommand(t *testing.T) {
 		t.Fatalf("%v\n%s", err, output)
 	}
 	certagent, nginx := certagentBinary(t), nginxBinary(t)
-	t.Run("it ends by itself", func(t *testing.T) {
-		c := startCommand(t, program, "-certagent="+certagent, "-nginx="+nginx, "-rotations=1")
-		lines := c.rest()
-		c.ends(0)
-		if !strings.Contains(lines, "1 rotations, ") || !strings.Contains(lines, ", 0 failed") {
-			t.Errorf("it printed:\n%s", lines)
-		}
-	})
+	for form, proof := range map[string]string{"bundle": " yes ", "templates": " - "} {
+		t.Run("it ends by itself with form="+form, func(t *testing.T) {
+			c := startCommand(t, program, "-form="+form, "-certagent="+certagent, "-nginx="+nginx, "-rotations=1")
+			lines := c.rest()
+			c.ends(0)
+			if !strings.Contains(lines, proof) || !strings.Contains(lines, "1 rotations, ") || !strings.Contains(lines, ", 0 failed") {
+				t.Errorf("it printed:\n%s", lines)
+			}
+		})
+	}
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		for _, server := range []string{nginx, "none"} {
 			t.Run(fmt.Sprintf("%v with nginx=%s", sig, filepath.Base(server)), func(t *testing.T) {
@@ -60,7 +62,7 @@ func TestCommand(t *testing.T) {
 		}
 		c := startCommand(t, program, "-certagent="+idle, "-nginx="+nginx)
 		eventually(t, "certagent is started", func() bool {
-			logs, err := filepath.Glob(filepath.Join(c.temp, "*", "agent.hcl.log"))
+			logs, err := filepath.Glob(filepath.Join(c.temp, "*", "bundle.hcl.log"))
 			return err == nil && len(logs) == 1
 		})
 		c.signal(syscall.SIGINT)
@@ -71,7 +73,15 @@ func TestCommand(t *testing.T) {
 		c := startCommand(t, program, "-certagent=/bin/false", "-nginx="+nginx)
 		lines := c.rest()
 		c.ends(1)
-		if !strings.Contains(lines, "error: certagent with agent.hcl ended: exit status 1") {
+		if !strings.Contains(lines, "error: certagent with bundle.hcl ended: exit status 1") {
+			t.Errorf("it printed:\n%s", lines)
+		}
+	})
+	t.Run("there is no such form", func(t *testing.T) {
+		c := startCommand(t, program, "-form=three")
+		lines := c.rest()
+		c.ends(1)
+		if !strings.Contains(lines, `error: there is no form "three"`) {
 			t.Errorf("it printed:\n%s", lines)
 		}
 	})

@@ -13,12 +13,43 @@ import (
 	"github.com/certagent/certagent/acceptance/server"
 )
 
-// TestConfigIsValid holds agent.hcl, as it is shown, to certagent validate.
-func TestConfigIsValid(t *testing.T) {
+// TestConfigsAreValid holds the configurations, as they are shown, to certagent
+// validate, and what README.md says of them to what it prints.
+func TestConfigsAreValid(t *testing.T) {
 	t.Parallel()
-	output, err := exec.Command(certagentBinary(t), "validate", "-config=agent.hcl").CombinedOutput()
-	if err != nil || !strings.HasPrefix(string(output), "valid: agent.hcl\n") {
-		t.Errorf("%v:\n%s", err, output)
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, form := range []form{bundleForm, templatesForm} {
+		output, err := exec.Command(certagentBinary(t), "validate", "-config="+form.config).CombinedOutput()
+		if err != nil || !strings.HasPrefix(string(output), "valid: "+form.config+"\n") {
+			t.Errorf("%s: %v:\n%s", form.config, err, output)
+		}
+		if !strings.Contains(string(readme), "$ certagent validate -config="+form.config+"\n"+string(output)) {
+			t.Errorf("README.md does not show what is printed of %s:\n%s", form.config, output)
+		}
+	}
+}
+
+// TestBundleIsShown holds README.md to bundle.hcl.
+func TestBundleIsShown(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := os.ReadFile("bundle.hcl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, bundle, found := strings.Cut(string(config), "\nbundle \"web\" {")
+	bundle, _, ends := strings.Cut(bundle, "\n}\n")
+	if !found || !ends || !strings.Contains(string(readme), "```hcl\nbundle \"web\" {"+bundle+"\n}\n```\n") {
+		t.Error("README.md shows another bundle than bundle.hcl has")
+	}
+	if !strings.Contains(string(config), "check { command = "+preferredCheck+" }") {
+		t.Error("bundle.hcl has another check than the demonstration replaces")
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 	"github.com/certagent/certagent/examples/internal/stage"
 )
 
-//go:embed agent.hcl nginx.conf
+//go:embed agent.hcl bundle.hcl nginx.conf
 var configFiles embed.FS
 
 // The addresses that the configuration files name. Where one is taken, the
@@ -31,12 +31,14 @@ const startTimeout = time.Minute
 
 // demo is one run. The fields of the first block are what it depends on.
 type demo struct {
-	certagent  string // the program; "" finds or builds it
-	nginx      string // the program; "" is the built-in server
-	listen     string // where nginx shall listen; another port if that is taken
+	certagent  string        // the program; "" finds or builds it
+	nginx      string        // the program; "" is the built-in server
+	form       form          // how certagent is configured
+	patience   time.Duration // with which a rotation is waited for before it is shown unfinished
+	listen     string        // where nginx shall listen; another port if that is taken
 	clients    int
 	rotations  int      // end after so many; 0 is never
-	edits      []string // old and new texts in turn, for agent.hcl and nginx.conf
+	edits      []string // old and new texts in turn, for the configuration files
 	startVault func(ctx context.Context, ca *authority) (*vault, error)
 	out        io.Writer
 
@@ -46,6 +48,7 @@ type demo struct {
 	agent   *stage.Process
 	server  *stage.Process
 	traffic *traffic
+	story   story
 }
 
 // run goes on until ctx ends, which is no error, or something fails.
@@ -66,6 +69,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 
 // start starts every part and returns when requests are being made.
 func (d *demo) start(ctx context.Context) error {
+	d.story = story{path: d.Path(d.form.config + ".log"), bundle: d.form.bundle}
 	for _, step := range []func(context.Context) error{
 		d.makeDirectories,
 		d.findCertagent,
@@ -119,13 +123,18 @@ func (d *demo) startUpstream(ctx context.Context) (err error) {
 	return err
 }
 
-// writeConfig brings the addresses in the configuration files up to date.
+// writeConfig brings addresses and programs in the configuration files up to
+// date.
 func (d *demo) writeConfig(context.Context) (err error) {
 	if d.listen, err = freeAddress(d.listen); err != nil {
 		return err
 	}
-	edits := append([]string{"https://" + preferredVault, d.vault.url, preferredListen, d.listen}, d.edits...)
-	for _, name := range []string{"agent.hcl", "nginx.conf"} {
+	check, err := d.checkCommand()
+	if err != nil {
+		return err
+	}
+	edits := append([]string{"https://" + preferredVault, d.vault.url, preferredListen, d.listen, preferredCheck, check}, d.edits...)
+	for _, name := range []string{"agent.hcl", "bundle.hcl", "nginx.conf"} {
 		text, err := configFiles.ReadFile(name)
 		if err != nil {
 			return err

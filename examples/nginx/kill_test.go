@@ -18,21 +18,31 @@ import (
 	"github.com/certagent/certagent/dev"
 )
 
-const kills = 30
-
 // TestKilledAtAnyMoment kills certagent at random moments, most of them in the
 // few milliseconds in which it publishes and reloads. Vault is sealed while it
 // is started again, so that nothing but what the killed one left behind can
 // bring the files in order and have nginx reload.
 func TestKilledAtAnyMoment(t *testing.T) {
-	t.Parallel()
+	t.Run("templates", func(t *testing.T) {
+		t.Parallel()
+		killAtAnyMoment(t, templatesForm, templatesMoments, 30)
+	})
+	t.Run("bundle", func(t *testing.T) {
+		t.Parallel()
+		killAtAnyMoment(t, bundleForm, bundleMoments, 15)
+	})
+}
+
+func killAtAnyMoment(t *testing.T, f form, moments []moment, kills int) {
 	var vault *dev.Server
 	w := newWorld(t, func(d *demo) {
+		d.form = f
 		d.startVault = devVault(&vault)
 		d.clients = 0
 		d.edits = append([]string{
-			// Replaced after half a second to a second.
+			// Replaced after half a second to a second, and after one to two.
 			"lease_renewal_threshold = 0.5", "lease_renewal_threshold = 0.06",
+			`"55s"`, `"58s"`,
 			// Without this, nothing is owed for longer than a millisecond.
 			`change_signal = "SIGHUP"`, "change_signal = \"SIGHUP\"\n  splay = \"30ms\"",
 		}, quick...)
@@ -48,7 +58,9 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		name := fmt.Sprintf("after kill %d, %s", number, moment.name)
 		moment.wait(w, random)
 		w.agent.Kill()
-		if _, err := w.pair(); err != nil {
+		if f == bundleForm {
+			w.oneSet()
+		} else if _, err := w.pair(); err != nil {
 			torn++ // for the next start to mend
 		}
 		owed, before := w.owed(), w.reloads()
@@ -59,10 +71,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			owing++
 			w.eventually(name+", the reload that is owed", func() bool { return w.reloads() > before })
 		}
-		w.eventually(name+", what was staged is swept", func() bool {
-			temps, err := filepath.Glob(w.Path("tls/.certagent-*.tmp"))
-			return err == nil && len(temps) == 0
-		})
+		w.eventually(name+", what was staged is swept", w.swept)
 		vault.Unseal()
 		w.anotherGeneration()
 	}
@@ -72,37 +81,41 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	}
 }
 
-// moments are when certagent is killed.
-var moments = []struct {
-	name string
-	wait func(w *world, random *rand.Rand)
-}{
-	{"at any time", func(_ *world, random *rand.Rand) { time.Sleep(upTo(random, time.Second)) }},
-	{"while the files are staged", func(w *world, random *rand.Rand) {
-		w.changesIn("tls", ".tmp")
-		time.Sleep(upTo(random, 5*time.Millisecond))
-	}},
-	{"after the first rename", func(w *world, random *rand.Rand) {
-		w.changesIn("tls", "tls.key")
-		time.Sleep(upTo(random, time.Millisecond))
-	}},
-	{"after the last rename", func(w *world, random *rand.Rand) {
-		w.changesIn("tls", "tls.crt") // ca.crt stays as it is
-		time.Sleep(upTo(random, 10*time.Millisecond))
-	}},
-	{"while nginx reloads", func(w *world, random *rand.Rand) {
-		w.changesIn(".", "nginx.log")
-		time.Sleep(upTo(random, time.Millisecond))
-	}},
+// moment is when certagent is killed: some time after a file of a directory, whose
+// name matches the pattern, has appeared or was written to.
+type moment struct {
+	name         string
+	dir, pattern string // "" for at once
+	within       time.Duration
 }
 
-func upTo(random *rand.Rand, d time.Duration) time.Duration {
-	return time.Duration(random.Int64N(int64(d)))
+var templatesMoments = []moment{
+	{"at any time", "", "", time.Second},
+	{"while the files are staged", "tls", "*.tmp", 5 * time.Millisecond},
+	{"after the first rename", "tls", "tls.key", time.Millisecond},
+	{"after the last rename", "tls", "tls.crt", 10 * time.Millisecond}, // ca.crt stays as it is
+	{"while nginx reloads", ".", "nginx.log", time.Millisecond},
+}
+
+var bundleMoments = []moment{
+	{"at any time", "", "", time.Second},
+	{"while the generation is staged", "tls", "..gen-*", 5 * time.Millisecond},
+	{"after the rename", "tls", "..data", time.Millisecond},
+	{"while nginx checks, or before it reloads", "tls", "..data", 50 * time.Millisecond},
+	{"while nginx reloads, or certagent verifies", ".", "nginx.log", 500 * time.Millisecond},
+}
+
+func (m moment) wait(w *world, random *rand.Rand) {
+	w.Helper()
+	if m.dir != "" {
+		w.changesIn(m.dir, m.pattern)
+	}
+	time.Sleep(time.Duration(random.Int64N(int64(m.within))))
 }
 
 // changesIn waits until a file of a directory appears, or is written to, whose
-// name has the ending.
-func (w *world) changesIn(dir, ending string) {
+// name matches the pattern.
+func (w *world) changesIn(dir, pattern string) {
 	w.Helper()
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -116,13 +129,17 @@ func (w *world) changesIn(dir, ending string) {
 	for {
 		select {
 		case event := <-watcher.Events:
-			if event.Has(fsnotify.Create|fsnotify.Write) && strings.HasSuffix(event.Name, ending) {
+			match, err := filepath.Match(pattern, filepath.Base(event.Name))
+			if err != nil {
+				w.Fatal(err)
+			}
+			if match && event.Has(fsnotify.Create|fsnotify.Write) {
 				return
 			}
 		case err := <-watcher.Errors:
 			w.Fatal(err)
 		case <-deadline:
-			w.Fatalf("nothing happened to %s", ending)
+			w.Fatalf("nothing happened to %s", pattern)
 		}
 	}
 }
@@ -158,25 +175,55 @@ func (w *world) anotherGeneration() {
 	})
 }
 
-// owed says whether the record beside nginx's files has a change owing.
+// swept says whether nothing is left of what was staged and never published.
+func (w *world) swept() bool {
+	w.Helper()
+	temps, err := filepath.Glob(w.Path("tls/.certagent-*.tmp"))
+	if err != nil || len(temps) > 0 {
+		return false
+	}
+	generations, err := filepath.Glob(w.Path("tls/..gen-*[0-9]"))
+	return err == nil && len(generations) <= 3
+}
+
+// owed says whether the record of nginx's files has a change owing, or a check.
 func (w *world) owed() bool {
 	w.Helper()
+	path := w.record()
+	if path == "" {
+		return false
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return true // it was renamed meanwhile
+	}
+	var file struct {
+		Record struct {
+			Payload struct {
+				Owed      []string
+				Unchecked bool
+			}
+		}
+	}
+	if err := json.Unmarshal(text, &file); err != nil {
+		w.Fatalf("%s: %v", path, err)
+	}
+	return file.Record.Payload.Unchecked || len(file.Record.Payload.Owed) > 0
+}
+
+// record returns the path of the record of nginx's files; "" if there is none.
+func (w *world) record() string {
+	w.Helper()
+	if w.form == bundleForm {
+		generation, err := os.Readlink(w.Path("tls/..data"))
+		if err != nil {
+			w.Fatal(err)
+		}
+		return w.Path("tls/" + generation + ".json")
+	}
 	records, err := filepath.Glob(w.Path("tls/.certagent-*.json"))
 	if err != nil || len(records) > 1 {
 		w.Fatalf("%d records, %v", len(records), err)
 	}
-	for _, path := range records {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			w.Fatal(err)
-		}
-		var file struct {
-			Record struct{ Payload struct{ Owed []string } }
-		}
-		if err := json.Unmarshal(text, &file); err != nil {
-			w.Fatalf("%s: %v", path, err)
-		}
-		return len(file.Record.Payload.Owed) > 0
-	}
-	return false
+	return strings.Join(records, "")
 }

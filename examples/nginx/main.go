@@ -33,6 +33,8 @@ const usage = `Shows nginx serving a fresh certificate every few seconds, until 
 Usage:
     go run ./examples/nginx [flags]
 
+    -form=FORM        how certagent is configured: "bundle" (bundle.hcl) or "templates"
+                      (agent.hcl: the three templates of Vault Agent's users)
     -certagent=PATH   the certagent to show (bin/certagent; where there is none it is built)
     -nginx=PATH       the nginx to use; "none" is the built-in server;
                       without it, nginx if it is installed
@@ -43,10 +45,11 @@ Usage:
 // run is the command. Its exit code is 1 if anything failed, a request of the
 // client included.
 func run(args []string, stdout, stderr io.Writer) int {
-	d := demo{out: stdout, startVault: startDevServer, listen: preferredListen}
+	d := demo{out: stdout, startVault: startDevServer, listen: preferredListen, patience: serveTimeout}
 	flags := flag.NewFlagSet("nginx", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() { io.WriteString(stderr, usage) }
+	form := flags.String("form", "bundle", "")
 	nginx := flags.String("nginx", "", "")
 	flags.StringVar(&d.certagent, "certagent", "", "")
 	flags.IntVar(&d.rotations, "rotations", 0, "")
@@ -55,7 +58,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	var err error
-	if d.nginx, err = findNginx(*nginx); err == nil {
+	if d.form, err = findForm(*form); err == nil {
+		d.nginx, err = findNginx(*nginx)
+	}
+	if err == nil {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 		defer stop()
 		err = d.run(ctx)

@@ -16,34 +16,45 @@ func TestRotations(t *testing.T) {
 	cases := []struct {
 		name      string
 		rotations int
-		options   func(t *testing.T) []func(*demo)
+		realVault bool
+		options   []func(*demo)
 	}{
-		{"nginx", 20, func(*testing.T) []func(*demo) { return nil }},
-		{"nginx in front of a real Vault", 5, func(t *testing.T) []func(*demo) {
-			start := realVault(t)
-			return []func(*demo){func(d *demo) { d.startVault = start }}
-		}},
-		{"the built-in server", 5, func(*testing.T) []func(*demo) { return []func(*demo){useBuiltin} }},
+		{name: "templates, nginx", rotations: 20},
+		{name: "templates, nginx in front of a real Vault", rotations: 5, realVault: true},
+		{name: "templates, the built-in server", rotations: 5, options: []func(*demo){useBuiltin}},
+		{name: "bundle, nginx", rotations: 6, options: []func(*demo){useBundle}},
+		{name: "bundle, nginx in front of a real Vault", rotations: 3, realVault: true, options: []func(*demo){useBundle}},
+		{name: "bundle, the built-in server", rotations: 1, options: []func(*demo){useBundle, useBuiltin}},
 	}
 	for _, test := range cases {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, test.options(t)...)
+			if test.realVault {
+				start := realVault(t)
+				test.options = append(test.options, func(d *demo) { d.startVault = start })
+			}
+			w := newWorld(t, test.options...)
 			w.start()
 			w.rotate(test.rotations)
 			w.oneReloadEach(test.rotations)
-			if err := w.traffic.failure(); err != nil {
-				t.Error(err)
-			}
-			if n := w.traffic.expired.Load(); n > 0 {
-				t.Errorf("%d expired certificates were served", n)
-			}
+			w.nobodyNoticed()
 			// Eight clients with fewer requests than that were not busy.
 			if n := w.traffic.requests.Load(); n < int64(8*test.rotations) {
 				t.Errorf("%d requests only", n)
 			}
 			t.Logf("%d rotations, %d requests", test.rotations, w.traffic.requests.Load())
 		})
+	}
+}
+
+// nobodyNoticed fails the test if a request has failed.
+func (w *world) nobodyNoticed() {
+	w.Helper()
+	if err := w.traffic.failure(); err != nil {
+		w.Error(err)
+	}
+	if n := w.traffic.expired.Load(); n > 0 {
+		w.Errorf("%d expired certificates were served", n)
 	}
 }
 
@@ -61,6 +72,9 @@ func (w *world) rotate(rotations int) {
 		if !next.served.Equal(next.disk) {
 			w.Errorf("rotation %d: %s is on disk and %s is served", next.number, serial(next.disk), serial(next.served))
 		}
+		if next.verified != w.form.proves {
+			w.Errorf("rotation %d: verified: %v", next.number, next.verified)
+		}
 		if left := time.Until(next.disk.NotAfter); left < 0 {
 			w.Errorf("rotation %d: the certificate on disk has expired", next.number)
 		}
@@ -68,11 +82,13 @@ func (w *world) rotate(rotations int) {
 	}
 }
 
-// What certagent's log says of the bundle of nginx.
-var (
-	published = regexp.MustCompile(` published .*bundle=tls/ca\.crt generation=(\d+)`)
-	changed   = regexp.MustCompile(` change (done|not needed).* bundle=tls/ca\.crt `)
-)
+// undisturbed are the stories in which each generation was reacted to once and,
+// where certagent proves that, verified. The first one may come before the server
+// runs, the last one when certagent is ended.
+var undisturbed = map[bool]*regexp.Regexp{
+	false: regexp.MustCompile(`^p[cn](pc)*p?$`),
+	true:  regexp.MustCompile(`^p[cn]v?(pcv)*(pc?)?$`),
+}
 
 // oneReloadEach compares what certagent says that it did with what the server
 // says that was done to it. Before that it ends certagent.
@@ -81,29 +97,30 @@ func (w *world) oneReloadEach(rotations int) {
 	if err := w.agent.Stop(); err != nil {
 		w.Fatal(err)
 	}
-	generations, reactions, changes := 0, 0, 0
-	for line := range strings.Lines(w.agent.Log()) {
-		if m := published.FindStringSubmatch(line); m != nil {
-			generations++
-			if m[1] != fmt.Sprint(generations) {
-				w.Errorf("generation %s was published as number %d", m[1], generations)
-			}
-		}
-		if m := changed.FindStringSubmatch(line); m != nil {
-			reactions++
-			if reactions != generations {
-				w.Errorf("generation %d was reacted to as number %d", generations, reactions)
-			}
-			if m[1] == "done" {
-				changes++
-			} else if generations > 1 { // the first one may come before the server runs
-				w.Errorf("the server was not found at generation %d", generations)
-			}
+	story := w.heard()
+	if !undisturbed[w.form.proves].MatchString(story) {
+		w.Errorf("what certagent did was %s", story)
+	}
+	numbers := regexp.MustCompile(` INF published bundle=`+w.form.bundle+` generation=(\d+) `).FindAllStringSubmatch(w.agent.Log(), -1)
+	if len(numbers) != strings.Count(story, published) {
+		w.Errorf("%d generations were published %d times", len(numbers), strings.Count(story, published))
+	}
+	for i, number := range numbers {
+		if number[1] != fmt.Sprint(i+1) {
+			w.Errorf("generation %s was published as number %d", number[1], i+1)
 		}
 	}
-	if changes < rotations {
+	if changes := strings.Count(story, changed); changes < rotations {
 		w.Errorf("%d changes in %d rotations", changes, rotations)
 	}
+	w.oneReloadForEachChange()
+}
+
+// oneReloadForEachChange fails the test unless the server was reloaded as often
+// as certagent says.
+func (w *world) oneReloadForEachChange() {
+	w.Helper()
+	changes := strings.Count(w.heard(), changed)
 	w.eventually("the server tells of every reload", func() bool { return w.reloads() >= changes })
 	if got := w.reloads(); got != changes {
 		w.Errorf("%d reloads for %d changes", got, changes)

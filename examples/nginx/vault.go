@@ -86,7 +86,9 @@ func (v *vault) seed(ctx context.Context, ca *authority) (seed.Credentials, erro
 			return seed.Credentials{}, fmt.Errorf("writing %s: %w", path, err)
 		}
 	}
-	const policy = `path "pki/issue/*" { capabilities = ["create", "update"] }`
+	const policy = `
+path "pki/issue/*" { capabilities = ["create", "update"] }
+path "pki/sign/*"  { capabilities = ["create", "update"] }`
 	if err := seed.Policy(ctx, v.client, "agent", policy); err != nil {
 		return seed.Credentials{}, err
 	}

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,7 +21,7 @@ import (
 const (
 	pollInterval = 20 * time.Millisecond
 	// serveTimeout is how long after a rotation the old certificate may still be
-	// served before the live view says so.
+	// served, or the new one not be verified, before the live view says so.
 	serveTimeout = 3 * time.Second
 )
 
@@ -29,14 +30,14 @@ type rotation struct {
 	number       int // 0 is the certificate with which the server started
 	at           time.Time
 	disk, served *x509.Certificate
+	verified     bool // certagent says that it is being served
 	reloads      int
 }
 
 // watch shows a line for each rotation until ctx ends, so many have been seen,
 // or a part of the demonstration fails.
 func (d *demo) watch(ctx context.Context) error {
-	fmt.Fprintf(d.out, "%8s  %-8s  %-14s  %-14s  %-11s  %8s  %6s  %7s\n",
-		"rotation", "time", "serial on disk", "serial served", "valid until", "requests", "failed", "reloads")
+	d.heading()
 	seen := rotation{number: -1}
 	for d.rotations == 0 || seen.number < d.rotations {
 		next, err := d.nextRotation(ctx, seen)
@@ -53,29 +54,26 @@ func (d *demo) watch(ctx context.Context) error {
 	return d.traffic.failure()
 }
 
-func (d *demo) show(r rotation) {
-	fmt.Fprintf(d.out, "%8d  %-8s  %-14s  %-14s  %-11s  %8d  %6d  %7d\n",
-		r.number, r.at.Format(time.TimeOnly), serial(r.disk), serial(r.served), r.disk.NotAfter.Local().Format(time.TimeOnly),
-		d.traffic.requests.Load(), d.traffic.failed.Load(), r.reloads)
-}
-
 // nextRotation waits until another certificate is on disk and, for a while,
-// until it is served.
+// until it is served and, where certagent proves that, verified.
 func (d *demo) nextRotation(ctx context.Context, seen rotation) (rotation, error) {
 	next := rotation{number: seen.number + 1}
 	for {
+		if err := d.hear(); err != nil {
+			return next, err
+		}
 		disk, err := d.onDisk()
 		if err != nil {
 			return next, err
 		}
-		if seen.disk == nil || !disk.Equal(seen.disk) {
-			if next.disk == nil || !next.disk.Equal(disk) {
-				next.disk, next.at = disk, time.Now()
-			}
-			if next.served, err = probe.Leaf(ctx, probe.Target{Address: d.listen}); err != nil {
+		if seen.disk != nil && disk.Equal(seen.disk) {
+			next.disk = nil // if there was another one, it has been taken back
+		} else {
+			if err := d.look(ctx, &next, disk); err != nil {
 				return next, err
 			}
-			if next.served.Equal(disk) || time.Since(next.at) > serveTimeout {
+			done := next.served.Equal(disk) && (next.verified || !d.form.proves)
+			if done || time.Since(next.at) > d.patience {
 				next.reloads = d.reloads()
 				return next, nil
 			}
@@ -84,6 +82,18 @@ func (d *demo) nextRotation(ctx context.Context, seen rotation) (rotation, error
 			return next, err
 		}
 	}
+}
+
+// look finds out how far the rotation to a certificate has come.
+func (d *demo) look(ctx context.Context, r *rotation, disk *x509.Certificate) (err error) {
+	if r.disk == nil || !r.disk.Equal(disk) {
+		r.disk, r.served, r.at = disk, nil, time.Now()
+	}
+	if r.served == nil || !r.served.Equal(disk) {
+		r.served, err = probe.Leaf(ctx, probe.Target{Address: d.listen})
+	}
+	r.verified = d.story.verified == serial(disk)
+	return err
 }
 
 // pause waits a moment, or until something has ended that should not.
@@ -113,12 +123,11 @@ func (d *demo) onDisk() (*x509.Certificate, error) {
 	return x509.ParseCertificate(block.Bytes)
 }
 
-// serial is the beginning of a serial number, as Vault writes it.
+// serial is a certificate's serial number, as Vault and certagent write it.
 func serial(c *x509.Certificate) string {
-	digits := hex.EncodeToString(c.SerialNumber.Bytes())
 	var pairs []string
-	for i := 0; i+2 <= len(digits) && i < 8; i += 2 {
-		pairs = append(pairs, digits[i:i+2])
+	for octet := range slices.Chunk(c.SerialNumber.Bytes(), 1) {
+		pairs = append(pairs, hex.EncodeToString(octet))
 	}
-	return strings.Join(pairs, ":") + "…"
+	return strings.Join(pairs, ":")
 }

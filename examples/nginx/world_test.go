@@ -39,8 +39,10 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// quick makes certificates that live for 8 s be replaced after about 1.2 s: many
-// rotations in a short test, and time to spare on a machine that is busy.
+// quick makes the certificates of the templates, that live for 8 s, be replaced
+// after about 1.2 s: many rotations in a short test, and time to spare on a
+// machine that is busy. Those of the bundle are replaced after 2.5 to 5 s as it
+// is, which leaves time to verify each.
 var quick = []string{"ttl=10s", "ttl=8s", "lease_renewal_threshold = 0.5", "lease_renewal_threshold = 0.15", `min_backoff = "1s"`, `min_backoff = "100ms"`}
 
 // world is a demonstration under test.
@@ -55,7 +57,7 @@ func newWorld(t *testing.T, options ...func(*demo)) *world {
 	t.Helper()
 	d := &demo{
 		certagent: certagentBinary(t), nginx: nginxBinary(t), listen: loopback(), clients: 8,
-		edits: quick, startVault: startDevServer, out: testWriter{t},
+		form: templatesForm, patience: time.Minute, edits: quick, startVault: startDevServer, out: testWriter{t},
 	}
 	for _, option := range options {
 		option(d)
@@ -101,6 +103,15 @@ func (w *world) read(name string) string {
 		w.Error(err)
 	}
 	return string(text)
+}
+
+// heard returns what certagent's log has told so far.
+func (w *world) heard() string {
+	w.Helper()
+	if err := w.hear(); err != nil {
+		w.Fatal(err)
+	}
+	return w.story.events
 }
 
 func (w *world) eventually(what string, holds func() bool) {
@@ -204,6 +215,9 @@ func nginxBinary(t *testing.T) string {
 
 // useBuiltin makes the demonstration use the built-in server.
 func useBuiltin(d *demo) { d.nginx = "" }
+
+// useBundle makes the demonstration use the form of a bundle.
+func useBundle(d *demo) { d.form = bundleForm }
 
 // testWriter writes lines to a test's log.
 type testWriter struct{ t *testing.T }

@@ -30,6 +30,9 @@ type Agent struct {
 	// Hurry, when closed, cuts short the time that the child gets to stop.
 	Hurry <-chan struct{}
 
+	// Signals brings signals to hand on to the children; nil brings none.
+	Signals <-chan os.Signal
+
 	// Reloads brings configurations to change to; nil brings none.
 	Reloads <-chan Reload
 

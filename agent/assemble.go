@@ -67,7 +67,7 @@ func (a *Agent) assemble(cancel context.CancelCauseFunc) (*assembly, error) {
 	for _, s := range a.Config.AutoAuth.Sinks {
 		r.sinks = append(r.sinks, newTokenSink(s, r.client, a.Logger))
 	}
-	return r, r.assembleChild()
+	return r, r.assembleChildren()
 }
 
 func (a *Agent) clientConfig() client.Config {

@@ -79,8 +79,10 @@ type bundle struct {
 	// asks for some of it, and the two are about to become one.
 	claim func([]secrets.Request) bool
 
-	asks    sync.WaitGroup
-	answers chan issued // with room for one of each certificate
+	asks     sync.WaitGroup
+	answers  chan issued // with room for one of each certificate
+	verdicts chan verdict
+	look     int // the number of the latest
 }
 
 // veto is what is known of the generation that the check has refused last.
@@ -91,9 +93,10 @@ type veto struct {
 
 // proof is how far it is known what is being served.
 type proof struct {
-	timesOld int  // that the old certificate was seen, in a row
-	absent   bool // nobody serves it
-	looks    int  // for who serves it, in vain and in a row
+	cancel   context.CancelFunc // of the look that is under way
+	timesOld int                // that the old certificate was seen, in a row
+	absent   bool               // nobody serves it
+	looks    int                // for who serves it, in vain and in a row
 }
 
 // published is what is known of the generation that readers see.
@@ -184,6 +187,8 @@ func (b *bundle) rest(ctx context.Context, until time.Time) {
 		b.reload(ctx)
 	case a := <-b.answers:
 		b.answered(ctx, a)
+	case v := <-b.verdicts:
+		b.conclude(ctx, v)
 	}
 }
 

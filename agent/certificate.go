@@ -26,11 +26,12 @@ type certificateMember struct {
 	outputs  []output
 	password password // of the outputs that have one
 
-	holding          // what there is of it
-	looked   bool    // whether the files on disk were looked at
-	blind    bool    // that they cannot be looked at was said
-	attempts attempt // of asking
-	asking   bool
+	holding               // what there is of it
+	issuerVersion uint64  // of what was told of its issuer last
+	looked        bool    // whether the files on disk were looked at
+	blind         bool    // that they cannot be looked at was said
+	attempts      attempt // of asking
+	asking        bool
 }
 
 // output is one file that is made of the certificate.

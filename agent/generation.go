@@ -94,7 +94,7 @@ func (g *generation) inspect(now time.Time) error {
 
 // compare says how the generation differs from what is on disk and in the
 // child's environment, and notes which reactions have something that differs.
-func (g *generation) compare(t target, reactions int, child *supervisor) (plan.Content, error) {
+func (g *generation) compare(t target, reactions int, child *children) (plan.Content, error) {
 	statuses, err := t.compare(g.files)
 	if err != nil {
 		return plan.Unknown, err

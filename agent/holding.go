@@ -93,8 +93,9 @@ func (h *holding) accept(pair certificate.Pair, identity string, now time.Time) 
 }
 
 // learn takes up what the mount's default issuer is. The role may have another
-// one: it counts only if it has signed a certificate of the role before.
-func (h *holding) learn(issuer *x509.Certificate) {
+// one: it counts only if it has signed a certificate of the role before. learn
+// returns true if it is another one than has signed the leaf.
+func (h *holding) learn(issuer *x509.Certificate) bool {
 	h.standard, h.successor = issuer, nil
 	switch {
 	case h.pair.Leaf == nil:
@@ -103,6 +104,7 @@ func (h *holding) learn(issuer *x509.Certificate) {
 	case h.follows:
 		h.successor = issuer
 	}
+	return h.successor != nil
 }
 
 // expire drops the former CAs that are no longer needed, and says whether there

@@ -23,27 +23,31 @@ import (
 
 func TestIssuerChange(t *testing.T) {
 	w := newWorld(t)
-	r := w.start(loginBlocks + webBundle(`ttl = "1h"`, "") + `
+	r := w.start(loginBlocks + webBundle(`ttl = "150s"`, "") + `
 template_config { static_secret_render_interval = "1s" }`)
 	r.logs("every bundle is published")
 	old := w.leaf("tls/ca.crt")
-	w.eventually("the issuer is known", func() bool { return w.asked("GET", "/v1/pki/cert/ca") >= 2 })
+	w.eventually("the issuer is known", func() bool { return w.asked("GET", "/v1/pki/cert/ca_chain") >= 2 })
 	w.put("pki/root/rotate/internal", "common_name=next.test", "ttl=8760h", "key_type=ec", "key_bits=256", "issuer_name=next")
 	w.put("pki/config/issuers", "default=next")
-	r.logs("the issuer has changed")
+	r.logs("the issuer has changed: its CAs are published first")
+	w.eventually("both CAs ahead", func() bool { return strings.Count(w.read("tls/ca.crt"), "BEGIN CERTIFICATE") == 2 })
+	if w.leaf("tls/tls.crt").Issuer.CommonName != "example.test" {
+		t.Error("the new issuer's leaf came together with its CA")
+	}
 	w.eventually("the new issuer", func() bool { return w.leaf("tls/tls.crt").Issuer.CommonName == "next.test" })
 	w.eventually("both CAs", func() bool { return strings.Count(w.read("tls/ca.crt"), "BEGIN CERTIFICATE") == 2 })
 	if first := w.leaf("tls/ca.crt"); first.Subject.CommonName != "next.test" {
 		t.Errorf("the first CA is %v", first.Subject)
 	}
-	polls := w.asked("GET", "/v1/pki/cert/ca")
-	w.eventually("two more polls", func() bool { return w.asked("GET", "/v1/pki/cert/ca") >= polls+2 })
+	polls := w.asked("GET", "/v1/pki/cert/ca_chain")
+	w.eventually("two more polls", func() bool { return w.asked("GET", "/v1/pki/cert/ca_chain") >= polls+2 })
 	r.end()
 	if got := w.signed(); got != 2 {
 		t.Errorf("%d certificates, want 2", got)
 	}
 	// A restart keeps both CAs, and publishes nothing.
-	r = w.start(loginBlocks + webBundle(`ttl = "1h"`, ""))
+	r = w.start(loginBlocks + webBundle(`ttl = "150s"`, ""))
 	r.logs("every bundle is published")
 	r.end()
 	if r.count("msg=published") != 0 || !strings.Contains(w.read("tls/ca.crt"), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: old.Raw}))) {

@@ -4,18 +4,21 @@
 package agent
 
 import (
+	"crypto/x509"
+	"math/rand/v2"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/certagent/certagent/agent/certificate"
 	"github.com/certagent/certagent/agent/secrets"
-	"github.com/certagent/certagent/redact"
+	"github.com/certagent/certagent/logkey"
 )
 
-// issuerRequest asks which certificate the mount's default issuer has. Whoever
-// can reach Vault may ask that.
+// issuerRequest asks which certificates the mount's default issuer and the CAs
+// above it have. Whoever can reach Vault may ask that.
 func (m *certificateMember) issuerRequest() secrets.Request {
-	return secrets.Request{Kind: secrets.Read, Path: path.Join(path.Dir(m.spec.Role), "cert/ca")}
+	return secrets.Request{Kind: secrets.Read, Path: path.Join(path.Dir(m.spec.Role), "cert/ca_chain")}
 }
 
 // watchIssuers begins to watch the certificates' issuers. Nothing waits for the
@@ -29,18 +32,34 @@ func (b *bundle) watchIssuers() {
 }
 
 // observeIssuers takes up what is known of the issuers.
-func (b *bundle) observeIssuers() {
+func (b *bundle) observeIssuers(now time.Time) {
 	for _, m := range b.certificates {
-		request := m.issuerRequest()
-		answer, _ := b.issuers.Get(request)
-		if answer == nil || !m.looked || answer.Version == b.noticed[request] {
+		answer, _ := b.issuers.Get(m.issuerRequest())
+		if answer == nil || !m.looked || answer.Version == m.issuerVersion {
 			continue
 		}
-		b.noticed[request] = answer.Version
+		m.issuerVersion = answer.Version
 		text, _ := answer.Secret.Data["certificate"].(string)
-		list, err := certificate.ParseCertificates(redact.Bytes(strings.TrimSpace(text)))
-		if err == nil && len(list) > 0 {
-			m.learn(list[0])
+		chain, err := certificate.ParseCertificates([]byte(strings.TrimSpace(text)))
+		if err == nil && len(chain) > 0 && m.learn(chain[0]) {
+			b.announce(m, chain, now)
 		}
 	}
+}
+
+// announceLead is for how long, at most, a new issuer's CAs are published before
+// the first leaf of theirs is asked for. The random part of it keeps a fleet from
+// asking all at once.
+const announceLead = time.Minute
+
+// announce publishes the CAs of a new issuer ahead of the first leaf of theirs, so
+// that who reads the trust bundle knows them in time.
+func (b *bundle) announce(m *certificateMember, chain []*x509.Certificate, now time.Time) {
+	left := m.pair.Leaf.NotAfter.Sub(now)
+	lead := min(announceLead, left/10)
+	lead = lead/2 + time.Duration(rand.Float64()*float64(lead/2))
+	m.trust = m.trust.Announce(chain, m.pair.Leaf.NotAfter)
+	m.attempts.notBefore = now.Add(lead)
+	b.log.Info("the issuer has changed: its CAs are published first", logkey.Certificate, m.name, logkey.Retry, lead.Round(time.Millisecond))
+	b.noteChange(now)
 }

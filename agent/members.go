@@ -42,8 +42,8 @@ func newMembers(cfg *config.Config, first int) (*members, error) {
 	}
 	for _, t := range cfg.EnvTemplates { // there is an exec block then
 		var change config.Change
-		if cfg.Exec.Restart {
-			change = config.Change{Mode: config.Restart, Pos: t.Pos}
+		if takesEnvironment(cfg) {
+			change = config.Change{Mode: config.Restart, Exec: everyChild, Pos: t.Pos}
 		}
 		all.templates = append(all.templates, newVariableMember(next(), t))
 		all.reactions = append(all.reactions, newReaction(change))

@@ -36,7 +36,7 @@ func (b *bundle) observe(ctx context.Context) {
 	b.observeDisk(now)
 	b.facts.Owed = b.facts.Owed[:0]
 	for _, o := range b.seen.owed {
-		b.facts.Owed = append(b.facts.Owed, plan.Owed{NotBefore: b.merger.when(o.run)})
+		b.facts.Owed = append(b.facts.Owed, plan.Owed{NotBefore: b.merger.when(o.run), Failed: o.attempt > 0})
 	}
 	b.consider(now, failure)
 }
@@ -47,7 +47,7 @@ func (b *bundle) observeCertificates(now time.Time) {
 		return
 	}
 	b.lookAtDisk(now)
-	b.observeIssuers()
+	b.observeIssuers(now)
 	b.facts.Certificates = b.facts.Certificates[:0]
 	for _, m := range b.certificates {
 		if m.expire(now) {

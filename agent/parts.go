@@ -23,7 +23,7 @@ type parts struct {
 	host       string // tells hosts apart
 	store      *secrets.Store
 	watcher    *watch.Watcher
-	child      *supervisor // nil without an exec block
+	children   *children
 	merger     merger
 	progress   *progress
 	publishing chan struct{} // a place for each publish that may be under way

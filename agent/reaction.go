@@ -6,13 +6,11 @@ package agent
 import (
 	"math/rand/v2"
 	"strconv"
-	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/certagent/certagent/agent/config"
 	"github.com/certagent/certagent/agent/plan"
+	"github.com/certagent/certagent/exec"
 )
 
 // reaction is a change as it is configured, with what tells equal ones and how
@@ -40,13 +38,13 @@ func (r *reaction) targetsChild() bool {
 func (r *reaction) String() string {
 	switch r.Mode {
 	case config.Signal:
-		target := "the child"
+		target := childName(r.Exec)
 		if r.PIDFile != "" {
 			target = r.PIDFile
 		}
-		return signalName(r.Signal) + " to " + target
+		return exec.SignalName(r.Signal) + " to " + target
 	case config.Restart:
-		return "restart of the child"
+		return "restart of " + childName(r.Exec)
 	case config.Command:
 		return "command " + r.Command[0]
 	}
@@ -57,13 +55,21 @@ func (r *reaction) String() string {
 func changeKey(c config.Change) string {
 	switch c.Mode {
 	case config.Signal:
-		return plan.ChangeKey("signal", c.PIDFile, strconv.Itoa(int(c.Signal)))
+		return plan.ChangeKey("signal", c.PIDFile, c.Exec, strconv.Itoa(int(c.Signal)))
 	case config.Restart:
-		return plan.ChangeKey("restart")
+		return plan.ChangeKey("restart", c.Exec)
 	case config.Command:
 		return plan.ChangeKey(append([]string{"command", c.Timeout.String()}, c.Command...)...)
 	}
 	return ""
 }
 
-func signalName(sig syscall.Signal) string { return unix.SignalName(sig) }
+func childName(name string) string {
+	switch name {
+	case "":
+		return "the child"
+	case everyChild:
+		return "the children whose variables changed"
+	}
+	return "the child " + name
+}

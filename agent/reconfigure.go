@@ -65,7 +65,8 @@ func fixed(a, b *config.Config) (names []string) {
 		{"auto_auth", config.Same(a.AutoAuth, b.AutoAuth)},
 		{"env_template", config.Same(a.EnvTemplates, b.EnvTemplates)},
 		{"template_config", config.Same(a.TemplateConfig, b.TemplateConfig)},
-		{"exec", config.Same(a.Exec, b.Exec)},
+		{"exec", config.Same(a.Execs, b.Execs)},
+		{"subreaper", a.Subreaper == b.Subreaper},
 		{"pid_file", a.PIDFile == b.PIDFile},
 		{"exit_after_auth", a.ExitAfterAuth == b.ExitAfterAuth},
 	} {

@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"github.com/certagent/certagent/agent/client"
+	"github.com/certagent/certagent/exec"
+	"github.com/certagent/certagent/logkey"
 )
 
 // run starts the parts, waits for the end, and ends them in order: the child
@@ -42,14 +44,14 @@ func (r *assembly) run(ctx context.Context) error {
 	if r.Config.ExitAfterAuth {
 		start(r.finish)
 	}
-	if r.child != nil {
-		start(func(ctx context.Context) error { return r.child.run(ctx, r.progress.published.reached) })
+	for _, c := range r.children.all {
+		start(func(ctx context.Context) error { return c.run(ctx, r.progress.published.reached) })
 	}
+	start(r.passOn)
+	start(r.reap)
 
 	<-ctx.Done()
-	if r.child != nil {
-		r.child.stop(r.Hurry)
-	}
+	r.children.stop(r.Hurry)
 	stopWork()
 	parts.Wait()
 	client.Release(r.client)
@@ -61,6 +63,20 @@ func (r *assembly) run(ctx context.Context) error {
 
 // errFinished ends a one-shot run.
 var errFinished = errors.New("everything is done")
+
+// reap collects orphans, if they come to us: as the init process, or because that
+// was asked for.
+func (r *assembly) reap(ctx context.Context) error {
+	if r.Config.Subreaper {
+		if err := exec.SetSubreaper(); err != nil {
+			r.Logger.Warn("orphans are left to others", logkey.Error, err)
+		}
+	}
+	if err := exec.NewReaper(r.Logger).Run(ctx); err != nil && !errors.Is(err, exec.ErrNoOrphans) {
+		return err
+	}
+	return nil
+}
 
 // outcome turns what ended the context into what Run returns.
 func outcome(ctx context.Context) error {

@@ -32,7 +32,7 @@ func newBlockBundle(p *parts, c block) *bundle {
 	b := newBundle(p, c.config.Name)
 	b.block, b.target, b.recordName = c.config, newTarget(c.config), c.config.Name
 	b.templates, b.certificates, b.reactions = c.templates, c.certificates, []*reaction{c.reaction}
-	b.answers = make(chan issued, len(c.certificates))
+	b.answers, b.verdicts = make(chan issued, len(c.certificates)), make(chan verdict)
 	if v := c.config.Verify; v != nil && v.Fallback != nil {
 		b.fallback = newReaction(*v.Fallback)
 	}

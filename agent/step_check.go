@@ -73,7 +73,8 @@ func (b *bundle) rollback(ctx context.Context) error {
 	b.veto.rejected = former.memo.Rejected
 	b.facts.Vetoed, b.facts.Unchecked = false, former.memo.Unchecked
 	b.facts.RetryPublish, b.facts.RetryCheck = retry, retry
-	b.facts.Unverified, b.facts.RetryVerify = b.proves(), time.Time{}
+	b.dropVerdict()
+	b.facts.Unverified, b.facts.RetryVerify, b.proof = b.proves(), time.Time{}, proof{}
 	b.takeBack(vetoed.of)
 	b.log.Warn("went back to the previous generation", logkey.Generation, record.Generation, logkey.Retry, delay.Round(time.Millisecond))
 	b.stampRecord()

@@ -35,12 +35,12 @@ func (b *bundle) publish(ctx context.Context) error {
 		next.record = record
 	}
 	for _, v := range g.variables {
-		b.child.setEnv(v.name, v.value)
+		b.children.setEnv(v.name, v.value)
 	}
 	b.former, b.seen, b.fresh = former, next, true
 	b.facts.Unchecked, b.facts.RetryCheck = next.memo.Unchecked, time.Time{}
-	b.facts.Unverified, b.facts.RetryVerify = b.proves(), time.Time{}
-	b.proof = proof{}
+	b.dropVerdict()
+	b.facts.Unverified, b.facts.RetryVerify, b.proof = b.proves(), time.Time{}, proof{}
 	b.forgiveChild(ctx)
 	b.log.Info("published", logkey.Generation, next.record.Generation, logkey.Files, len(g.files), expires(g.memo.Expires))
 	b.settled(g)
@@ -105,12 +105,9 @@ func (b *bundle) settle(ctx context.Context) {
 // forgiveChild drops what is owed to a child that has not been started yet: it
 // reads the new files when it starts.
 func (b *bundle) forgiveChild(ctx context.Context) {
-	if b.child == nil || b.child.started() {
-		return
-	}
 	var left []owed
 	for _, o := range b.seen.owed {
-		if !o.targetsChild() {
+		if !o.targetsChild() || b.children.started(o.Exec) {
 			left = append(left, o)
 		}
 	}

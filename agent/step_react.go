@@ -31,7 +31,9 @@ func (b *bundle) react(ctx context.Context, index int) {
 		b.save(ctx)
 		if absent {
 			log.Info("change not needed: its target does not run", logkey.Error, err)
+			b.targetAbsent()
 		} else {
+			b.facts.RetryVerify = time.Time{} // there is something new to see
 			log.Info("change done", logkey.Duration, took)
 		}
 		b.pass()
@@ -54,9 +56,9 @@ func (p *parts) change(ctx context.Context, c config.Change) error {
 		if c.PIDFile != "" {
 			return exec.SignalPIDFile(c.PIDFile, c.Signal)
 		}
-		return p.child.signal(ctx, c.Signal)
+		return p.children.signal(ctx, c.Exec, c.Signal)
 	case config.Restart:
-		return p.child.restart(ctx)
+		return p.children.restart(ctx, c.Exec)
 	case config.Command:
 		return p.command(ctx, c.Command, c.Timeout, c.KillTimeout)
 	}

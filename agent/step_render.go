@@ -49,7 +49,7 @@ func (b *bundle) render(ctx context.Context) error {
 	if err := b.target.lookUp(); err != nil {
 		return err
 	}
-	content, err := generation.compare(b.target, len(b.reactions), b.child)
+	content, err := generation.compare(b.target, len(b.reactions), b.children)
 	if err != nil {
 		return err
 	}

@@ -22,38 +22,83 @@ import (
 // proves says whether it is to be proven that the certificate is served.
 func (b *bundle) proves() bool { return b.block != nil && b.block.Verify != nil }
 
-// verify finds out whether the published certificates are being served.
+// verdict is what the servers serve, as far as one look has shown.
+type verdict struct {
+	look       int // that it is of
+	leaves     []*x509.Certificate
+	leaf       *x509.Certificate // the one that is not served, or not surely
+	report     probe.Report      // of that one
+	err        error
+	handshakes int
+}
+
+// verify begins to find out whether the published certificates are being served.
+// That may take its time, while there is something else to do: what comes of it
+// comes by a channel.
 func (b *bundle) verify(ctx context.Context) {
 	leaves := b.leavesToServe()
 	if len(leaves) == 0 {
 		b.unverifiable(fmt.Errorf("no certificate of the bundle is for the server name %q", b.block.Verify.ServerName))
 		return
 	}
-	handshakes := 0
-	for _, leaf := range leaves {
-		report, err := b.probe(ctx, leaf)
-		switch {
-		case ctx.Err() != nil:
-			return // the next start verifies
-		case err != nil:
-			b.unverifiable(err)
-			return
-		case report.Outcome == probe.ServedOld:
-			b.servedOld(ctx, leaf, report)
-			return
-		case report.Outcome == probe.Unreachable:
-			b.unreachable(report)
-			b.pass()
-			return
+	ctx, b.proof.cancel = context.WithCancel(ctx)
+	b.facts.Verifying = true
+	b.look++
+	look := b.look
+	b.asks.Go(func() {
+		v := b.lookAt(ctx, leaves)
+		v.look = look
+		select {
+		case b.verdicts <- v:
+		case <-ctx.Done():
 		}
-		for _, t := range report.Targets {
-			handshakes += t.Handshakes
+	})
+}
+
+// dropVerdict has nobody wait any more for what is not to be known any longer.
+func (b *bundle) dropVerdict() {
+	if b.facts.Verifying {
+		b.proof.cancel()
+		b.look++
+		b.facts.Verifying = false
+	}
+}
+
+// lookAt does the handshakes, until one leaf turns out not to be served.
+func (b *bundle) lookAt(ctx context.Context, leaves []*x509.Certificate) verdict {
+	v := verdict{leaves: leaves}
+	for _, v.leaf = range leaves {
+		v.report, v.err = b.probe(ctx, v.leaf)
+		for _, t := range v.report.Targets {
+			v.handshakes += t.Handshakes
+		}
+		if v.err != nil || v.report.Outcome != probe.Verified {
+			break
 		}
 	}
-	b.facts.Unverified, b.proof = false, proof{}
-	for _, leaf := range leaves {
-		b.log.Info("verified: the certificate is being served", logkey.Outcome, probe.Verified.String(),
-			logkey.Serial, certificate.Serial(leaf), logkey.Handshakes, handshakes)
+	return v
+}
+
+// conclude takes up what came of a look.
+func (b *bundle) conclude(ctx context.Context, v verdict) {
+	if v.look != b.look || ctx.Err() != nil {
+		return
+	}
+	b.proof.cancel()
+	b.facts.Verifying = false
+	switch {
+	case v.err != nil:
+		b.unverifiable(v.err)
+	case v.report.Outcome == probe.ServedOld:
+		b.servedOld(ctx, v.leaf, v.report)
+	case v.report.Outcome == probe.Unreachable:
+		b.unreachable(v.report)
+	default:
+		b.facts.Unverified, b.proof = false, proof{}
+		for _, leaf := range v.leaves {
+			b.log.Info("verified: the certificate is being served", logkey.Outcome, v.report.Outcome.String(),
+				logkey.Serial, certificate.Serial(leaf), logkey.Handshakes, v.handshakes)
+		}
 	}
 	b.pass()
 }
@@ -80,15 +125,14 @@ func (b *bundle) servedOld(ctx context.Context, leaf *x509.Certificate, report p
 				logkey.Attempt, b.proof.timesOld, logkey.Retry, delay.Round(time.Millisecond))
 		}
 	}
-	switch remedy {
-	case plan.ChangeAgain:
+	b.lookAgain(delay)
+	switch {
+	case remedy == plan.ChangeAgain && len(b.seen.owed) == 0: // else it is owed still
 		b.seen.owed = []owed{b.newOwed(b.reactions[0], again)}
 		b.save(ctx)
-	case plan.FallBack:
+	case remedy == plan.FallBack && !b.owes(b.fallback):
 		b.seen.owed = []owed{b.newOwed(b.fallback, again)}
 		b.save(ctx)
-	default:
-		b.lookAgain(delay)
 	}
 	if b.giveUp && b.proof.timesOld > b.retries {
 		b.fail(&Failure{Code: ExitChange, Err: errServedOld})
@@ -110,6 +154,19 @@ func (b *bundle) unreachable(report probe.Report) {
 		}
 	}
 	b.proof.absent = true
+}
+
+// targetAbsent takes it that who does not run serves nothing, and looks whether
+// that is so when there is time.
+func (b *bundle) targetAbsent() {
+	if b.facts.Unverified {
+		b.proof.absent = true
+		b.lookAgain(slowBackoff.Min)
+	}
+}
+
+func (b *bundle) owes(r *reaction) bool {
+	return slices.ContainsFunc(b.seen.owed, func(o owed) bool { return o.key == r.key })
 }
 
 func (b *bundle) lookAgain(delay time.Duration) {

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/certagent/certagent/agent"
 )
 
 // serveStubbornly is a TLS server that reads its certificate when it starts, and
@@ -150,4 +152,41 @@ func TestNothingIsVerifiedBeforeItIsPublished(t *testing.T) {
 	if log := r.log.String(); strings.Contains(log, "cannot be verified") {
 		t.Errorf("it was looked for too early:\n%s", log)
 	}
+}
+
+// On the first boot the consumer starts only after the agent is ready, and until
+// then its reload fails.
+func TestReadyThoughNobodyServesYet(t *testing.T) {
+	for name, change := range map[string]string{
+		"a failing command":       `change_mode = "command", command = ["false"]`,
+		"a target that is not up": `change_mode = "signal", pid_file = "DIR/absent.pid"`,
+		"no change":               `change_mode = "noop"`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			ready := make(chan struct{})
+			r := w.start(loginBlocks+webBundle("", strings.ReplaceAll(change, ", ", "\n  ")+fmt.Sprintf(`
+  verify {
+    address = %q
+    timeout = "1s"
+  }`, freeAddress(t))), func(a *agent.Agent) { a.Ready = func() { close(ready) } })
+			select {
+			case <-ready:
+			case <-time.After(30 * time.Second):
+				t.Error("never ready")
+			}
+			r.end()
+		})
+	}
+}
+
+// A verify that takes long holds nothing up.
+func TestVerifyHoldsNothingUp(t *testing.T) {
+	w := newWorld(t)
+	r := w.start(loginBlocks + webBundle(`ttl = "4s"`, fmt.Sprintf(`verify {
+    address = %q
+    timeout = "10m"
+  }`, freeAddress(t))))
+	w.eventually("three generations", func() bool { return r.count("msg=published") >= 3 })
+	r.end()
 }

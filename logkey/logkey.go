@@ -13,6 +13,7 @@ const (
 	Block       = "block"       // a configuration block, such as template
 	Bundle      = "bundle"      // the name of a bundle
 	Certificate = "certificate" // a certificate of a bundle, by its first file
+	Child       = "child"       // the name of an exec block
 	Code        = "code"        // an exit code or an HTTP status
 	Command     = "command"     // the program's name, without its arguments
 	Destination = "destination" // a file that certagent publishes

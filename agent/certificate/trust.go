@@ -50,6 +50,19 @@ func (old Trust) Next(oldNotAfter time.Time, chain []*x509.Certificate, now time
 	return next
 }
 
+// Announce is the bundle with the CAs of an issuer that will sign the next leaf:
+// whoever reads the bundle may know them before he meets that leaf. They count as
+// former ones that leave at the given time, until Next finds them in the chain.
+func (t Trust) Announce(coming []*x509.Certificate, until time.Time) Trust {
+	next := slices.Clone(t)
+	for _, c := range coming {
+		if !next.holds(c) {
+			next = append(next, Trusted{Certificate: c, Until: until})
+		}
+	}
+	return next
+}
+
 func (t Trust) holds(c *x509.Certificate) bool {
 	return slices.ContainsFunc(t, func(t Trusted) bool { return bytes.Equal(t.Certificate.Raw, c.Raw) })
 }

@@ -98,9 +98,9 @@ type Facts struct {
 	// configuration.
 	Owed []Owed
 	// Unverified is set while it is not known whether what is published is being
-	// served; RetryVerify holds the next look back.
-	Unverified  bool
-	RetryVerify time.Time
+	// served; Verifying while somebody looks; RetryVerify holds the next look back.
+	Unverified, Verifying bool
+	RetryVerify           time.Time
 }
 
 // Certificate is one that a bundle asks for itself.
@@ -153,6 +153,8 @@ type Owed struct {
 	// NotBefore holds the change back: debounce and splay at first, then its
 	// back-off.
 	NotBefore time.Time
+	// Failed is set once it has failed.
+	Failed bool
 }
 
 // Step is what to do next.
@@ -249,10 +251,16 @@ func react(f Facts, wake *waker) (Step, bool) {
 }
 
 // verify returns the step that proves what the change has done. It comes after
-// the change.
+// the change; but one that fails may have nobody to act upon, which is seen by
+// looking.
 func verify(f Facts, wake *waker) (Step, bool) {
-	if !f.Unverified || f.Unchecked || f.Vetoed || len(f.Owed) > 0 {
+	if !f.Unverified || f.Verifying || f.Unchecked || f.Vetoed {
 		return Step{}, false
+	}
+	for _, owed := range f.Owed {
+		if !owed.Failed {
+			return Step{}, false
+		}
 	}
 	return Step{Do: Verify}, wake.reached(f.RetryVerify, f.Now)
 }

@@ -1,0 +1,142 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package agent
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"syscall"
+
+	"github.com/certagent/certagent/agent/config"
+	"github.com/certagent/certagent/exec"
+	"github.com/certagent/certagent/logkey"
+)
+
+// children are the programs of the exec blocks, with the variables that the
+// env_templates rendered for them.
+type children struct {
+	environment
+	all []*child
+}
+
+// everyChild, in place of a name, means those that restart when their variables
+// change. No exec block can have that name.
+const everyChild = "*"
+
+// assembleChildren makes the children.
+func (r *assembly) assembleChildren() error {
+	r.children = new(children)
+	for _, cfg := range r.Config.Execs {
+		c, err := r.newChild(cfg, len(r.Config.Execs) == 1)
+		if err != nil {
+			return &Failure{Code: ExitConfig, Err: err}
+		}
+		r.children.all = append(r.children.all, c)
+	}
+	return nil
+}
+
+// chosen are the children that a change to the named one is about.
+func (cs *children) chosen(name string) []*child {
+	var chosen []*child
+	for _, c := range cs.all {
+		if c.config.Name == name || name == everyChild && c.config.Restart {
+			chosen = append(chosen, c)
+		}
+	}
+	return chosen
+}
+
+// started says whether one of the chosen children was started, or is about to be.
+func (cs *children) started(name string) bool {
+	for _, c := range cs.chosen(name) {
+		if c.begun.Load() {
+			return true
+		}
+	}
+	return false
+}
+
+// restart restarts the chosen children with the present environment.
+func (cs *children) restart(ctx context.Context, name string) error {
+	return cs.each(name, func(c *child) error { return c.Restart(ctx) })
+}
+
+// signal signals the chosen child.
+func (cs *children) signal(ctx context.Context, name string, sig syscall.Signal) error {
+	return cs.each(name, func(c *child) error { return c.Signal(ctx, sig) })
+}
+
+// each does something to all chosen children. That some of them do not run is no
+// failure, if others do.
+func (cs *children) each(name string, do func(*child) error) error {
+	var errs []error
+	absent := 0
+	chosen := cs.chosen(name)
+	for _, c := range chosen {
+		err := do(c)
+		if errors.Is(err, exec.ErrNotRunning) {
+			absent++
+			continue
+		}
+		errs = append(errs, err)
+	}
+	if absent == len(chosen) {
+		return exec.ErrNotRunning
+	}
+	return errors.Join(errs...)
+}
+
+// stop ends all children at the same time; they are killed at once when hurry is
+// closed.
+func (cs *children) stop(hurry <-chan struct{}) {
+	var all sync.WaitGroup
+	for _, c := range cs.all {
+		all.Go(func() { c.stop(hurry) })
+	}
+	all.Wait()
+}
+
+// passOn hands signals that certagent gets on to the children, until ctx ends.
+func (r *assembly) passOn(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case sig := <-r.Signals:
+			r.children.pass(ctx, sig)
+		}
+	}
+}
+
+func (cs *children) pass(ctx context.Context, sig os.Signal) {
+	number, ok := sig.(syscall.Signal)
+	if !ok {
+		return
+	}
+	for _, c := range cs.all {
+		if number == syscall.SIGHUP && !c.config.HUP.ToChild() {
+			continue
+		}
+		to, send := exec.Rewrites(c.config.Signals).Of(number)
+		if !send {
+			continue
+		}
+		if err := c.Signal(ctx, to); err != nil && !errors.Is(err, exec.ErrNotRunning) && ctx.Err() == nil {
+			c.log.Warn("a signal was not handed on to the child", logkey.Signal, exec.SignalName(to), logkey.Error, err)
+		}
+	}
+}
+
+// takesEnvironment says whether a child is restarted when its variables change.
+func takesEnvironment(cfg *config.Config) bool {
+	for _, e := range cfg.Execs {
+		if e.Restart {
+			return true
+		}
+	}
+	return false
+}

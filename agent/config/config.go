@@ -23,10 +23,7 @@ type Config struct {
 	Bundles        []Bundle
 	TemplateConfig TemplateConfig
 	// Execs are the programs that are run; none: there is no child.
-	Execs []Exec
-	// Exec is the one of Execs without a label, or else the only one. It is nil
-	// if there is none and, for the time being, if there are several with labels.
-	Exec          *Exec
+	Execs         []Exec
 	PIDFile       string // of certagent itself; empty: none is written
 	ExitAfterAuth bool
 	// Subreaper makes certagent adopt and reap the processes that its descendants

@@ -33,7 +33,7 @@ func TestExampleOfAChild(t *testing.T) {
 	if got := c.Templates[0].Change.Mode; got != config.Restart {
 		t.Errorf("change_mode: %v", got)
 	}
-	if got := strings.Join(c.Exec.Command, "|"); got != "nginx|-g|daemon off;" {
+	if got := strings.Join(c.Execs[0].Command, "|"); got != "nginx|-g|daemon off;" {
 		t.Errorf("command: %q", got)
 	}
 	if got := c.AutoAuth.Sinks[0].Path; got != "/run/certagent/token" {
@@ -101,8 +101,8 @@ func TestExampleOfChildren(t *testing.T) {
 	if b := c.Bundles[0]; b.Change.Exec != "nginx" || b.Verify.Fallback.Exec != "nginx" {
 		t.Errorf("changes of %q and %q", b.Change.Exec, b.Verify.Fallback.Exec)
 	}
-	if !c.Subreaper || c.Exec != nil {
-		t.Errorf("subreaper: %v, exec: %+v", c.Subreaper, c.Exec)
+	if !c.Subreaper {
+		t.Error("it is no subreaper")
 	}
 }
 

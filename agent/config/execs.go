@@ -38,16 +38,6 @@ func mergeExecs(earlier, later []Exec) []Exec {
 	return append(earlier, later...)
 }
 
-// onlyExec returns the block that package agent knows so far.
-func onlyExec(execs []Exec) *Exec {
-	for i := range execs {
-		if execs[i].Name == "" || len(execs) == 1 {
-			return &execs[i]
-		}
-	}
-	return nil
-}
-
 func (e *Exec) title() string {
 	if e.Name == "" {
 		return "exec"

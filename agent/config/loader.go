@@ -94,7 +94,6 @@ func (l *loader) finish() *Config {
 		Bundles:                d.bundles,
 		TemplateConfig:         d.templateConfig.withDefaults(),
 		Execs:                  d.execs,
-		Exec:                   onlyExec(d.execs),
 		PIDFile:                d.pidFile,
 		ExitAfterAuth:          d.exitAfterAuth,
 		Subreaper:              d.subreaper,

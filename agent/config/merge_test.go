@@ -40,7 +40,7 @@ func TestMerge(t *testing.T) {
 			func(c *config.Config) any { return []string{c.EnvTemplates[0].Name, c.EnvTemplates[1].Name} }, []string{"A", "B"}},
 		"exec is replaced": {
 			"exec {\n command = [\"a\"]\n kill_timeout = \"1s\"\n}\n", "exec {\n command = [\"b\"]\n}\n",
-			func(c *config.Config) any { return c.Exec.Command[0] + c.Exec.KillTimeout.String() }, "b30s"},
+			func(c *config.Config) any { return c.Execs[0].Command[0] + c.Execs[0].KillTimeout.String() }, "b30s"},
 		"exec blocks with labels add up": {
 			"exec \"a\" {\n command = [\"a\"]\n}\n", "exec \"b\" {\n command = [\"b\"]\n}\n",
 			func(c *config.Config) any { return []string{c.Execs[0].Name, c.Execs[1].Name} }, []string{"a", "b"}},

@@ -35,7 +35,8 @@ type children struct {
 var mine = children{own: make(map[int]*osexec.Cmd)}
 
 // start starts a process. The starters share their lock: they do not wait for
-// each other, but for the reaper, which is done in no time.
+// each other, but for the reaper, which is done in no time. (A program on a dead
+// file server holds up everybody, but so it does through syscall.ForkLock.)
 func (c *children) start(cmd *osexec.Cmd) error {
 	c.starting.RLock()
 	defer c.starting.RUnlock()

@@ -16,7 +16,7 @@ import (
 type Exit struct {
 	Code   int            // its exit code, or 128+n for signal n, as a shell reports it
 	Signal syscall.Signal // the signal that ended it, 0 if none did
-	Lived  time.Duration  // how long it ran; told of a child
+	Lived  time.Duration  // how long it ran, if it was a child
 	Err    error          // why its status is not known; Code is then 1
 }
 

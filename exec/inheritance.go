@@ -60,7 +60,7 @@ func managed(sig syscall.Signal) bool {
 	case syscall.SIGCONT, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU:
 		return false
 	}
-	return sig < 32 || sig > 34 // libc's own, see signal(7)
+	return sig < 32 || sig > 34 // those of libraries
 }
 
 // setDefault sets a signal's action to the default. That is what an empty

@@ -27,6 +27,7 @@ const scriptVar = "CERTAGENT_TEST_SCRIPT"
 //	terminal  the child gets the terminal
 //	group     signals go to its whole group
 //	always    it is started again
+//	idle      it is started in an hour
 //	reap      orphans are reaped; there must be one
 //	A>B       signal A is sent on as B
 func playInit(flags string, role []string) {
@@ -54,6 +55,8 @@ func playInit(flags string, role []string) {
 			send = (*Supervisor).SignalGroup
 		case flag == "always":
 			cfg.Policy.Restart = RestartAlways
+		case flag == "idle":
+			cfg.Policy = RestartPolicy{Restart: RestartAlways, MinDelay: time.Hour}
 		case flag == "reap":
 			reaper, _ = startReaping()
 		}
@@ -86,7 +89,13 @@ func sendOn(received <-chan os.Signal, rewrites Rewrites, s *Supervisor, send fu
 			if !ok {
 				continue
 			}
-			if err := send(s, context.Background(), target); err != nil && !errors.Is(err, ErrNotRunning) {
+			err := send(s, context.Background(), target)
+			switch {
+			case errors.Is(err, ErrNotRunning) && target == syscall.SIGTSTP:
+				fmt.Println("suspending")
+				Suspend()
+				fmt.Println("resumed")
+			case err != nil && !errors.Is(err, ErrNotRunning):
 				fmt.Println(err)
 			}
 		case exit := <-over:

@@ -12,15 +12,11 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/certagent/certagent/logkey"
 )
-
-// ErrNoOrphans means that orphans do not come to this process.
-var ErrNoOrphans = errors.New("orphans go to another process: this one is neither process 1 nor a subreaper")
 
 // reapInterval is how often a reaper looks unasked, should a SIGCHLD have got
 // lost.
@@ -41,25 +37,6 @@ func NewReaper(logger *slog.Logger) *Reaper {
 		logger = slog.New(slog.DiscardHandler)
 	}
 	return &Reaper{log: logger}
-}
-
-// IsInit reports whether this process is process 1, the init process of its PID
-// namespace.
-func IsInit() bool { return os.Getpid() == 1 }
-
-// SetSubreaper makes this process the one that gets the orphans among its
-// descendants (PR_SET_CHILD_SUBREAPER).
-func SetSubreaper() error {
-	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-		return os.NewSyscallError("prctl", err)
-	}
-	return nil
-}
-
-func isSubreaper() bool {
-	var is int32
-	_, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, unix.PR_GET_CHILD_SUBREAPER, uintptr(unsafe.Pointer(&is)), 0)
-	return errno == 0 && is != 0
 }
 
 // Run reaps until ctx ends. It returns ErrNoOrphans at once if there is nothing

@@ -34,12 +34,12 @@ func ParseSignal(text string) (syscall.Signal, error) {
 		if !ok {
 			continue
 		}
-		n, err := 0, error(nil)
-		if offset != "" {
-			n, err = strconv.Atoi(offset)
+		if offset == "" {
+			return sig, nil
 		}
+		n, err := strconv.Atoi(offset)
 		sig += syscall.Signal(n)
-		if err == nil && firstRealtime <= sig && sig <= lastSignal {
+		if err == nil && strings.ContainsAny(offset[:1], "+-") && firstRealtime <= sig && sig <= lastSignal {
 			return sig, nil
 		}
 	}
@@ -65,7 +65,7 @@ var kept = []syscall.Signal{
 	// About our own use of the terminal. A handler would be worse than none: the
 	// read or write would be tried for ever.
 	syscall.SIGTTIN, syscall.SIGTTOU,
-	32, 33, 34, // libc's own, see signal(7)
+	32, 33, 34, // those of libraries, glibc and musl; Go does not catch them
 }
 
 // Forwardable returns the signals that may be sent on to a child, for

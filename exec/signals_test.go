@@ -22,7 +22,7 @@ func TestParseSignal(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"", "SIG", "0", "65", "-1", "+15", "1.5", "SIG15", " TERM", "TERM ", "NOSUCH", "SIGSIGTERM",
-		"RTMIN+31", "RTMIN-1", "RTMAX+1", "RTMAX-31", "RTMIN+x", "RTMIN+", "99999999999999999999"} {
+		"RTMIN+31", "RTMIN-1", "RTMAX+1", "RTMAX-31", "RTMIN+x", "RTMIN+", "RTMIN1", "RTMIN+-1", "99999999999999999999"} {
 		if got, err := ParseSignal(text); err == nil {
 			t.Errorf("%q: got %d, want an error", text, got)
 		} else if want := "unknown signal " + `"` + text + `"`; err.Error() != want {

@@ -35,6 +35,16 @@ func (p *osProcess) wasStopped(by syscall.Signal) {
 	_ = p.Signal(group, syscall.SIGCONT)
 }
 
+// Suspend does what SIGTSTP does to a program that does not catch it: it stops
+// us until somebody resumes us, unless there is nobody. Where there is a child that
+// takes part in job control (ChildConfig.Terminal) it is enough to send that
+// SIGTSTP; this is for when there is none.
+func Suspend() {
+	if underJobControl() {
+		suspend()
+	}
+}
+
 // suspendTimeout is how long a suspension may take to begin.
 const suspendTimeout = time.Second
 

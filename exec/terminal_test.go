@@ -283,17 +283,31 @@ func TestSuspensionBySignal(t *testing.T) {
 	s := newSession(t, "init=terminal", `echo "pid $PPID"; echo "pid $$"; exec sleep 1000`, "sh", "-i")
 	s.write("$INIT\n")
 	agent, child := s.pid(), s.pid()
+	if err := syscall.Kill(agent, syscall.SIGTSTP); err != nil {
+		t.Fatal(err)
+	}
+	expectState(t, child, "T")
+	expectState(t, agent, "T")
+	if err := syscall.Kill(agent, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	expectState(t, agent, "RS")
+	expectState(t, child, "RS")
+}
+
+func TestCtrlZWithoutAChild(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, "init=idle", `echo "pid $PPID"; echo "pid $$"`, "sh", "-i")
+	s.write("$INIT\n")
+	agent, child := s.pid(), s.pid()
+	eventually(func() bool { _, err := readStat(child); return err != nil })
 	for range 2 {
-		if err := syscall.Kill(agent, syscall.SIGTSTP); err != nil {
-			t.Fatal(err)
-		}
-		expectState(t, child, "T")
+		s.write(ctrlZ)
+		s.expect("suspending")
+		s.expect("Stopped")
 		expectState(t, agent, "T")
-		if err := syscall.Kill(agent, syscall.SIGCONT); err != nil {
-			t.Fatal(err)
-		}
-		expectState(t, agent, "RS")
-		expectState(t, child, "RS")
+		s.write("fg\n")
+		s.expect("resumed")
 	}
 }
 

@@ -189,6 +189,27 @@ func TestOnlyMainExits(t *testing.T) {
 	}
 }
 
+// The reaper knows the processes that package exec has started; it would take
+// another's for orphans, and their exit codes with it.
+func TestOnlyExecStartsProcesses(t *testing.T) {
+	for _, p := range list(t) {
+		part := partOf(p.name())
+		if part == "exec" || part == "examples" || part == "bench" || part == "acceptance" || part == "deploy" {
+			continue
+		}
+		if slices.Contains(p.Imports, "os/exec") {
+			t.Errorf("%s imports os/exec", p.name())
+		}
+		for _, file := range parse(t, p) {
+			for _, call := range append(callsOf(file, "os"), callsOf(file, "syscall")...) {
+				if slices.Contains([]string{"StartProcess", "ForkExec"}, call.name) {
+					t.Errorf("%s: %s is called", call.position, call.name)
+				}
+			}
+		}
+	}
+}
+
 // The tests' Vault has a module of its own: its size and its licence must not
 // become ours.
 func TestVaultIsNoDependency(t *testing.T) {

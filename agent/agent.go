@@ -40,8 +40,13 @@ type Agent struct {
 	// else did to them; 0 means 30 s.
 	DiskInterval time.Duration
 
-	// Ready is called once, when every bundle is published; nil is not called.
-	Ready func()
+	// Running is called once, when the parts run; before Ready, if it is. Ready is
+	// called once, when every bundle is published. Stopping is called once, when the
+	// stop begins, whatever the reason; before Run returns, and not if the parts never
+	// ran. Each must be quick; nil is not called.
+	Running  func(*Handle)
+	Ready    func()
+	Stopping func()
 }
 
 // Run runs the agent until ctx ends, which is a clean stop: nil. Otherwise it

@@ -50,6 +50,7 @@ func (a *Agent) assemble(cancel context.CancelCauseFunc) (*assembly, error) {
 		host:         host,
 		watcher:      watch.New(a.Logger, watch.Options{}),
 		progress:     newProgress(r.members.count),
+		board:        newBoard(),
 		publishing:   make(chan struct{}, concurrentPublishes),
 		commandEnv:   commandEnv(a.Config.Vault),
 		giveUp:       a.Config.TemplateConfig.ExitOnRetryFailure,

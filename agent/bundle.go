@@ -74,6 +74,7 @@ type bundle struct {
 	fresh     bool // what readers see was published by this run
 	onDisk    bool // valid files were found at the start
 	mayStart  bool // the child may start, as far as this bundle is concerned
+	lastError lastError
 
 	// claim is told what the bundle asks for. It returns false if another bundle
 	// asks for some of it, and the two are about to become one.
@@ -123,6 +124,7 @@ func (b *bundle) run(ctx context.Context) {
 	for {
 		b.observe(ctx)
 		step := plan.Next(b.facts)
+		b.report(step)
 		switch step.Do {
 		case plan.Stop:
 			return
@@ -206,6 +208,7 @@ func (b *bundle) attempt(do plan.Action, err error) error {
 		return err
 	}
 	b.failures[do]++
+	b.noteError(err)
 	delay := localBackoff.Delay(b.failures[do], rand.Float64())
 	retry := time.Now().Round(0).Add(delay)
 	switch do {

@@ -17,6 +17,7 @@ import (
 type bundles struct {
 	all    []*running // the loop's own
 	orders chan func(context.Context)
+	pings  chan struct{} // what is put here is taken as a sign of life
 	wg     sync.WaitGroup
 
 	mu     sync.Mutex
@@ -37,7 +38,10 @@ type running struct {
 type merging struct{ a, b *running }
 
 func newBundles() *bundles {
-	return &bundles{owner: make(map[secrets.Request]*running), merge: make(chan struct{}, 1), orders: make(chan func(context.Context))}
+	return &bundles{
+		owner: make(map[secrets.Request]*running), merge: make(chan struct{}, 1),
+		orders: make(chan func(context.Context)), pings: make(chan struct{}),
+	}
 }
 
 // run starts the bundles, merges them as they ask for it, and carries out orders,
@@ -57,6 +61,7 @@ func (bs *bundles) run(ctx context.Context, initial []*bundle) {
 			}
 		case order := <-bs.orders:
 			order(ctx)
+		case <-bs.pings:
 		}
 	}
 }
@@ -69,10 +74,17 @@ func (r *running) now() *running {
 	return r
 }
 
-// stop ends the loop. What the bundle subscribed to stays.
-func (r *running) stop() {
+// stop ends a bundle's loop. What the bundle subscribed to stays. It gives signs
+// of life meanwhile, for that the loop takes its time is not our doing.
+func (bs *bundles) stop(r *running) {
 	r.halt()
-	<-r.done
+	for {
+		select {
+		case <-r.done:
+			return
+		case <-bs.pings:
+		}
+	}
 }
 
 func (bs *bundles) start(ctx context.Context, b *bundle) *running {
@@ -87,6 +99,7 @@ func (bs *bundles) start(ctx context.Context, b *bundle) *running {
 	bs.wg.Go(func() {
 		defer close(r.done)
 		defer halt()
+		defer b.board.remove(b)
 		b.run(ctx)
 	})
 	return r
@@ -158,8 +171,8 @@ func (bs *bundles) join(ctx context.Context, a, b *running) {
 		}
 		return
 	}
-	a.stop()
-	b.stop()
+	bs.stop(a)
+	bs.stop(b)
 	if a.templates[0].index > b.templates[0].index {
 		a, b = b, a
 	}

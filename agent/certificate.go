@@ -44,6 +44,7 @@ type output struct {
 type attempt struct {
 	failures  int
 	notBefore time.Time
+	refused   bool // waiting is not enough
 }
 
 // newCertificateMember makes the member; where its files are, the bundle knows.

@@ -90,15 +90,23 @@ func (r *assembly) assembleLogin() error {
 		Deliver:                r.deliver,
 		NewCredentials:         r.credentials.C(),
 		ReauthOnNewCredentials: r.Config.AutoAuth.ReauthOnNewCredentials,
-		Failed:                 func(error) { r.vault.noteFailure() },
+		Failed:                 r.loginFailed,
+		Sign:                   r.board.signLogin,
 		Logger:                 r.Logger,
 	}
 	return nil
 }
 
+// loginFailed tells those who wait for a token that there is none yet.
+func (r *assembly) loginFailed(err error) {
+	r.vault.noteFailure()
+	r.board.loggedIn(err)
+}
+
 // deliver hands a new token to those who need it. Nothing is rebuilt: what is
 // valid stays valid.
 func (r *assembly) deliver(t auth.Token) {
+	r.board.loggedIn(nil)
 	if !t.Wrapped {
 		r.store.Authenticated(t.Value)
 	}

@@ -85,6 +85,9 @@ func (b *bundle) consider(now time.Time, failure error) {
 		b.passPublished()
 		b.progress.ready.pass(b.indexes())
 	}
+	if failure != nil && failure != b.lastError.err { // it is met again and again
+		b.noteError(failure)
+	}
 	var refused *secrets.Error
 	if errors.As(failure, &refused) && refused.Exhausted && b.giveUp {
 		b.fail(&Failure{Code: ExitSecrets, Err: failure})

@@ -26,6 +26,7 @@ type parts struct {
 	children   *children
 	merger     merger
 	progress   *progress
+	board      *board
 	publishing chan struct{} // a place for each publish that may be under way
 	commandEnv []string      // what a change's command gets besides our environment
 

@@ -90,7 +90,7 @@ func (r *assembly) rearrange(ctx context.Context, all *members) error {
 		}
 	}
 	for _, b := range gone {
-		b.stop()
+		r.bundles.stop(b)
 		all.takeOverVariables(b.bundle)
 	}
 	r.bundles.forget(gone...)

@@ -40,6 +40,9 @@ func (r *assembly) run(ctx context.Context) error {
 	for _, s := range r.sinks {
 		start(func(ctx context.Context) error { s.run(ctx); return nil })
 	}
+	if r.Running != nil {
+		r.Running(&Handle{assembly: r, run: ctx})
+	}
 	start(r.announce)
 	if r.Config.ExitAfterAuth {
 		start(r.finish)
@@ -51,6 +54,9 @@ func (r *assembly) run(ctx context.Context) error {
 	start(r.reap)
 
 	<-ctx.Done()
+	if r.Stopping != nil {
+		r.Stopping()
+	}
 	r.children.stop(r.Hurry)
 	stopWork()
 	parts.Wait()
@@ -112,6 +118,7 @@ func (r *assembly) announce(ctx context.Context) error {
 	if r.Ready != nil {
 		r.Ready()
 	}
+	r.board.announce()
 	close(r.announced)
 	return nil
 }

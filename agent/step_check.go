@@ -34,6 +34,7 @@ func (b *bundle) check(ctx context.Context) {
 	default:
 		b.veto.times++
 		b.facts.Vetoed = true
+		b.noteError(err)
 		b.log.Error("the check refuses what was published", logkey.Command, c.Command[0], logkey.Error, err,
 			logkey.Generation, b.seen.record.Generation, logkey.Attempt, b.veto.times)
 		if b.giveUp && b.veto.times > b.retries {

@@ -101,6 +101,8 @@ var (
 
 func (b *bundle) issueFailed(m *certificateMember, err error, now time.Time) {
 	m.attempts.failures++
+	m.attempts.refused = refused(err)
+	b.noteError(err)
 	f := certificate.Failure{Count: m.attempts.failures, Random: rand.Float64()}
 	if leaf := m.pair.Leaf; leaf != nil {
 		f.Life, f.Left = leaf.NotAfter.Sub(leaf.NotBefore), leaf.NotAfter.Sub(now)

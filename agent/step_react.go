@@ -40,6 +40,7 @@ func (b *bundle) react(ctx context.Context, index int) {
 	case ctx.Err() != nil: // shutting down or regrouping: it stays owed
 	default:
 		o.attempt++
+		b.noteError(err)
 		delay := localBackoff.Delay(o.attempt, rand.Float64())
 		o.run = b.merger.join(o.key, time.Now().Round(0).Add(delay), o.minInterval)
 		log.Error("change failed; it stays owed", logkey.Error, err, logkey.Attempt, o.attempt, logkey.Retry, delay.Round(time.Millisecond))

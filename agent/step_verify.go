@@ -108,6 +108,7 @@ func (b *bundle) unverifiable(err error) {
 	b.proof.looks++
 	delay := slowBackoff.Delay(b.proof.looks, rand.Float64())
 	b.lookAgain(delay)
+	b.noteError(err)
 	b.log.Error("it cannot be verified what is being served", logkey.Error, err, logkey.Attempt, b.proof.looks, logkey.Retry, delay.Round(time.Millisecond))
 }
 
@@ -115,6 +116,7 @@ func (b *bundle) unverifiable(err error) {
 func (b *bundle) servedOld(ctx context.Context, leaf *x509.Certificate, report probe.Report) {
 	b.proof.timesOld++
 	b.proof.absent = false
+	b.noteError(errServedOld)
 	delay := slowBackoff.Delay(b.proof.timesOld, rand.Float64())
 	again := time.Now().Round(0).Add(delay)
 	remedy := plan.Remedied(b.proof.timesOld, b.reactions[0].key != "", b.fallback != nil)

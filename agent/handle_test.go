@@ -1,0 +1,273 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package agent_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/certagent/certagent/agent"
+	"github.com/certagent/certagent/agent/status"
+)
+
+// handled is an agent that somebody has a handle of.
+type handled struct {
+	*running
+	*agent.Handle
+}
+
+func (w *world) startHandled(text string) *handled {
+	w.Helper()
+	handles := make(chan *agent.Handle, 1)
+	r := w.start(text, func(a *agent.Agent) { a.Running = func(h *agent.Handle) { handles <- h } })
+	select {
+	case h := <-handles:
+		return &handled{r, h}
+	case <-time.After(time.Minute):
+		w.Fatal("Running is not called")
+		return nil
+	}
+}
+
+// becomes waits until the status is as it should be. It looks only when something
+// has changed.
+func (h *handled) becomes(what string, holds func(status.Agent) bool) status.Agent {
+	h.Helper()
+	deadline := time.After(time.Minute)
+	for {
+		if s := h.Status(); holds(s) {
+			return s
+		}
+		select {
+		case <-h.Changed():
+		case <-deadline:
+			h.Fatalf("never: %s; it is %+v", what, h.Status())
+		}
+	}
+}
+
+// bundle returns what is known of the bundle of that name.
+func bundle(s status.Agent, name string) status.Bundle {
+	at := slices.IndexFunc(s.Bundles, func(b status.Bundle) bool { return strings.HasSuffix(b.Name, name) })
+	if at < 0 {
+		return status.Bundle{}
+	}
+	return s.Bundles[at]
+}
+
+func TestStatusFromSealedToPublished(t *testing.T) {
+	w := newWorld(t)
+	w.server.Seal()
+	h := w.startHandled(loginBlocks + webBundle("", "") + threeTemplates("", ""))
+	s := h.becomes("waiting for Vault", func(s status.Agent) bool { return s.LoginError != "" && len(s.Bundles) == 2 })
+	if s.Login != status.Vault || !s.AwaitsVault() || s.Ready || !strings.Contains(s.LoginError, "sealed") {
+		t.Errorf("a Vault that is sealed: %+v", s)
+	}
+	h.becomes("both bundles wait", func(s status.Agent) bool {
+		return bundle(s, "web").Awaits == status.Vault && bundle(s, "ca.crt").Awaits == status.Vault
+	})
+	w.server.Unseal()
+	s = h.becomes("published", func(s status.Agent) bool {
+		return s.Ready && bundle(s, "web").Published && bundle(s, "ca.crt").Published
+	})
+	if s.Login != status.Nothing || s.LoginError != "" {
+		t.Errorf("logged in: %+v", s)
+	}
+	for _, b := range s.Bundles {
+		if b.Generation != 1 || b.Owed != 0 || b.Awaits != status.Nothing || b.LastError != "" {
+			t.Errorf("a published bundle: %+v", b)
+		}
+		if !b.Renews.After(time.Now()) || !b.Expires.After(b.Renews) {
+			t.Errorf("it renews at %s and ends at %s", b.Renews, b.Expires)
+		}
+	}
+	if err := h.Alive(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// A set that is fresh is published, and renews, though nothing was asked yet.
+func TestStatusOfWhatAnEarlierRunLeft(t *testing.T) {
+	w := newWorld(t)
+	text := loginBlocks + threeTemplates("", "")
+	first := w.startHandled(text)
+	before := bundle(first.becomes("published", func(s status.Agent) bool { return s.Ready && bundle(s, "ca.crt").Generation == 1 }), "ca.crt")
+	first.end()
+	w.server.Seal()
+	s := w.startHandled(text).becomes("ready", func(s status.Agent) bool { return s.Ready && len(s.Bundles) == 1 })
+	b := s.Bundles[0]
+	if !b.Published || b.Generation != 1 || !b.Renews.Equal(before.Renews) || !b.Expires.Equal(before.Expires) {
+		t.Errorf("%+v, and before the restart %+v", b, before)
+	}
+}
+
+func TestStatusOfWhatVaultRefuses(t *testing.T) {
+	w := newWorld(t)
+	h := w.startHandled(loginBlocks + strings.Replace(webBundle("", ""), "pki/web", "pki/nobody", 1) + `
+template {
+  contents    = "{{ with secret \"secret/data/none\" }}{{ .Data.data.x }}{{ end }}"
+  destination = "DIR/none"
+}`)
+	s := h.becomes("refused", func(s status.Agent) bool {
+		return bundle(s, "web").Awaits == status.Operator && bundle(s, "none").Awaits == status.Operator
+	})
+	if s.AwaitsVault() || s.Ready {
+		t.Errorf("%+v", s)
+	}
+	h.becomes("both have an error", func(s status.Agent) bool {
+		return bundle(s, "web").LastError != "" && bundle(s, "none").LastError != ""
+	})
+}
+
+func TestStatusOfALoginThatIsRefused(t *testing.T) {
+	w := newWorld(t)
+	w.write("secretid", "11111111-2222-3333-4444-555555555555")
+	h := w.startHandled(loginBlocks + webBundle("", ""))
+	s := h.becomes("refused", func(s status.Agent) bool { return s.LoginError != "" })
+	if s.Login != status.Operator {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestStatusOfAVetoAndOfWhatIsOwed(t *testing.T) {
+	w := newWorld(t)
+	h := w.startHandled(loginBlocks + webBundle("", `change_mode = "command"
+  command = ["sh", "-c", "test -e DIR/works"]
+  check { command = ["test", "-e", "DIR/sound"] }`))
+	b := bundle(h.becomes("vetoed", func(s status.Agent) bool { return bundle(s, "web").Check == status.Vetoed }), "web")
+	if b.Published || !strings.Contains(b.LastError, "exit code 1") || b.LastErrorAt.IsZero() {
+		t.Errorf("vetoed: %+v", b)
+	}
+	w.write("sound", "")
+	b = bundle(h.becomes("published", func(s status.Agent) bool { return bundle(s, "web").Published }), "web")
+	if b.Check != status.Passed || b.Owed != 1 {
+		t.Errorf("passed: %+v", b)
+	}
+	w.write("works", "")
+	h.becomes("nothing owed", func(s status.Agent) bool { return bundle(s, "web").Owed == 0 })
+}
+
+func TestStatusOfWhatIsServed(t *testing.T) {
+	w := newWorld(t)
+	address := freeAddress(t)
+	h := w.startHandled(w.stubborn(address, `ttl = "20s"`, ""))
+	h.becomes("served", func(s status.Agent) bool { return bundle(s, "web").Proof == status.Served })
+	b := bundle(h.becomes("another one is served", func(s status.Agent) bool { return bundle(s, "web").Proof == status.ServedOld }), "web")
+	if !b.Published || b.LastError == "" {
+		t.Errorf("%+v", b)
+	}
+}
+
+// What a reload takes out of the configuration is forgotten, what it puts there is
+// known.
+func TestStatusAfterAReload(t *testing.T) {
+	w := newWorld(t)
+	handles := make(chan *agent.Handle, 1)
+	reloads := make(chan agent.Reload)
+	r := &reloading{w.start(loginBlocks+named("a", "a.test"), func(a *agent.Agent) {
+		a.Reloads, a.Running = reloads, func(h *agent.Handle) { handles <- h }
+	}), reloads}
+	h := &handled{r.running, <-handles}
+	h.becomes("published", func(s status.Agent) bool { return bundle(s, "a").Published })
+	if err := r.reload(loginBlocks + named("b", "b.test")); err != nil {
+		t.Fatal(err)
+	}
+	s := h.becomes("published", func(s status.Agent) bool { return bundle(s, "b").Published })
+	if len(s.Bundles) != 1 || !s.Ready {
+		t.Errorf("%+v", s)
+	}
+}
+
+// A loop that is busy for good reason is alive, and so is an agent that stops.
+func TestAliveWhileBusy(t *testing.T) {
+	w := newWorld(t)
+	h := w.startHandled(loginBlocks + webBundle("", `change_mode = "command"
+  command = ["sh", "-c", "echo begun > DIR/begun; sleep 60"]`) + `
+exec { command = ["sleep", "60"] }`)
+	w.eventually("the command", func() bool { return w.read("begun") != "" })
+	if err := h.Alive(t.Context()); err != nil {
+		t.Error(err)
+	}
+	h.end()
+	if err := h.Alive(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if s := h.Status(); !s.Ready || len(s.Bundles) != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// order notes which of an agent's calls came, in which order.
+type order struct {
+	mu    sync.Mutex
+	calls []string
+}
+
+func (o *order) note(call string) func() {
+	return func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.calls = append(o.calls, call)
+	}
+}
+
+func (o *order) watch(a *agent.Agent) {
+	running := o.note("running")
+	a.Running, a.Ready, a.Stopping = func(*agent.Handle) { running() }, o.note("ready"), o.note("stopping")
+}
+
+func (o *order) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return strings.Join(o.calls, " ")
+}
+
+func TestOrderOfRunningReadyAndStopping(t *testing.T) {
+	w := newWorld(t)
+	w.putKV("app", map[string]any{"password": "one"})
+	const password = `
+template {
+  contents    = "{{ with secret \"secret/data/app\" }}{{ .Data.data.password }}{{ end }}"
+  destination = "DIR/password"
+}
+`
+	for _, c := range []struct{ name, text, want string }{
+		{"stopped", loginBlocks + password, "running ready stopping"},
+		{"one-shot", loginBlocks + password + "exit_after_auth = true", "running ready stopping"},
+		{"the child ends", loginBlocks + password + `exec { command = ["false"] }`, "running ready stopping"},
+		{"gives up", strings.Replace(loginBlocks, "min_backoff", "exit_on_err = true\n    min_backoff", 1) + password, "running stopping"},
+	} {
+		var o order
+		if c.name == "gives up" {
+			w.write("secretid", "11111111-2222-3333-4444-555555555555")
+		}
+		r := w.start(strings.Replace(c.text, "DIR/password", "DIR/"+strings.ReplaceAll(c.name, " ", "-"), 1), o.watch)
+		if c.name == "stopped" {
+			w.eventually("ready", func() bool { return strings.Contains(o.String(), "ready") })
+			r.stop()
+		}
+		r.wait()
+		// A child that ends at once may do so before its bundles are said to be ready.
+		if got := o.String(); got != c.want && !(c.name == "the child ends" && got == "running stopping") {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// A wait for a sign of life ends with its context.
+func TestAliveEndsWithItsContext(t *testing.T) {
+	w := newWorld(t)
+	h := w.startHandled(loginBlocks + webBundle("", ""))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	// With a context that has ended either may come: an answer that is quick, or the end.
+	if err := h.Alive(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}

@@ -30,9 +30,10 @@ func TestSomebodyBreaksNginx(t *testing.T) {
 	})
 }
 
-// sane are the stories in which what nginx refuses is always taken back before
-// anything is made of it, and what it does not refuse is always verified.
-var sane = regexp.MustCompile(`^p[cn]v?(pcv|pxbv?)*(pc?)?$`)
+// sane are the stories in which what nginx refuses is taken back before anything
+// is made of it, and what it does not refuse is reacted to once. What was refused
+// has aged when it is published again: the next one may come before it is verified.
+var sane = regexp.MustCompile(`^pv?[cn]v?(pcv?|pxbv?)*p?$`)
 
 func somebodyBreaksNginx(w *world) {
 	w.start()

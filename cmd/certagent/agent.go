@@ -51,8 +51,7 @@ func start(cfg *config.Config, problems config.Problems, c configFlags, s stream
 	}
 	defer file.Close()
 	logger, level := newLogger(cfg.Log, w, isTerminal(s.err) && cfg.Log.File == "")
-	reloads := make(chan agent.Reload, 1)
-	signals := watchSignals(logger, func() { reload(c, level, logger, reloads) }) // before the first line: see SIGPIPE there
+	signals := watchSignals(logger) // before the first line: see SIGPIPE there
 	defer signals.stop()
 	logger.Info("certagent starts", logkey.Version, version(), logkey.Files, cfg.Files, logkey.Address, cfg.Vault.Address)
 	warn(problems, c.ignored, logger)
@@ -63,14 +62,19 @@ func start(cfg *config.Config, problems config.Problems, c configFlags, s stream
 	}
 	defer removePIDFile()
 
-	n := notifier{logger}
-	defer n.stopping()
+	n := newNotifier(logger)
+	defer n.close()
+	r := &reloader{flags: c, level: level, logger: logger, notifier: n}
+	r.start(signals.hangups)
+	defer r.stop()
 	a := &agent.Agent{
 		Config: cfg, Logger: logger,
 		Stdin: s.in, Stdout: s.out, Stderr: s.err,
-		Hurry:   signals.hurry,
-		Ready:   n.ready,
-		Reloads: reloads,
+		Hurry:    signals.hurry,
+		Reloads:  r.reloads,
+		Running:  func(h *agent.Handle) { n.follow(h) },
+		Ready:    n.ready,
+		Stopping: n.stopping,
 	}
 	return exitCode(a.Run(signals.ctx), logger)
 }
@@ -111,28 +115,6 @@ func exitCode(err error, logger *slog.Logger) int {
 		logger.Error("certagent ends", logkey.Error, err, logkey.Code, exitError)
 		return exitError
 	}
-}
-
-// reload reads the configuration again, and has the agent change to it. Flags and
-// environment still count more than the files.
-func reload(c configFlags, level *slog.LevelVar, logger *slog.Logger, reloads chan agent.Reload) {
-	cfg, problems := c.load()
-	if cfg == nil {
-		logger.Error("the changed configuration is not used", logkey.Error, errors.New(problems.Errors().Error()))
-		return
-	}
-	level.Set(levels[cfg.Log.Level])
-	logger.Info("configuration read again", logkey.Level, cfg.Log.Level)
-	warn(problems, nil, logger)
-	select {
-	case <-reloads: // one that the agent has not come to: this one is newer
-	default:
-	}
-	reloads <- agent.Reload{Config: cfg, Done: func(err error) {
-		if err != nil {
-			logger.Error("the changed configuration is not used", logkey.Error, err)
-		}
-	}}
 }
 
 // writePIDFile writes the process's number to path, unless that is empty.

@@ -65,11 +65,17 @@ type process struct {
 // its environment afterwards is a descendant of it.
 func launch(t testing.TB, dir string, env []string, args ...string) *process {
 	t.Helper()
+	return launchProgram(t, dir, env, "certagent", args...)
+}
+
+// launchProgram starts a program that becomes certagent.
+func launchProgram(t testing.TB, dir string, env []string, name string, args ...string) *process {
+	t.Helper()
 	temp := filepath.Join(dir, "tmp")
 	if err := os.MkdirAll(temp, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	p := &process{TB: t, cmd: exec.Command("certagent", args...), out: new(transcript), ended: make(chan struct{})}
+	p := &process{TB: t, cmd: exec.Command(name, args...), out: new(transcript), ended: make(chan struct{})}
 	p.cmd.Dir = dir
 	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + temp, "GORACE=" + raceOptions, marker(dir)}, env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
@@ -86,9 +92,9 @@ func launch(t testing.TB, dir string, env []string, args ...string) *process {
 		_ = p.cmd.Process.Kill() // it has ended if the test went well
 		<-p.ended
 		if out := p.out.String(); t.Failed() {
-			t.Logf("certagent %s\n%s", strings.Join(args, " "), out)
+			t.Logf("%s %s\n%s", name, strings.Join(args, " "), out)
 		} else if strings.Contains(out, "DATA RACE") || strings.Contains(out, "goroutine 1 [") {
-			t.Errorf("certagent %s\n%s", strings.Join(args, " "), out)
+			t.Errorf("%s %s\n%s", name, strings.Join(args, " "), out)
 		}
 	})
 	return p

@@ -17,53 +17,68 @@ import (
 )
 
 // signals turns the signals that the process gets into what they mean; the
-// README has them as a table.
+// README has them as a table. Each kind has a channel with room for as many as
+// mean something, so that none is lost for another: the runtime drops what does
+// not fit.
 type signals struct {
-	ctx   context.Context // ends with the first SIGINT or SIGTERM
-	hurry chan struct{}   // closed by the second
+	ctx     context.Context // ends with the first SIGINT or SIGTERM
+	hurry   chan struct{}   // closed by the second
+	hangups chan os.Signal  // one slot: there was a SIGHUP, or several
 
-	received chan os.Signal
-	done     sync.WaitGroup
-	cancel   context.CancelFunc
+	stops, others chan os.Signal
+	quit          chan struct{}
+	done          sync.WaitGroup
+	cancel        context.CancelFunc
 }
 
-// watchSignals begins to take signals. reload is called for each SIGHUP.
-func watchSignals(logger *slog.Logger, reload func()) *signals {
-	s := &signals{hurry: make(chan struct{}), received: make(chan os.Signal, 8)}
+// watchSignals begins to take signals.
+func watchSignals(logger *slog.Logger) *signals {
+	s := &signals{
+		hurry: make(chan struct{}), hangups: make(chan os.Signal, 1),
+		stops: make(chan os.Signal, 2), others: make(chan os.Signal, 1), quit: make(chan struct{}),
+	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	signal.Notify(s.hangups, syscall.SIGHUP)
+	signal.Notify(s.stops, syscall.SIGINT, syscall.SIGTERM)
 	// SIGPIPE is taken so that a log whose reader is gone does not end us;
 	// SIGUSR1 and SIGUSR2 because Vault Agent's users send them.
-	signal.Notify(s.received, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGPIPE)
-	s.done.Go(func() { s.loop(logger, reload) })
+	signal.Notify(s.others, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGPIPE)
+	s.done.Go(func() { s.loop(logger) })
 	return s
 }
 
-func (s *signals) loop(logger *slog.Logger, reload func()) {
+func (s *signals) loop(logger *slog.Logger) {
 	hurried := false
-	for sig := range s.received {
-		name := unix.SignalName(sig.(syscall.Signal))
-		switch sig {
-		case syscall.SIGHUP:
-			reload()
-		case syscall.SIGUSR1, syscall.SIGUSR2:
-			logger.Info("this signal has no meaning for certagent", logkey.Signal, name)
-		case syscall.SIGINT, syscall.SIGTERM:
-			if s.ctx.Err() == nil {
-				logger.Info("stopping", logkey.Signal, name)
+	for {
+		select {
+		case <-s.quit:
+			return
+		case sig := <-s.stops:
+			switch {
+			case s.ctx.Err() == nil:
+				logger.Info("stopping", logkey.Signal, signalName(sig))
 				s.cancel()
-			} else if !hurried {
-				logger.Warn("stopping at once", logkey.Signal, name)
+			case !hurried:
+				logger.Warn("stopping at once", logkey.Signal, signalName(sig))
 				hurried = true
 				close(s.hurry)
+			}
+		case sig := <-s.others:
+			if sig != syscall.SIGPIPE {
+				logger.Info("this signal has no meaning for certagent", logkey.Signal, signalName(sig))
 			}
 		}
 	}
 }
 
+func signalName(sig os.Signal) string { return unix.SignalName(sig.(syscall.Signal)) }
+
 // stop gives the signals back.
 func (s *signals) stop() {
-	signal.Stop(s.received)
-	close(s.received)
+	for _, c := range []chan os.Signal{s.hangups, s.stops, s.others} {
+		signal.Stop(c)
+	}
+	close(s.quit)
 	s.done.Wait()
 	s.cancel()
 }

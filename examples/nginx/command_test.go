@@ -105,6 +105,8 @@ type started struct {
 
 func startCommand(t *testing.T, program string, args ...string) *started {
 	t.Helper()
+	// Another demonstration on this machine may be about to take the usual address.
+	args = append([]string{"-listen=" + loopback()}, args...)
 	c := &started{T: t, cmd: exec.Command(program, args...), temp: t.TempDir()}
 	c.cmd.Env = append(os.Environ(), "TMPDIR="+c.temp)
 	out, err := c.cmd.StdoutPipe()

@@ -38,6 +38,7 @@ Usage:
     -certagent=PATH   the certagent to show (bin/certagent; where there is none it is built)
     -nginx=PATH       the nginx to use; "none" is the built-in server;
                       without it, nginx if it is installed
+    -listen=ADDRESS   where nginx listens (127.0.0.1:8443); another port if that is taken
     -rotations=N      end after N replaced certificates
     -clients=N        how many clients open connections without pause (1)
 `
@@ -45,13 +46,14 @@ Usage:
 // run is the command. Its exit code is 1 if anything failed, a request of the
 // client included.
 func run(args []string, stdout, stderr io.Writer) int {
-	d := demo{out: stdout, startVault: startDevServer, listen: preferredListen, patience: serveTimeout}
+	d := demo{out: stdout, startVault: startDevServer, patience: serveTimeout}
 	flags := flag.NewFlagSet("nginx", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() { io.WriteString(stderr, usage) }
 	form := flags.String("form", "bundle", "")
 	nginx := flags.String("nginx", "", "")
 	flags.StringVar(&d.certagent, "certagent", "", "")
+	flags.StringVar(&d.listen, "listen", preferredListen, "")
 	flags.IntVar(&d.rotations, "rotations", 0, "")
 	flags.IntVar(&d.clients, "clients", 1, "")
 	if flags.Parse(args) != nil {

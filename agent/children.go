@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -100,6 +101,13 @@ func (cs *children) stop(hurry <-chan struct{}) {
 	all.Wait()
 }
 
+// HandedOn are the signals that are a child's and not certagent's: all that can be
+// caught but those that mean something to certagent itself. SIGHUP may be both.
+func HandedOn() []os.Signal {
+	own := []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}
+	return slices.DeleteFunc(exec.Forwardable(), func(sig os.Signal) bool { return slices.Contains(own, sig) })
+}
+
 // passOn hands signals that certagent gets on to the children, until ctx ends.
 func (r *assembly) passOn(ctx context.Context) error {
 	for {
@@ -125,7 +133,12 @@ func (cs *children) pass(ctx context.Context, sig os.Signal) {
 		if !send {
 			continue
 		}
-		if err := c.Signal(ctx, to); err != nil && !errors.Is(err, exec.ErrNotRunning) && ctx.Err() == nil {
+		err := c.Signal(ctx, to)
+		switch {
+		case err == nil || ctx.Err() != nil:
+		case errors.Is(err, exec.ErrNotRunning) && number == syscall.SIGTSTP:
+			exec.Suspend() // a running child would have stopped, and we with it
+		case !errors.Is(err, exec.ErrNotRunning):
 			c.log.Warn("a signal was not handed on to the child", logkey.Signal, exec.SignalName(to), logkey.Error, err)
 		}
 	}

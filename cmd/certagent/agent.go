@@ -51,7 +51,7 @@ func start(cfg *config.Config, problems config.Problems, c configFlags, s stream
 	}
 	defer file.Close()
 	logger, level := newLogger(cfg.Log, w, isTerminal(s.err) && cfg.Log.File == "")
-	signals := watchSignals(logger) // before the first line: see SIGPIPE there
+	signals := watchSignals(logger, len(cfg.Execs) > 0) // before the first line: see SIGPIPE there
 	defer signals.stop()
 	logger.Info("certagent starts", logkey.Version, version(), logkey.Files, cfg.Files, logkey.Address, cfg.Vault.Address)
 	warn(problems, c.ignored, logger)
@@ -64,13 +64,14 @@ func start(cfg *config.Config, problems config.Problems, c configFlags, s stream
 
 	n := newNotifier(logger)
 	defer n.close()
-	r := &reloader{flags: c, level: level, logger: logger, notifier: n}
+	r := &reloader{flags: c, level: level, logger: logger, notifier: n, config: cfg, handed: signals.handed}
 	r.start(signals.hangups)
 	defer r.stop()
 	a := &agent.Agent{
 		Config: cfg, Logger: logger,
 		Stdin: s.in, Stdout: s.out, Stderr: s.err,
 		Hurry:    signals.hurry,
+		Signals:  signals.handed,
 		Reloads:  r.reloads,
 		Running:  func(h *agent.Handle) { n.follow(h) },
 		Ready:    n.ready,

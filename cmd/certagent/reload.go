@@ -23,6 +23,8 @@ type reloader struct {
 	level    *slog.LevelVar
 	logger   *slog.Logger
 	notifier *notifier
+	config   *config.Config    // says whom SIGHUP is for
+	handed   chan<- os.Signal  // for the children
 	reloads  chan agent.Reload // for the agent
 
 	cancel context.CancelFunc
@@ -39,8 +41,14 @@ func (r *reloader) start(hangups <-chan os.Signal) {
 			select {
 			case <-ctx.Done():
 				return
-			case <-hangups:
-				r.reload(ctx)
+			case sig := <-hangups:
+				select {
+				case r.handed <- sig: // those whom it is for
+				default: // they were told of too many already
+				}
+				if r.config.HUPReloads() {
+					r.reload(ctx)
+				}
 			}
 		}
 	})

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/certagent/certagent/agent"
 	"github.com/certagent/certagent/logkey"
 )
 
@@ -25,16 +26,18 @@ type signals struct {
 	hurry   chan struct{}   // closed by the second
 	hangups chan os.Signal  // one slot: there was a SIGHUP, or several
 
+	handed        chan os.Signal // for the children
 	stops, others chan os.Signal
 	quit          chan struct{}
 	done          sync.WaitGroup
 	cancel        context.CancelFunc
 }
 
-// watchSignals begins to take signals.
-func watchSignals(logger *slog.Logger) *signals {
+// watchSignals begins to take signals, with children all that may be meant for
+// them.
+func watchSignals(logger *slog.Logger, children bool) *signals {
 	s := &signals{
-		hurry: make(chan struct{}), hangups: make(chan os.Signal, 1),
+		hurry: make(chan struct{}), hangups: make(chan os.Signal, 1), handed: make(chan os.Signal, 16),
 		stops: make(chan os.Signal, 2), others: make(chan os.Signal, 1), quit: make(chan struct{}),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -42,7 +45,12 @@ func watchSignals(logger *slog.Logger) *signals {
 	signal.Notify(s.stops, syscall.SIGINT, syscall.SIGTERM)
 	// SIGPIPE is taken so that a log whose reader is gone does not end us;
 	// SIGUSR1 and SIGUSR2 because Vault Agent's users send them.
-	signal.Notify(s.others, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGPIPE)
+	signal.Notify(s.others, syscall.SIGPIPE)
+	if children {
+		signal.Notify(s.handed, agent.HandedOn()...)
+	} else {
+		signal.Notify(s.others, syscall.SIGUSR1, syscall.SIGUSR2)
+	}
 	s.done.Go(func() { s.loop(logger) })
 	return s
 }
@@ -75,7 +83,7 @@ func signalName(sig os.Signal) string { return unix.SignalName(sig.(syscall.Sign
 
 // stop gives the signals back.
 func (s *signals) stop() {
-	for _, c := range []chan os.Signal{s.hangups, s.stops, s.others} {
+	for _, c := range []chan os.Signal{s.hangups, s.handed, s.stops, s.others} {
 		signal.Stop(c)
 	}
 	close(s.quit)

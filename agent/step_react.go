@@ -51,27 +51,27 @@ func (b *bundle) react(ctx context.Context, index int) {
 }
 
 // change does what a change says.
-func (p *parts) change(ctx context.Context, c config.Change) error {
+func (b *bundle) change(ctx context.Context, c config.Change) error {
 	switch c.Mode {
 	case config.Signal:
 		if c.PIDFile != "" {
 			return exec.SignalPIDFile(c.PIDFile, c.Signal)
 		}
-		return p.children.signal(ctx, c.Exec, c.Signal)
+		return b.children.signal(ctx, c.Exec, c.Signal)
 	case config.Restart:
-		return p.children.restart(ctx, c.Exec)
+		return b.children.restart(ctx, c.Exec)
 	case config.Command:
-		return p.command(ctx, c.Command, c.Timeout, c.KillTimeout)
+		return b.command(ctx, c.Command, c.Timeout, c.KillTimeout)
 	}
 	return nil
 }
 
 // command runs the command of a change or of a check. What it printed is logged
 // if it failed.
-func (p *parts) command(ctx context.Context, command []string, timeout, killTimeout time.Duration) error {
+func (b *bundle) command(ctx context.Context, command []string, timeout, killTimeout time.Duration) error {
 	result, err := exec.Run(ctx, exec.Command{
 		Args:        command,
-		Env:         exec.Environ(p.commandEnv),
+		Env:         exec.Environ(b.commandEnv),
 		Timeout:     timeout,
 		KillTimeout: killTimeout,
 	})
@@ -80,7 +80,7 @@ func (p *parts) command(ctx context.Context, command []string, timeout, killTime
 		if err != nil {
 			level = slog.LevelError
 		}
-		p.log.Log(ctx, level, "output of the command", logkey.Command, command[0], logkey.Output, result.Output)
+		b.log.Log(ctx, level, "output of the command", logkey.Command, command[0], logkey.Output, result.Output)
 	}
 	return err
 }

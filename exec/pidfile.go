@@ -21,9 +21,9 @@ var ErrRecycled = fmt.Errorf("%w: its number belongs to another process now", Er
 
 // SignalPIDFile signals the process whose number is in a pid file.
 //
-// It fails with ErrNotRunning if the file or the process is missing, if the
-// process is a zombie, or if it is not the one that wrote the file
-// (ErrRecycled). Other errors are worth telling: a file that holds no number,
+// It fails with ErrNotRunning if the file or the process is missing, if the file
+// is empty, which is how "nginx -t" leaves it where no nginx runs, if the process
+// is a zombie, or if it is not the one that wrote the file (ErrRecycled). Other errors are worth telling: a file that holds no number,
 // one that holds 0, 1, a negative number or certagent's own, which are never
 // signalled, and a process that certagent has no right to signal.
 func SignalPIDFile(path string, sig syscall.Signal) error {
@@ -95,7 +95,7 @@ func parsePID(text string) (int, error) {
 	pid, err := strconv.ParseInt(text, 10, 32)
 	switch {
 	case text == "":
-		return 0, errors.New("the file is empty")
+		return 0, fmt.Errorf("%w: the file is empty", ErrNotRunning)
 	case err != nil:
 		return 0, errors.New("the file does not hold one number")
 	case pid <= 1:

@@ -90,8 +90,6 @@ func TestPIDFilesThatAreRefused(t *testing.T) {
 	t.Parallel()
 	secret := "hvs.CANARY"
 	tests := []struct{ name, text, want string }{
-		{"empty", "", "the file is empty"},
-		{"blank", " \n", "the file is empty"},
 		{"zero", "0\n", "0 is never signalled"},
 		{"init", "1\n", "1 is never signalled"},
 		{"everybody", "-1\n", "-1 is never signalled"},
@@ -132,8 +130,14 @@ func TestPIDFilesThatAreNoFiles(t *testing.T) {
 			t.Errorf("%s: got %v, want it refused", path, err)
 		}
 	}
-	if err := SignalPIDFile(filepath.Join(dir, "none"), syscall.SIGTERM); !errors.Is(err, ErrNotRunning) {
-		t.Errorf("missing: got %v, want ErrNotRunning", err)
+	for name, path := range map[string]string{
+		"missing": filepath.Join(dir, "none"),
+		"empty":   writePIDFile(t, "x.pid", "", time.Now()),
+		"blank":   writePIDFile(t, "x.pid", " \n", time.Now()),
+	} {
+		if err := SignalPIDFile(path, syscall.SIGTERM); !errors.Is(err, ErrNotRunning) {
+			t.Errorf("%s: got %v, want ErrNotRunning", name, err)
+		}
 	}
 }
 

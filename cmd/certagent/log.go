@@ -34,9 +34,9 @@ func newLogger(cfg config.Log, w io.Writer, terminal bool) (*slog.Logger, *slog.
 	level.Set(levels[cfg.Level])
 	var handler slog.Handler
 	if cfg.Format == "json" {
-		handler = slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: nameLevel})
+		handler = slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: readable})
 	} else {
-		handler = tint.NewHandler(w, &tint.Options{Level: level, TimeFormat: "2006-01-02T15:04:05.000Z07:00", NoColor: !terminal, ReplaceAttr: nameLevel})
+		handler = tint.NewHandler(w, &tint.Options{Level: level, TimeFormat: "2006-01-02T15:04:05.000Z07:00", NoColor: !terminal, ReplaceAttr: readable})
 	}
 	logger := slog.New(handler)
 	log.SetFlags(0)
@@ -44,12 +44,16 @@ func newLogger(cfg config.Log, w io.Writer, terminal bool) (*slog.Logger, *slog.
 	return logger, level
 }
 
-// nameLevel gives the trace level a name of its own.
-func nameLevel(groups []string, a slog.Attr) slog.Attr {
+// readable gives the trace level a name of its own, and writes errors and durations
+// as text, also in JSON, where they would be {} and a number of nanoseconds.
+func readable(groups []string, a slog.Attr) slog.Attr {
 	if a.Key == slog.LevelKey && len(groups) == 0 {
 		if level, ok := a.Value.Any().(slog.Level); ok && level == levelTrace {
 			return slog.String(slog.LevelKey, "TRACE")
 		}
+	}
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
 	}
 	if err, ok := a.Value.Any().(error); ok {
 		a.Value = slog.StringValue(err.Error())

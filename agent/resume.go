@@ -6,12 +6,9 @@ package agent
 import (
 	"context"
 	"maps"
-	"os"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/certagent/certagent/agent/inspect"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/sinks"
 )
@@ -106,14 +103,6 @@ func (b *bundle) validOnDisk(now time.Time, record sinks.Record) bool {
 		paths = append(paths, f.Path)
 	}
 	slices.Sort(paths)
-	var files []inspect.File
-	for _, path := range slices.Compact(paths) {
-		content, err := os.ReadFile(path)
-		if err != nil || strings.TrimSpace(string(content)) == "" {
-			return false
-		}
-		files = append(files, inspect.File{Path: path, Content: content})
-	}
-	_, err := inspect.Inspect(files, now)
-	return err == nil
+	set := fileSet{b.name, slices.Compact(paths), b.certificates}
+	return len(set.missing(now)) == 0
 }

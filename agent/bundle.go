@@ -222,11 +222,12 @@ func (b *bundle) attempt(do plan.Action, err error) error {
 	b.log.Error(do.String()+" failed; the files on disk stay as they are",
 		logkey.Error, err, logkey.Attempt, b.failures[do], logkey.Retry, delay.Round(time.Millisecond))
 	if b.giveUp && b.failures[do] > b.retries {
-		code := ExitPublish
+		failure := &Failure{Code: ExitPublish, Err: err}
 		if do == plan.Render {
-			code = ExitSecrets
+			failure.Code = ExitSecrets
 		}
-		b.fail(&Failure{Code: code, Err: err})
+		_ = errors.As(err, &failure) // the step may know better
+		b.fail(failure)
 	}
 	return err
 }

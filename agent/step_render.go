@@ -50,8 +50,8 @@ func (b *bundle) render(ctx context.Context) error {
 		return err
 	}
 	content, err := generation.compare(b.target, len(b.reactions), b.children)
-	if err != nil {
-		return err
+	if err != nil { // what is wrong is the place where it is to go
+		return &Failure{Code: ExitPublish, Err: err}
 	}
 	for request, answer := range source.seen {
 		b.noticed[request] = answer.Version

@@ -14,6 +14,7 @@ const (
 	ExitSecrets = 5 // a secret was not to be had or a template failed, and exit_on_retry_failure is set
 	ExitPublish = 6 // the files could not be written, and exit_on_retry_failure is set
 	ExitChange  = 7 // a change failed, and exit_on_retry_failure or fail_on_error is set
+	ExitMissing = 8 // of certagent wait: files are missing when its time is up
 )
 
 // Failure is an error with the exit code that stands for it.

@@ -141,7 +141,7 @@ func TestPIDFile(t *testing.T) {
 	}{
 		{"missing", "", `change not needed: its target does not run`},
 		{"stale", "4194303\n", `change not needed: its target does not run`},
-		{"empty", "\n", `change failed; it stays owed.*target.pid\\": the file is empty`},
+		{"empty", "\n", `change not needed: its target does not run`},
 		{"garbage", "nginx\n", `change failed; it stays owed.*target.pid\\": the file does not hold one number`},
 		{"nought", "0\n", `change failed; it stays owed.*target.pid\\": 0 is never signalled`},
 		{"init", "1\n", `change failed; it stays owed.*target.pid\\": 1 is never signalled`},

@@ -45,6 +45,7 @@ func (c *configFlags) register(flags *flag.FlagSet) {
 	flags.Var(intFlag{&v.LogRotateMaxFiles}, "log-rotate-max-files", "")
 	flags.Var(boolFlag{&v.TLSSkipVerify}, "tls-skip-verify", "")
 	flags.Var(boolFlag{&v.ExitAfterAuth}, "exit-after-auth", "")
+	flags.Var(boolFlag{&v.ExitAfterAuth}, "once", "") // consul-template's word for it
 	flags.BoolVar(&c.verifyOnly, "test-verify-only", false, "")
 	// What Vault Agent accepts and what an agent has no use for.
 	for _, name := range []string{"agent-address", "header", "mfa", "wrap-ttl", "unlock-key"} {

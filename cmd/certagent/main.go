@@ -24,6 +24,7 @@ type command func(args []string, s streams) int
 var commands = map[string]command{
 	"agent":    runAgent,
 	"validate": runValidate,
+	"wait":     runWait,
 	"dev":      runDev,
 	"version":  runVersion,
 }

@@ -365,3 +365,19 @@ func TestNotifySocketThatNobodyReads(t *testing.T) {
 		t.Errorf("the socket is full: %v", err)
 	}
 }
+
+// A SIGHUP that is the child's alone is a reload for systemd all the same.
+func TestNotifySIGHUPOfTheChild(t *testing.T) {
+	w := newWorld(t)
+	m := newManager(t, w.path("notify"))
+	p := w.startEnv(m.env(), login+password("")+child("trap 'echo child reloads' HUP; echo child runs; while :; do sleep 0.05; done", `hup = "child"`))
+	m.becomes("READY=1")
+	p.says(`child runs`)
+	p.signal(syscall.SIGHUP)
+	p.says(`child reloads`)
+	m.becomes("READY=1", "RELOADING=1", "READY=1")
+	p.stop()
+	if p.count(`configuration read again`) > 0 {
+		t.Error("certagent has read its configuration again")
+	}
+}

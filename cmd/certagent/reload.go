@@ -42,13 +42,7 @@ func (r *reloader) start(hangups <-chan os.Signal) {
 			case <-ctx.Done():
 				return
 			case sig := <-hangups:
-				select {
-				case r.handed <- sig: // those whom it is for
-				default: // they were told of too many already
-				}
-				if r.config.HUPReloads() {
-					r.reload(ctx)
-				}
+				r.hangUp(ctx, sig)
 			}
 		}
 	})
@@ -60,11 +54,23 @@ func (r *reloader) stop() {
 	r.done.Wait()
 }
 
+// hangUp does what a SIGHUP asks for. For systemd that is a reload, whoever it is
+// for.
+func (r *reloader) hangUp(ctx context.Context, sig os.Signal) {
+	done := r.notifier.reloading()
+	defer done()
+	select {
+	case r.handed <- sig: // those whom it is for
+	default: // they were told of too many already
+	}
+	if r.config.HUPReloads() {
+		r.reload(ctx)
+	}
+}
+
 // reload is over when the agent has changed to the configuration, or it is clear
 // that it does not.
 func (r *reloader) reload(ctx context.Context) {
-	done := r.notifier.reloading()
-	defer done()
 	cfg, problems := r.flags.load()
 	if cfg == nil {
 		r.refused(errors.New(problems.Errors().Error()))

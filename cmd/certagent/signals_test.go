@@ -22,27 +22,79 @@ func TestSIGINTStops(t *testing.T) {
 	p.leavesNothing()
 }
 
-func TestSIGHUPTakesTheLogLevel(t *testing.T) {
+// The configuration that is read again is the one that counts: what is new in it
+// is published, what is as it was goes on undisturbed, and what is gone is let
+// alone.
+func TestSIGHUPChangesTheBundles(t *testing.T) {
+	w := newWorld(t)
+	kept := certificate(once, "") + child(`echo "child $$" >> children; while :; do sleep 0.05; done`, "")
+	const block = `
+bundle "web" {
+  directory = "DIR/web"
+  certificate {
+    role        = "pki/web"
+    common_name = "NAME"
+    files       = { cert = "tls.crt", key = "tls.key" }
+  }
+  change_mode = "command"
+  command     = ["sh", "-c", "echo changed >> DIR/changes"]
+}
+`
+	p := w.start(login + kept + password(""))
+	p.says(`started the child`)
+	before := w.snapshot(append(published, "password")...)
+
+	w.write("agent.hcl", w.expand(login+strings.Replace(block, "NAME", "a.test", 1)+kept))
+	p.signal(syscall.SIGHUP)
+	p.says(`configuration changed stopped=1 started=1`)
+	eventually(t, "the new bundle's change", func() bool { return w.read("changes") == "changed\n" })
+	w.putKV("app", map[string]any{"password": "two"})
+
+	w.write("agent.hcl", w.expand(login+strings.Replace(block, "NAME", "b.test", 1)+kept+`log_level = "debug"`))
+	p.signal(syscall.SIGHUP)
+	p.says(`configuration read again.* log_level=debug`)
+	eventually(t, "the changed bundle's change", func() bool { return w.read("changes") == "changed\nchanged\n" })
+	w.write("agent.hcl", w.expand(login+kept))
+	p.signal(syscall.SIGHUP)
+	p.says(`configuration changed stopped=1 started=0`)
+	before.same()
+	if w.read("web/tls.crt") == "" {
+		t.Error("files of a bundle that is gone were removed")
+	}
+	p.stop()
+	if n := strings.Count(w.read("children"), "\n"); n != 1 {
+		t.Errorf("the child was started %d times", n)
+	}
+	for path, want := range map[string]int{"/v1/auth/approle/login": 1, "/v1/pki/issue/": 1, "/v1/pki/sign/": 2} {
+		if n := w.asked(path); n != want {
+			t.Errorf("%d requests to %s, want %d", n, path, want)
+		}
+	}
+}
+
+// A configuration with a mistake changes nothing, not even the log level that it
+// names; the next one that is right is taken.
+func TestSIGHUPWithAMistakeChangesNothing(t *testing.T) {
 	w := newWorld(t)
 	text := login + eager + password("")
 	p := w.start(text)
 	p.says(`every bundle is published`)
+	w.write("agent.hcl", w.expand(text)+`log_level = "verbose"`)
+	p.signal(syscall.SIGHUP)
+	p.says(`the changed configuration is not used.*agent.hcl:\d+:\d+: log_level: unknown log level`)
+	w.write("agent.hcl", `log_level = "debug"`+"\ntemplte {")
+	p.signal(syscall.SIGHUP)
+	p.saysTimes(`the changed configuration is not used`, 2)
+	w.putKV("app", map[string]any{"password": "two"})
+	eventually(t, "the new password", func() bool { return w.read("password") == "two" })
 	if p.count(` DBG `) > 0 {
 		t.Error("there are debug lines at level info")
 	}
 	w.write("agent.hcl", w.expand(text)+`log_level = "debug"`)
 	p.signal(syscall.SIGHUP)
 	p.says(`configuration read again.* log_level=debug`)
-	w.putKV("app", map[string]any{"password": "two"})
+	w.putKV("app", map[string]any{"password": "three"})
 	p.says(` DBG secret is fresh`)
-
-	w.write("agent.hcl", w.expand(text)+`log_level = "verbose"`)
-	p.signal(syscall.SIGHUP)
-	p.says(`the changed configuration is not used.*agent.hcl:\d+:\d+: log_level: unknown log level`)
-	w.write("agent.hcl", `templte {`)
-	p.signal(syscall.SIGHUP)
-	p.saysTimes(`the changed configuration is not used`, 2)
-	eventually(t, "the new password", func() bool { return w.read("password") == "two" })
 	p.stop()
 }
 

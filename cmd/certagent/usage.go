@@ -27,6 +27,8 @@ var (
 	usageAgent string
 	//go:embed usage_validate.txt
 	usageValidate string
+	//go:embed usage_wait.txt
+	usageWait string
 	//go:embed usage_dev.txt
 	usageDev string
 	//go:embed usage_version.txt

@@ -1,0 +1,104 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/certagent/certagent/agent"
+	"github.com/certagent/certagent/agent/watch"
+)
+
+const (
+	defaultWait = 60 * time.Second
+	// waitInterval is how often the files are looked at though none has changed:
+	// time alone makes some of them valid.
+	waitInterval = 2 * time.Second
+	// mostMissing is how many missing files are named.
+	mostMissing = 5
+)
+
+// runWait is "certagent wait".
+func runWait(args []string, s streams) int {
+	var c configFlags
+	timeout := defaultWait
+	flags := flag.NewFlagSet("wait", flag.ContinueOnError)
+	c.register(flags)
+	flags.Func("timeout", "", func(text string) (err error) {
+		timeout, err = parseTimeout(text)
+		return err
+	})
+	if code, ok := parse(flags, args, s, usageWait); !ok {
+		return code
+	}
+	if len(c.paths) == 0 {
+		complain(s.err, "there is no configuration", "name a file or a directory: certagent wait -config=PATH")
+		return exitUsage
+	}
+	cfg, problems := c.load()
+	if cfg == nil {
+		fmt.Fprintln(s.err, problems.Error())
+		complain(s.err, count(len(problems.Errors()), "error")+" in the configuration", "mend the lines above; certagent validate checks them without starting anything")
+		return exitConfig
+	}
+	disk, err := agent.OnDisk(cfg)
+	if err != nil {
+		complain(s.err, err.Error(), "certagent validate checks the configuration without starting anything")
+		return exitConfig
+	}
+	if missing := awaitFiles(disk, timeout); len(missing) > 0 {
+		complain(s.err, fmt.Sprintf("not every file is there after %s: %s", timeout, some(missing)), "certagent agent publishes them: its log says what it waits for; -timeout is how long to wait here")
+		return agent.ExitMissing
+	}
+	return exitOK
+}
+
+// parseTimeout reads how long to wait.
+func parseTimeout(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		return 0, errors.New("must be a duration, such as 90s or 5m, or 0 to look once")
+	}
+	return d, nil
+}
+
+// awaitFiles looks until nothing is missing or the time is up, and returns what is
+// missing then. It looks at least once.
+func awaitFiles(disk *agent.Disk, timeout time.Duration) (missing []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	defer cancel()
+	watcher := watch.New(nil, watch.Options{})
+	changed := watcher.Subscribe(disk.Paths())
+	watching.Go(func() { _ = watcher.Run(ctx) }) // it only ends with ctx
+	ticker := time.NewTicker(waitInterval)
+	defer ticker.Stop()
+	for {
+		over := ctx.Err() != nil // before the last look
+		if missing = disk.Missing(time.Now()); len(missing) == 0 || over {
+			return missing
+		}
+		select {
+		case <-ctx.Done():
+		case <-changed.C():
+		case <-ticker.C:
+		}
+	}
+}
+
+// some names the first of many.
+func some(all []string) string {
+	if len(all) <= mostMissing {
+		return strings.Join(all, "; ")
+	}
+	return fmt.Sprintf("%s; and %d more", strings.Join(all[:mostMissing], "; "), len(all)-mostMissing)
+}

@@ -5,6 +5,7 @@ package deploy
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +25,9 @@ type box struct {
 	Args     []string
 	Env      []string
 	Network  bool // its own, with nothing but a loopback interface
+	// Pod, if not 0, is a process whose processes and network the box shares, as
+	// the containers of a pod share those of its first.
+	Pod int
 	// Cgroup, if there is one, is a directory of the cgroup tree that the box
 	// is in, and sees as the root of that tree.
 	Cgroup string
@@ -49,15 +53,38 @@ func (b box) start(t *testing.T) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append([]string{boxVariable + "=" + string(text)}, b.Env...)
-	cmd.SysProcAttr = b.attributes()
-	return start(t, cmd)
+	cmd := &exec.Cmd{
+		Path: "/proc/self/exe", Args: b.Args, // these are its name in messages
+		Env:         append([]string{boxVariable + "=" + string(text)}, b.Env...),
+		SysProcAttr: b.attributes(),
+	}
+	return startIn(t, cmd, func() error { return joinPod(b.Pod) })
+}
+
+// joinPod puts the thread, or what it starts, into the namespaces of a pod.
+func joinPod(pid int) error {
+	if pid == 0 {
+		return nil
+	}
+	for name, kind := range map[string]int{"net": unix.CLONE_NEWNET, "pid": unix.CLONE_NEWPID} {
+		file, err := os.Open(fmt.Sprintf("/proc/%d/ns/%s", pid, name))
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		if err := unix.Setns(int(file.Fd()), kind); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (b box) attributes() *syscall.SysProcAttr {
 	a := &syscall.SysProcAttr{
-		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC,
+		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC,
+	}
+	if b.Pod == 0 {
+		a.Cloneflags |= unix.CLONE_NEWPID
 	}
 	if b.Network {
 		a.Cloneflags |= unix.CLONE_NEWNET

@@ -37,7 +37,7 @@ type download struct {
 
 // startDownload asks for the big file over a new connection and reads the
 // beginning of the answer.
-func startDownload(t *testing.T, dial func(*net.Dialer, string) (net.Conn, error), address, path string) *download {
+func startDownload(t *testing.T, dial dial, address, path string) *download {
 	t.Helper()
 	dialer := &net.Dialer{Timeout: patience, Control: func(_, _ string, c syscall.RawConn) error {
 		return c.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 8<<10) })
@@ -83,5 +83,29 @@ func (d *download) finish() {
 	d.conn.Close()
 }
 
+// dial connects to an address in some network.
+type dial func(*net.Dialer, string) (net.Conn, error)
+
 // dialHere connects as anybody does.
 func dialHere(d *net.Dialer, address string) (net.Conn, error) { return d.Dial("tcp", address) }
+
+// servedLeaf waits until there is an answer at the address, and returns the
+// certificate that is shown.
+func servedLeaf(t *testing.T, dial dial, address string) *x509.Certificate {
+	t.Helper()
+	var leaf *x509.Certificate
+	eventually(t, address+" answers", func() bool {
+		conn, err := dial(&net.Dialer{Timeout: patience}, address)
+		if err != nil {
+			return false
+		}
+		client := tls.Client(conn, &tls.Config{InsecureSkipVerify: true}) // which one is the question
+		defer client.Close()
+		if err := client.HandshakeContext(t.Context()); err != nil {
+			return false
+		}
+		leaf = client.ConnectionState().PeerCertificates[0]
+		return true
+	})
+	return leaf
+}

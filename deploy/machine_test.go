@@ -6,14 +6,10 @@ package deploy
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -27,6 +23,7 @@ import (
 // of the units of this machine's systemd it has the targets only.
 type machine struct {
 	*testing.T
+	network
 	root   string // as seen from here
 	init   *process
 	log    *transcript // systemd's own
@@ -57,7 +54,8 @@ func bootMachine(t *testing.T, w *world) *machine {
 	}
 	m.init = b.start(t)
 	t.Cleanup(m.report)
-	m.serve()
+	m.network = network{T: t, pid: m.init.cmd.Process.Pid}
+	m.network.serve(w)
 	eventually(t, "systemd has started", func() bool {
 		if !m.init.running() {
 			t.Fatalf("systemd ended: %v\n%s", m.init.cmd.ProcessState, m.init.out)
@@ -221,59 +219,4 @@ func (m *machine) show(unit, property string) string {
 		m.Fatal(err)
 	}
 	return strings.TrimSpace(text)
-}
-
-// inNetwork does something with the machine's network.
-func (m *machine) inNetwork(f func() error) error {
-	runtime.LockOSThread()
-	here, err := os.Open("/proc/thread-self/ns/net")
-	if err != nil {
-		return err
-	}
-	defer here.Close()
-	there, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", m.init.cmd.Process.Pid))
-	if err != nil {
-		return err
-	}
-	defer there.Close()
-	if err := unix.Setns(int(there.Fd()), unix.CLONE_NEWNET); err != nil {
-		return err
-	}
-	result := f()
-	if err := unix.Setns(int(here.Fd()), unix.CLONE_NEWNET); err != nil {
-		return err // the thread stays locked, and ends with its goroutine
-	}
-	runtime.UnlockOSThread()
-	return result
-}
-
-func (m *machine) dial(d *net.Dialer, address string) (conn net.Conn, err error) {
-	err = m.inNetwork(func() error {
-		conn, err = d.Dial("tcp", address)
-		return err
-	})
-	return conn, err
-}
-
-// serve lets the machine reach the server.
-func (m *machine) serve() {
-	m.Helper()
-	var listener net.Listener
-	err := m.inNetwork(func() (err error) {
-		listener, err = net.Listen("tcp", "127.0.0.1:8200")
-		return err
-	})
-	if err != nil {
-		m.Fatal(err)
-	}
-	s := &http.Server{Handler: m.server.Dev}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = s.Serve(listener) // it fails when it is closed
-	}()
-	m.Cleanup(func() {
-		s.Close()
-		<-done
-	})
 }

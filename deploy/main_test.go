@@ -69,6 +69,13 @@ var built struct {
 	paths map[string]string
 }
 
+// builtAs is the path of what was built under a name already, or "".
+func builtAs(name string) string {
+	built.Lock()
+	defer built.Unlock()
+	return built.paths[name]
+}
+
 // build builds the package in a directory below this one, without cgo, as it is
 // shipped: it has to run where there is no library.
 func build(t *testing.T, name, dir, pkg string) string {

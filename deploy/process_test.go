@@ -43,17 +43,29 @@ type process struct {
 // start starts a program that dies with the tests.
 func start(t *testing.T, cmd *exec.Cmd) *process {
 	t.Helper()
-	p := &process{T: t, cmd: cmd, out: new(transcript), ended: make(chan struct{})}
-	cmd.Stdout, cmd.Stderr = p.out, p.out
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	}
 	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	return startIn(t, cmd, func() error { return nil })
+}
+
+// startIn starts a program on a thread that has been prepared. It is for the
+// program to see to it that it dies with the thread.
+func startIn(t *testing.T, cmd *exec.Cmd, prepare func() error) *process {
+	t.Helper()
+	p := &process{T: t, cmd: cmd, out: new(transcript), ended: make(chan struct{})}
+	cmd.Stdout, cmd.Stderr = p.out, p.out
 	started := make(chan error)
 	go func() {
 		defer close(p.ended)
-		runtime.LockOSThread() // its death is what the process dies with
-		err := cmd.Start()
+		// Its death is what the process dies with. It is never unlocked: it ends
+		// with this goroutine, whatever was made of it.
+		runtime.LockOSThread()
+		err := prepare()
+		if err == nil {
+			err = cmd.Start()
+		}
 		started <- err
 		if err == nil {
 			_ = cmd.Wait() // how it ended is in its state
@@ -64,8 +76,8 @@ func start(t *testing.T, cmd *exec.Cmd) *process {
 		t.Cleanup(func() {
 			_ = cmd.Process.Kill() // it has ended if the test went well
 			<-p.ended
-			if t.Failed() {
-				t.Logf("%q said:\n%s", cmd.Args, p.out)
+			if said := p.out.String(); t.Failed() && said != "" {
+				t.Logf("%q said:\n%s", cmd.Args, said)
 			}
 		})
 		return p

@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"io/fs"
-	"net"
 	"os"
 	"strings"
 	"syscall"
@@ -55,21 +54,7 @@ func (m *machine) published(path string) *x509.Certificate {
 // served is the leaf that is served on port 443.
 func (m *machine) served() *x509.Certificate {
 	m.Helper()
-	var leaf *x509.Certificate
-	eventually(m.T, "nginx answers", func() bool {
-		conn, err := m.dial(new(net.Dialer), "127.0.0.1:443")
-		if err != nil {
-			return false
-		}
-		client := tls.Client(conn, &tls.Config{InsecureSkipVerify: true}) // which one is the question
-		defer client.Close()
-		if err := client.Handshake(); err != nil {
-			return false
-		}
-		leaf = client.ConnectionState().PeerCertificates[0]
-		return true
-	})
-	return leaf
+	return servedLeaf(m.T, m.dial, "127.0.0.1:443")
 }
 
 // startsNginx: the start of nginx waits for that of certagent, which is over

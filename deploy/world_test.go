@@ -4,7 +4,11 @@
 package deploy
 
 import (
+	"crypto/x509"
+	"encoding/pem"
+	"maps"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,12 +45,22 @@ func newWorld(t *testing.T, ttl string) *world {
 	policies := seed.Params{"token_policies": "certagent"}
 	w.role, err = seed.AppRole{Role: "certagent", Params: policies}.Apply(t.Context(), w.Client)
 	w.check(err)
-	w.nomad, err = seed.JWT{Mount: "jwt-nomad", Role: "certagent", Params: seed.Params{
-		"token_policies": "certagent", "user_claim": "nomad_job_id", "bound_audiences": "vault.io",
-	}}.Apply(t.Context(), w.Client)
-	w.check(err)
+	w.seedNomad(nil)
 	w.seedKubernetes()
 	return w
+}
+
+// seedNomad makes the method and its role anew. More are parameters of the role.
+func (w *world) seedNomad(more seed.Params) {
+	w.Helper()
+	params := seed.Params{
+		"role_type": "jwt", "user_claim": "nomad_job_id", "bound_audiences": "vault.io",
+		"bound_claims": seed.Params{"nomad_job_id": "web"}, "token_policies": "certagent",
+	}
+	maps.Copy(params, more)
+	signer, err := seed.JWT{Mount: "jwt-nomad", Role: "certagent", Params: params}.Apply(w.Context(), w.Client)
+	w.check(err)
+	w.nomad = signer
 }
 
 func (w *world) seedKubernetes() {
@@ -104,4 +118,28 @@ func (w *world) writeCredentials(dir string) {
 	write(w.T, filepath.Join(dir, "credentials/role_id"), w.role.RoleID)
 	write(w.T, filepath.Join(dir, "credentials/secret_id"), string(w.role.SecretID))
 	write(w.T, filepath.Join(dir, "vault-ca.crt"), string(w.CA))
+}
+
+// asked counts the requests whose path begins with the prefix.
+func (w *world) asked(prefix string) (n int) {
+	for _, r := range w.Dev.Requests() {
+		if strings.HasPrefix(r.Path, prefix) {
+			n++
+		}
+	}
+	return n
+}
+
+// leafIn is the first certificate in a file.
+func leafIn(t *testing.T, path string) *x509.Certificate {
+	t.Helper()
+	block, _ := pem.Decode([]byte(read(t, path)))
+	if block == nil {
+		t.Fatalf("%s has no certificate", path)
+	}
+	leaf, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return leaf
 }

@@ -33,9 +33,12 @@ bundle "nginx" {
   change_mode = "command"
   command     = ["touch", "/run/certagent/reload-nginx"]
 
-  # The proof that nginx was reloaded. Without it, the change is tried again.
+  # The proof that nginx was reloaded. Without it, the change is tried again. The
+  # first time, when nginx waits for certagent, this is how long certagent waits
+  # for nginx.
   verify {
     address     = "127.0.0.1:443"
     server_name = "www.example.test"
+    timeout     = "5s"
   }
 }

@@ -1,0 +1,143 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package deploy
+
+import (
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// stage is a stage of a Dockerfile, as the checker prints it.
+type stage struct {
+	Name, Base string
+	Steps      []struct {
+		Instruction, Target, From, Text, Value string
+		Sources, Command                       []string
+		Shell                                  bool
+		Env                                    map[string]string
+	}
+}
+
+// image is what a stage makes: a root, and how its process starts.
+type image struct {
+	*testing.T
+	root       string
+	entrypoint []string
+	command    []string
+	env        []string
+	user       string
+	stopSignal string
+}
+
+// stages reads a Dockerfile.
+func stages(t *testing.T, file string) []stage {
+	t.Helper()
+	var all []stage
+	parse(t, "dockerfile", "container/"+file, &all)
+	return all
+}
+
+// buildStage is what the first stage of the Dockerfile makes: its instructions
+// are for a builder that has a network.
+func buildStage(t *testing.T, w *world) string {
+	t.Helper()
+	root := t.TempDir()
+	goRoot, err := output(exec.Command("go", "env", "GOROOT"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	install(t, certagentBinary(t), filepath.Join(root, "out/certagent"))
+	write(t, filepath.Join(root, "usr/local/go/lib/time/zoneinfo.zip"), read(t, filepath.Join(strings.TrimSpace(goRoot), "lib/time/zoneinfo.zip")))
+	// The authorities that the image trusts are those of the test's server.
+	write(t, filepath.Join(root, "etc/ssl/certs/ca-certificates.crt"), string(w.CA))
+	return root
+}
+
+// assemble carries out the instructions of a stage, but for RUN. from are the
+// roots of the other stages, and of the context under the name "".
+func assemble(t *testing.T, s stage, from map[string]string) *image {
+	t.Helper()
+	i := &image{T: t, root: t.TempDir(), stopSignal: "SIGTERM"}
+	for _, step := range s.Steps {
+		switch step.Instruction {
+		case "COPY":
+			target := filepath.Join(i.root, step.Target)
+			if step.Text != "" {
+				write(t, target, step.Text)
+				i.executable(target)
+			}
+			for _, source := range step.Sources {
+				to := target
+				if strings.HasSuffix(step.Target, "/") {
+					to = filepath.Join(target, filepath.Base(source))
+				}
+				write(t, to, read(t, filepath.Join(from[step.From], source)))
+				if filepath.Base(source) == "certagent" {
+					i.executable(to)
+				}
+			}
+		case "ENTRYPOINT":
+			i.entrypoint = step.Command
+		case "CMD":
+			i.command = step.Command
+		case "ENV":
+			for _, name := range slices.Sorted(maps.Keys(step.Env)) {
+				i.env = append(i.env, name+"="+step.Env[name])
+			}
+		case "USER":
+			i.user = step.Value
+		case "STOPSIGNAL":
+			i.stopSignal = step.Value
+		default:
+			t.Fatalf("%s is not for a stage that is assembled here", step.Instruction)
+		}
+		if step.Shell {
+			t.Errorf("%s %q needs a shell", step.Instruction, step.Command)
+		}
+	}
+	return i
+}
+
+func (i *image) executable(path string) {
+	i.Helper()
+	if err := os.Chmod(path, 0o755); err != nil {
+		i.Fatal(err)
+	}
+}
+
+// anybody is a user that no image knows, as OpenShift chooses them.
+const anybody = 1000650000
+
+// container is the box that docker run --read-only makes of the image, with a
+// tmpfs at /run/certagent. The arguments replace the command.
+func (i *image) container(args ...string) box {
+	if len(args) == 0 {
+		args = i.command
+	}
+	return box{
+		Root: i.root, UID: anybody, Args: slices.Concat(i.entrypoint, args),
+		Env:    append([]string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}, i.env...),
+		Mounts: append(runtimeMounts(), mount{Kind: "tmpfs", Target: "/run/certagent", Mode: "1777"}),
+	}
+}
+
+// runtimeMounts are those that a container has without asking.
+func runtimeMounts() []mount {
+	mounts := []mount{{Kind: "proc", Target: "/proc"}, {Kind: "tmpfs", Target: "/dev", Mode: "0755"}}
+	for _, device := range []string{"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"} {
+		mounts = append(mounts, mount{Kind: "bind", Source: device, Target: device})
+	}
+	return mounts
+}
+
+// inside is where a file of a container is from here.
+func (p *process) inside(path string) string {
+	return filepath.Join("/proc", strconv.Itoa(p.cmd.Process.Pid), "root", path)
+}

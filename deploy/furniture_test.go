@@ -73,8 +73,8 @@ ExecReload=/bin/kill -HUP $MAINPID
 KillSignal=SIGQUIT
 `
 
-// installUnits installs the units as their comments say, and tells certagent
-// where the server is.
+// installUnits installs the units as their comments say, and tells them where the
+// server is and where their output goes.
 func (m *machine) installUnits() {
 	m.Helper()
 	dir := m.path("etc/systemd/system")
@@ -89,6 +89,8 @@ func (m *machine) installUnits() {
 		write(m.T, filepath.Join(dir, service+".service.d/test.conf"),
 			"[Service]\nEnvironment=VAULT_ADDR=http://127.0.0.1:8200\nStandardOutput=append:"+log+"\nStandardError=append:"+log+"\n")
 	}
+	// So that the watchdog hears of certagent within the test.
+	write(m.T, filepath.Join(dir, "certagent.service.d/watchdog.conf"), "[Service]\nWatchdogSec=10s\n")
 	if systemdVersion(m.T) >= 253 {
 		return
 	}

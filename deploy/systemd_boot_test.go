@@ -27,6 +27,7 @@ func TestUnderSystemd(t *testing.T) {
 		{"nginx starts when its files are there", (*machine).startsNginx},
 		{"nginx is reloaded with new files", (*machine).reloadsNginx},
 		{"the configuration is reloaded", (*machine).reloadsConfiguration},
+		{"certagent says that it is alive", (*machine).isAlive},
 		{"certagent stops", (*machine).stopsCertagent},
 		{"files belong to another user", (*machine).givesFilesAway},
 		{"nginx as a child ends what it is sending", (*machine).stopsChild},
@@ -112,6 +113,19 @@ func (m *machine) reloadsConfiguration() {
 	}
 	if m.show("certagent.service", "MainPID") != main {
 		m.Error("certagent was restarted")
+	}
+}
+
+// isAlive: certagent answers the watchdog, and tells how it is.
+func (m *machine) isAlive() {
+	asked := func() string { return m.show("certagent.service", "WatchdogTimestampMonotonic") }
+	first := asked()
+	eventually(m.T, "the watchdog hears of certagent", func() bool { return asked() != first })
+	if m.show("certagent.service", "StatusText") == "" {
+		m.Error("there is no status")
+	}
+	if n := m.show("certagent.service", "NRestarts"); n != "0" {
+		m.Errorf("certagent was started again %s times", n)
 	}
 }
 

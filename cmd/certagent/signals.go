@@ -26,7 +26,7 @@ type signals struct {
 	hurry   chan struct{}   // closed by the second
 	hangups chan os.Signal  // one slot: there was a SIGHUP, or several
 
-	handed        chan os.Signal // for the children
+	handed        chan os.Signal // for the children; room for a burst of all kinds, several of each
 	stops, others chan os.Signal
 	quit          chan struct{}
 	done          sync.WaitGroup
@@ -37,7 +37,7 @@ type signals struct {
 // them.
 func watchSignals(logger *slog.Logger, children bool) *signals {
 	s := &signals{
-		hurry: make(chan struct{}), hangups: make(chan os.Signal, 1), handed: make(chan os.Signal, 16),
+		hurry: make(chan struct{}), hangups: make(chan os.Signal, 1), handed: make(chan os.Signal, 256),
 		stops: make(chan os.Signal, 2), others: make(chan os.Signal, 1), quit: make(chan struct{}),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())

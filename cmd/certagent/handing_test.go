@@ -236,16 +236,14 @@ func TestReaderOfTheLogGoesAway(t *testing.T) {
 	reader, err := os.OpenFile(w.path("log"), os.O_RDONLY|syscall.O_NONBLOCK, 0) // no need to wait for a writer
 	w.check(err)
 	p := w.startUnder([]string{"sh", "-c", `exec "$@" >` + w.path("log") + " 2>&1", "sh"}, login+password("")+
-		child(`echo >> DIR/started; trap "echo >> DIR/got" USR1; trap "exit 3" USR2; while :; do sleep 0.02; done`, `restart = "on-failure"
-  restart_delay = "1ms"`), "-log-level=trace")
+		child(`trap "echo >> DIR/got" USR1; trap "exit 3" USR2; echo >> DIR/started; while :; do sleep 0.02; done`, `restart = "on-failure"
+  restart_delay = "1ms"`))
 	lines := func(name string) int { return strings.Count(w.read(name), "\n") }
 	eventually(t, "the child starts", func() bool { return lines("started") == 1 })
 	w.check(reader.Close())
 	for n := 1; n <= 3; n++ {
-		eventually(t, "the child gets a signal", func() bool {
-			p.signal(syscall.SIGUSR1) // it may not listen yet
-			return lines("got") >= n
-		})
+		p.signal(syscall.SIGUSR1)
+		eventually(t, "the child gets it", func() bool { return lines("got") == n })
 		p.signal(syscall.SIGUSR2)
 		eventually(t, "the child is started again", func() bool { return lines("started") == n+1 })
 	}

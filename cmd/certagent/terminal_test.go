@@ -1,0 +1,152 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"bytes"
+	"os"
+	"strconv"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+const ctrlC = "\x03"
+
+// terminal is a pseudo-terminal that certagent runs on: what it prints goes to
+// the process's transcript.
+type terminal struct {
+	*process
+	keyboard *os.File
+}
+
+// startOnTerminal runs certagent as the leader of a session on a terminal.
+func (w *world) startOnTerminal(text string) *terminal {
+	w.Helper()
+	keyboard, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		missing(w.T, "there are no pseudo-terminals here: %v", err)
+	}
+	number := 0
+	w.control(keyboard, func(fd int) error {
+		if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
+			return err
+		}
+		number, err = unix.IoctlGetInt(fd, unix.TIOCGPTN)
+		return err
+	})
+	path := "/dev/pts/" + strconv.Itoa(number)
+	line, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOCTTY, 0) // lest reading ends before certagent has opened it
+	w.check(err)
+	// Opening a terminal makes it that of a session that has none.
+	p := w.startUnder([]string{"setsid", "sh", "-c", `exec "$@" <>` + path + ` >&0 2>&1`, "sh"}, text)
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		buf := make([]byte, 4096)
+		for {
+			n, err := keyboard.Read(buf)
+			_, _ = p.out.Write(bytes.ReplaceAll(buf[:n], []byte("\r"), nil)) // cannot fail
+			if err != nil {
+				return
+			}
+		}
+	}()
+	w.Cleanup(func() { // before the process prints its transcript
+		_ = p.cmd.Process.Kill()
+		<-p.ended
+		line.Close()
+		keyboard.Close()
+		<-read
+	})
+	return &terminal{process: p, keyboard: keyboard}
+}
+
+func (w *world) control(f *os.File, do func(fd int) error) {
+	w.Helper()
+	conn, err := f.SyscallConn()
+	w.check(err)
+	var failed error
+	w.check(conn.Control(func(fd uintptr) { failed = do(int(fd)) }))
+	w.check(failed)
+}
+
+func (t *terminal) types(text string) {
+	t.Helper()
+	if _, err := t.keyboard.WriteString(text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestChildHasTheTerminal(t *testing.T) {
+	w := newWorld(t)
+	p := w.startOnTerminal(login + password("") + child(`echo "child $$"; read line; echo "read $line"; exit 6`, ""))
+	pid := p.number("child")
+	var foreground int
+	w.control(p.keyboard, func(fd int) (err error) {
+		foreground, err = unix.IoctlGetInt(fd, unix.TIOCGPGRP)
+		return err
+	})
+	if foreground != pid {
+		t.Errorf("group %d is in the foreground, not the child's, %d", foreground, pid)
+	}
+	p.types("4711\n")
+	p.number("read")
+	p.ends(6)
+	p.leavesNothing()
+}
+
+// Whoever sits there wants an end, whatever the policy.
+func TestCtrlC(t *testing.T) {
+	for _, restart := range []string{"never", "always"} {
+		t.Run(restart, func(t *testing.T) {
+			w := newWorld(t)
+			p := w.startOnTerminal(login + password("") + child("echo child runs; exec sleep 1000", `restart = "`+restart+`"`))
+			p.says(`child runs`)
+			p.types(ctrlC)
+			p.ends(128 + int(syscall.SIGINT))
+			p.leavesNothing()
+		})
+	}
+}
+
+// Several children cannot share a terminal: certagent keeps it.
+func TestCtrlCWithSeveralChildren(t *testing.T) {
+	w := newWorld(t)
+	p := w.startOnTerminal(login + password("") + named("one", "echo one runs; exec sleep 1000", "") + named("two", "echo two runs; exec sleep 1000", ""))
+	p.says(`one runs`)
+	p.says(`two runs`)
+	p.types(ctrlC)
+	p.says(`stopping .*SIGINT`)
+	p.ends(0)
+	p.leavesNothing()
+}
+
+// Standard input, output and error are the child's as they are certagent's: the
+// same files, at the same place, with nothing in between.
+func TestFilesAreHandedToTheChild(t *testing.T) {
+	w := newWorld(t)
+	w.write("in", "first\nsecond\n")
+	redirected := w.expand(`exec "$@" <DIR/in >DIR/out 2>DIR/err`)
+	p := w.startUnder([]string{"sh", "-c", redirected, "sh"}, login+password("")+
+		child(`files=$(readlink /proc/$$/fd/0 /proc/$$/fd/1 /proc/$$/fd/2); cat; printf "no end of line"; printf "\000\377" >&2; echo "$files" > DIR/files`, ""),
+		"-log-level=error") // lest the log is in it
+	p.ends(0)
+	for name, want := range map[string]string{
+		"files": w.expand("DIR/in\nDIR/out\nDIR/err\n"),
+		"out":   "first\nsecond\nno end of line",
+		"err":   "\x00\xff",
+	} {
+		if got := w.read(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestChildOfACertagentWithoutStdin(t *testing.T) {
+	w := newWorld(t)
+	p := w.startUnder([]string{"sh", "-c", `exec "$@" <&-`, "sh"}, login+password("")+child("cat; exit 4", ""))
+	p.ends(4)
+}

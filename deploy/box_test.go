@@ -108,3 +108,11 @@ func hostPrograms() []mount {
 	}
 	return mounts
 }
+
+// devices are the mounts of those that every box has, and of more.
+func devices(more ...string) (mounts []mount) {
+	for _, device := range append(more, "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom") {
+		mounts = append(mounts, mount{Kind: "bind", Source: device, Target: device})
+	}
+	return mounts
+}

@@ -12,8 +12,12 @@ import (
 // furnish gives the machine users, programs and configuration files.
 func (m *machine) furnish() {
 	m.Helper()
-	for _, link := range []string{"bin", "sbin", "lib", "lib64"} {
-		if err := os.Symlink("usr/"+link, m.path(link)); err != nil {
+	links := map[string]string{"bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib", "lib64": "usr/lib64", "var/run": "../run"}
+	if err := os.Mkdir(m.path("var"), 0o755); err != nil {
+		m.Fatal(err)
+	}
+	for link, target := range links {
+		if err := os.Symlink(target, m.path(link)); err != nil {
 			m.Fatal(err)
 		}
 	}
@@ -21,7 +25,10 @@ func (m *machine) furnish() {
 		install(m.T, tool(m.T, program), m.path("usr/bin/"+program))
 	}
 	install(m.T, certagentBinary(m.T), m.path("usr/bin/certagent"))
-	users := map[string]string{"root": "0", "www-data": "33", "nobody": "65534", "certagent": "64201", "postgres": "64202"}
+	users := map[string]string{
+		"root": "0", "www-data": "33", "messagebus": "100", "polkitd": "996", "nobody": "65534",
+		"certagent": "64201", "postgres": "64202",
+	}
 	var passwd, group strings.Builder
 	for name, number := range users {
 		passwd.WriteString(name + ":x:" + number + ":" + number + "::/:/bin/false\n")

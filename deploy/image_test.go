@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 )
@@ -130,14 +129,5 @@ func (i *image) container(args ...string) box {
 
 // runtimeMounts are those that a container has without asking.
 func runtimeMounts() []mount {
-	mounts := []mount{{Kind: "proc", Target: "/proc"}, {Kind: "tmpfs", Target: "/dev", Mode: "0755"}}
-	for _, device := range []string{"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"} {
-		mounts = append(mounts, mount{Kind: "bind", Source: device, Target: device})
-	}
-	return mounts
-}
-
-// inside is where a file of a container is from here.
-func (p *process) inside(path string) string {
-	return filepath.Join("/proc", strconv.Itoa(p.cmd.Process.Pid), "root", path)
+	return append([]mount{{Kind: "proc", Target: "/proc"}, {Kind: "tmpfs", Target: "/dev", Mode: "0755"}}, devices()...)
 }

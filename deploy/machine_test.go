@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -29,11 +30,12 @@ type machine struct {
 	log    *transcript // systemd's own
 	enter  string      // nsenter
 	server *world
+	mounts []mount // besides those that every machine has
 }
 
 // bootMachine boots one that has the files of the directory systemd where their
-// comments say, and a server at 127.0.0.1:8200.
-func bootMachine(t *testing.T, w *world) *machine {
+// comments say, and a server at 127.0.0.1:8200. It may be changed before.
+func bootMachine(t *testing.T, w *world, change func(*machine)) *machine {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("only root can boot a system")
@@ -46,9 +48,10 @@ func bootMachine(t *testing.T, w *world) *machine {
 	m.furnish()
 	m.installUnits()
 	m.readLog()
+	change(m)
 	b := box{
 		Root: m.root, Writable: true, Network: true, Cgroup: newCgroup(t), Keep: machineCapabilities,
-		Mounts: append(hostLibraries(t), kernelMounts(m.root)...),
+		Mounts: slices.Concat(hostLibraries(t), kernelMounts(m.root), m.mounts),
 		Args:   []string{systemd, "--system", "--unit=multi-user.target", "--log-target=kmsg"},
 		Env:    []string{"container=test", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"},
 	}
@@ -112,10 +115,10 @@ func kernelMounts(root string) []mount {
 		{Kind: "tmpfs", Target: "/tmp", Mode: "1777"},
 		{Kind: "bind", Source: filepath.Join(root, "log"), Target: "/dev/kmsg"},
 	}
-	for _, device := range []string{"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"} {
-		mounts = append(mounts, mount{Kind: "bind", Source: device, Target: device})
+	if _, err := os.Stat("/proc/sysrq-trigger"); err == nil {
+		mounts = append(mounts, mount{Kind: "bind-ro", Source: filepath.Join(root, "proc/sysrq-trigger"), Target: "/proc/sysrq-trigger"})
 	}
-	return mounts
+	return append(mounts, devices("/dev/tty")...)
 }
 
 // newCgroup makes a cgroup, which is removed when the test has ended.

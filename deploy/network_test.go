@@ -24,6 +24,12 @@ type network struct {
 // it was made.
 func (n network) enter(f func() error) error {
 	runtime.LockOSThread()
+	home := true
+	defer func() {
+		if home { // or else the thread ends with its goroutine
+			runtime.UnlockOSThread()
+		}
+	}()
 	here, err := os.Open("/proc/thread-self/ns/net")
 	if err != nil {
 		return err
@@ -37,11 +43,12 @@ func (n network) enter(f func() error) error {
 	if err := unix.Setns(int(there.Fd()), unix.CLONE_NEWNET); err != nil {
 		return err
 	}
+	home = false
 	result := f()
 	if err := unix.Setns(int(here.Fd()), unix.CLONE_NEWNET); err != nil {
-		return err // the thread stays locked, and ends with its goroutine
+		return err
 	}
-	runtime.UnlockOSThread()
+	home = true
 	return result
 }
 

@@ -11,8 +11,6 @@ import (
 	"testing"
 	"text/template"
 	"time"
-
-	"github.com/certagent/certagent/agent/config"
 )
 
 // nomadJobs are the jobs, and how many tasks each has.
@@ -84,20 +82,6 @@ func (n nomadTemplate) render(t *testing.T, env map[string]string, path string) 
 	write(t, path, text.String())
 }
 
-// loadConfig loads a configuration in the environment of its process. It must
-// not even be warned of.
-func loadConfig(t *testing.T, path string, env map[string]string) *config.Config {
-	t.Helper()
-	c, problems := config.Load([]string{path}, config.Overrides{LookupEnv: func(name string) (string, bool) {
-		value, set := env[name]
-		return value, set
-	}})
-	if len(problems) > 0 {
-		t.Fatal(problems.Error())
-	}
-	return c
-}
-
 // TestNomadJobs holds the jobs to what they have to say for certagent to log in,
 // and to be stopped in time.
 func TestNomadJobs(t *testing.T) {
@@ -147,8 +131,9 @@ func (n nomadTask) checkAgent(t *testing.T) {
 		t.Errorf("%s: kill_signal is %q", n.Name, n.KillSignal)
 	}
 	for _, child := range c.Execs {
-		if child.KillTimeout+3*time.Second > n.KillTimeout {
-			t.Errorf("%s: kill_timeout is %v, with %v for the child", n.Name, n.KillTimeout, child.KillTimeout)
+		nginx := duration(t, n.Templates[1].EmbeddedTmpl, workerTimeout)
+		if nginx+time.Second > child.KillTimeout || child.KillTimeout+3*time.Second > n.KillTimeout {
+			t.Errorf("%s: nginx takes up to %v, certagent lets it for %v, and is itself killed after %v", n.Name, nginx, child.KillTimeout, n.KillTimeout)
 		}
 	}
 }

@@ -7,8 +7,10 @@ import (
 	"bytes"
 	"errors"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"runtime"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -129,4 +131,9 @@ func (p *process) ends(code int) {
 	if got := p.cmd.ProcessState.ExitCode(); got != code {
 		p.Errorf("%v, want exit code %d\n%s", p.cmd.ProcessState, code, p.out)
 	}
+}
+
+// inside is where a file of a container is from here.
+func (p *process) inside(path string) string {
+	return filepath.Join("/proc", strconv.Itoa(p.cmd.Process.Pid), "root", path)
 }

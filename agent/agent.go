@@ -54,11 +54,15 @@ type Agent struct {
 // *ChildExit when the child has ended, and with a *Failure when the agent was
 // told to give up. All that it started has ended when it returns.
 func (a *Agent) Run(ctx context.Context) error {
-	ctx, cancel := context.WithCancelCause(ctx)
+	running, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	r, err := a.assemble(cancel)
 	if err != nil {
 		return err
 	}
-	return r.run(ctx)
+	err = r.run(running)
+	if ctx.Err() != nil && endedWithUs(err) {
+		return nil
+	}
+	return err
 }

@@ -25,6 +25,14 @@ type ChildExit struct {
 
 func (e *ChildExit) Error() string { return fmt.Sprintf("the child ended with exit code %d", e.Code) }
 
+// endedWithUs tells whether a child has ended by what ends us. Whoever signals a
+// whole process group or, as systemd does unless told otherwise, a whole cgroup
+// means us, though the child may be the first to have ended.
+func endedWithUs(err error) bool {
+	var exit *ChildExit
+	return errors.As(err, &exit) && (exit.Code == 128+int(syscall.SIGTERM) || exit.Code == 128+int(syscall.SIGINT))
+}
+
 // child is the program of an exec block.
 type child struct {
 	*exec.Supervisor

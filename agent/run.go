@@ -20,6 +20,7 @@ func (r *assembly) run(ctx context.Context) error {
 	if err := r.claim(r.members); err != nil {
 		return err
 	}
+	r.adoptOrphans() // before a process is started that leaves some
 	initial := r.form(ctx, r.members)
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
@@ -70,14 +71,19 @@ func (r *assembly) run(ctx context.Context) error {
 // errFinished ends a one-shot run.
 var errFinished = errors.New("everything is done")
 
+// adoptOrphans has the orphans come to us, if that was asked for.
+func (r *assembly) adoptOrphans() {
+	if !r.Config.Subreaper {
+		return
+	}
+	if err := exec.SetSubreaper(); err != nil {
+		r.Logger.Warn("orphans are left to others", logkey.Error, err)
+	}
+}
+
 // reap collects orphans, if they come to us: as the init process, or because that
 // was asked for.
 func (r *assembly) reap(ctx context.Context) error {
-	if r.Config.Subreaper {
-		if err := exec.SetSubreaper(); err != nil {
-			r.Logger.Warn("orphans are left to others", logkey.Error, err)
-		}
-	}
 	if err := exec.NewReaper(r.Logger).Run(ctx); err != nil && !errors.Is(err, exec.ErrNoOrphans) {
 		return err
 	}

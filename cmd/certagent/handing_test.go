@@ -35,6 +35,12 @@ func (p *process) numbers(word string, n int) []int {
 	return found
 }
 
+// number is the first of the numbers.
+func (p *process) number(word string) int {
+	p.Helper()
+	return p.numbers(word, 1)[0]
+}
+
 // listener is a child that prints "got" and the number of each signal that it
 // gets, but for those that it does not catch.
 func listener(more string, uncaught ...syscall.Signal) string {

@@ -96,13 +96,6 @@ func zombies(t testing.TB, parent int) int {
 	return n
 }
 
-// number waits until certagent or its child has printed the word with a number
-// behind it.
-func (p *process) number(word string) int {
-	p.Helper()
-	return p.numbers(word, 1)[0]
-}
-
 func send(t testing.TB, pid int, sig syscall.Signal) {
 	t.Helper()
 	if err := syscall.Kill(pid, sig); err != nil {

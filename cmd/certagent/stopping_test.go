@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -28,8 +29,7 @@ type supervisor struct {
 	inside   bool // certagent is process 1 of a namespace; else it leads a process group, which is killed too
 }
 
-// With systemd this is KillMode=mixed. What it does by default, SIGTERM to
-// everything in the unit's cgroup, is no matter of certagent's.
+// With systemd this is KillMode=mixed.
 var supervisors = []supervisor{
 	{name: "systemd", sends: syscall.SIGTERM, patience: 90 * time.Second},
 	{name: "nomad", sends: syscall.SIGINT, patience: 5 * time.Second},
@@ -69,8 +69,8 @@ func (s supervisor) stop(p *process) (ends func(code int)) {
 	}
 }
 
-// size is that of the file that nginx serves, which takes it about two seconds.
-const size = 3_000_000
+// responseSize is that of the file that nginx serves, which takes it about two seconds.
+const responseSize = 3_000_000
 
 // nginxConf serves that file with the bundle's certificate.
 const nginxConf = `
@@ -124,7 +124,7 @@ func (w *world) startNginx(s supervisor, more string) *process {
 		user = "user root;" // another one may not look into the directory
 	}
 	w.write("nginx.conf", strings.ReplaceAll(w.expand(nginxConf), "USER", user))
-	w.write("www/big", strings.Repeat("x", size))
+	w.write("www/big", strings.Repeat("x", responseSize))
 	p := s.start(w, login+strings.ReplaceAll(nginxChild, "MORE", more))
 	eventually(w.T, "nginx listens", func() bool {
 		p.alive()
@@ -165,7 +165,7 @@ func (w *world) request() *http.Response {
 	response, err := transport.RoundTrip(request)
 	w.check(err)
 	w.Cleanup(func() { response.Body.Close() })
-	if response.StatusCode != http.StatusOK || response.ContentLength != size {
+	if response.StatusCode != http.StatusOK || response.ContentLength != responseSize {
 		w.Fatalf("nginx answers %s with %d bytes", response.Status, response.ContentLength)
 	}
 	_, err = io.ReadFull(response.Body, make([]byte, 1))
@@ -186,8 +186,8 @@ func TestNginxFinishesItsResponse(t *testing.T) {
 				response := w.request()
 				ends := s.stop(p)
 				got, err := io.Copy(io.Discard, response.Body)
-				if err != nil || got != size-1 {
-					t.Errorf("%d of %d bytes have come: %v", got+1, size, err)
+				if err != nil || got != responseSize-1 {
+					t.Errorf("%d of %d bytes have come: %v", got+1, responseSize, err)
 				}
 				// Not 143: systemd and Kubernetes take for failed what was told
 				// to end and does so with another code.
@@ -213,6 +213,23 @@ func TestNginxIsCutShortByWhatSupervisorsSend(t *testing.T) {
 			p.leavesNothing()
 		})
 	}
+}
+
+// systemd without KillMode=mixed signals the child as well. No stop_signal helps
+// the response then, but the end is still not a failure.
+func TestSupervisorThatSignalsTheChildToo(t *testing.T) {
+	w := newWorld(t)
+	p := w.startNginx(supervisors[0], `stop_signal = "SIGQUIT"`)
+	response := w.request()
+	nginx, err := strconv.Atoi(strings.TrimSpace(w.read("nginx.pid")))
+	w.check(err)
+	ends := supervisors[0].stop(p)
+	send(t, nginx, syscall.SIGTERM)
+	if got, err := io.Copy(io.Discard, response.Body); err == nil {
+		t.Errorf("nothing is amiss: %d bytes have come", got+1)
+	}
+	ends(0)
+	p.leavesNothing()
 }
 
 // A supervisor that gives less time than kill_timeout kills certagent, and what

@@ -22,8 +22,8 @@ demo: build ## nginx serving a fresh certificate every few seconds, until Ctrl-C
 	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/demo ./examples/nginx
 	@$(BIN)/demo -certagent $(BIN)/certagent
 
-tools: ## what the tests run beside certagent: nginx, HAProxy, Flask, gunicorn, Java, Node, strace
-	./scripts/install nginx flask strace haproxy gunicorn java node
+tools: ## what the tests run beside certagent: nginx, HAProxy, Flask, gunicorn, Java, Node, systemd, strace
+	./scripts/install nginx flask strace haproxy gunicorn java node systemd polkit dbus
 
 vault: $(VAULT) ## the real Vault, server and agent, for the tests (some minutes the first time)
 

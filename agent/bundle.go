@@ -74,6 +74,7 @@ type bundle struct {
 	fresh     bool // what readers see was published by this run
 	onDisk    bool // valid files were found at the start
 	mayStart  bool // the child may start, as far as this bundle is concerned
+	wasReady  bool // this bundle was ready once
 	lastError lastError
 
 	// claim is told what the bundle asks for. It returns false if another bundle

@@ -14,6 +14,7 @@ func (b *bundle) pass() {
 	b.passPublished()
 	proven := !b.facts.Unverified || b.proof.absent
 	if proven || !b.fresh { // a set that was there, and is valid still, is enough to begin with
+		b.wasReady = true
 		b.progress.ready.pass(b.indexes())
 	}
 	if proven && len(b.seen.owed) == 0 && b.veto.rejected == "" {

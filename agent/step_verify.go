@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/certagent/certagent/agent/certificate"
@@ -45,8 +46,13 @@ func (b *bundle) verify(ctx context.Context) {
 	b.facts.Verifying = true
 	b.look++
 	look := b.look
+	// Who starts after certagent is ready cannot be waited for before.
+	impatient := !b.wasReady && len(b.children.all) == 0
 	b.asks.Go(func() {
-		v := b.lookAt(ctx, leaves)
+		v := verdict{report: probe.Report{Outcome: probe.Unreachable}}
+		if !impatient || !b.nobodyListens(ctx, &v.report) {
+			v = b.lookAt(ctx, leaves)
+		}
 		v.look = look
 		select {
 		case b.verdicts <- v:
@@ -77,6 +83,18 @@ func (b *bundle) lookAt(ctx context.Context, leaves []*x509.Certificate) verdict
 		}
 	}
 	return v
+}
+
+// nobodyListens says at once whether none of the servers is there.
+func (b *bundle) nobodyListens(ctx context.Context, report *probe.Report) bool {
+	for _, address := range b.block.Verify.Addresses {
+		_, err := probe.Leaf(ctx, probe.Target{Address: address})
+		if !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, syscall.ENOENT) {
+			return false
+		}
+		report.Targets = append(report.Targets, probe.TargetReport{Address: address, Err: err})
+	}
+	return true
 }
 
 // conclude takes up what came of a look.

@@ -168,7 +168,7 @@ func TestReadyThoughNobodyServesYet(t *testing.T) {
 			r := w.start(loginBlocks+webBundle("", strings.ReplaceAll(change, ", ", "\n  ")+fmt.Sprintf(`
   verify {
     address = %q
-    timeout = "1s"
+    timeout = "10m"
   }`, freeAddress(t))), func(a *agent.Agent) { a.Ready = func() { close(ready) } })
 			select {
 			case <-ready:

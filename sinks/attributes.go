@@ -70,10 +70,12 @@ func (f descriptor) chmod(mode uint32) error {
 // process lacks the privilege, first the user, then the group (as Vault Agent
 // does, so that an unprivileged agent can replace root's file).
 func (f descriptor) chown(a attributes) error {
-	if a.uid < 0 && a.gid < 0 {
-		return nil
+	set := func() error {
+		if a.uid < 0 && a.gid < 0 {
+			return nil // to ask for nothing may be forbidden, too
+		}
+		return retry(func() error { return unix.Fchown(int(f), a.uid, a.gid) })
 	}
-	set := func() error { return retry(func() error { return unix.Fchown(int(f), a.uid, a.gid) }) }
 	err := set()
 	if err == unix.EPERM && a.keepUID {
 		a.uid = -1

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	_ "time/tzdata" // a window names a time zone, and an image of this binary alone has none
 )
 
 func main() {

@@ -61,7 +61,7 @@ func (r *assembly) newChild(cfg config.Exec, only bool) (*child, error) {
 		Command:     cfg.Command,
 		StopSignal:  stopSignal(cfg),
 		StopGroup:   len(cfg.Command) == 3 && cfg.Command[0] == "sh" && cfg.Command[1] == "-c", // as Vault Agent does
-		KillTimeout: cfg.KillTimeout,
+		KillTimeout: exec.BoundKillTimeout(cfg.KillTimeout, r.Config.StopTimeout),
 		Stdout:      stdout,
 		Stderr:      stderr,
 		Logger:      c.log,

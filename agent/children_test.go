@@ -92,6 +92,21 @@ func TestChildThatStartsImmediately(t *testing.T) {
 	r.end()
 }
 
+// A child that ignores its stop signal is killed in the time that whoever runs us
+// gives us, whatever its kill_timeout.
+func TestStopTimeoutBoundsKillTimeout(t *testing.T) {
+	w := newWorld(t)
+	r := w.start(loginBlocks + "stop_timeout = \"2s\"\n" + named("a", "a.test") + `
+exec {
+  command      = ["sh", "-c", "trap '' TERM; echo started >> DIR/web.starts; while :; do sleep 0.05; done"]
+  kill_timeout = "10m"
+}`)
+	w.eventually("the child", func() bool { return w.starts("web") == 1 })
+	if err := r.end(); err != nil { // it gives up after a minute
+		t.Errorf("Run returned %v", err)
+	}
+}
+
 func TestSignalsAreHandedOn(t *testing.T) {
 	w := newWorld(t)
 	signals := make(chan os.Signal)

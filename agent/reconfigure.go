@@ -67,6 +67,7 @@ func fixed(a, b *config.Config) (names []string) {
 		{"template_config", config.Same(a.TemplateConfig, b.TemplateConfig)},
 		{"exec", config.Same(a.Execs, b.Execs)},
 		{"subreaper", a.Subreaper == b.Subreaper},
+		{"stop_timeout", a.StopTimeout == b.StopTimeout},
 		{"pid_file", a.PIDFile == b.PIDFile},
 		{"exit_after_auth", a.ExitAfterAuth == b.ExitAfterAuth},
 	} {

@@ -9,13 +9,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"syscall"
-	"time"
 
 	"github.com/certagent/certagent/agent/certificate"
-	"github.com/certagent/certagent/agent/plan"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/probe"
 )
@@ -119,78 +116,6 @@ func (b *bundle) conclude(ctx context.Context, v verdict) {
 		}
 	}
 	b.pass()
-}
-
-// unverifiable looks again later for what is no fault of the server.
-func (b *bundle) unverifiable(err error) {
-	b.proof.looks++
-	delay := slowBackoff.Delay(b.proof.looks, rand.Float64())
-	b.lookAgain(delay)
-	b.noteError(err)
-	b.log.Error("it cannot be verified what is being served", logkey.Error, err, logkey.Attempt, b.proof.looks, logkey.Retry, delay.Round(time.Millisecond))
-}
-
-// servedOld has the change made again, or the fallback in its place.
-func (b *bundle) servedOld(ctx context.Context, leaf *x509.Certificate, report probe.Report) {
-	b.proof.timesOld++
-	b.proof.absent = false
-	b.noteError(errServedOld)
-	delay := slowBackoff.Delay(b.proof.timesOld, rand.Float64())
-	again := time.Now().Round(0).Add(delay)
-	remedy := plan.Remedied(b.proof.timesOld, b.reactions[0].key != "", b.fallback != nil)
-	for _, t := range report.Targets {
-		if t.Outcome == probe.ServedOld {
-			b.log.Error("another certificate is being served than the published one", logkey.Outcome, report.Outcome.String(), logkey.Address, t.Address,
-				logkey.Served, certificate.Serial(t.Served), logkey.Serial, certificate.Serial(leaf), logkey.Remedy, remedy.String(),
-				logkey.Attempt, b.proof.timesOld, logkey.Retry, delay.Round(time.Millisecond))
-		}
-	}
-	b.lookAgain(delay)
-	switch {
-	case remedy == plan.ChangeAgain && len(b.seen.owed) == 0: // else it is owed still
-		b.seen.owed = []owed{b.newOwed(b.reactions[0], again)}
-		b.save(ctx)
-	case remedy == plan.FallBack && !b.owes(b.fallback):
-		b.seen.owed = []owed{b.newOwed(b.fallback, again)}
-		b.save(ctx)
-	}
-	if b.giveUp && b.proof.timesOld > b.retries {
-		b.fail(&Failure{Code: ExitChange, Err: errServedOld})
-	}
-}
-
-var errServedOld = errors.New("another certificate is being served than the published one")
-
-// unreachable looks again later: a server that does not run reads the new files
-// when it starts.
-func (b *bundle) unreachable(report probe.Report) {
-	b.proof.looks++
-	delay := slowBackoff.Delay(b.proof.looks, rand.Float64())
-	b.lookAgain(delay)
-	for _, t := range report.Targets {
-		if t.Outcome == probe.Unreachable && (!b.proof.absent || b.proof.looks%10 == 0) {
-			b.log.Warn("nobody serves the certificate", logkey.Outcome, report.Outcome.String(), logkey.Address, t.Address,
-				logkey.Error, t.Err, logkey.Retry, delay.Round(time.Millisecond))
-		}
-	}
-	b.proof.absent = true
-}
-
-// targetAbsent takes it that who does not run serves nothing, and looks whether
-// that is so when there is time.
-func (b *bundle) targetAbsent() {
-	if b.facts.Unverified {
-		b.proof.absent = true
-		b.lookAgain(slowBackoff.Min)
-	}
-}
-
-func (b *bundle) owes(r *reaction) bool {
-	return slices.ContainsFunc(b.seen.owed, func(o owed) bool { return o.key == r.key })
-}
-
-func (b *bundle) lookAgain(delay time.Duration) {
-	b.facts.RetryVerify = time.Now().Round(0).Add(delay)
 }
 
 // leavesToServe are the published leaves that are to be served: of several, those

@@ -11,7 +11,10 @@
 // read with file(), and the system's time zones.
 package config
 
-import "os"
+import (
+	"os"
+	"time"
+)
 
 // Config is the whole configuration. Nobody changes it once it is loaded.
 type Config struct {
@@ -29,7 +32,10 @@ type Config struct {
 	// Subreaper makes certagent adopt and reap the processes that its descendants
 	// leave behind, even where it is not process 1, which always does.
 	Subreaper bool
-	Log       Log
+	// StopTimeout is how long who runs certagent waits for its end before he kills
+	// it: no child gets more than fits into that. 0: it is not known.
+	StopTimeout time.Duration
+	Log         Log
 	// DisableIdleConnections and DisableKeepAlives name the parts whose
 	// connections to Vault are meant: auto-auth, caching, proxying, templating.
 	DisableIdleConnections, DisableKeepAlives []string

@@ -3,6 +3,8 @@
 
 package config
 
+import "time"
+
 // document is what one file says, or several files merged.
 type document struct {
 	vault          *Vault
@@ -19,6 +21,7 @@ type document struct {
 	pidFile        string
 	exitAfterAuth  bool
 	subreaper      bool
+	stopTimeout    time.Duration
 
 	disableIdleConnections, disableKeepAlives []string
 }
@@ -28,6 +31,7 @@ func readDocument(s *scope) *document {
 	get(s, "pid_file", asText, &d.pidFile)
 	get(s, "exit_after_auth", asBool, &d.exitAfterAuth)
 	get(s, "subreaper", asBool, &d.subreaper)
+	positive(s, "stop_timeout", asSeconds, &d.stopTimeout)
 	d.disableIdleConnections = readSubsystems(s, "disable_idle_connections")
 	d.disableKeepAlives = readSubsystems(s, "disable_keep_alives")
 	d.readBlocks(s)

@@ -203,6 +203,18 @@ func TestHUPReloads(t *testing.T) {
 	}
 }
 
+func TestStopTimeout(t *testing.T) {
+	t.Parallel()
+	for keys, want := range map[string]time.Duration{"": 0, `stop_timeout = "10s"`: 10 * time.Second, "stop_timeout = 5": 5 * time.Second} {
+		if got := load(t, login+aTemplate+keys+"\n", config.Overrides{}).StopTimeout; got != want {
+			t.Errorf("%q: got %v", keys, got)
+		}
+	}
+	if got := errorsOf(t, login+aTemplate+"stop_timeout = \"0s\"\n"); len(got) != 1 || got[0].Name != "stop_timeout" {
+		t.Errorf("0s: got %v", got)
+	}
+}
+
 func TestSubreaper(t *testing.T) {
 	t.Parallel()
 	for keys, want := range map[string]bool{"": false, "subreaper = false": false, "subreaper = true": true} {

@@ -97,6 +97,7 @@ func (l *loader) finish() *Config {
 		PIDFile:                d.pidFile,
 		ExitAfterAuth:          d.exitAfterAuth,
 		Subreaper:              d.subreaper,
+		StopTimeout:            d.stopTimeout,
 		Log:                    logging,
 		DisableIdleConnections: d.disableIdleConnections,
 		DisableKeepAlives:      d.disableKeepAlives,

@@ -24,6 +24,7 @@ func (d *document) merge(later *document) *document {
 		pidFile:       cmp.Or(later.pidFile, d.pidFile),
 		exitAfterAuth: d.exitAfterAuth || later.exitAfterAuth,
 		subreaper:     d.subreaper || later.subreaper,
+		stopTimeout:   cmp.Or(later.stopTimeout, d.stopTimeout),
 
 		disableIdleConnections: union(d.disableIdleConnections, later.disableIdleConnections),
 		disableKeepAlives:      union(d.disableKeepAlives, later.disableKeepAlives),

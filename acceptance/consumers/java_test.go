@@ -95,7 +95,7 @@ func (w *world) changeCA() {
 	if err != nil {
 		w.Fatal(err)
 	}
-	w.roots.AppendCertsFromPEM([]byte(answer.Data["certificate"].(string)))
+	w.trust(answer.Data["certificate"].(string))
 	if _, err := c.WriteWithContext(w.Context(), "pki/root/replace", seed.Params{"default": "another"}); err != nil {
 		w.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,7 +27,7 @@ type world struct {
 	dir     string
 	address string
 	backend server.Backend
-	roots   *x509.CertPool
+	roots   atomic.Pointer[x509.CertPool] // what the clients trust; replaced as a whole, for they are at work
 	title   string
 	recipe  recipe
 }
@@ -42,7 +43,7 @@ func newWorld(t *testing.T, title string) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	w := &world{T: t, title: title, dir: dir, address: loopback(), backend: server.StartDev(t, server.Options{}), roots: x509.NewCertPool()}
+	w := &world{T: t, title: title, dir: dir, address: loopback(), backend: server.StartDev(t, server.Options{})}
 	w.recipe = maps.Clone(find(t, title))
 	for _, d := range []string{"etc/certagent", "etc/haproxy", "run/haproxy", "srv/app", "usr/local/bin"} {
 		if err := os.MkdirAll(w.path(d), 0o700); err != nil {
@@ -68,7 +69,7 @@ func (w *world) seed() {
 	if err != nil {
 		w.Fatal(err)
 	}
-	w.roots.AppendCertsFromPEM([]byte(ca))
+	w.trust(ca)
 	if err := seed.Policy(ctx, c, "certagent", policy); err != nil {
 		w.Fatal(err)
 	}
@@ -120,4 +121,17 @@ func (w *world) eventually(what string, holds func() bool) {
 			w.Fatalf("never: %s", what)
 		}
 	}
+}
+
+// trust has the clients trust a further CA.
+func (w *world) trust(ca string) {
+	w.Helper()
+	pool := x509.NewCertPool()
+	if old := w.roots.Load(); old != nil {
+		pool = old.Clone()
+	}
+	if !pool.AppendCertsFromPEM([]byte(ca)) {
+		w.Fatal("there is no CA in what was answered")
+	}
+	w.roots.Store(pool)
 }

@@ -126,7 +126,7 @@ func (c block) summarise(b *strings.Builder) {
 	if v := c.config.Verify; v != nil {
 		fallback := ""
 		if v.Fallback != nil {
-			fallback = "; if the old certificate stays: " + newReaction(*v.Fallback).String()
+			fallback = "; if the old certificate stays: " + newReaction(v.Fallback).String()
 		}
 		fmt.Fprintf(b, "  verified: by handshakes with %s%s\n", strings.Join(v.Addresses, ", "), fallback)
 	}

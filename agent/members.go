@@ -36,9 +36,10 @@ func newMembers(cfg *config.Config, first int) (*members, error) {
 		all.count++
 		return all.count - 1
 	}
-	for _, t := range cfg.Templates {
+	for i := range cfg.Templates {
+		t := &cfg.Templates[i]
 		all.templates = append(all.templates, newFileMember(next(), t, t.Destination))
-		all.reactions = append(all.reactions, newReaction(t.Change))
+		all.reactions = append(all.reactions, newReaction(&t.Change))
 	}
 	for _, t := range cfg.EnvTemplates { // there is an exec block then
 		var change config.Change
@@ -46,7 +47,7 @@ func newMembers(cfg *config.Config, first int) (*members, error) {
 			change = config.Change{Mode: config.Restart, Exec: everyChild, Pos: t.Pos}
 		}
 		all.templates = append(all.templates, newVariableMember(next(), t))
-		all.reactions = append(all.reactions, newReaction(change))
+		all.reactions = append(all.reactions, newReaction(&change))
 	}
 	var errs []error
 	for i := range cfg.Bundles {
@@ -59,12 +60,12 @@ func newMembers(cfg *config.Config, first int) (*members, error) {
 }
 
 func newBlock(c *config.Bundle, next func() int) (block, error) {
-	b := block{config: c, reaction: newReaction(c.Change)}
+	b := block{config: c, reaction: newReaction(&c.Change)}
 	b.reaction.minInterval = c.MinInterval
 	var errs []error
 	for _, m := range c.Members {
 		if m.Template != nil {
-			b.templates = append(b.templates, newFileMember(next(), *m.Template, c.Path(m.Template.Destination)))
+			b.templates = append(b.templates, newFileMember(next(), m.Template, c.Path(m.Template.Destination)))
 			continue
 		}
 		member, err := newCertificateMember(next(), m.Certificate, c)

@@ -16,13 +16,13 @@ import (
 // reaction is a change as it is configured, with what tells equal ones and how
 // they are spaced.
 type reaction struct {
-	config.Change
+	*config.Change
 	key         string        // equal for changes that do the same thing; "" for nothing
 	debounce    time.Duration // how long it waits for equal ones of other bundles
 	minInterval time.Duration // between the beginnings of two of them
 }
 
-func newReaction(c config.Change) *reaction { return &reaction{Change: c, key: changeKey(c)} }
+func newReaction(c *config.Change) *reaction { return &reaction{Change: c, key: changeKey(c)} }
 
 // due draws when the change is to run for a generation that was published now.
 func (r *reaction) due(now time.Time) time.Time {
@@ -52,7 +52,7 @@ func (r *reaction) String() string {
 }
 
 // changeKey is equal for changes that do the same thing.
-func changeKey(c config.Change) string {
+func changeKey(c *config.Change) string {
 	switch c.Mode {
 	case config.Signal:
 		return plan.ChangeKey("signal", c.PIDFile, c.Exec, strconv.Itoa(int(c.Signal)))

@@ -56,7 +56,7 @@ func (b *bundle) within(step plan.Step) time.Duration {
 
 // within is how long a change may take. An equal one of another bundle may be
 // under way before it.
-func (p *parts) within(c config.Change) time.Duration {
+func (p *parts) within(c *config.Change) time.Duration {
 	switch c.Mode {
 	case config.Command:
 		return 2 * limit(c.Timeout, c.KillTimeout)

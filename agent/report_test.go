@@ -30,7 +30,7 @@ func TestHowLongAStepMayTake(t *testing.T) {
 				{config: config.Exec{Name: "a", KillTimeout: 20 * s, Restart: true}},
 				{config: config.Exec{Name: "b", KillTimeout: 10 * s, Restart: true}},
 			}}},
-			seen: published{owed: []owed{{}, {reaction: &reaction{Change: c}}}},
+			seen: published{owed: []owed{{}, {reaction: &reaction{Change: &c}}}},
 		}
 	}
 	for _, c := range []struct {

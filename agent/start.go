@@ -34,7 +34,7 @@ func newBlockBundle(p *parts, c block) *bundle {
 	b.templates, b.certificates, b.reactions = c.templates, c.certificates, []*reaction{c.reaction}
 	b.answers, b.verdicts = make(chan issued, len(c.certificates)), make(chan verdict)
 	if v := c.config.Verify; v != nil && v.Fallback != nil {
-		b.fallback = newReaction(*v.Fallback)
+		b.fallback = newReaction(v.Fallback)
 	}
 	b.begin()
 	return b

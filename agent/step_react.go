@@ -51,7 +51,7 @@ func (b *bundle) react(ctx context.Context, index int) {
 }
 
 // change does what a change says.
-func (b *bundle) change(ctx context.Context, c config.Change) error {
+func (b *bundle) change(ctx context.Context, c *config.Change) error {
 	switch c.Mode {
 	case config.Signal:
 		if c.PIDFile != "" {

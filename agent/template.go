@@ -29,14 +29,14 @@ type templateMember struct {
 }
 
 // newFileMember makes a member whose output goes to that path.
-func newFileMember(index int, t config.Template, path string) *templateMember {
+func newFileMember(index int, t *config.Template, path string) *templateMember {
 	m := &templateMember{
 		member: member{index: index, pos: t.Pos, name: t.Destination, owner: owner{t.User, t.Group}},
 		source: t.Source,
 		input:  templateInput(t.Destination, t.Text, t.SandboxPath),
 		file:   sinks.File{Path: absolute(path), UID: -1, GID: -1, CreateDirs: t.CreateDestDirs, Backup: t.Backup},
 		wait:   t.Wait,
-		config: &t,
+		config: t,
 	}
 	if t.PermsSet {
 		m.file.Mode = t.Perms

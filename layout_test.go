@@ -23,7 +23,7 @@ import (
 const module = "github.com/certagent/certagent"
 
 // leaf is what packages may import that know of no other part.
-var leaf = []string{"redact", "logkey"}
+var leaf = []string{"redact", "logkey", "logmsg"}
 
 // arrows says which packages of the module each package may import, besides
 // those below itself. The packages below one that is named are parts of it, but
@@ -31,17 +31,18 @@ var leaf = []string{"redact", "logkey"}
 var arrows = map[string][]string{
 	"redact":        {},
 	"logkey":        {},
+	"logmsg":        {},
 	"sinks":         leaf,
 	"exec":          leaf,
 	"probe":         leaf,
 	"dev":           leaf,
-	"agent":         {"redact", "logkey", "sinks", "exec", "probe"},
+	"agent":         {"redact", "logkey", "logmsg", "sinks", "exec", "probe"},
 	"agent/plan":    {},
 	"agent/*":       leaf,
-	"cmd/certagent": {"redact", "logkey", "agent", "dev"},
+	"cmd/certagent": {"redact", "logkey", "logmsg", "agent", "dev"},
 	"acceptance":    {"redact", "dev"},
-	"bench":         {"redact", "logkey", "agent", "sinks", "exec", "probe", "dev", "acceptance"},
-	"examples":      {"redact", "logkey", "probe", "dev", "acceptance"},
+	"bench":         {"redact", "logkey", "logmsg", "agent", "sinks", "exec", "probe", "dev", "acceptance"},
+	"examples":      {"redact", "logkey", "logmsg", "probe", "dev", "acceptance"},
 }
 
 // goPackage is what go list tells of a package.

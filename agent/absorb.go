@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 	"github.com/certagent/certagent/sinks"
 )
 
@@ -36,7 +37,7 @@ func (b *bundle) absorb(ctx context.Context, other *bundle) *bundle {
 	if merged.seen.record.Name != "" && other.seen.record.Name != "" {
 		merged.save(ctx)
 		if err := sinks.Remove(ctx, other.seen.record); err != nil && ctx.Err() == nil {
-			merged.log.Warn("the record of a bundle that became part of this one was not removed", logkey.Error, err)
+			merged.log.Warn(logmsg.RecordNotRemoved, logkey.Error, err)
 		}
 	}
 	merged.fetch()

@@ -12,14 +12,15 @@ import (
 	"time"
 
 	"github.com/certagent/certagent/agent"
+	"github.com/certagent/certagent/logmsg"
 	"github.com/certagent/certagent/sinks"
 )
 
 func TestThreeTemplatesShareOneCertificate(t *testing.T) {
 	w := newWorld(t)
 	r := w.start(loginBlocks + threeTemplates("", `command = ["sh", "-c", "echo changed >> DIR/changes"]`))
-	r.logs("every bundle is published")
-	r.logs("change done")
+	r.logs(logmsg.AllPublished)
+	r.logs(logmsg.ChangeDone)
 	leaf := w.pair("tls.crt", "tls.key")
 	if err := leaf.CheckSignatureFrom(w.leaf("ca.crt")); err != nil {
 		t.Error(err)
@@ -45,10 +46,10 @@ func TestThreeTemplatesShareOneCertificate(t *testing.T) {
 func TestRenewalPublishesAndReactsOnceEachTime(t *testing.T) {
 	w := newWorld(t)
 	r := w.start(loginBlocks + threeTemplates(`"ttl=3s"`, `command = ["sh", "-c", "echo changed >> DIR/changes"]`))
-	w.eventually("four generations", func() bool { return r.count("msg=published") >= 4 })
+	w.eventually("four generations", func() bool { return r.count("msg="+logmsg.Published) >= 4 })
 	r.end()
 	w.pair("tls.crt", "tls.key")
-	generations := r.count("msg=published")
+	generations := r.count("msg=" + logmsg.Published)
 	if got := w.issued(); got < generations {
 		t.Errorf("%d certificates for %d generations", got, generations)
 	}
@@ -69,7 +70,7 @@ template {
 }
 `
 	r := w.start(text)
-	r.logs("change done")
+	r.logs(logmsg.ChangeDone)
 	before, err := os.Stat(w.path("password"))
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +90,7 @@ func TestRestartIssuesNothing(t *testing.T) {
 	w := newWorld(t)
 	text := loginBlocks + threeTemplates("", "")
 	r := w.start(text)
-	r.logs("every bundle is published")
+	r.logs(logmsg.AllPublished)
 	r.end()
 	serial := w.leaf("tls.crt").SerialNumber
 	r = w.start(text)
@@ -107,14 +108,14 @@ func TestRestartIssuesNothing(t *testing.T) {
 func TestChangedRequestIssuesAnew(t *testing.T) {
 	w := newWorld(t)
 	r := w.start(loginBlocks + threeTemplates("", ""))
-	r.logs("every bundle is published")
+	r.logs(logmsg.AllPublished)
 	r.end()
 	r = w.start(loginBlocks + threeTemplates(`"alt_names=www.example.test"`, ""))
 	w.eventually("the new name", func() bool {
 		leaf := w.leaf("tls.crt")
 		return leaf != nil && len(leaf.DNSNames) > 0 && strings.Contains(strings.Join(leaf.DNSNames, " "), "www.example.test")
 	})
-	r.logs("every bundle is published")
+	r.logs(logmsg.AllPublished)
 	r.end()
 	w.pair("tls.crt", "tls.key")
 	if got := w.issued(); got != 2 {
@@ -126,7 +127,7 @@ func TestReloginIssuesNothing(t *testing.T) {
 	w := newWorld(t)
 	w.put("auth/approle/role/agent", "token_policies=agent", "token_ttl=2s", "token_max_ttl=2s")
 	r := w.start(loginBlocks + threeTemplates("", ""))
-	r.logs("every bundle is published")
+	r.logs(logmsg.AllPublished)
 	w.eventually("three logins", func() bool { return w.asked("PUT", "/v1/auth/approle/login") >= 3 })
 	r.end()
 	if got := w.issued(); got != 1 {
@@ -148,7 +149,7 @@ template {
   destination = "DIR/absent"
 }
 `)
-	w.eventually("three rotations", func() bool { return r.count("msg=published") >= 3 })
+	w.eventually("three rotations", func() bool { return r.count("msg="+logmsg.Published) >= 3 })
 	r.logs("render failed")
 	if asked := w.asked("GET", "/v1/secret/data/app"); asked != 1 {
 		t.Errorf("a template that fails asked Vault %d times, want once", asked)
@@ -166,16 +167,16 @@ func TestFailedChangeIsOwedAcrossARestart(t *testing.T) {
 	w := newWorld(t)
 	text := loginBlocks + threeTemplates("", `command = ["sh", "-c", "test -e DIR/repaired && echo changed >> DIR/changes"]`)
 	r := w.start(text)
-	r.logs("change failed; it stays owed")
+	r.logs(logmsg.ChangeFailed)
 	r.end()
 	serial := w.leaf("tls.crt").SerialNumber
 
 	r = w.start(text)
-	r.logs("a change of an earlier run is still owed")
-	r.logs("change failed; it stays owed")
+	r.logs(logmsg.StillOwed)
+	r.logs(logmsg.ChangeFailed)
 	w.write("repaired", "")
 	w.eventually("the change", func() bool { return w.read("changes") != "" })
-	r.logs("change done")
+	r.logs(logmsg.ChangeDone)
 	r.end()
 	if got := w.issued(); got != 1 {
 		t.Errorf("a failing change led to %d certificates, want 1", got)
@@ -208,7 +209,7 @@ template {
   destination = "DIR/tls.key"
 }
 `)
-	r.logs("every bundle is published")
+	r.logs(logmsg.AllPublished)
 	w.eventually("a pair", func() bool { return w.read("tls.crt") != "" && w.read("tls.key") != "" })
 	w.pair("tls.crt", "tls.key")
 	r.end()
@@ -251,12 +252,12 @@ exec { command = ["sh", "-c", "echo started >> DIR/started; exec sleep 1000"] }
 func TestDriftIsRepairedWithoutRewriting(t *testing.T) {
 	w := newWorld(t)
 	r := w.start(loginBlocks+threeTemplates("", `perms = "0600"`), func(a *agent.Agent) { a.DiskInterval = 50 * time.Millisecond })
-	r.logs("every bundle is published")
+	r.logs(logmsg.AllPublished)
 	before, _ := os.Stat(w.path("tls.key"))
 	if err := os.Chmod(w.path("tls.key"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	r.logs("repaired a file's owner or mode")
+	r.logs(logmsg.FileRepaired)
 	after, _ := os.Stat(w.path("tls.key"))
 	if after.Mode().Perm() != 0o600 || !os.SameFile(before, after) {
 		t.Errorf("mode %v, same file %v", after.Mode(), os.SameFile(before, after))
@@ -270,7 +271,7 @@ func TestDriftIsRepairedWithoutRewriting(t *testing.T) {
 func TestDeletedFileIsPublishedAgain(t *testing.T) {
 	w := newWorld(t)
 	r := w.start(loginBlocks+threeTemplates("", `command = ["sh", "-c", "echo changed >> DIR/changes"]`), func(a *agent.Agent) { a.DiskInterval = 50 * time.Millisecond })
-	r.logs("change done")
+	r.logs(logmsg.ChangeDone)
 	if err := os.Remove(w.path("tls.crt")); err != nil {
 		t.Fatal(err)
 	}
@@ -286,7 +287,7 @@ func TestSecondAgentOnTheSameFilesIsRefused(t *testing.T) {
 	w := newWorld(t)
 	text := loginBlocks + threeTemplates("", "")
 	first := w.start(text)
-	first.logs("every bundle is published")
+	first.logs(logmsg.AllPublished)
 	second := w.start(text)
 	var failure *agent.Failure
 	if err := second.wait(); !errors.As(err, &failure) || failure.Code != agent.ExitPublish || !errors.Is(err, sinks.ErrClaimed) {
@@ -294,7 +295,7 @@ func TestSecondAgentOnTheSameFilesIsRefused(t *testing.T) {
 	}
 	first.end()
 	third := w.start(text)
-	third.logs("every bundle is published")
+	third.logs(logmsg.AllPublished)
 }
 
 func TestFirstPublishDoesNotRestartTheChild(t *testing.T) {
@@ -302,7 +303,7 @@ func TestFirstPublishDoesNotRestartTheChild(t *testing.T) {
 	r := w.start(loginBlocks + threeTemplates(`"ttl=4s"`, `change_mode = "restart"`) + `
 exec { command = ["sh", "-c", "echo started >> DIR/started; exec sleep 1000"] }
 `)
-	w.eventually("the second generation's restart", func() bool { return r.count("msg=\"change done\"") == 1 })
+	w.eventually("the second generation's restart", func() bool { return r.count("msg=\""+logmsg.ChangeDone+"\"") == 1 })
 	w.eventually("the child", func() bool { return strings.Count(w.read("started"), "started") == 2 })
 	if err := r.end(); err != nil {
 		t.Error(err)
@@ -341,7 +342,7 @@ template {
 }
 `
 	r := w.start(text)
-	r.logs("every bundle is published")
+	r.logs(logmsg.AllPublished)
 	r.end()
 	r = w.start(text)
 	r.logs("the files on disk are still good")
@@ -367,11 +368,11 @@ template {
   destination = "DIR/tls.pem"
 }
 `)
-	r.logs("every bundle is published")
+	r.logs(logmsg.AllPublished)
 	w.write("cert.tpl", `{{ with secret "pki/issue/web" `)
-	r.logs("the changed template is not used")
-	generations := r.count("msg=published")
-	w.eventually("rotations go on", func() bool { return r.count("msg=published") >= generations+2 })
+	r.logs(logmsg.TemplateNotReloaded)
+	generations := r.count("msg=" + logmsg.Published)
+	w.eventually("rotations go on", func() bool { return r.count("msg="+logmsg.Published) >= generations+2 })
 	w.pair("tls.pem", "tls.pem")
 }
 
@@ -386,7 +387,7 @@ template {
   destination = "DIR/tls.crt"
 }
 `)
-	w.eventually("three generations", func() bool { return r.count("msg=published") >= 3 })
+	w.eventually("three generations", func() bool { return r.count("msg="+logmsg.Published) >= 3 })
 	r.end()
 	w.pair("tls.crt", "tls.key")
 	if !strings.HasSuffix(w.read("ca.crt"), "-----END CERTIFICATE-----\n") {
@@ -404,7 +405,7 @@ template {
 }
 `
 	r := w.start(text)
-	r.logs("every bundle is published")
+	r.logs(logmsg.AllPublished)
 	r.end()
 	// Without the record the file is all there is, as after Vault Agent.
 	records, err := filepath.Glob(w.path(".certagent-*.json"))
@@ -415,7 +416,7 @@ template {
 		t.Fatal(err)
 	}
 	r = w.start(text)
-	r.logs("every bundle is published")
+	r.logs(logmsg.AllPublished)
 	r.end()
 	if got := w.issued(); got != 1 {
 		t.Errorf("%d certificates, want 1", got)

@@ -8,6 +8,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/certagent/certagent/logmsg"
 )
 
 // webBundle is a bundle of one certificate in a directory, with further keys and
@@ -37,8 +39,8 @@ func TestBundleOfACertificate(t *testing.T) {
 	w := newWorld(t)
 	r := w.start(loginBlocks + webBundle("", `change_mode = "command"
   command = ["sh", "-c", "echo changed >> DIR/changes"]`))
-	r.logs("every bundle is published")
-	r.logs("change done")
+	r.logs(logmsg.AllPublished)
+	r.logs(logmsg.ChangeDone)
 	leaf := w.pair("tls/tls.crt", "tls/tls.key")
 	if err := leaf.CheckSignatureFrom(w.leaf("tls/ca.crt")); err != nil {
 		t.Error(err)
@@ -68,11 +70,11 @@ func TestBundleRenews(t *testing.T) {
 	w := newWorld(t)
 	r := w.start(loginBlocks + webBundle(`ttl = "4s"`, `change_mode = "command"
   command = ["sh", "-c", "echo changed >> DIR/changes"]`))
-	w.eventually("four generations", func() bool { return r.count("msg=published") >= 4 })
+	w.eventually("four generations", func() bool { return r.count("msg="+logmsg.Published) >= 4 })
 	r.end()
 	w.pair("tls/tls.crt", "tls/tls.key")
 	if got := strings.Count(w.read("changes"), "changed"); got < 3 {
-		t.Errorf("%d reactions to %d generations", got, r.count("msg=published"))
+		t.Errorf("%d reactions to %d generations", got, r.count("msg="+logmsg.Published))
 	}
 }
 
@@ -80,16 +82,16 @@ func TestBundleRestartIssuesNothing(t *testing.T) {
 	w := newWorld(t)
 	text := loginBlocks + webBundle("", "")
 	r := w.start(text)
-	r.logs("every bundle is published")
+	r.logs(logmsg.AllPublished)
 	r.end()
 	serial := w.leaf("tls/tls.crt").SerialNumber
 	for range 2 {
 		r = w.start(text)
-		r.logs("the certificate on disk is still good")
-		r.logs("every bundle is published")
-		r.logs("logged in")
+		r.logs(logmsg.CertificateKept)
+		r.logs(logmsg.AllPublished)
+		r.logs(logmsg.LoggedIn)
 		r.end()
-		if r.count("msg=published") != 0 {
+		if r.count("msg="+logmsg.Published) != 0 {
 			t.Error("a restart published something")
 		}
 	}
@@ -97,7 +99,7 @@ func TestBundleRestartIssuesNothing(t *testing.T) {
 		t.Errorf("%d certificates over two restarts, want 1", got)
 	}
 	r = w.start(loginBlocks + webBundle(`alt_names = ["www.example.test"]`, ""))
-	r.logs("msg=published")
+	r.logs("msg=" + logmsg.Published)
 	r.end()
 	if got := w.signed(); got != 2 {
 		t.Errorf("%d certificates after a changed name, want 2", got)
@@ -114,12 +116,12 @@ func TestBundleOwesAcrossARestart(t *testing.T) {
 	text := loginBlocks + webBundle("", `change_mode = "command"
   command = ["sh", "-c", "test -e DIR/works && echo changed >> DIR/changes"]`)
 	r := w.start(text)
-	r.logs("change failed; it stays owed")
+	r.logs(logmsg.ChangeFailed)
 	r.end()
 	w.write("works", "")
 	r = w.start(text)
-	r.logs("a change of an earlier run is still owed")
-	r.logs("change done")
+	r.logs(logmsg.StillOwed)
+	r.logs(logmsg.ChangeDone)
 	r.end()
 	if got := w.read("changes"); got != "changed\n" {
 		t.Errorf("the command ran %d times", strings.Count(got, "\n"))
@@ -162,11 +164,11 @@ func TestBundleTakesOverPlainFiles(t *testing.T) {
 	}
 	templates := strings.NewReplacer("DIR/ca.crt", "DIR/tls/ca.crt", "DIR/tls.crt", "DIR/tls/tls.crt", "DIR/tls.key", "DIR/tls/tls.key").Replace(threeTemplates("", ""))
 	r := w.start(loginBlocks + templates)
-	r.logs("every bundle is published")
+	r.logs(logmsg.AllPublished)
 	r.end()
 	before := w.pair("tls/tls.crt", "tls/tls.key")
 	r = w.start(loginBlocks + webBundle("", ""))
-	r.logs("every bundle is published")
+	r.logs(logmsg.AllPublished)
 	r.end()
 	if after := w.pair("tls/tls.crt", "tls/tls.key"); after.SerialNumber.Cmp(before.SerialNumber) != 0 || w.signed() != 0 {
 		t.Errorf("%d certificates were issued", w.signed())
@@ -203,16 +205,16 @@ func TestBundleRecordIsRebuilt(t *testing.T) {
 			w := newWorld(t)
 			text := loginBlocks + webBundle("", "")
 			r := w.start(text)
-			r.logs("every bundle is published")
+			r.logs(logmsg.AllPublished)
 			r.end()
 			if err := spoil(w.path("tls/..gen-1.json")); err != nil {
 				t.Fatal(err)
 			}
 			for range 2 {
 				r = w.start(text)
-				r.logs("the certificate on disk is still good")
-				r.logs("every bundle is published")
-				r.logs("logged in")
+				r.logs(logmsg.CertificateKept)
+				r.logs(logmsg.AllPublished)
+				r.logs(logmsg.LoggedIn)
 				r.end()
 			}
 			w.pair("tls/tls.crt", "tls/tls.key")
@@ -266,13 +268,13 @@ bundle "web" {
   change_mode = "command"
   command     = ["sh", "-c", "echo changed >> DIR/changes"]
 }`)
-	r.logs("change done")
+	r.logs(logmsg.ChangeDone)
 	w.pair("tls/tls.crt", "tls/tls.key")
 	w.pair("tls/admin/tls.crt", "tls/admin/tls.key")
 	if w.read("tls/password") != "one" || w.read("tls/note") != "first" {
 		t.Error("the templates are not there")
 	}
-	if got := r.count("msg=published"); got != 1 {
+	if got := r.count("msg=" + logmsg.Published); got != 1 {
 		t.Errorf("%d generations for the first set, want 1", got)
 	}
 	serial := w.leaf("tls/tls.crt").SerialNumber

@@ -17,6 +17,7 @@ import (
 	"github.com/certagent/certagent/agent/secrets"
 	"github.com/certagent/certagent/agent/watch"
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 	"github.com/certagent/certagent/sinks"
 )
 
@@ -202,6 +203,14 @@ func (b *bundle) fetch() {
 	b.secrets.Want(b.wanted)
 }
 
+// stepFailed are the messages for steps that are counted and tried again.
+var stepFailed = map[plan.Action]string{
+	plan.Render:   logmsg.RenderFailed,
+	plan.Publish:  logmsg.PublishFailed,
+	plan.Repair:   logmsg.RepairFailed,
+	plan.Rollback: logmsg.RollbackFailed,
+}
+
 // attempt counts a step's failures and holds the next attempt back.
 func (b *bundle) attempt(do plan.Action, err error) error {
 	if err == nil || errors.Is(err, errRegroup) {
@@ -220,7 +229,7 @@ func (b *bundle) attempt(do plan.Action, err error) error {
 	default:
 		b.facts.RetryPublish = retry
 	}
-	b.log.Error(do.String()+" failed; the files on disk stay as they are",
+	b.log.Error(stepFailed[do],
 		logkey.Error, err, logkey.Attempt, b.failures[do], logkey.Retry, delay.Round(time.Millisecond))
 	if b.giveUp && b.failures[do] > b.retries {
 		failure := &Failure{Code: ExitPublish, Err: err}

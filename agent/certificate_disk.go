@@ -12,6 +12,7 @@ import (
 	"github.com/certagent/certagent/agent/certificate"
 	"github.com/certagent/certagent/agent/secrets"
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 	"github.com/certagent/certagent/redact"
 )
 
@@ -84,13 +85,13 @@ func (b *bundle) lookAtDisk(now time.Time) {
 		password, known, err := m.password.read(source)
 		if !m.look(password, known && err == nil, b.seen.memo.Certificates[m.name], now) {
 			if err != nil && !m.blind {
-				b.log.Error("nothing can be made of the certificate without its password", logkey.Certificate, m.name, logkey.Error, err)
+				b.log.Error(logmsg.PasswordMissing, logkey.Certificate, m.name, logkey.Error, err)
 			}
 			m.blind = err != nil
 			continue
 		}
 		if m.publishable() && !m.renewal(b.host, now).Due(now) {
-			b.log.Info("the certificate on disk is still good", logkey.Certificate, m.name,
+			b.log.Info(logmsg.CertificateKept, logkey.Certificate, m.name,
 				logkey.Serial, certificate.Serial(m.pair.Leaf), logkey.Renews, m.renewal(b.host, now).At, expires(m.pair.Leaf.NotAfter))
 		}
 	}

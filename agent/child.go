@@ -15,6 +15,7 @@ import (
 	"github.com/certagent/certagent/agent/config"
 	"github.com/certagent/certagent/exec"
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 )
 
 // ChildExit is the error with which Run ends because a child ended for good.
@@ -115,12 +116,12 @@ func (c *child) run(ctx context.Context, ready <-chan struct{}) error {
 	exit, err := c.Run(ctx)
 	switch {
 	case err == nil:
-		c.log.Warn("the child ended", logkey.Code, exit.Code)
+		c.log.Warn(logmsg.ChildEnded, logkey.Code, exit.Code)
 		return &ChildExit{Code: c.policy.Code(exit)}
 	case ctx.Err() != nil || errors.Is(err, exec.ErrStopped):
 		return nil
 	}
-	c.log.Error("the child did not start", logkey.Error, err)
+	c.log.Error(logmsg.ChildNotStarted, logkey.Error, err)
 	return startFailed(err)
 }
 

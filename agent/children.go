@@ -14,6 +14,7 @@ import (
 	"github.com/certagent/certagent/agent/config"
 	"github.com/certagent/certagent/exec"
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 )
 
 // children are the programs of the exec blocks, with the variables that the
@@ -139,7 +140,7 @@ func (cs *children) pass(ctx context.Context, sig os.Signal) {
 		case errors.Is(err, exec.ErrNotRunning) && number == syscall.SIGTSTP:
 			exec.Suspend() // a running child would have stopped, and we with it
 		case !errors.Is(err, exec.ErrNotRunning):
-			c.log.Warn("a signal was not handed on to the child", logkey.Signal, exec.SignalName(to), logkey.Error, err)
+			c.log.Warn(logmsg.SignalNotForwarded, logkey.Signal, exec.SignalName(to), logkey.Error, err)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 	"github.com/certagent/certagent/sinks"
 )
 
@@ -80,7 +81,7 @@ func (r *assembly) claim(all *members) error {
 	claim := func(t target, files []sinks.File) error {
 		err := r.claims.add(t, files)
 		if err != nil && !errors.Is(err, sinks.ErrClaimed) {
-			r.Logger.Warn("nothing keeps a second agent from publishing to the same files", logkey.Error, err)
+			r.Logger.Warn(logmsg.NotLocked, logkey.Error, err)
 			return nil
 		}
 		return err
@@ -89,7 +90,7 @@ func (r *assembly) claim(all *members) error {
 	for _, b := range all.blocks {
 		t := newTarget(b.config)
 		if err := t.lookUp(); err != nil {
-			r.Logger.Error("the owner of a bundle's directory is not known", logkey.Bundle, b.config.Name, logkey.Error, err)
+			r.Logger.Error(logmsg.OwnerUnknown, logkey.Bundle, b.config.Name, logkey.Error, err)
 			continue // publishing says so as well
 		}
 		errs = append(errs, claim(t, b.files()))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/certagent/certagent/agent/plan"
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 	"github.com/certagent/certagent/sinks"
 )
 
@@ -46,7 +47,7 @@ func (b *bundle) observeDisk(now time.Time) {
 			b.repairRecorded(path)
 			continue
 		}
-		b.log.Warn("a published file was changed by somebody else", logkey.Destination, path)
+		b.log.Warn(logmsg.FileChanged, logkey.Destination, path)
 		b.facts.FreshUntil = time.Time{}
 		b.noteChange(now)
 	}
@@ -60,10 +61,10 @@ func (b *bundle) repairRecorded(path string) {
 			continue
 		}
 		if err := b.target.repair(sinks.File{Path: path, Mode: f.Mode, UID: f.UID, GID: f.GID}); err != nil {
-			b.log.Error("a file's owner or mode was not repaired", logkey.Destination, path, logkey.Error, err)
+			b.log.Error(logmsg.FileNotRepaired, logkey.Destination, path, logkey.Error, err)
 			return
 		}
-		b.log.Warn("repaired a file's owner or mode", logkey.Destination, path)
+		b.log.Warn(logmsg.FileRepaired, logkey.Destination, path)
 		b.stamps[path] = stampOf(path)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/certagent/certagent/agent/secrets"
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 	"github.com/certagent/certagent/sinks"
 )
 
@@ -22,7 +23,7 @@ func (r *assembly) recover(ctx context.Context, all *members) []sinks.Record {
 	slices.Sort(dirs)
 	records, err := sinks.Recover(ctx, slices.Compact(dirs))
 	if err != nil {
-		r.Logger.Warn("clearing up after an earlier run", logkey.Error, err)
+		r.Logger.Warn(logmsg.RecoveryFailed, logkey.Error, err)
 	}
 	return records
 }

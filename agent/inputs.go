@@ -10,6 +10,7 @@ import (
 
 	"github.com/certagent/certagent/agent/secrets"
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 )
 
 // sources are the members' template files.
@@ -30,7 +31,7 @@ func (b *bundle) reload(ctx context.Context) {
 			continue
 		}
 		if err := m.load(); err != nil {
-			b.log.Error("the changed template is not used", logkey.Path, m.source, logkey.Error, err)
+			b.log.Error(logmsg.TemplateNotReloaded, logkey.Path, m.source, logkey.Error, err)
 		}
 	}
 	switch {

@@ -19,18 +19,20 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/certagent/certagent/logmsg"
 )
 
 func TestIssuerChange(t *testing.T) {
 	w := newWorld(t)
 	r := w.start(loginBlocks + webBundle(`ttl = "150s"`, "") + `
 template_config { static_secret_render_interval = "1s" }`)
-	r.logs("every bundle is published")
+	r.logs(logmsg.AllPublished)
 	old := w.leaf("tls/ca.crt")
 	w.eventually("the issuer is known", func() bool { return w.asked("GET", "/v1/pki/cert/ca_chain") >= 2 })
 	w.put("pki/root/rotate/internal", "common_name=next.test", "ttl=8760h", "key_type=ec", "key_bits=256", "issuer_name=next")
 	w.put("pki/config/issuers", "default=next")
-	r.logs("the issuer has changed: its CAs are published first")
+	r.logs(logmsg.IssuerChanged)
 	w.eventually("both CAs ahead", func() bool { return strings.Count(w.read("tls/ca.crt"), "BEGIN CERTIFICATE") == 2 })
 	if w.leaf("tls/tls.crt").Issuer.CommonName != "example.test" {
 		t.Error("the new issuer's leaf came together with its CA")
@@ -48,9 +50,9 @@ template_config { static_secret_render_interval = "1s" }`)
 	}
 	// A restart keeps both CAs, and publishes nothing.
 	r = w.start(loginBlocks + webBundle(`ttl = "150s"`, ""))
-	r.logs("every bundle is published")
+	r.logs(logmsg.AllPublished)
 	r.end()
-	if r.count("msg=published") != 0 || !strings.Contains(w.read("tls/ca.crt"), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: old.Raw}))) {
+	if r.count("msg="+logmsg.Published) != 0 || !strings.Contains(w.read("tls/ca.crt"), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: old.Raw}))) {
 		t.Error("the restart changed the trust bundle")
 	}
 }
@@ -79,19 +81,19 @@ bundle "old" {
   }
 }`
 	r := w.start(text)
-	r.logs("every bundle is published")
+	r.logs(logmsg.AllPublished)
 	r.end()
 	before := w.read("java/web.p12")
 	r = w.start(text)
-	r.logs("every bundle is published")
+	r.logs(logmsg.AllPublished)
 	r.end()
-	if got := w.signed(); got != 2 || w.read("java/web.p12") != before || r.count("msg=published") != 0 {
+	if got := w.signed(); got != 2 || w.read("java/web.p12") != before || r.count("msg="+logmsg.Published) != 0 {
 		t.Errorf("%d certificates over a restart, want 2", got)
 	}
 	// Another password is another file of the same certificate.
 	w.write("password", "changed it\n")
 	r = w.start(text)
-	r.logs("msg=published")
+	r.logs("msg=" + logmsg.Published)
 	r.end()
 	if got := w.signed(); got != 3 { // the old password is gone: nobody can read the old file
 		t.Errorf("%d certificates, want 3", got)
@@ -101,10 +103,10 @@ bundle "old" {
 func TestBreaker(t *testing.T) {
 	w := newWorld(t)
 	r := w.start(loginBlocks + webBundle(`ttl = "2s"`, `max_issues_per_hour = 3`))
-	r.logs("a certificate was issued too often within an hour")
+	r.logs(logmsg.IssueLimited)
 	r.end()
 	r = w.start(loginBlocks + webBundle(`ttl = "2s"`, `max_issues_per_hour = 3`))
-	r.logs("a certificate was issued too often within an hour") // a restart does not reset it
+	r.logs(logmsg.IssueLimited) // a restart does not reset it
 	r.end()
 	if got := w.signed(); got != 3 {
 		t.Errorf("%d certificates, want 3", got)
@@ -115,7 +117,7 @@ func TestBundleReloginIssuesNothing(t *testing.T) {
 	w := newWorld(t)
 	w.put("auth/approle/role/agent", "token_policies=agent", "token_ttl=2s", "token_max_ttl=2s")
 	r := w.start(loginBlocks + webBundle("", ""))
-	r.logs("every bundle is published")
+	r.logs(logmsg.AllPublished)
 	w.eventually("three logins", func() bool { return w.asked("PUT", "/v1/auth/approle/login") >= 3 })
 	r.end()
 	if got := w.signed(); got != 1 {
@@ -144,7 +146,7 @@ func TestPrivateKeyNeverLeaves(t *testing.T) {
 	for _, key := range []string{`{ type = "ec" }`, `{ type = "rsa", bits = 2048 }`, `{ type = "ed25519" }`, `{ type = "ec", reuse = true }`} {
 		w.put("pki/roles/web", "allow_any_name=true", "enforce_hostnames=false", "key_type=any", "ttl=1h", "max_ttl=24h")
 		r := w.start(loginBlocks + webBundle("key = "+key, ""))
-		r.logs("msg=published")
+		r.logs("msg=" + logmsg.Published)
 		w.eventually("the pair", func() bool { return w.read("tls/tls.key") != "" })
 		r.end()
 		keys = append(keys, w.read("tls/tls.key"))
@@ -188,8 +190,8 @@ func TestOneFailingBundleHurtsOnlyItself(t *testing.T) {
 	w := newWorld(t)
 	broken := strings.NewReplacer(`"web"`, `"broken"`, "pki/web", "pki/absent", "DIR/tls", "DIR/broken").Replace(webBundle("", ""))
 	r := w.start(loginBlocks + broken + webBundle(`ttl = "4s"`, ""))
-	r.logs("the certificate cannot be had")
-	w.eventually("three generations of the other one", func() bool { return r.count("msg=published") >= 3 })
+	r.logs(logmsg.IssueFailed)
+	w.eventually("three generations of the other one", func() bool { return r.count("msg="+logmsg.Published) >= 3 })
 	if asked := w.asked("PUT", "/v1/pki/sign/absent"); asked > 3 {
 		t.Errorf("the failing one asked %d times in the meantime", asked)
 	}
@@ -202,7 +204,7 @@ func TestOneFailingBundleHurtsOnlyItself(t *testing.T) {
 func TestBundleOutlivesVaultsOutage(t *testing.T) {
 	w := newWorld(t)
 	r := w.start(loginBlocks + webBundle(`ttl = "5s"`, ""))
-	r.logs("msg=published")
+	r.logs("msg=" + logmsg.Published)
 	first := w.leaf("tls/tls.crt")
 	w.server.Seal()
 	w.eventually("the end of the certificate", func() bool { return time.Now().After(first.NotAfter.Add(time.Second)) })

@@ -13,6 +13,7 @@ import (
 	"github.com/certagent/certagent/agent/certificate"
 	"github.com/certagent/certagent/agent/secrets"
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 )
 
 // issuerRequest asks which certificates the mount's default issuer and the CAs
@@ -60,6 +61,6 @@ func (b *bundle) announce(m *certificateMember, chain []*x509.Certificate, now t
 	lead = lead/2 + time.Duration(rand.Float64()*float64(lead/2))
 	m.trust = m.trust.Announce(chain, m.pair.Leaf.NotAfter)
 	m.attempts.notBefore = now.Add(lead)
-	b.log.Info("the issuer has changed: its CAs are published first", logkey.Certificate, m.name, logkey.Retry, lead.Round(time.Millisecond))
+	b.log.Info(logmsg.IssuerChanged, logkey.Certificate, m.name, logkey.Retry, lead.Round(time.Millisecond))
 	b.noteChange(now)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/certagent/certagent/agent/plan"
 	"github.com/certagent/certagent/agent/secrets"
+	"github.com/certagent/certagent/logmsg"
 )
 
 // observe brings the facts up to date.
@@ -81,7 +82,7 @@ func (b *bundle) noteChange(now time.Time) {
 // may start with what is on disk, and whether to give up.
 func (b *bundle) consider(now time.Time, failure error) {
 	if !b.mayStart && b.onDisk && (failure != nil || b.vault.down() || now.Sub(b.bornAt) > patience) {
-		b.log.Warn("no answer from Vault; going on with the valid files on disk")
+		b.log.Warn(logmsg.VaultSilent)
 		b.passPublished()
 		b.progress.ready.pass(b.indexes())
 	}

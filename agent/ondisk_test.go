@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/certagent/certagent/agent"
+	"github.com/certagent/certagent/logmsg"
 )
 
 // missing is what is missing on disk of what a configuration names, with DIR for
@@ -55,7 +56,7 @@ bundle "old" {
 		t.Errorf("before anything is there:\n%s", got)
 	}
 	r := w.start(text)
-	r.logs("every bundle is published")
+	r.logs(logmsg.AllPublished)
 	r.end()
 	if got := w.missing(text, now); got != "" {
 		t.Fatalf("with everything there:\n%s", got)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/certagent/certagent/agent/plan"
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 )
 
 // owe returns the changes that a generation will owe.
@@ -74,6 +75,6 @@ func (b *bundle) owing(chosen func(*reaction) bool) []owed {
 
 func (b *bundle) logOwed() {
 	for _, o := range b.seen.owed {
-		b.log.Info("a change of an earlier run is still owed", logkey.Mode, o.String())
+		b.log.Info(logmsg.StillOwed, logkey.Mode, o.String())
 	}
 }

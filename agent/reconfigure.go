@@ -9,6 +9,7 @@ import (
 
 	"github.com/certagent/certagent/agent/config"
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 )
 
 // Reload is a configuration to change to while the agent runs.
@@ -37,7 +38,7 @@ func (r *assembly) reconfigure(ctx context.Context) error {
 // valid is not asked for again.
 func (r *assembly) changeTo(ctx context.Context, cfg *config.Config, index *int) error {
 	if names := fixed(r.Config, cfg); len(names) > 0 {
-		r.Logger.Warn("this part of the configuration has changed, which takes a restart", logkey.Block, names)
+		r.Logger.Warn(logmsg.RestartNeeded, logkey.Block, names)
 	}
 	cfg.EnvTemplates = nil // they belong to the child
 	all, err := newMembers(cfg, *index)
@@ -105,7 +106,7 @@ func (r *assembly) rearrange(ctx context.Context, all *members) error {
 	for _, b := range gone {
 		b.close()
 	}
-	r.Logger.Info("configuration changed", logkey.Stopped, len(gone), logkey.Started, len(all.templates)+len(all.blocks))
+	r.Logger.Info(logmsg.ConfigChanged, logkey.Stopped, len(gone), logkey.Started, len(all.templates)+len(all.blocks))
 	return ctx.Err()
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/certagent/certagent/agent"
+	"github.com/certagent/certagent/logmsg"
 )
 
 // reloading is an agent whose configuration can be changed.
@@ -54,7 +55,7 @@ func TestReloadIssuesNothing(t *testing.T) {
 exec { command = ["sh", "-c", "echo $$ >> DIR/child; exec sleep 60"] }`
 	r := w.startReloading(text)
 	w.eventually("the child", func() bool { return w.read("child") != "" })
-	r.logs("change done")
+	r.logs(logmsg.ChangeDone)
 	w.eventually("both changes", func() bool { return w.read("a.changes") != "" && w.read("b.changes") != "" })
 	before := len(w.server.Requests())
 	for range 3 {
@@ -102,7 +103,7 @@ template {
 }`
 	}
 	r := w.startReloading(loginBlocks + named("a", "a.test") + password("one", ""))
-	r.logs("every bundle is published")
+	r.logs(logmsg.AllPublished)
 	if err := r.reload(loginBlocks + named("b", "b.test") + password("one", "") + password("two", "new ")); err != nil {
 		t.Fatal(err)
 	}
@@ -128,9 +129,9 @@ template {
 func TestReloadOfWhatAnotherAgentHasIsRefused(t *testing.T) {
 	w := newWorld(t)
 	other := w.start(loginBlocks + named("a", "a.test"))
-	other.logs("every bundle is published")
+	other.logs(logmsg.AllPublished)
 	r := w.startReloading(loginBlocks + named("b", "b.test"))
-	r.logs("every bundle is published")
+	r.logs(logmsg.AllPublished)
 	if err := r.reload(loginBlocks + named("a", "a.test")); err == nil {
 		t.Error("it was accepted")
 	}

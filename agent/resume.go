@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 	"github.com/certagent/certagent/sinks"
 )
 
@@ -20,7 +21,7 @@ func (b *bundle) resume(ctx context.Context, record sinks.Record) {
 	b.onDisk = b.validOnDisk(now, record)
 	left, err := parseMemo(record.Payload)
 	if record.Name != "" && err != nil {
-		b.log.Warn("the record of an earlier run is not used", logkey.Error, err)
+		b.log.Warn(logmsg.RecordIgnored, logkey.Error, err)
 		left = memo{}
 	}
 	b.seen.record, b.seen.memo = record, left
@@ -40,7 +41,7 @@ func (b *bundle) resume(ctx context.Context, record sinks.Record) {
 	b.inputs.Set(append(b.sources(), slices.Collect(maps.Keys(left.Inputs))...))
 	b.stampRecord()
 	b.pass()
-	b.log.Info("the files on disk are still good; nothing is asked of Vault",
+	b.log.Info(logmsg.FilesKept,
 		logkey.Generation, record.Generation, logkey.Renews, left.FreshUntil, expires(left.Expires))
 }
 

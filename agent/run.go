@@ -11,6 +11,7 @@ import (
 	"github.com/certagent/certagent/agent/client"
 	"github.com/certagent/certagent/exec"
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 )
 
 // run starts the parts, waits for the end, and ends them in order: the child
@@ -77,7 +78,7 @@ func (r *assembly) adoptOrphans() {
 		return
 	}
 	if err := exec.SetSubreaper(); err != nil {
-		r.Logger.Warn("orphans are left to others", logkey.Error, err)
+		r.Logger.Warn(logmsg.OrphansIgnored, logkey.Error, err)
 	}
 }
 
@@ -119,7 +120,7 @@ func (r *assembly) announce(ctx context.Context) error {
 		return nil
 	}
 	if r.members.count > 0 {
-		r.Logger.Info("every bundle is published")
+		r.Logger.Info(logmsg.AllPublished)
 	}
 	if r.Ready != nil {
 		r.Ready()

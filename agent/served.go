@@ -14,6 +14,7 @@ import (
 	"github.com/certagent/certagent/agent/certificate"
 	"github.com/certagent/certagent/agent/plan"
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 	"github.com/certagent/certagent/probe"
 )
 
@@ -23,7 +24,7 @@ func (b *bundle) unverifiable(err error) {
 	delay := slowBackoff.Delay(b.proof.looks, rand.Float64())
 	b.lookAgain(delay)
 	b.noteError(err)
-	b.log.Error("it cannot be verified what is being served", logkey.Error, err, logkey.Attempt, b.proof.looks, logkey.Retry, delay.Round(time.Millisecond))
+	b.log.Error(logmsg.ProbeFailed, logkey.Error, err, logkey.Attempt, b.proof.looks, logkey.Retry, delay.Round(time.Millisecond))
 }
 
 // servedOld has the change made again, or the fallback in its place.
@@ -36,7 +37,7 @@ func (b *bundle) servedOld(ctx context.Context, leaf *x509.Certificate, report p
 	remedy := plan.Remedied(b.proof.timesOld, b.reactions[0].key != "", b.fallback != nil)
 	for _, t := range report.Targets {
 		if t.Outcome == probe.ServedOld {
-			b.log.Error("another certificate is being served than the published one", logkey.Outcome, report.Outcome.String(), logkey.Address, t.Address,
+			b.log.Error(logmsg.ServedOld, logkey.Outcome, report.Outcome.String(), logkey.Address, t.Address,
 				logkey.Served, certificate.Serial(t.Served), logkey.Serial, certificate.Serial(leaf), logkey.Remedy, remedy.String(),
 				logkey.Attempt, b.proof.timesOld, logkey.Retry, delay.Round(time.Millisecond))
 		}
@@ -65,7 +66,7 @@ func (b *bundle) unreachable(report probe.Report) {
 	b.lookAgain(delay)
 	for _, t := range report.Targets {
 		if t.Outcome == probe.Unreachable && (!b.proof.absent || b.proof.looks%10 == 0) {
-			b.log.Warn("nobody serves the certificate", logkey.Outcome, report.Outcome.String(), logkey.Address, t.Address,
+			b.log.Warn(logmsg.Unreachable, logkey.Outcome, report.Outcome.String(), logkey.Address, t.Address,
 				logkey.Error, t.Err, logkey.Retry, delay.Round(time.Millisecond))
 		}
 	}

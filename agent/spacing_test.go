@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/certagent/certagent/logmsg"
 )
 
 func fleet(n int, names, keys string) string {
@@ -25,7 +27,7 @@ func fleet(n int, names, keys string) string {
 func TestEqualChangesOfManyBundlesRunOnce(t *testing.T) {
 	w := newWorld(t)
 	r := w.start(fleet(20, "", `debounce = "3s"`))
-	w.eventually("all changes", func() bool { return r.count(`msg="change done"`) == 20 })
+	w.eventually("all changes", func() bool { return r.count(`msg="`+logmsg.ChangeDone+`"`) == 20 })
 	r.end()
 	if got := strings.Count(w.read("changes"), "changed"); got != 1 {
 		t.Errorf("20 bundles that changed together reacted %d times", got)
@@ -39,7 +41,7 @@ func TestMinIntervalSpacesChanges(t *testing.T) {
   min_interval = "5s"`))
 	w.eventually("three changes", func() bool { return strings.Count(w.read("changes"), "\n") >= 3 })
 	r.end()
-	if published := r.count("msg=published"); published < 4 {
+	if published := r.count("msg=" + logmsg.Published); published < 4 {
 		t.Errorf("only %d generations: the interval did not hold anything up", published)
 	}
 	var last float64

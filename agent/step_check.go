@@ -11,6 +11,7 @@ import (
 
 	"github.com/certagent/certagent/agent/plan"
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 	"github.com/certagent/certagent/sinks"
 )
 
@@ -28,14 +29,14 @@ func (b *bundle) check(ctx context.Context) {
 		b.seen.memo.Before, b.seen.memo.Rejected = beforeMemo{}, ""
 		b.former, b.seen.of, b.veto = nil, nil, veto{}
 		b.save(ctx)
-		b.log.Debug("the check has passed", logkey.Command, c.Command[0], logkey.Generation, b.seen.record.Generation)
+		b.log.Debug(logmsg.CheckPassed, logkey.Command, c.Command[0], logkey.Generation, b.seen.record.Generation)
 		b.pass()
 	case ctx.Err() != nil: // it is run again at the next start
 	default:
 		b.veto.times++
 		b.facts.Vetoed = true
 		b.noteError(err)
-		b.log.Error("the check refuses what was published", logkey.Command, c.Command[0], logkey.Error, err,
+		b.log.Error(logmsg.CheckFailed, logkey.Command, c.Command[0], logkey.Error, err,
 			logkey.Generation, b.seen.record.Generation, logkey.Attempt, b.veto.times)
 		if b.giveUp && b.veto.times > b.retries {
 			b.fail(&Failure{Code: ExitChange, Err: err})
@@ -60,7 +61,7 @@ func (b *bundle) rollback(ctx context.Context) error {
 	switch {
 	case errors.Is(err, sinks.ErrNoPrevious):
 		b.facts.Vetoed, b.facts.RetryCheck = false, retry
-		b.log.Error("there is no previous generation to go back to: this one stays, and nothing reacts to it until the check has passed",
+		b.log.Error(logmsg.NoPrevious,
 			logkey.Generation, vetoed.record.Generation, logkey.Retry, delay.Round(time.Millisecond))
 		return nil
 	case err != nil:
@@ -77,7 +78,7 @@ func (b *bundle) rollback(ctx context.Context) error {
 	b.dropVerdict()
 	b.facts.Unverified, b.facts.RetryVerify, b.proof = b.proves(), time.Time{}, proof{}
 	b.takeBack(vetoed.of)
-	b.log.Warn("went back to the previous generation", logkey.Generation, record.Generation, logkey.Retry, delay.Round(time.Millisecond))
+	b.log.Warn(logmsg.RolledBack, logkey.Generation, record.Generation, logkey.Retry, delay.Round(time.Millisecond))
 	b.stampRecord()
 	b.pass()
 	return nil

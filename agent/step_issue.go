@@ -16,6 +16,7 @@ import (
 	"github.com/certagent/certagent/agent/certificate"
 	"github.com/certagent/certagent/agent/secrets"
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 )
 
 // issued is Vault's answer to a request for a certificate.
@@ -32,7 +33,7 @@ func (b *bundle) issue(ctx context.Context, m *certificateMember) {
 	now := time.Now().Round(0)
 	if until, ok := m.breaker.Allows(m.limit, now); !ok {
 		m.attempts.notBefore = until
-		b.log.Error("a certificate was issued too often within an hour; nothing is asked of Vault until that is over",
+		b.log.Error(logmsg.IssueLimited,
 			logkey.Certificate, m.name, logkey.Limit, m.limit, logkey.Retry, until.Sub(now).Round(time.Second))
 		return
 	}
@@ -41,7 +42,7 @@ func (b *bundle) issue(ctx context.Context, m *certificateMember) {
 	if m.attempts.failures > 0 {
 		level = slog.LevelDebug
 	}
-	b.log.Log(ctx, level, "asking for a certificate", logkey.Certificate, m.name, logkey.Path, m.spec.Path(),
+	b.log.Log(ctx, level, logmsg.Issuing, logkey.Certificate, m.name, logkey.Path, m.spec.Path(),
 		logkey.Reason, string(due.Reason), detail(due.Detail))
 	m.asking = true
 	held := m.pair.Key
@@ -83,11 +84,11 @@ func (b *bundle) answered(ctx context.Context, a issued) {
 		return
 	}
 	if m.attempts.failures > 0 {
-		b.log.Info("the certificate could be had after all", logkey.Certificate, m.name, logkey.Attempt, m.attempts.failures+1)
+		b.log.Info(logmsg.IssueRecovered, logkey.Certificate, m.name, logkey.Attempt, m.attempts.failures+1)
 	}
 	m.attempts = attempt{}
 	m.accept(pair, m.spec.Identity(), now)
-	b.log.Info("issued", logkey.Certificate, m.name, logkey.Serial, certificate.Serial(pair.Leaf), expires(pair.Leaf.NotAfter),
+	b.log.Info(logmsg.Issued, logkey.Certificate, m.name, logkey.Serial, certificate.Serial(pair.Leaf), expires(pair.Leaf.NotAfter),
 		logkey.Renews, m.renewal(b.host, now).At)
 	b.noteChange(now)
 }
@@ -131,7 +132,7 @@ func (b *bundle) issueFailed(m *certificateMember, err error, now time.Time) {
 		attributes = append(attributes, logkey.Hint, hint)
 	}
 	if bits.OnesCount(uint(m.attempts.failures)) == 1 { // a long outage is no reason for a long log
-		b.log.Error("the certificate cannot be had", attributes...)
+		b.log.Error(logmsg.IssueFailed, attributes...)
 	}
 	if b.giveUp && m.attempts.failures > b.retries {
 		b.fail(&Failure{Code: ExitSecrets, Err: err})

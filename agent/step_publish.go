@@ -11,6 +11,7 @@ import (
 
 	"github.com/certagent/certagent/agent/plan"
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 	"github.com/certagent/certagent/sinks"
 )
 
@@ -42,7 +43,7 @@ func (b *bundle) publish(ctx context.Context) error {
 	b.dropVerdict()
 	b.facts.Unverified, b.facts.RetryVerify, b.proof = b.proves(), time.Time{}, proof{}
 	b.forgiveChild(ctx)
-	b.log.Info("published", logkey.Generation, next.record.Generation, logkey.Files, len(g.files), expires(g.memo.Expires))
+	b.log.Info(logmsg.Published, logkey.Generation, next.record.Generation, logkey.Files, len(g.files), expires(g.memo.Expires))
 	b.settled(g)
 	return nil
 }
@@ -75,7 +76,7 @@ func (b *bundle) write(ctx context.Context, g *generation, p *published) (sinks.
 		return record, err
 	}
 	if record.Untidy != nil {
-		b.log.Warn("the old generation was not cleared away", logkey.Error, record.Untidy)
+		b.log.Warn(logmsg.LeftoversKept, logkey.Error, record.Untidy)
 	}
 	return record, nil
 }
@@ -94,7 +95,7 @@ func (b *bundle) settle(ctx context.Context) {
 		if err == nil {
 			next.record = record
 		} else if ctx.Err() == nil {
-			b.log.Warn("the record was not brought up to date; the files are as they should be", logkey.Error, err)
+			b.log.Warn(logmsg.RecordNotUpdated, logkey.Error, err)
 		}
 	}
 	next.leaves = g.leaves
@@ -139,7 +140,7 @@ func (b *bundle) repair() error {
 		if err := b.target.repair(f); err != nil {
 			return err
 		}
-		b.log.Warn("repaired a file's owner or mode", logkey.Destination, f.Path)
+		b.log.Warn(logmsg.FileRepaired, logkey.Destination, f.Path)
 	}
 	b.settled(b.pending)
 	return nil
@@ -154,6 +155,6 @@ func (b *bundle) save(ctx context.Context) {
 	b.seen.memo.Owed = digests(b.seen.owed)
 	b.seen.record.Payload = b.seen.memo.payload()
 	if err := sinks.Save(context.WithoutCancel(ctx), b.seen.record); err != nil {
-		b.log.Warn("what is owed was not recorded", logkey.Error, fmt.Errorf("saving the record: %w", err))
+		b.log.Warn(logmsg.OwedNotRecorded, logkey.Error, fmt.Errorf("saving the record: %w", err))
 	}
 }

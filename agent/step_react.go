@@ -14,6 +14,7 @@ import (
 	"github.com/certagent/certagent/agent/config"
 	"github.com/certagent/certagent/exec"
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 )
 
 // react runs an owed change. It stays owed until it has succeeded; a target that
@@ -30,11 +31,11 @@ func (b *bundle) react(ctx context.Context, index int) {
 		b.seen.owed = slices.Delete(b.seen.owed, index, index+1)
 		b.save(ctx)
 		if absent {
-			log.Info("change not needed: its target does not run", logkey.Error, err)
+			log.Info(logmsg.ChangeNotNeeded, logkey.Error, err)
 			b.targetAbsent()
 		} else {
 			b.facts.RetryVerify = time.Time{} // there is something new to see
-			log.Info("change done", logkey.Duration, took)
+			log.Info(logmsg.ChangeDone, logkey.Duration, took)
 		}
 		b.pass()
 	case ctx.Err() != nil: // shutting down or regrouping: it stays owed
@@ -43,7 +44,7 @@ func (b *bundle) react(ctx context.Context, index int) {
 		b.noteError(err)
 		delay := localBackoff.Delay(o.attempt, rand.Float64())
 		o.run = b.merger.join(o.key, time.Now().Round(0).Add(delay), o.minInterval)
-		log.Error("change failed; it stays owed", logkey.Error, err, logkey.Attempt, o.attempt, logkey.Retry, delay.Round(time.Millisecond))
+		log.Error(logmsg.ChangeFailed, logkey.Error, err, logkey.Attempt, o.attempt, logkey.Retry, delay.Round(time.Millisecond))
 		if o.FailOnError || b.giveUp && o.attempt > b.retries {
 			b.fail(&Failure{Code: ExitChange, Err: err})
 		}
@@ -80,7 +81,7 @@ func (b *bundle) command(ctx context.Context, command []string, timeout, killTim
 		if err != nil {
 			level = slog.LevelError
 		}
-		b.log.Log(ctx, level, "output of the command", logkey.Command, command[0], logkey.Output, result.Output)
+		b.log.Log(ctx, level, logmsg.CommandOutput, logkey.Command, command[0], logkey.Output, result.Output)
 	}
 	return err
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/certagent/certagent/agent/certificate"
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 	"github.com/certagent/certagent/probe"
 )
 
@@ -111,7 +112,7 @@ func (b *bundle) conclude(ctx context.Context, v verdict) {
 	default:
 		b.facts.Unverified, b.proof = false, proof{}
 		for _, leaf := range v.leaves {
-			b.log.Info("verified: the certificate is being served", logkey.Outcome, v.report.Outcome.String(),
+			b.log.Info(logmsg.Verified, logkey.Outcome, v.report.Outcome.String(),
 				logkey.Serial, certificate.Serial(leaf), logkey.Handshakes, v.handshakes)
 		}
 	}

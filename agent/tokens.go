@@ -15,6 +15,7 @@ import (
 	"github.com/certagent/certagent/agent/config"
 	"github.com/certagent/certagent/agent/plan"
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 	"github.com/certagent/certagent/redact"
 	"github.com/certagent/certagent/sinks"
 )
@@ -76,11 +77,11 @@ func (s *tokenSink) run(ctx context.Context) {
 		if err := s.write(ctx, token); err != nil {
 			failures++
 			delay := sinkBackoff.Delay(failures, rand.Float64())
-			s.log.Error("the token was not written", logkey.Error, err, logkey.Attempt, failures, logkey.Retry, delay.Round(time.Millisecond))
+			s.log.Error(logmsg.TokenNotWritten, logkey.Error, err, logkey.Attempt, failures, logkey.Retry, delay.Round(time.Millisecond))
 			retry = time.After(delay)
 			continue
 		}
-		s.log.Info("token written")
+		s.log.Info(logmsg.TokenWritten)
 		select {
 		case <-s.written:
 		default:

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/certagent/certagent/agent"
+	"github.com/certagent/certagent/logmsg"
 )
 
 // serveStubbornly is a TLS server that reads its certificate when it starts, and
@@ -64,20 +65,20 @@ func TestServedOldFallsBackToARestart(t *testing.T) {
 	w := newWorld(t)
 	address := freeAddress(t)
 	r := w.start(w.stubborn(address, `ttl = "1h"`, `fallback { change_mode = "restart" }`))
-	r.logs("verified: the certificate is being served")
+	r.logs(logmsg.Verified)
 	r.end()
 
 	other := w.stubborn(address, `alt_names = ["www.example.test"]`, `fallback { change_mode = "restart" }`)
 	r = w.start(other)
 	// The child that starts reads the new files. The next rotation is what it ignores.
-	r.logs("verified: the certificate is being served")
+	r.logs(logmsg.Verified)
 	if got := r.count("outcome=served_old"); got != 0 {
 		t.Errorf("served_old %d times for a child that has just started", got)
 	}
 	r.end()
 
 	r = w.start(w.stubborn(address, `ttl = "20s"`, `fallback { change_mode = "restart" }`))
-	r.logs("verified: the certificate is being served")
+	r.logs(logmsg.Verified)
 	r.logs("outcome=served_old")
 	r.logs(`remedy="change again"`)
 	r.logs(`remedy="fall back"`)
@@ -102,7 +103,7 @@ func TestServedOldIsNoticedAtTheStart(t *testing.T) {
 	w := newWorld(t)
 	address := freeAddress(t)
 	first := w.start(loginBlocks + webBundle("", ""))
-	first.logs("every bundle is published")
+	first.logs(logmsg.AllPublished)
 	first.end()
 	old, err := tls.LoadX509KeyPair(w.path("tls/tls.crt"), w.path("tls/tls.key"))
 	if err != nil {
@@ -124,7 +125,7 @@ func TestServedOldIsNoticedAtTheStart(t *testing.T) {
 	defer func() { server.Close(); <-done }()
 
 	second := w.start(loginBlocks + webBundle(`alt_names = ["www.example.test"]`, "")) // nobody reloads the server
-	second.logs("every bundle is published")
+	second.logs(logmsg.AllPublished)
 	second.end()
 	third := w.start(loginBlocks + webBundle(`alt_names = ["www.example.test"]`, fmt.Sprintf(`change_mode = "command"
   command     = ["sh", "-c", "echo yes > DIR/reloaded"]
@@ -134,7 +135,7 @@ func TestServedOldIsNoticedAtTheStart(t *testing.T) {
     timeout     = "1s"
   }`, address)))
 	third.logs("outcome=served_old")
-	third.logs("verified: the certificate is being served")
+	third.logs(logmsg.Verified)
 	third.end()
 	if got := w.signed(); got != 2 {
 		t.Errorf("%d certificates, want 2", got)
@@ -147,7 +148,7 @@ func TestNothingIsVerifiedBeforeItIsPublished(t *testing.T) {
 	w := newWorld(t)
 	address := freeAddress(t)
 	r := w.start(w.stubborn(address, "", ""))
-	r.logs("verified: the certificate is being served")
+	r.logs(logmsg.Verified)
 	r.end()
 	if log := r.log.String(); strings.Contains(log, "cannot be verified") {
 		t.Errorf("it was looked for too early:\n%s", log)
@@ -187,6 +188,6 @@ func TestVerifyHoldsNothingUp(t *testing.T) {
     address = %q
     timeout = "10m"
   }`, freeAddress(t))))
-	w.eventually("three generations", func() bool { return r.count("msg=published") >= 3 })
+	w.eventually("three generations", func() bool { return r.count("msg="+logmsg.Published) >= 3 })
 	r.end()
 }

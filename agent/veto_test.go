@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/certagent/certagent/logmsg"
 )
 
 func checked(names string) string {
@@ -20,12 +22,12 @@ func TestBundleCheckVetoes(t *testing.T) {
 	w := newWorld(t)
 	w.write("sound", "")
 	r := w.start(loginBlocks + checked(`ttl = "4s"`))
-	r.logs("change done")
+	r.logs(logmsg.ChangeDone)
 	if err := os.Remove(w.path("sound")); err != nil {
 		t.Fatal(err)
 	}
-	r.logs("the check refuses what was published")
-	r.logs("went back to the previous generation")
+	r.logs(logmsg.CheckFailed)
+	r.logs(logmsg.RolledBack)
 	before, changes := w.leaf("tls/tls.crt"), w.read("changes")
 	w.pair("tls/tls.crt", "tls/tls.key")
 	rejected, err := filepath.Glob(w.path("tls/..rejected-*/tls.crt"))
@@ -46,14 +48,14 @@ func TestBundleRejectedIsRememberedOverARestart(t *testing.T) {
 	w := newWorld(t)
 	w.write("sound", "")
 	r := w.start(loginBlocks + checked(""))
-	r.logs("change done")
+	r.logs(logmsg.ChangeDone)
 	r.end()
 	if err := os.Remove(w.path("sound")); err != nil {
 		t.Fatal(err)
 	}
 	other := loginBlocks + checked(`alt_names = ["www.example.test"]`)
 	r = w.start(other)
-	r.logs("went back to the previous generation")
+	r.logs(logmsg.RolledBack)
 	r.end()
 	if got := w.signed(); got != 2 {
 		t.Errorf("%d certificates, want 2", got)
@@ -61,7 +63,7 @@ func TestBundleRejectedIsRememberedOverARestart(t *testing.T) {
 	w.write("sound", "")
 	r = w.start(other)
 	w.eventually("the new name", func() bool { return w.leaf("tls/tls.crt").VerifyHostname("www.example.test") == nil })
-	r.logs("change done")
+	r.logs(logmsg.ChangeDone)
 	r.end()
 	w.pair("tls/tls.crt", "tls/tls.key")
 }
@@ -76,7 +78,7 @@ exec { command = ["sh", "-c", "echo started > DIR/child; sleep 60"] }`)
 		t.Error("something reacted, or the child was started")
 	}
 	w.write("sound", "")
-	r.logs("change done")
+	r.logs(logmsg.ChangeDone)
 	w.eventually("the child", func() bool { return w.read("child") != "" })
 	r.end()
 	if got := w.signed(); got != 1 {
@@ -92,8 +94,8 @@ func TestBundleVetoedTwice(t *testing.T) {
 	other := loginBlocks + checked(`alt_names = ["www.example.test"]`)
 	for range 2 {
 		r = w.start(other)
-		r.logs("the check refuses what was published")
-		r.logs("went back to the previous generation")
+		r.logs(logmsg.CheckFailed)
+		r.logs(logmsg.RolledBack)
 		r.logs("there is no previous generation to go back to")
 		r.end()
 	}
@@ -103,7 +105,7 @@ func TestBundleVetoedTwice(t *testing.T) {
 	w.write("sound", "")
 	r = w.start(other)
 	w.eventually("the new name", func() bool { return w.leaf("tls/tls.crt").VerifyHostname("www.example.test") == nil })
-	r.logs("change done")
+	r.logs(logmsg.ChangeDone)
 	r.end()
 }
 
@@ -111,7 +113,7 @@ func TestBundleUncheckedIsCheckedAtTheNextStart(t *testing.T) {
 	w := newWorld(t)
 	w.write("sound", "")
 	r := w.start(loginBlocks + checked(""))
-	r.logs("change done")
+	r.logs(logmsg.ChangeDone)
 	r.end()
 	before := w.leaf("tls/tls.crt")
 	slow := strings.ReplaceAll(loginBlocks+checked(`alt_names = ["www.example.test"]`), "test -e DIR/sound", "touch DIR/checking; sleep 60")
@@ -125,7 +127,7 @@ func TestBundleUncheckedIsCheckedAtTheNextStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	r = w.start(loginBlocks + checked(`alt_names = ["www.example.test"]`))
-	r.logs("went back to the previous generation")
+	r.logs(logmsg.RolledBack)
 	if w.leaf("tls/tls.crt").SerialNumber.Cmp(before.SerialNumber) != 0 {
 		t.Error("another generation than the previous one came back")
 	}
@@ -159,18 +161,18 @@ bundle "web" {
 }`
 	}
 	r := w.start(bundle(""))
-	r.logs("change done")
+	r.logs(logmsg.ChangeDone)
 	before := w.pair("certs/tls.crt", "private/tls.key")
 	r.end()
 	r = w.start(bundle(""))
-	r.logs("the certificate on disk is still good")
-	r.logs("every bundle is published")
+	r.logs(logmsg.CertificateKept)
+	r.logs(logmsg.AllPublished)
 	r.end()
 	if err := os.Remove(w.path("sound")); err != nil {
 		t.Fatal(err)
 	}
 	r = w.start(bundle(`alt_names = ["www.example.test"]`))
-	r.logs("went back to the previous generation")
+	r.logs(logmsg.RolledBack)
 	if after := w.pair("certs/tls.crt", "private/tls.key"); after.SerialNumber.Cmp(before.SerialNumber) != 0 {
 		t.Error("the certificate from before did not come back")
 	}

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/certagent/certagent/logmsg"
 )
 
 // TestImages holds the Dockerfiles to what an orchestrator expects of images.
@@ -175,7 +177,7 @@ func TestImageFromScratch(t *testing.T) {
 	b := i.container()
 	b.Env = append(b.Env, "VAULT_ADDR="+w.URL)
 	p := b.start(t)
-	p.says("every bundle is published")
+	p.says(logmsg.AllPublished)
 	info, err := os.Stat(p.inside("/run/certagent/tls/tls.key"))
 	if err != nil {
 		t.Fatal(err)

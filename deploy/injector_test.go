@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/certagent/certagent/logmsg"
 )
 
 // What the injector adds to a pod, as its source has it (agent-inject/agent of
@@ -86,7 +88,7 @@ func TestInjectorImage(t *testing.T) {
 	}
 
 	p := i.injectedContainer(w, secrets, injected(annotations, false)).start(t)
-	p.says("every bundle is published")
+	p.says(logmsg.AllPublished)
 	// What Vault Agent does not: the init container's certificate is kept.
 	if n := w.asked("/v1/pki/issue/"); n != 1 || read(t, file) != issued {
 		t.Errorf("%d certificates were issued", n)

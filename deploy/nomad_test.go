@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/certagent/certagent/dev/seed"
+	"github.com/certagent/certagent/logmsg"
 )
 
 // TestNomadStopsNginx stops the task while nginx is sending: in the way that the
@@ -79,7 +80,7 @@ func TestNomadFleet(t *testing.T) {
 	}
 	for range 2 {
 		p := a.run("certagent")
-		p.says("every bundle is published")
+		p.says(logmsg.AllPublished)
 		if !p.stop(p.task.KillSignal, p.task.KillTimeout, nil) || p.cmd.ProcessState.ExitCode() != 0 {
 			t.Errorf("%v", p.cmd.ProcessState)
 		}
@@ -102,7 +103,7 @@ func TestNomadIdentityIsReadAgain(t *testing.T) {
 	a := newAlloc(t, w, "fleet")
 	a.edit = strings.NewReplacer("/var/lib/certagent", t.TempDir(), `"systemctl", `, `"true", `).Replace
 	p := a.run("certagent")
-	p.says("every bundle is published")
+	p.says(logmsg.AllPublished)
 	w.seedNomad(nil) // with another key: no earlier JWT is valid
 	write(t, filepath.Join(p.dir, "secrets/nomad_certagent.jwt"), w.nomadToken())
 	w.Dev.ResetRequests()

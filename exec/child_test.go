@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/certagent/certagent/logmsg"
 )
 
 // soon ends whatever a real process does not do in time; no test waits for it
@@ -329,7 +331,7 @@ func TestLogsNameTheProgramAlone(t *testing.T) {
 	out.expect(t, "ready")
 	out.expect(t, "ready")
 	stopReal(t, c)
-	for _, want := range []string{"started the child", "stopping the child", "killing it", "the child has ended"} {
+	for _, want := range []string{logmsg.ChildStarted, logmsg.ChildStopping, "killing it", logmsg.ChildExited} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log does not say %q:\n%s", want, log.String())
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 )
 
 // How a process ends, in this order: it is asked to, unless it went by itself;
@@ -19,7 +20,7 @@ func (m *machine) askToEnd() {
 		return
 	}
 	m.ending = true
-	m.Logger.Info("stopping the child", logkey.Command, m.Command[0], logkey.PID, m.proc.PID(),
+	m.Logger.Info(logmsg.ChildStopping, logkey.Command, m.Command[0], logkey.PID, m.proc.PID(),
 		logkey.Signal, SignalName(m.StopSignal))
 	to := leader
 	if m.StopGroup {
@@ -51,7 +52,7 @@ func (m *machine) leaderEnded() {
 	if m.killed {
 		return
 	}
-	m.Logger.Info("the child left processes behind: stopping them", logkey.Command, m.Command[0], logkey.PID, m.proc.PID())
+	m.Logger.Info(logmsg.ChildGroupLeft, logkey.Command, m.Command[0], logkey.PID, m.proc.PID())
 	if m.alone || !m.StopGroup {
 		m.sendStop(group)
 	}
@@ -71,16 +72,16 @@ func (m *machine) lookForOthers() {
 func (m *machine) deadlinePassed() {
 	switch {
 	case !m.killed:
-		m.Logger.Warn("the child did not end in time: killing it", logkey.Command, m.Command[0],
+		m.Logger.Warn(logmsg.ChildKilled, logkey.Command, m.Command[0],
 			logkey.PID, m.proc.PID(), logkey.Duration, m.KillTimeout)
 		m.kill()
 	case m.ended == nil:
 		// The kernel holds on to a process of the group, for example in a
 		// read from a dead file server. It dies when the kernel lets go.
-		m.Logger.Warn("killed processes of the child's group are still there", logkey.PID, m.proc.PID())
+		m.Logger.Warn(logmsg.ChildGroupStuck, logkey.PID, m.proc.PID())
 		m.gone()
 	default:
-		m.Logger.Error("the killed child is still there", logkey.Command, m.Command[0], logkey.PID, m.proc.PID())
+		m.Logger.Error(logmsg.ChildStuck, logkey.Command, m.Command[0], logkey.PID, m.proc.PID())
 		m.deadline = nil
 	}
 }
@@ -91,7 +92,7 @@ func (m *machine) kill() {
 	}
 	m.killed = true
 	if err := m.proc.Signal(group, syscall.SIGKILL); err != nil {
-		m.Logger.Error("killing the child failed", logkey.PID, m.proc.PID(), logkey.Error, err)
+		m.Logger.Error(logmsg.ChildNotKilled, logkey.PID, m.proc.PID(), logkey.Error, err)
 	}
 	m.deadline = time.After(afterKill)
 }
@@ -108,7 +109,7 @@ func (m *machine) gone() {
 	m.ending, m.alone, m.killed = false, false, false
 	m.deadline, m.look = nil, nil
 
-	m.Logger.Info("the child has ended", logkey.Command, m.Command[0], logkey.PID, pid, logkey.Code, m.last.Code)
+	m.Logger.Info(logmsg.ChildExited, logkey.Command, m.Command[0], logkey.PID, pid, logkey.Code, m.last.Code)
 	switch {
 	case m.final:
 	case next != nil:

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 )
 
 // reapInterval is how often a reaper looks unasked, should a SIGCHLD have got
@@ -101,7 +102,7 @@ func (r *Reaper) reap(pid int) bool {
 			return false
 		}
 		r.reaped.Add(1)
-		r.log.Debug("reaped an orphan", logkey.PID, pid, logkey.Code, exitOf(status).Code)
+		r.log.Debug(logmsg.OrphanReaped, logkey.PID, pid, logkey.Code, exitOf(status).Code)
 		return true
 	}
 }

@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/certagent/certagent/logmsg"
 )
 
 func TestOrphansAreReaped(t *testing.T) {
@@ -169,7 +171,7 @@ func TestReapedOrphansAreLogged(t *testing.T) {
 	if r.reap(cmd.Process.Pid) || r.Reaped() != 1 {
 		t.Error("reaped twice")
 	}
-	if want := fmt.Sprintf(`msg="reaped an orphan" pid=%d code=3`, cmd.Process.Pid); !strings.Contains(log.String(), want) {
+	if want := fmt.Sprintf(`msg="`+logmsg.OrphanReaped+`" pid=%d code=3`, cmd.Process.Pid); !strings.Contains(log.String(), want) {
 		t.Errorf("the log does not say %s:\n%s", want, &log)
 	}
 }

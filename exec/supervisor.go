@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 )
 
 // SupervisorConfig describes a child and how it is kept running.
@@ -79,7 +80,7 @@ func (s *Supervisor) Run(ctx context.Context) (Exit, error) {
 			return exit, nil
 		}
 		restarts = next.Attempt
-		s.cfg.Logger.Warn("the child will be started again", logkey.Command, s.cfg.Command[0],
+		s.cfg.Logger.Warn(logmsg.ChildRestarts, logkey.Command, s.cfg.Command[0],
 			logkey.Code, exit.Code, logkey.Attempt, next.Attempt, logkey.Retry, next.Delay)
 		if err := s.startAfter(ctx, next.Delay); err != nil {
 			return exit, err
@@ -138,7 +139,7 @@ func (s *Supervisor) failedToStart(err error) bool {
 	if !errors.As(err, &failed) {
 		return false
 	}
-	s.cfg.Logger.Error("the child did not start", logkey.Error, err)
+	s.cfg.Logger.Error(logmsg.ChildNotStarted, logkey.Error, err)
 	select {
 	case s.unstarted <- failed.Code:
 	default: // Run knows of one already

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"strings"
 	"time"
+
+	"github.com/certagent/certagent/logmsg"
 )
 
 // agent is a certagent that runs the recipe.
@@ -30,12 +32,12 @@ type event struct {
 
 // What the log says.
 const (
-	issued    = "issued"
-	published = "published"
-	done      = "change done"
-	verified  = "verified: the certificate is being served"
-	vetoed    = "the check refuses what was published"
-	wentBack  = "went back to the previous generation"
+	issued    = logmsg.Issued
+	published = logmsg.Published
+	done      = logmsg.ChangeDone
+	verified  = logmsg.Verified
+	vetoed    = logmsg.CheckFailed
+	wentBack  = logmsg.RolledBack
 )
 
 // events are the lines of the log. What the child prints is among them.

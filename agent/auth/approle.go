@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 )
 
 // AppRole logs in with a role id and, usually, a secret id.
@@ -97,6 +98,6 @@ func (a *AppRole) removeSecretID() {
 		return
 	}
 	if err := a.secretID.remove(a.SecretIDFile, false); err != nil {
-		orDiscard(a.Logger).Warn("cannot remove the secret id's file after use", logkey.Path, a.SecretIDFile, logkey.Error, err)
+		orDiscard(a.Logger).Warn(logmsg.SecretIDNotRemoved, logkey.Path, a.SecretIDFile, logkey.Error, err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 )
 
 // JWT logs in with a JSON Web Token from a file, which may be a link, as
@@ -53,7 +54,7 @@ func (j *JWT) Login(ctx context.Context, c *api.Client) (*api.Secret, error) {
 		"the JWT may have expired: deliver a new one in "+j.Path+"; or check role, mount_path and namespace")
 	if err == nil && j.RemoveAfterReading {
 		if err := j.token.remove(j.Path, j.RemoveFollowsSymlinks); err != nil {
-			orDiscard(j.Logger).Warn("cannot remove the JWT's file after use", logkey.Path, j.Path, logkey.Error, err)
+			orDiscard(j.Logger).Warn(logmsg.JWTNotRemoved, logkey.Path, j.Path, logkey.Error, err)
 		}
 	}
 	return secret, err

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 )
 
 // tenure is a token in use.
@@ -42,10 +43,10 @@ func (s *session) keep(ctx context.Context, token Token, asked time.Time) bool {
 		case ended:
 			return false
 		case invalidated:
-			s.log.Warn("token no longer accepted: logging in again", logkey.Method, s.Method.Name())
+			s.log.Warn(logmsg.TokenRejected, logkey.Method, s.Method.Name())
 			return s.afterRefusal(ctx, token)
 		case newCredentials:
-			s.log.Info("new credentials: logging in again", logkey.Method, s.Method.Name())
+			s.log.Info(logmsg.CredentialsChanged, logkey.Method, s.Method.Name())
 			return true
 		}
 		if !renew || reached(t.lease.end()) {
@@ -71,20 +72,20 @@ func (s *session) renew(ctx context.Context, t *tenure) (accepted bool) {
 	switch failure := explain(err); {
 	case err == nil:
 		t.grant(t.lease.renewed(renewed, asked))
-		s.log.Debug("token renewed", logkey.Method, s.Method.Name(), logkey.Expires, expires(t.lease))
+		s.log.Debug(logmsg.TokenRenewed, logkey.Method, s.Method.Name(), logkey.Expires, expires(t.lease))
 	case ctx.Err() != nil:
 	case forbidden(err):
 		failure.Hint = "if this comes back with each token, allow it to update auth/token/renew-self"
-		s.report("token not renewed: logging in again", failure, nil, 0)
+		s.report(logmsg.TokenNotRenewedLogin, failure, nil, 0)
 		return false
 	case failure.Kind.lasts():
 		t.lease.renewable = false
-		s.report("token not renewed: logging in again before it ends", failure, nil, time.Until(t.loginAt))
+		s.report(logmsg.TokenEndsLogin, failure, nil, time.Until(t.loginAt))
 	default:
 		t.failures++
 		wait := s.wait(t.failures, false)
 		t.renewAt = wallClock().Add(wait)
-		s.report("token not renewed", failure, t.last, wait)
+		s.report(logmsg.TokenNotRenewed, failure, t.last, wait)
 		t.last = failure
 	}
 	return true

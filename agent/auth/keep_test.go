@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/certagent/certagent/logmsg"
 	"github.com/certagent/certagent/redact"
 )
 
@@ -133,7 +134,7 @@ func TestRenewalFails(t *testing.T) {
 				if failed < test.attempts[0] || failed > test.attempts[1] {
 					t.Errorf("%d renewals failed, want between %d and %d", failed, test.attempts[0], test.attempts[1])
 				}
-				if n := len(r.log.lines("token not renewed", "level=WARN")) + len(r.log.lines("token not renewed", "level=ERROR")); n != 1 {
+				if n := len(r.log.lines(logmsg.TokenNotRenewed, "level=WARN")) + len(r.log.lines(logmsg.TokenNotRenewed, "level=ERROR")); n != 1 {
 					t.Errorf("said %d times that the renewal failed, want once", n)
 				}
 			})

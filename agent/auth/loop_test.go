@@ -17,6 +17,7 @@ import (
 
 	"github.com/hashicorp/vault/api"
 
+	"github.com/certagent/certagent/logmsg"
 	"github.com/certagent/certagent/redact"
 )
 
@@ -338,7 +339,7 @@ func TestStopsAtOnce(t *testing.T) {
 			if err := <-r.done; err != nil {
 				t.Errorf("Run returned %v", err)
 			}
-			if got := r.log.lines("not logged in"); len(got) > 0 {
+			if got := r.log.lines(logmsg.LoginFailed); len(got) > 0 {
 				t.Errorf("the stop was logged as a failure: %s", got)
 			}
 		})

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 )
 
 // session is what one Run knows; its goroutine owns it.
@@ -62,7 +63,7 @@ func (s *session) logIn(ctx context.Context) (token Token, asked time.Time, err 
 		token, err = s.attempt(ctx)
 		if err == nil {
 			s.loggedIn = asked
-			s.log.Info("logged in", logkey.Method, s.Method.Name(), logkey.Expires, expires(newLease(token, asked)))
+			s.log.Info(logmsg.LoggedIn, logkey.Method, s.Method.Name(), logkey.Expires, expires(newLease(token, asked)))
 			return token, asked, nil
 		}
 		if ctx.Err() != nil {
@@ -79,7 +80,7 @@ func (s *session) logIn(ctx context.Context) (token Token, asked time.Time, err 
 			failures = 1
 		}
 		wait := s.wait(failures, failure.Kind.lasts())
-		s.report("not logged in", failure, last, wait)
+		s.report(logmsg.LoginFailed, failure, last, wait)
 		last = failure
 		s.pause(ctx, wait)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 )
 
 // checkEvery is how often, at most, the certificate files are looked at.
@@ -125,7 +126,7 @@ func (t *transport) reload() error {
 	}
 	t.pool.CloseIdleConnections()
 	t.pool, t.content, t.problem = t.build(security), content, ""
-	t.logger.Info("certificates for the connection to Vault read anew")
+	t.logger.Info(logmsg.TLSReloaded)
 	return nil
 }
 
@@ -135,7 +136,7 @@ func (t *transport) keep(err error) {
 		return
 	}
 	t.problem = err.Error()
-	t.logger.Warn("new certificates for the connection to Vault are not usable: the old ones stay in use",
+	t.logger.Warn(logmsg.TLSNotReloaded,
 		logkey.Error, err)
 }
 

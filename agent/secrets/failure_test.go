@@ -14,6 +14,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/certagent/certagent/logmsg"
 )
 
 // TestClasses is each way in which Vault, or what stands before it, can fail.
@@ -319,13 +321,13 @@ func TestLogTellsWhatToDo(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		f.stop()
 		for _, want := range []string{
-			`level=ERROR msg="secret cannot be fetched" path=auth/wrong error="writing \"auth/wrong\": Vault answered 400: unknown role: wrong"`,
+			`level=ERROR msg="` + logmsg.SecretFailed + `" path=auth/wrong error="writing \"auth/wrong\": Vault answered 400: unknown role: wrong"`,
 			`hint="check the path, the parameters, and the role that they name"`,
-			`level=WARN msg="secret cannot be fetched" path=auth/gone error="reading \"auth/gone\": no secret exists at auth/gone"`,
+			`level=WARN msg="` + logmsg.SecretFailed + `" path=auth/gone error="reading \"auth/gone\": no secret exists at auth/gone"`,
 			`hint="check the path, its mount, and that the secret has not been deleted"`,
 			`hint="check that the address is Vault's and that no proxy answers in its place"`,
-			`level=WARN msg="Vault answers with a warning" path=auth/warns error="TTL was capped"`,
-			`level=INFO msg="no secret is failing any more"`,
+			`level=WARN msg="` + logmsg.VaultWarning + `" path=auth/warns error="TTL was capped"`,
+			`level=INFO msg="` + logmsg.SecretsRecovered + `"`,
 		} {
 			if n := strings.Count(log.String(), want); n != 1 {
 				t.Errorf("%d times %s in\n%s", n, want, log.String())

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 )
 
 // quiet is how long a cause that is common to many requests is not repeated.
@@ -49,9 +50,9 @@ func (p *reporter) failed(e *entry, err *Error, wait time.Duration, now reading)
 	if hint := err.Hint(); hint != "" {
 		attributes = append(attributes, logkey.Hint, hint)
 	}
-	message := "secret cannot be fetched"
+	message := logmsg.SecretFailed
 	if e.answer != nil {
-		message = "secret cannot be renewed: the old one stays in use"
+		message = logmsg.SecretNotRenewed
 		attributes = append(attributes, expires(e.answer.ExpiresAt))
 	}
 	level := slog.LevelWarn
@@ -63,19 +64,19 @@ func (p *reporter) failed(e *entry, err *Error, wait time.Duration, now reading)
 
 // answered is called before the entry changes.
 func (p *reporter) answered(e *entry, a *Answer, w window, now reading) {
-	p.logger.Debug("secret is fresh", logkey.Path, a.Request.Path,
+	p.logger.Debug(logmsg.SecretFresh, logkey.Path, a.Request.Path,
 		logkey.Serial, a.Serial, logkey.Renews, a.RenewAt, expires(a.ExpiresAt))
 	p.recovered(e)
 	if warning := strings.Join(a.Secret.Warnings, "; "); warning != e.warned {
 		e.warned = warning
 		if warning != "" && p.once("warning "+warning, now) {
-			p.logger.Warn("Vault answers with a warning", logkey.Path, a.Request.Path, logkey.Error, warning)
+			p.logger.Warn(logmsg.VaultWarning, logkey.Path, a.Request.Path, logkey.Error, warning)
 		}
 	}
 	const tolerance = time.Minute
 	off := !a.Adopted && w.present() && (w.notAfter.Before(now.wall) || w.notBefore.After(now.wall.Add(tolerance)))
 	if off && p.once("clock", now) {
-		p.logger.Warn("a certificate that was just issued is not valid now: is this host's clock right?",
+		p.logger.Warn(logmsg.ClockSuspect,
 			logkey.Path, a.Request.Path, logkey.Serial, a.Serial, logkey.Expires, w.notAfter)
 	}
 }
@@ -96,7 +97,7 @@ func (p *reporter) recovered(e *entry) {
 		return
 	}
 	if p.failing--; p.failing == 0 {
-		p.logger.Info("no secret is failing any more", logkey.Path, e.request.Path)
+		p.logger.Info(logmsg.SecretsRecovered, logkey.Path, e.request.Path)
 	}
 }
 

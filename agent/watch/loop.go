@@ -13,6 +13,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 )
 
 // loop is Run's state.
@@ -135,5 +136,5 @@ func (l *loop) complain(dir string, err error) {
 		return
 	}
 	l.failed[dir] = true
-	l.log.Warn("watching a directory by polling alone", logkey.Path, dir, logkey.Error, err, logkey.Hint, limitHint(err))
+	l.log.Warn(logmsg.PollingDirectory, logkey.Path, dir, logkey.Error, err, logkey.Hint, limitHint(err))
 }

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 )
 
 // Options are how a Watcher waits. A zero value stands for the default.
@@ -79,7 +80,7 @@ func newWatcher(log *slog.Logger, o Options, connect func() (notifier, error)) *
 func (w *Watcher) Run(ctx context.Context) error {
 	n, err := w.connect()
 	if err != nil {
-		w.log.Warn("watching files by polling alone", logkey.Error, err, logkey.Hint, limitHint(err))
+		w.log.Warn(logmsg.PollingFiles, logkey.Error, err, logkey.Hint, limitHint(err))
 		n = deaf{}
 	}
 	defer n.Close()
@@ -96,7 +97,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 			l.apply(w.takeUpdates()) // the event may be for a path that is new
 			l.event(e)
 		case err := <-n.Errors():
-			w.log.Debug("file events were lost: looking at all files", logkey.Error, err)
+			w.log.Debug(logmsg.FileEventsLost, logkey.Error, err)
 			l.lookAtAll()
 		case <-poll.C:
 			l.lookAtAll()

@@ -14,6 +14,7 @@ import (
 	"github.com/certagent/certagent/agent"
 	"github.com/certagent/certagent/agent/config"
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 )
 
 // runAgent is "certagent agent": it runs until it is told to stop.
@@ -53,7 +54,7 @@ func start(cfg *config.Config, problems config.Problems, c configFlags, s stream
 	logger, level := newLogger(cfg.Log, w, isTerminal(s.err) && cfg.Log.File == "")
 	signals := watchSignals(logger, len(cfg.Execs) > 0) // before the first line: see SIGPIPE there
 	defer signals.stop()
-	logger.Info("certagent starts", logkey.Version, version(), logkey.Files, cfg.Files, logkey.Address, cfg.Vault.Address)
+	logger.Info(logmsg.Starting, logkey.Version, version(), logkey.Files, cfg.Files, logkey.Address, cfg.Vault.Address)
 	warn(problems, c.ignored, logger)
 	removePIDFile, err := writePIDFile(cfg.PIDFile)
 	if err != nil {
@@ -91,10 +92,10 @@ func warn(problems config.Problems, ignoredFlags []string, logger *slog.Logger) 
 				attributes = append(attributes, a.key, a.value)
 			}
 		}
-		logger.Warn("the configuration may not mean what you think", attributes...)
+		logger.Warn(logmsg.ConfigWarning, attributes...)
 	}
 	for _, name := range ignoredFlags {
-		logger.Warn("a flag without meaning for certagent is ignored", logkey.Name, "-"+name)
+		logger.Warn(logmsg.FlagIgnored, logkey.Name, "-"+name)
 	}
 }
 
@@ -104,16 +105,16 @@ func exitCode(err error, logger *slog.Logger) int {
 	var failure *agent.Failure
 	switch {
 	case err == nil:
-		logger.Info("certagent ends")
+		logger.Info(logmsg.Exiting)
 		return exitOK
 	case errors.As(err, &child):
-		logger.Info("certagent ends with its child's exit code", logkey.Code, child.Code)
+		logger.Info(logmsg.ExitingWithChild, logkey.Code, child.Code)
 		return child.Code
 	case errors.As(err, &failure):
-		logger.Error("certagent gives up", logkey.Error, err, logkey.Code, failure.Code)
+		logger.Error(logmsg.GivingUp, logkey.Error, err, logkey.Code, failure.Code)
 		return failure.Code
 	default:
-		logger.Error("certagent ends", logkey.Error, err, logkey.Code, exitError)
+		logger.Error(logmsg.Exiting, logkey.Error, err, logkey.Code, exitError)
 		return exitError
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/certagent/certagent/logmsg"
 )
 
 // script writes an executable script.
@@ -31,28 +33,28 @@ func TestChangeThatFails(t *testing.T) {
 	}{{
 		name:  "fails",
 		spoil: func(w *world) { w.script("reload", "echo configuration file test failed >&2; exit 3") },
-		want:  []string{`change failed; it stays owed.*command \\".*/reload\\": exit code 3`, `output="configuration file test failed`},
+		want:  []string{logmsg.ChangeFailed + `.*command \\".*/reload\\": exit code 3`, `output="configuration file test failed`},
 	}, {
 		name:  "is killed",
 		spoil: func(w *world) { w.script("reload", "kill -KILL $$") },
-		want:  []string{`change failed; it stays owed.*/reload\\": ended by SIGKILL`},
+		want:  []string{logmsg.ChangeFailed + `.*/reload\\": ended by SIGKILL`},
 	}, {
 		name:  "does not exist",
 		spoil: func(*world) {},
-		want:  []string{`change failed; it stays owed.*/reload\\": no such program, or its interpreter is missing`},
+		want:  []string{logmsg.ChangeFailed + `.*/reload\\": no such program, or its interpreter is missing`},
 	}, {
 		name:  "is not executable",
 		spoil: func(w *world) { w.write("reload", "not for execution") },
-		want:  []string{`change failed; it stays owed.*/reload\\": not executable for the user that runs certagent`},
+		want:  []string{logmsg.ChangeFailed + `.*/reload\\": not executable for the user that runs certagent`},
 	}, {
 		name:  "hangs, and so does what it started",
 		spoil: func(w *world) { w.script("reload", "trap '' TERM; sleep 4711 & sh -c \"trap '' TERM; sleep 4712\"") },
 		more:  "timeout = \"300ms\"\n kill_timeout = \"300ms\"",
-		want:  []string{`change failed; it stays owed.*/reload\\": timed out after 300ms`},
+		want:  []string{logmsg.ChangeFailed + `.*/reload\\": timed out after 300ms`},
 	}, {
 		name:  "prints without end",
 		spoil: func(w *world) { w.script("reload", "head -c 100000000 /dev/zero | tr '\\0' x; exit 3") },
-		want:  []string{`change failed; it stays owed.*/reload\\": exit code 3`},
+		want:  []string{logmsg.ChangeFailed + `.*/reload\\": exit code 3`},
 	}} {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
 			w := newWorld(t)
@@ -61,14 +63,14 @@ func TestChangeThatFails(t *testing.T) {
 				command = ["DIR/reload"]
 				`+c.more+`
 			}`))
-			p.says(`every bundle is published`)
+			p.says(logmsg.AllPublished)
 			for _, pattern := range c.want {
 				p.says(pattern)
 			}
-			p.saysTimes(`change failed; it stays owed`, 2)
+			p.saysTimes(logmsg.ChangeFailed, 2)
 			before, asked := w.snapshot(published...), len(w.Dev.Requests())
 			w.script("reload", "echo changed >> "+w.path("changes"))
-			p.says(`change done`)
+			p.says(logmsg.ChangeDone)
 			if left := descendants(t, w.dir); len(left) > 1 {
 				t.Errorf("besides the agent there are %q", left)
 			}
@@ -92,7 +94,7 @@ func TestCommandThatPrintsWithoutEnd(t *testing.T) {
 	w := newWorld(t)
 	w.script("reload", "head -c 300000000 /dev/zero | tr '\\0' x")
 	p := w.start(login + password(`command = ["DIR/reload"]`))
-	p.says(`change done`)
+	p.says(logmsg.ChangeDone)
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	w.check(err)
 	peak := regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(status)
@@ -119,7 +121,7 @@ func TestChangeThatMayNotFail(t *testing.T) {
 			w := newWorld(t)
 			w.script("reload", "exit 3")
 			p := w.start(text)
-			p.says(`certagent gives up error=".*/reload\\": exit code 3" code=7`)
+			p.says(logmsg.GivingUp + ` error=".*/reload\\": exit code 3" code=7`)
 			p.ends(7)
 			p.leavesNothing()
 			if w.read("password") != "one" {
@@ -139,13 +141,13 @@ func TestPIDFile(t *testing.T) {
 		name, content string
 		want          string
 	}{
-		{"missing", "", `change not needed: its target does not run`},
-		{"stale", "4194303\n", `change not needed: its target does not run`},
-		{"empty", "\n", `change not needed: its target does not run`},
-		{"garbage", "nginx\n", `change failed; it stays owed.*target.pid\\": the file does not hold one number`},
-		{"nought", "0\n", `change failed; it stays owed.*target.pid\\": 0 is never signalled`},
-		{"init", "1\n", `change failed; it stays owed.*target.pid\\": 1 is never signalled`},
-		{"negative", "-1\n", `change failed; it stays owed.*target.pid\\": -1 is never signalled`},
+		{"missing", "", logmsg.ChangeNotNeeded},
+		{"stale", "4194303\n", logmsg.ChangeNotNeeded},
+		{"empty", "\n", logmsg.ChangeNotNeeded},
+		{"garbage", "nginx\n", logmsg.ChangeFailed + `.*target.pid\\": the file does not hold one number`},
+		{"nought", "0\n", logmsg.ChangeFailed + `.*target.pid\\": 0 is never signalled`},
+		{"init", "1\n", logmsg.ChangeFailed + `.*target.pid\\": 1 is never signalled`},
+		{"negative", "-1\n", logmsg.ChangeFailed + `.*target.pid\\": -1 is never signalled`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -164,7 +166,7 @@ func TestPIDFile(t *testing.T) {
 				w.putKV("app", map[string]any{"password": "two"})
 			}
 			eventually(t, "the signal", func() bool { return w.read("signals") == "got it\n" })
-			p.says(`change done`)
+			p.says(logmsg.ChangeDone)
 			p.stop()
 		})
 	}

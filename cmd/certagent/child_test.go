@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/certagent/certagent/logmsg"
 )
 
 // child is an exec block that runs a shell script.
@@ -24,13 +26,13 @@ func TestChildsExitCode(t *testing.T) {
 		code       int
 		want       string
 	}{
-		{"at once", child("exit 7", ""), 7, `the child ended code=7`},
-		{"at once with success", child("exit 0", ""), 0, `the child ended code=0`},
-		{"by a signal", child("kill -KILL $$", ""), 137, `the child ended code=137`},
-		{"by another signal", child("kill -TERM $$", ""), 143, `the child ended code=143`},
-		{"not there", `exec { command = ["/nowhere/to/be/found"] }`, 127, `the child did not start.*/nowhere/to/be/found\\": no such program, or its interpreter is missing`},
-		{"not in PATH", `exec { command = ["nowhere-to-be-found"] }`, 127, `the child did not start.*nowhere-to-be-found\\": not found in PATH`},
-		{"not executable", `exec { command = ["DIR/roleid"] }`, 126, `the child did not start.*roleid\\": not executable for the user that runs certagent`},
+		{"at once", child("exit 7", ""), 7, logmsg.ChildEnded + ` code=7`},
+		{"at once with success", child("exit 0", ""), 0, logmsg.ChildEnded + ` code=0`},
+		{"by a signal", child("kill -KILL $$", ""), 137, logmsg.ChildEnded + ` code=137`},
+		{"by another signal", child("kill -TERM $$", ""), 143, logmsg.ChildEnded + ` code=143`},
+		{"not there", `exec { command = ["/nowhere/to/be/found"] }`, 127, logmsg.ChildNotStarted + `.*/nowhere/to/be/found\\": no such program, or its interpreter is missing`},
+		{"not in PATH", `exec { command = ["nowhere-to-be-found"] }`, 127, logmsg.ChildNotStarted + `.*nowhere-to-be-found\\": not found in PATH`},
+		{"not executable", `exec { command = ["DIR/roleid"] }`, 126, logmsg.ChildNotStarted + `.*roleid\\": not executable for the user that runs certagent`},
 	} {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
 			w := newWorld(t)
@@ -60,7 +62,7 @@ func TestSecondSIGTERMHurries(t *testing.T) {
 	p.says(`child will not`)
 	p.alive()
 	p.signal(syscall.SIGTERM)
-	p.says(`stopping at once`)
+	p.says(logmsg.StoppingAtOnce)
 	p.ends(0)
 	p.leavesNothing()
 }
@@ -95,7 +97,7 @@ func TestStopsWhileItWaits(t *testing.T) {
 		name:  "for the next login",
 		begin: func(w *world) { w.Dev.Seal() },
 		text:  strings.ReplaceAll(strings.ReplaceAll(login, "100ms", "5m"), "500ms", "5m") + password(""),
-		until: func(_ *world, p *process) { p.says(`not logged in`) },
+		until: func(_ *world, p *process) { p.says(logmsg.LoginFailed) },
 	}, {
 		name:  "for the answer to a login",
 		begin: func(w *world) { met = hangs.start(w) },

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/certagent/certagent/logmsg"
 )
 
 // named is child with a label.
@@ -35,8 +37,8 @@ func TestFirstChildThatEndsForGood(t *testing.T) {
 	}
 	w.write("end", "")
 	p.ends(5)
-	p.says(`stopping the child child=always`)
-	p.says(`stopping the child child=on-failure`)
+	p.says(logmsg.ChildStopping + ` child=always`)
+	p.says(logmsg.ChildStopping + ` child=on-failure`)
 	p.leavesNothing()
 }
 
@@ -47,7 +49,7 @@ func TestSuccessOfAChildThatIsRestartedOnFailure(t *testing.T) {
 		named("job", `if [ -e DIR/done ]; then exit 0; fi; touch DIR/done; exit 3`, "restart = \"on-failure\"\n  restart_delay = \"1ms\"") +
 		named("server", "exec sleep 1000", ""))
 	p.ends(0)
-	p.says(`the child will be started again child=job .*code=3`)
+	p.says(logmsg.ChildRestarts + ` child=job .*code=3`)
 	p.leavesNothing()
 }
 

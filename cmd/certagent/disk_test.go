@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/certagent/certagent/logmsg"
 )
 
 // ailment is something wrong with the file system that files are published to.
@@ -89,9 +91,9 @@ func TestDiskAtRenewal(t *testing.T) {
 			w := newWorld(t)
 			dir := w.mount()
 			p := w.start(login + eager + certificate(often, `command = ["sh", "-c", "echo changed >> DIR/changes"]`))
-			p.says(`change done`)
+			p.says(logmsg.ChangeDone)
 			a.begin(w, dir)
-			p.says(`publish failed; the files on disk stay as they are.*` + a.want)
+			p.says(logmsg.PublishFailed + `.*` + a.want)
 			before, changes := w.snapshot(published...), w.read("changes")
 			p.saysTimes(`publish failed`, 3)
 			before.same()
@@ -116,10 +118,10 @@ func TestDiskAtStart(t *testing.T) {
 			dir := w.mount()
 			a.begin(w, dir)
 			p := w.start(login + certificate(once, ""))
-			p.saysTimes(`publish failed; the files on disk stay as they are.*`+a.want, 2)
+			p.saysTimes(logmsg.PublishFailed+`.*`+a.want, 2)
 			p.alive()
 			a.heal(w, dir)
-			p.says(`every bundle is published`)
+			p.says(logmsg.AllPublished)
 			p.stop()
 			w.leaf()
 			if n := w.asked("/v1/pki/issue/"); n != 1 {
@@ -135,7 +137,7 @@ func TestDiskWithExitOnRetryFailure(t *testing.T) {
 	fill(w, dir)
 	text := strings.Replace(login, `address = "ADDRESS"`, "address = \"ADDRESS\"\n  retry { num_retries = 1 }\n", 1)
 	p := w.start(text + "template_config { exit_on_retry_failure = true }\n" + certificate(once, ""))
-	p.says(`certagent gives up error=".*no space left on device`)
+	p.says(logmsg.GivingUp + ` error=".*no space left on device`)
 	p.ends(6)
 }
 
@@ -148,7 +150,7 @@ func TestDestinationBelowAFile(t *testing.T) {
 	p.says(`failed; the files on disk stay as they are.*tls.crt.*not a directory`)
 	eventually(t, "the other bundle", func() bool { return w.read("password") == "one" })
 	w.check(os.Remove(w.path("tls")))
-	p.says(`every bundle is published`)
+	p.says(logmsg.AllPublished)
 	p.stop()
 	w.leaf()
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/certagent/certagent/dev/seed"
+	"github.com/certagent/certagent/logmsg"
 )
 
 // webBlock is a bundle of one certificate, with more keys and blocks.
@@ -80,8 +81,8 @@ func TestExitCodesOfAOneShotRun(t *testing.T) {
 	}{
 		{"all is well", func(*world) string {
 			return strict + webBlock("pki/web", `check { command = ["true"] }`) + password(`command = ["true"]`)
-		}, 0, `certagent ends\n`},
-		{"nobody serves it", func(w *world) string { return strict + webBlock("pki/web", verify(nobodyAt(w))) }, 0, `nobody serves the certificate`},
+		}, 0, logmsg.Exiting + `\n`},
+		{"nobody serves it", func(w *world) string { return strict + webBlock("pki/web", verify(nobodyAt(w))) }, 0, logmsg.Unreachable},
 		{"a mistake", func(*world) string { return strict + webBlock("pki/web", `change_mode = "sometimes"`) }, 3, `change_mode`},
 		{"no client certificate", func(*world) string {
 			return strings.Replace(strict, `address = "ADDRESS"`, "address = \"ADDRESS\"\n client_cert = \"DIR/none.crt\"\n client_key = \"DIR/none.key\"", 1) + password("")

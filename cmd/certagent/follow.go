@@ -9,6 +9,7 @@ import (
 
 	"github.com/certagent/certagent/agent/status"
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 )
 
 const (
@@ -93,7 +94,7 @@ func (n *notifier) feedWatchdog(h handle) {
 			n.alive()
 			last = ""
 		case err.Error() != last:
-			n.logger.Error("systemd's watchdog is not told that certagent is alive", logkey.Error, err)
+			n.logger.Error(logmsg.WatchdogStopped, logkey.Error, err)
 			last = err.Error()
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/certagent/certagent/agent"
+	"github.com/certagent/certagent/logmsg"
 )
 
 // numbers waits until certagent or its children have printed the word n times
@@ -129,7 +130,7 @@ func TestWhomSIGHUPIsFor(t *testing.T) {
 			p.number("listener")
 			p.signal(syscall.SIGHUP)
 			if c.agent {
-				p.says(`configuration read again`)
+				p.says(logmsg.Reloaded)
 			}
 			// This one is behind it on its way to the child.
 			p.signal(syscall.SIGUSR1)
@@ -142,7 +143,7 @@ func TestWhomSIGHUPIsFor(t *testing.T) {
 				t.Errorf("the child got %v, want %v", got, want)
 			}
 			p.stop()
-			if read := p.count(`configuration read again`) > 0; read != c.agent {
+			if read := p.count(logmsg.Reloaded) > 0; read != c.agent {
 				t.Errorf("the configuration was read again: %v", read)
 			}
 		})
@@ -155,7 +156,7 @@ func TestStopsDuringTheDelayOfARestart(t *testing.T) {
 	p := w.start(login + password("") + child("exit 3", `restart = "always"
   restart_delay     = "1h"
   restart_max_delay = "1h"`))
-	p.says(`the child will be started again`)
+	p.says(logmsg.ChildRestarts)
 	begun := time.Now()
 	p.stop()
 	if took := time.Since(begun); took > 20*time.Second {

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"github.com/certagent/certagent/logmsg"
 )
 
 // missing skips the test for lack of something, or fails it if
@@ -145,13 +147,13 @@ exec "restless" {
   restart_max_delay = "1ms"
 }
 `, orphans), "-log-level=debug")
-	p.saysTimes(`reaped an orphan`, orphans)
-	p.saysTimes(`the child has ended .*child=restless`, 20)
+	p.saysTimes(logmsg.OrphanReaped, orphans)
+	p.saysTimes(logmsg.ChildExited+` .*child=restless`, 20)
 	eventually(t, "no zombie is left", func() bool { return zombies(t, p.first()) == 0 })
 	w.write("over", "")
 	p.ends(7)
 	// The last one may have been stopped.
-	if ended, codes := p.count(`the child has ended .*child=restless`), p.count(`the child has ended .*child=restless.* code=(9|143)`); ended != codes {
+	if ended, codes := p.count(logmsg.ChildExited+` .*child=restless`), p.count(logmsg.ChildExited+` .*child=restless.* code=(9|143)`); ended != codes {
 		t.Errorf("%d of %d exit codes of a child are lost", ended-codes, ended)
 	}
 	if tried, codes := p.count(`change failed`), p.count(`change failed.*exit code 5`); tried == 0 || tried != codes {
@@ -162,7 +164,7 @@ exec "restless" {
 func TestInitStops(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		for _, c := range []struct{ name, exec, says string }{
-			{"without a child", "", `every bundle is published`},
+			{"without a child", "", logmsg.AllPublished},
 			{"with a child", child("echo child runs; exec sleep 1000", ""), `child runs`},
 			{"with a child that is asked in vain", child("trap '' TERM; (trap '' TERM; sleep 1000) & echo child runs; while :; do sleep 0.05; done", `kill_timeout = "200ms"`), `child runs`},
 		} {

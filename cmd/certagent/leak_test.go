@@ -11,6 +11,7 @@ import (
 
 	"github.com/certagent/certagent/acceptance/server"
 	"github.com/certagent/certagent/dev/seed"
+	"github.com/certagent/certagent/logmsg"
 )
 
 // canaries are secrets whose text must not be seen anywhere but where it was
@@ -163,11 +164,11 @@ func TestSecretsDoNotLeak(t *testing.T) {
 
 			text := "auto_auth {\n" + m.block + "\n min_backoff = \"100ms\"\n max_backoff = \"500ms\"\n}\n sink \"file\" { config = { path = \"DIR/token\" } }\n}\n"
 			p := w.startEnv([]string{"VAULT_TOKEN=canary-token-of-the-environment"}, text+leaky+certificate(often, ""), "-log-level=trace")
-			p.says(`published bundle=\S*tls`)
-			p.says(`change failed; it stays owed`)
+			p.says(logmsg.Published + ` bundle=\S*tls`)
+			p.says(logmsg.ChangeFailed)
 			p.saysTimes(`render failed`, 2)
 			c.addKey(w.read("tls/tls.key"))
-			p.saysTimes(`published bundle=\S*tls`, 2) // a renewal
+			p.saysTimes(logmsg.Published+` bundle=\S*tls`, 2) // a renewal
 			c.addKey(w.read("tls/tls.key"))
 
 			refuse(true) // an answer that quotes the question
@@ -175,9 +176,9 @@ func TestSecretsDoNotLeak(t *testing.T) {
 			refuse(false)
 			w.Dev.RevokeToken(w.read("token"))
 			if m.name != "token_file" {
-				p.saysTimes(`logged in method`, 2)
+				p.saysTimes(logmsg.LoggedIn+` method`, 2)
 			} else {
-				p.says(`not logged in`)
+				p.says(logmsg.LoginFailed)
 			}
 			p.stop()
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/certagent/certagent/agent/config"
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 )
 
 // levelTrace is Vault Agent's lowest level.
@@ -82,7 +83,7 @@ func (b bridge) Write(line []byte) (int, error) {
 		}
 		text = strings.TrimSpace(rest)
 	}
-	b.logger.Log(context.Background(), level, "a library says", logkey.Text, text)
+	b.logger.Log(context.Background(), level, logmsg.LibraryMessage, logkey.Text, text)
 	return len(line), nil
 }
 

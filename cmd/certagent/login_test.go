@@ -9,13 +9,14 @@ import (
 	"testing"
 
 	"github.com/certagent/certagent/dev/seed"
+	"github.com/certagent/certagent/logmsg"
 )
 
 func TestTokenRevokedInMidFlight(t *testing.T) {
 	w := newWorld(t)
 	p := w.start(login + eager + certificate(once, "") + password(""))
-	p.says(`every bundle is published`)
-	p.says(`token written`)
+	p.says(logmsg.AllPublished)
+	p.says(logmsg.TokenWritten)
 	before := w.snapshot(published...)
 	token := w.read("token")
 	w.Dev.RevokeToken(token)
@@ -39,16 +40,16 @@ func TestSecretIDUsedUp(t *testing.T) {
 	w.check(err)
 	w.write("secretid", string(credentials.SecretID))
 	p := w.start(login + certificate(once, ""))
-	p.says(`every bundle is published`)
+	p.says(logmsg.AllPublished)
 	before := w.snapshot(published...)
-	p.says(`not logged in.*invalid role or secret ID.* hint="the secret id may be used up or expired: deliver a new one in`)
+	p.says(logmsg.LoginFailed + `.*invalid role or secret ID.* hint="the secret id may be used up or expired: deliver a new one in`)
 	before.same()
 	p.alive()
 
 	fresh, err := w.role.SecretID(t.Context(), w.Client, nil)
 	w.check(err)
 	w.write("secretid", string(fresh))
-	p.saysTimes(`logged in method`, 2)
+	p.saysTimes(logmsg.LoggedIn+` method`, 2)
 	p.stop()
 	before.same()
 }
@@ -76,11 +77,11 @@ func TestCredentialFiles(t *testing.T) {
 			good := w.read(c.file)
 			w.check(c.spoil(w.path(c.file)))
 			p := w.start(login + certificate(once, ""))
-			p.says(`not logged in.*` + c.want)
+			p.says(logmsg.LoginFailed + `.*` + c.want)
 			p.alive()
 			w.check(os.RemoveAll(w.path(c.file)))
 			w.write(c.file, good)
-			p.says(`every bundle is published`)
+			p.says(logmsg.AllPublished)
 			p.stop()
 			w.leaf()
 		})
@@ -91,7 +92,7 @@ func TestExitOnErr(t *testing.T) {
 	w := newWorld(t)
 	w.Dev.Seal()
 	p := w.start(strings.Replace(login, "min_backoff", "exit_on_err = true\n    min_backoff", 1) + certificate(once, ""))
-	p.says(`certagent gives up error="logging in by approle: .*Vault is sealed`)
+	p.says(logmsg.GivingUp + ` error="logging in by approle: .*Vault is sealed`)
 	p.ends(4)
 	p.leavesNothing()
 }

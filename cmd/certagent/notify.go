@@ -15,6 +15,7 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 )
 
 // notifier tells systemd how far we are (sd_notify(3)). Without a NOTIFY_SOCKET it
@@ -64,7 +65,7 @@ func newNotifier(logger *slog.Logger) *notifier {
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	var err error
 	if n.watchdog, err = daemon.SdWatchdogEnabled(false); err != nil {
-		logger.Warn("systemd's watchdog is not told anything", logkey.Error, err)
+		logger.Warn(logmsg.WatchdogUnused, logkey.Error, err)
 	}
 	return n
 }
@@ -156,7 +157,7 @@ func (n *notifier) tell(message func() string) {
 		return
 	}
 	if err := n.post(message); err != nil {
-		n.logger.Warn("systemd cannot be told how certagent is", logkey.Error, err)
+		n.logger.Warn(logmsg.NotifyFailed, logkey.Error, err)
 	}
 }
 

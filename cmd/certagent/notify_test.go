@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/certagent/certagent/logmsg"
 )
 
 // manager receives what systemd would be told.
@@ -165,18 +167,18 @@ func TestNotify(t *testing.T) {
 			t.Errorf("the reload began at %s, the signal came at %s", last, before)
 		}
 	}
-	reload(text+`log_level = "debug"`, `configuration read again.* log_level=debug`)
-	reload(text+certificate(once, ""), `configuration changed`)
+	reload(text+`log_level = "debug"`, logmsg.Reloaded+`.* log_level=debug`)
+	reload(text+certificate(once, ""), logmsg.ConfigChanged)
 	m.hears(`STATUS=2 bundles, all published; next renewal .*`)
-	reload(`templte {`, `the changed configuration is not used.*templte`)
+	reload(`templte {`, logmsg.ReloadRefused+`.*templte`)
 
 	// What another agent has is refused by the agent, not by its configuration's reader.
 	w.write("other.hcl", w.expand(strings.ReplaceAll(login+password(""), "DIR/password", "DIR/theirs")))
 	other := launch(t, t.TempDir(), nil, "agent", "-config="+w.path("other.hcl"))
-	other.says(`every bundle is published`)
-	reload(text+strings.ReplaceAll(password(""), "DIR/password", "DIR/theirs"), `the changed configuration is not used.*theirs`)
+	other.says(logmsg.AllPublished)
+	reload(text+strings.ReplaceAll(password(""), "DIR/password", "DIR/theirs"), logmsg.ReloadRefused+`.*theirs`)
 	other.stop()
-	reload(text, `configuration changed`)
+	reload(text, logmsg.ConfigChanged)
 
 	p.signal(syscall.SIGTERM)
 	m.becomes(append(want, "STOPPING=1")...)
@@ -236,7 +238,7 @@ func TestNotifyWhileVaultIsSealed(t *testing.T) {
 	m.hears(`STATUS=waiting for Vault: 0 of 1 bundle published`)
 	w.write("agent.hcl", w.expand(text+`log_level = "debug"`))
 	p.signal(syscall.SIGHUP)
-	p.says(`configuration read again.* log_level=debug`)
+	p.says(logmsg.Reloaded + `.* log_level=debug`)
 	m.hears(`EXTEND_TIMEOUT_USEC=15000000`)
 	if got := m.states(); len(got) > 0 || m.count(`WATCHDOG=1`) > 0 {
 		t.Errorf("systemd is told %q before the start has ended", m.datagrams())
@@ -301,7 +303,7 @@ func TestWatchdog(t *testing.T) {
 				t.Errorf("the watchdog was told %d times", n)
 			}
 			if strings.Contains(c.env, "soon") {
-				p.says(`systemd's watchdog is not told anything error="error converting WATCHDOG_USEC`)
+				p.says(logmsg.WatchdogUnused + ` error="error converting WATCHDOG_USEC`)
 			}
 		})
 	}
@@ -325,11 +327,11 @@ func TestNotifySocket(t *testing.T) {
 				m = newManager(t, c.socket)
 			}
 			p := w.startEnv([]string{"NOTIFY_SOCKET=" + w.expand(c.socket), "WATCHDOG_USEC=100000"}, login+password(""))
-			p.says(`every bundle is published`)
+			p.says(logmsg.AllPublished)
 			p.signal(syscall.SIGHUP)
-			p.says(`configuration read again`)
+			p.says(logmsg.Reloaded)
 			if c.complaint != "" {
-				p.says(`systemd cannot be told how certagent is.*` + c.complaint)
+				p.says(logmsg.NotifyFailed + `.*` + c.complaint)
 			}
 			p.stop()
 			want := 0
@@ -377,7 +379,7 @@ func TestNotifySIGHUPOfTheChild(t *testing.T) {
 	p.says(`child reloads`)
 	m.becomes("READY=1", "RELOADING=1", "READY=1")
 	p.stop()
-	if p.count(`configuration read again`) > 0 {
+	if p.count(logmsg.Reloaded) > 0 {
 		t.Error("certagent has read its configuration again")
 	}
 }

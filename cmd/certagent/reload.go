@@ -13,6 +13,7 @@ import (
 	"github.com/certagent/certagent/agent"
 	"github.com/certagent/certagent/agent/config"
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 )
 
 // reloader reads the configuration again for each SIGHUP, one after the other, and
@@ -82,7 +83,7 @@ func (r *reloader) reload(ctx context.Context) {
 		r.refused(err)
 	default:
 		r.level.Set(levels[cfg.Log.Level])
-		r.logger.Info("configuration read again", logkey.Level, cfg.Log.Level)
+		r.logger.Info(logmsg.Reloaded, logkey.Level, cfg.Log.Level)
 		warn(problems, nil, r.logger)
 	}
 }
@@ -104,5 +105,5 @@ func (r *reloader) change(ctx context.Context, cfg *config.Config) error {
 }
 
 func (r *reloader) refused(err error) {
-	r.logger.Error("the changed configuration is not used", logkey.Error, err)
+	r.logger.Error(logmsg.ReloadRefused, logkey.Error, err)
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/certagent/certagent/agent"
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 )
 
 // signals turns the signals that the process gets into what they mean; the
@@ -64,16 +65,16 @@ func (s *signals) loop(logger *slog.Logger) {
 		case sig := <-s.stops:
 			switch {
 			case s.ctx.Err() == nil:
-				logger.Info("stopping", logkey.Signal, signalName(sig))
+				logger.Info(logmsg.Stopping, logkey.Signal, signalName(sig))
 				s.cancel()
 			case !hurried:
-				logger.Warn("stopping at once", logkey.Signal, signalName(sig))
+				logger.Warn(logmsg.StoppingAtOnce, logkey.Signal, signalName(sig))
 				hurried = true
 				close(s.hurry)
 			}
 		case sig := <-s.others:
 			if sig != syscall.SIGPIPE {
-				logger.Info("this signal has no meaning for certagent", logkey.Signal, signalName(sig))
+				logger.Info(logmsg.SignalIgnored, logkey.Signal, signalName(sig))
 			}
 		}
 	}

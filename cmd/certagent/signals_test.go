@@ -10,14 +10,16 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/certagent/certagent/logmsg"
 )
 
 func TestSIGINTStops(t *testing.T) {
 	w := newWorld(t)
 	p := w.start(login + password(""))
-	p.says(`every bundle is published`)
+	p.says(logmsg.AllPublished)
 	p.signal(syscall.SIGINT)
-	p.says(`stopping signal=SIGINT`)
+	p.says(logmsg.Stopping + ` signal=SIGINT`)
 	p.ends(0)
 	p.leavesNothing()
 }
@@ -41,22 +43,22 @@ bundle "web" {
 }
 `
 	p := w.start(login + kept + password(""))
-	p.says(`started the child`)
+	p.says(logmsg.ChildStarted)
 	before := w.snapshot(append(published, "password")...)
 
 	w.write("agent.hcl", w.expand(login+strings.Replace(block, "NAME", "a.test", 1)+kept))
 	p.signal(syscall.SIGHUP)
-	p.says(`configuration changed stopped=1 started=1`)
+	p.says(logmsg.ConfigChanged + ` stopped=1 started=1`)
 	eventually(t, "the new bundle's change", func() bool { return w.read("changes") == "changed\n" })
 	w.putKV("app", map[string]any{"password": "two"})
 
 	w.write("agent.hcl", w.expand(login+strings.Replace(block, "NAME", "b.test", 1)+kept+`log_level = "debug"`))
 	p.signal(syscall.SIGHUP)
-	p.says(`configuration read again.* log_level=debug`)
+	p.says(logmsg.Reloaded + `.* log_level=debug`)
 	eventually(t, "the changed bundle's change", func() bool { return w.read("changes") == "changed\nchanged\n" })
 	w.write("agent.hcl", w.expand(login+kept))
 	p.signal(syscall.SIGHUP)
-	p.says(`configuration changed stopped=1 started=0`)
+	p.says(logmsg.ConfigChanged + ` stopped=1 started=0`)
 	before.same()
 	if w.read("web/tls.crt") == "" {
 		t.Error("files of a bundle that is gone were removed")
@@ -78,13 +80,13 @@ func TestSIGHUPWithAMistakeChangesNothing(t *testing.T) {
 	w := newWorld(t)
 	text := login + eager + password("")
 	p := w.start(text)
-	p.says(`every bundle is published`)
+	p.says(logmsg.AllPublished)
 	w.write("agent.hcl", w.expand(text)+`log_level = "verbose"`)
 	p.signal(syscall.SIGHUP)
-	p.says(`the changed configuration is not used.*agent.hcl:\d+:\d+: log_level: unknown log level`)
+	p.says(logmsg.ReloadRefused + `.*agent.hcl:\d+:\d+: log_level: unknown log level`)
 	w.write("agent.hcl", `log_level = "debug"`+"\ntemplte {")
 	p.signal(syscall.SIGHUP)
-	p.saysTimes(`the changed configuration is not used`, 2)
+	p.saysTimes(logmsg.ReloadRefused, 2)
 	w.putKV("app", map[string]any{"password": "two"})
 	eventually(t, "the new password", func() bool { return w.read("password") == "two" })
 	if p.count(` DBG `) > 0 {
@@ -92,9 +94,9 @@ func TestSIGHUPWithAMistakeChangesNothing(t *testing.T) {
 	}
 	w.write("agent.hcl", w.expand(text)+`log_level = "debug"`)
 	p.signal(syscall.SIGHUP)
-	p.says(`configuration read again.* log_level=debug`)
+	p.says(logmsg.Reloaded + `.* log_level=debug`)
 	w.putKV("app", map[string]any{"password": "three"})
-	p.says(` DBG secret is fresh`)
+	p.says(` DBG ` + logmsg.SecretFresh)
 	p.stop()
 }
 
@@ -105,20 +107,20 @@ func TestSIGHUPDoesNotOverruleAFlag(t *testing.T) {
 	text := login + eager + password("") + "log_level = \"warn\"\n"
 	p := w.start(text, "-log-level=debug")
 	p.says(` DBG `)
-	p.says(`every bundle is published`)
+	p.says(logmsg.AllPublished)
 	p.signal(syscall.SIGHUP)
-	p.says(`configuration read again.* log_level=debug`)
+	p.says(logmsg.Reloaded + `.* log_level=debug`)
 	p.stop()
 }
 
 func TestSignalsThatMeanNothing(t *testing.T) {
 	w := newWorld(t)
 	p := w.start(login + password(""))
-	p.says(`every bundle is published`)
+	p.says(logmsg.AllPublished)
 	p.signal(syscall.SIGUSR1)
-	p.says(`this signal has no meaning for certagent signal=SIGUSR1`)
+	p.says(logmsg.SignalIgnored + ` signal=SIGUSR1`)
 	p.signal(syscall.SIGUSR2)
-	p.says(`this signal has no meaning for certagent signal=SIGUSR2`)
+	p.says(logmsg.SignalIgnored + ` signal=SIGUSR2`)
 	p.stop()
 }
 
@@ -143,7 +145,7 @@ func TestReaderOfTheLogIsGone(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Errorf("certagent ended with %v", err)
 	}
-	if !strings.Contains(w.read("agent.log"), "certagent ends") {
+	if !strings.Contains(w.read("agent.log"), logmsg.Exiting) {
 		t.Errorf("the log file misses the end:\n%s", w.read("agent.log"))
 	}
 }
@@ -158,7 +160,7 @@ func TestLogFileThatCannotBeWritten(t *testing.T) {
 func TestPIDFileOfTheAgent(t *testing.T) {
 	w := newWorld(t)
 	p := w.start(login + password("") + `pid_file = "DIR/agent.pid"`)
-	p.says(`every bundle is published`)
+	p.says(logmsg.AllPublished)
 	if got, want := w.read("agent.pid"), strconv.Itoa(p.cmd.Process.Pid)+"\n"; got != want {
 		t.Errorf("pid_file holds %q, want %q", got, want)
 	}

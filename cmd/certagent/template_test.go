@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/certagent/certagent/logmsg"
 )
 
 // appTemplate is a template from a file.
@@ -39,43 +41,43 @@ func TestTemplateFaults(t *testing.T) {
 		name:  "syntax error",
 		begin: func(w *world) { w.write("app.tpl", "first line\n{{ with secret \"secret/data/app\" }}never ended") },
 		heal:  func(w *world) { w.write("app.tpl", "mended "+goodTemplate) },
-		want:  []string{`the changed template is not used .*path=\S*app.tpl`, `app.tpl:2.*unexpected EOF`},
+		want:  []string{logmsg.TemplateNotReloaded + ` .*path=\S*app.tpl`, `app.tpl:2.*unexpected EOF`},
 	}, {
 		name:  "unknown function",
 		begin: func(w *world) { w.write("app.tpl", `{{ secrte "secret/data/app" }}`) },
 		heal:  func(w *world) { w.write("app.tpl", "mended "+goodTemplate) },
-		want:  []string{`the changed template is not used`, `app.tpl:1:4: unknown function \\"secrte\\"`},
+		want:  []string{logmsg.TemplateNotReloaded, `app.tpl:1:4: unknown function \\"secrte\\"`},
 	}, {
 		name:  "missing key in a secret",
 		begin: func(w *world) { w.putKV("app", map[string]any{"user": "only"}) },
 		heal:  func(w *world) { w.putKV("app", map[string]any{"password": "two"}) },
-		want:  []string{`render failed; the files on disk stay as they are`, `app.tpl:1.*no entry for key.*password`},
+		want:  []string{logmsg.RenderFailed, `app.tpl:1.*no entry for key.*password`},
 	}, {
 		name:  "secret deleted",
 		begin: func(w *world) { _, err := w.Client.Logical().Delete("secret/data/app"); w.check(err) },
 		heal:  func(w *world) { w.putKV("app", map[string]any{"password": "two"}) },
-		want:  []string{`secret cannot be renewed: the old one stays in use path=secret/data/app error=".*no secret exists at secret/data/app`, `hint="check the path`},
+		want:  []string{logmsg.SecretNotRenewed + ` path=secret/data/app error=".*no secret exists at secret/data/app`, `hint="check the path`},
 	}, {
 		name: "another secret that there is not",
 		begin: func(w *world) {
 			w.write("app.tpl", `{{ with secret "secret/data/nil" }}{{ .Data.data.password }}{{ end }}`)
 		},
 		heal: func(w *world) { w.write("app.tpl", "mended "+goodTemplate) },
-		want: []string{`secret cannot be fetched path=secret/data/nil error=".*no secret exists at secret/data/nil`, `hint="check the path`},
+		want: []string{logmsg.SecretFailed + ` path=secret/data/nil error=".*no secret exists at secret/data/nil`, `hint="check the path`},
 	}} {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
 			w := newWorld(t)
 			w.write("app.tpl", goodTemplate)
 			p := w.start(login + eager + appTemplate + certificate(often, ""))
-			p.says(`every bundle is published`)
+			p.says(logmsg.AllPublished)
 			eventually(t, "the file", func() bool { return w.read("app.conf") == "password=one" })
 			before := w.snapshot("app.conf")
 			c.begin(w)
 			for _, pattern := range c.want {
 				p.says(pattern)
 			}
-			renewed := p.count(`published bundle=\S*tls`)
-			p.saysTimes(`published bundle=\S*tls`, renewed+1) // other bundles go on
+			renewed := p.count(logmsg.Published + ` bundle=\S*tls`)
+			p.saysTimes(logmsg.Published+` bundle=\S*tls`, renewed+1) // other bundles go on
 			before.same()
 			p.alive()
 			c.heal(w)
@@ -95,7 +97,7 @@ func TestTemplateFaultsAtStart(t *testing.T) {
 		p.says(`render failed.*reading template: open \S*app.tpl: no such file or directory`)
 		eventually(t, "the other bundle", func() bool { return w.read("password") == "one" })
 		w.write("app.tpl", goodTemplate)
-		p.says(`every bundle is published`)
+		p.says(logmsg.AllPublished)
 		p.stop()
 	})
 	t.Run("exit_on_retry_failure", func(t *testing.T) {
@@ -103,7 +105,7 @@ func TestTemplateFaultsAtStart(t *testing.T) {
 		w.write("app.tpl", `{{ with secret "secret/data/app" }}{{ .Data.data.user }}{{ end }}`)
 		text := strings.Replace(login, `address = "ADDRESS"`, "address = \"ADDRESS\"\n  retry { num_retries = -1 }\n", 1)
 		p := w.start(text + "template_config { exit_on_retry_failure = true }\n" + appTemplate)
-		p.says(`certagent gives up error=".*no entry for key.*user`)
+		p.says(logmsg.GivingUp + ` error=".*no entry for key.*user`)
 		p.ends(5)
 		p.leavesNothing()
 	})
@@ -112,7 +114,7 @@ func TestTemplateFaultsAtStart(t *testing.T) {
 		w.write("app.tpl", `{{ with secret "secret/data/nil" }}{{ .Data.data.user }}{{ end }}`)
 		text := strings.Replace(login, `address = "ADDRESS"`, "address = \"ADDRESS\"\n  retry { num_retries = -1 }\n", 1)
 		p := w.start(text + "template_config { exit_on_retry_failure = true }\n" + appTemplate)
-		p.says(`certagent gives up error=".*no secret exists at secret/data/nil`)
+		p.says(logmsg.GivingUp + ` error=".*no secret exists at secret/data/nil`)
 		p.ends(5)
 		p.leavesNothing()
 	})
@@ -143,10 +145,10 @@ func TestKeyOfAnotherCertificate(t *testing.T) {
 	other := ask + `{{ end }}` + strings.Replace(fitting, "1h", "2h", 1) // in the same bundle, from another answer
 	w.write("key.tpl", fitting)
 	p := w.start(login + keyFromFile)
-	p.says(`every bundle is published`)
+	p.says(logmsg.AllPublished)
 	before := w.snapshot(published...)
 	w.write("key.tpl", other)
-	p.says(`render failed; the files on disk stay as they are.*the private key in \S*tls\.key does not fit the certificate`)
+	p.says(logmsg.RenderFailed + `.*the private key in \S*tls\.key does not fit the certificate`)
 	before.same()
 	w.leaf()
 	w.write("key.tpl", "mended\n"+fitting)
@@ -158,7 +160,7 @@ func TestKeyOfAnotherCertificate(t *testing.T) {
 func TestExpiredCertificateFromTheServer(t *testing.T) {
 	w := newWorld(t)
 	p := w.start(login + eager + certificate(often, ""))
-	p.says(`every bundle is published`)
+	p.says(logmsg.AllPublished)
 	stale := expired(t)
 	w.Dev.Intercept(func(rw http.ResponseWriter, r *http.Request) bool {
 		if !strings.HasPrefix(r.URL.Path, "/v1/pki/issue/") {
@@ -168,7 +170,7 @@ func TestExpiredCertificateFromTheServer(t *testing.T) {
 		_ = json.NewEncoder(rw).Encode(map[string]any{"request_id": "x", "data": stale}) // the client may have gone
 		return true
 	})
-	p.says(`render failed; the files on disk stay as they are.*expired`)
+	p.says(logmsg.RenderFailed + `.*expired`)
 	before := w.snapshot(published...)
 	p.saysTimes(`render failed`, 2)
 	before.same()

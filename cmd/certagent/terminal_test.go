@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/certagent/certagent/logmsg"
 )
 
 const ctrlC = "\x03"
@@ -119,7 +121,7 @@ func TestCtrlCWithSeveralChildren(t *testing.T) {
 	p.says(`one runs`)
 	p.says(`two runs`)
 	p.types(ctrlC)
-	p.says(`stopping .*SIGINT`)
+	p.says(logmsg.Stopping + ` .*SIGINT`)
 	p.ends(0)
 	p.leavesNothing()
 }

@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/certagent/certagent/logmsg"
 )
 
 // outage is something wrong with the server: begin brings it about, and end
@@ -92,7 +94,7 @@ var outages = []outage{
 	}, {
 		name:   "an answer without its fields",
 		answer: answers(200, `{"request_id":"x","data":{"serial_number":"1"}}`),
-		login:  []string{`not logged in`},
+		login:  []string{logmsg.LoginFailed},
 		renew:  []string{`certificate`},
 	}, {
 		name:   "no answer at all",
@@ -142,7 +144,7 @@ func TestOutageAtLogin(t *testing.T) {
 			w := newWorld(t)
 			met := o.start(w)
 			p := w.startEnv(impatient, login+certificate(once, ""))
-			p.says(`not logged in`)
+			p.says(logmsg.LoginFailed)
 			for _, pattern := range o.login {
 				p.says(pattern)
 			}
@@ -152,7 +154,7 @@ func TestOutageAtLogin(t *testing.T) {
 				t.Error("there is a certificate")
 			}
 			o.heal(w)
-			p.says(`every bundle is published`)
+			p.says(logmsg.AllPublished)
 			w.leaf()
 			if n := w.asked("/v1/pki/issue/"); n != 1 {
 				t.Errorf("%d certificates were asked for, want 1", n)
@@ -167,9 +169,9 @@ func TestOutageAtRenewal(t *testing.T) {
 		t.Run(strings.ReplaceAll(o.name, " ", "_"), func(t *testing.T) {
 			w := newWorld(t)
 			p := w.startEnv(impatient, login+eager+certificate(often, ""))
-			p.says(`every bundle is published`)
+			p.says(logmsg.AllPublished)
 			met := o.start(w)
-			p.says(`secret cannot be renewed: the old one stays in use`)
+			p.says(logmsg.SecretNotRenewed)
 			for _, pattern := range o.renew {
 				p.says(pattern)
 			}
@@ -201,7 +203,7 @@ func TestStandbyThatRedirects(t *testing.T) {
 	}))
 	t.Cleanup(standby.Close)
 	p := w.start(strings.Replace(login, "ADDRESS", standby.URL, 1) + certificate(once, ""))
-	p.says(`every bundle is published`)
+	p.says(logmsg.AllPublished)
 	p.stop()
 	w.leaf()
 	if n := w.asked("/v1/pki/issue/"); n != 1 {
@@ -234,7 +236,7 @@ func TestRetryAfter(t *testing.T) {
 			// No wait after a login is longer than twice max_backoff.
 			p := w.start(strings.Replace(login, "500ms", "10s", 1) + certificate(once, ""))
 			p.says(`rate limit quota exceeded`)
-			p.says(`every bundle is published`)
+			p.says(logmsg.AllPublished)
 			p.stop()
 			mu.Lock()
 			defer mu.Unlock()
@@ -255,12 +257,12 @@ func TestVaultIsDown(t *testing.T) {
 	t.Cleanup(front.close)
 
 	p := w.start(strings.Replace(login, "ADDRESS", "http://"+front.address, 1) + eager + certificate(often, ""))
-	p.says(`not logged in.*connection refused`)
+	p.says(logmsg.LoginFailed + `.*connection refused`)
 	p.alive()
 	front.open(t)
-	p.says(`every bundle is published`)
+	p.says(logmsg.AllPublished)
 	front.close()
-	p.says(`secret cannot be renewed: the old one stays in use.*connection refused`)
+	p.says(logmsg.SecretNotRenewed + `.*connection refused`)
 	before := w.snapshot(published...)
 	w.leaf()
 	p.alive()

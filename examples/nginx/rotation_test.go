@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/certagent/certagent/logmsg"
 )
 
 // TestRotations is the main promise: whatever is replaced, nobody notices.
@@ -102,7 +104,7 @@ func (w *world) oneReloadEach(rotations int) {
 	if !undisturbed[w.form.proves].MatchString(story) {
 		w.Errorf("what certagent did was %s", story)
 	}
-	numbers := regexp.MustCompile(` INF published bundle=`+w.form.bundle+` generation=(\d+) `).FindAllStringSubmatch(w.agent.Log(), -1)
+	numbers := regexp.MustCompile(` INF `+logmsg.Published+` bundle=`+w.form.bundle+` generation=(\d+) `).FindAllStringSubmatch(w.agent.Log(), -1)
 	if len(numbers) != strings.Count(story, published) {
 		w.Errorf("%d generations were published %d times", len(numbers), strings.Count(story, published))
 	}

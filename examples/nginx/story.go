@@ -9,6 +9,8 @@ import (
 	"os"
 	"regexp"
 	"strings"
+
+	"github.com/certagent/certagent/logmsg"
 )
 
 // story is what certagent's log tells of nginx's bundle.
@@ -30,10 +32,10 @@ const (
 )
 
 var words = map[string]string{
-	published:  " INF published ",
-	vetoed:     " ERR the check refuses what was published ",
-	rolledBack: " WRN went back to the previous generation ",
-	changed:    " INF change done ",
+	published:  " INF " + logmsg.Published + " ",
+	vetoed:     " ERR " + logmsg.CheckFailed + " ",
+	rolledBack: " WRN " + logmsg.RolledBack + " ",
+	changed:    " INF " + logmsg.ChangeDone + " ",
 	needless:   " INF change not needed: ",
 	verified:   " INF verified: ",
 }

@@ -120,6 +120,29 @@ func TestArrows(t *testing.T) {
 	}
 }
 
+// onlyFor names packages that are a part of one other package, which alone imports
+// them.
+var onlyFor = map[string]string{"agent/config/hclread": "agent/config"}
+
+func TestOnlyFor(t *testing.T) {
+	used := map[string]bool{}
+	for _, p := range list(t) {
+		for _, path := range p.Imports {
+			to := strings.TrimPrefix(path, module+"/")
+			owner, owned := onlyFor[to]
+			if owned && p.name() != owner {
+				t.Errorf("%s imports %s, which only %s may import", p.name(), to, owner)
+			}
+			used[to] = used[to] || owned
+		}
+	}
+	for name, owner := range onlyFor {
+		if !used[name] {
+			t.Errorf("%s does not import %s: remove it from the table", owner, name)
+		}
+	}
+}
+
 // The rules themselves, so that a mistake in allowed does not pass for a clean layout.
 func TestAllowed(t *testing.T) {
 	for _, c := range []struct {
@@ -131,6 +154,8 @@ func TestAllowed(t *testing.T) {
 		{"agent", "agent/plan", true},
 		{"agent", "dev", false},
 		{"agent/config", "agent", false},
+		{"agent/config", "agent/config/hclread", true},
+		{"agent/config/hclread", "agent/config", false},
 		{"agent/new", "agent/secrets", false},
 		{"agent/new", "redact", true},
 		{"agent/new", "agent/new/internal", true},

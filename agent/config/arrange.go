@@ -6,17 +6,19 @@ package config
 import (
 	"cmp"
 	"slices"
+
+	"github.com/certagent/certagent/agent/config/hclread"
 )
 
 // arrange sorts the problems by file, in the order in which the files were
 // read, then by line and column, and adds the source lines. Problems without a
 // place come last.
-func (ps Problems) arrange(sources []*source) {
+func (ps Problems) arrange(sources []*hclread.Source) {
 	order := map[string]int{"": len(sources)}
-	byName := map[string]*source{}
+	byName := map[string]*hclread.Source{}
 	for i, s := range sources {
-		if _, seen := byName[s.name]; !seen {
-			order[s.name], byName[s.name] = i, s
+		if _, seen := byName[s.Name]; !seen {
+			order[s.Name], byName[s.Name] = i, s
 		}
 	}
 	slices.SortStableFunc(ps, func(a, b Problem) int {
@@ -28,7 +30,7 @@ func (ps Problems) arrange(sources []*source) {
 	})
 	for i := range ps {
 		if s := byName[ps[i].Pos.File]; s != nil {
-			ps[i].SourceLine = s.excerpt(ps[i].Pos)
+			ps[i].SourceLine = s.Excerpt(ps[i].Pos)
 		}
 	}
 }

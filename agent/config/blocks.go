@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/certagent/certagent/agent/config/hclread"
 )
 
 // blocks returns all blocks of a name, in their order.
@@ -58,12 +60,12 @@ func (s *scope) labelled(name string, inner ...string) []*scope {
 	s.asked = append(s.asked, name)
 	var all []*scope
 	for _, it := range s.find(name) {
-		if it.value.kind == absent {
+		if it.Value.Kind == hclread.Absent {
 			continue
 		}
-		objects, ok := it.value.objects()
+		objects, ok := it.Value.Blocks()
 		if !ok {
-			s.report(LoadError, s.title, it.name, it.offset, "must be a block, not "+it.value.show(), "write "+name+" { … }")
+			s.report(LoadError, s.title, it.Name, it.Offset, "must be a block, not "+it.Value.Describe(), "write "+name+" { … }")
 			continue
 		}
 		for _, o := range objects {
@@ -73,44 +75,44 @@ func (s *scope) labelled(name string, inner ...string) []*scope {
 	return all
 }
 
-func (s *scope) inside(it item, v value, inner []string) []*scope {
-	if len(inner) == 0 || len(it.labels) > 0 || !s.src.isJSON() || !holdsLabels(v.object, inner) {
-		return []*scope{s.child(it, it.labels, v)}
+func (s *scope) inside(it hclread.Item, v hclread.Value, inner []string) []*scope {
+	if len(inner) == 0 || len(it.Labels) > 0 || !s.src.IsJSON() || !holdsLabels(v.Object, inner) {
+		return []*scope{s.child(it, it.Labels, v)}
 	}
 	var all []*scope
-	for _, label := range v.object.items {
-		objects, _ := label.value.objects()
+	for _, label := range v.Object.Items {
+		objects, _ := label.Value.Blocks()
 		for _, labelled := range objects {
-			all = append(all, s.child(it, []string{label.name}, labelled))
+			all = append(all, s.child(it, []string{label.Name}, labelled))
 		}
 	}
 	return all
 }
 
-func holdsLabels(o *object, inner []string) bool {
-	for _, it := range o.items {
-		if _, ok := it.value.objects(); !ok || slices.Contains(inner, it.name) {
+func holdsLabels(o *hclread.Object, inner []string) bool {
+	for _, it := range o.Items {
+		if _, ok := it.Value.Blocks(); !ok || slices.Contains(inner, it.Name) {
 			return false
 		}
 	}
-	return len(o.items) > 0
+	return len(o.Items) > 0
 }
 
 // child is the scope of a block. Its place is its name, unless the name is that
 // of a list of blocks.
-func (s *scope) child(it item, labels []string, v value) *scope {
-	title := strings.ToLower(it.name)
+func (s *scope) child(it hclread.Item, labels []string, v hclread.Value) *scope {
+	title := strings.ToLower(it.Name)
 	if s.title != "" {
 		title = s.title + ": " + title
 	}
 	for _, label := range labels {
 		title += " " + strconv.Quote(label)
 	}
-	offset := it.offset
-	if it.value.offset != v.offset {
-		offset = v.offset
+	offset := it.Offset
+	if it.Value.Offset != v.Offset {
+		offset = v.Offset
 	}
-	return &scope{reader: s.reader, title: title, labels: labels, items: v.object.items, offset: offset}
+	return &scope{reader: s.reader, title: title, labels: labels, items: v.Object.Items, offset: offset}
 }
 
 // settings returns the keys of a block that Vault Agent reads as a map, such as
@@ -135,7 +137,7 @@ func (s *scope) typed() string {
 	if len(s.labels) == 1 {
 		kind = strings.ToLower(s.labels[0])
 	}
-	if given := s.value("type").kind; kind == "" && (given == absent || given == text) {
+	if given := s.value("type").Kind; kind == "" && (given == hclread.Absent || given == hclread.String) {
 		name := s.title[strings.LastIndexByte(s.title, ' ')+1:]
 		s.problem(LoadError, "", "the type is missing", "give it as a label: "+name+` "TYPE" { … }`)
 	}

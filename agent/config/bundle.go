@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/certagent/certagent/agent/config/hclread"
 )
 
 // Bundle is the files that change together, and what happens then.
@@ -98,9 +100,9 @@ func (b *Bundle) readDirectory(s *scope) {
 func (b *Bundle) readPerms(s *scope) filePerms {
 	b.DirectoryPerms = 0o750
 	perms := defaultPerms.read(s, &b.DirectoryPerms)
-	if inner := s.value("perms").object; inner != nil && b.Directory == "" {
-		directory := func(it item) bool { return it.name == "directory" }
-		if slices.ContainsFunc(inner.items, directory) && !s.has("directory") {
+	if inner := s.value("perms").Object; inner != nil && b.Directory == "" {
+		directory := func(it hclread.Item) bool { return it.Name == "directory" }
+		if slices.ContainsFunc(inner.Items, directory) && !s.has("directory") {
 			s.problem(ValidateError, "perms", "directory has no effect, for the bundle has none", "remove it")
 		}
 	}
@@ -113,7 +115,7 @@ func (b *Bundle) readPerms(s *scope) filePerms {
 // isNoop says whether no change is what was asked for, and not the outcome of a
 // mistake.
 func isNoop(s *scope, c Change) bool {
-	return c.Mode == Noop && (!s.has("change_mode") || s.value("change_mode").text == "noop")
+	return c.Mode == Noop && (!s.has("change_mode") || s.value("change_mode").Text == "noop")
 }
 
 // readChange reads the reaction, which is one for all members.

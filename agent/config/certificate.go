@@ -6,6 +6,8 @@ package config
 import (
 	"cmp"
 	"time"
+
+	"github.com/certagent/certagent/agent/config/hclread"
 )
 
 // Certificate is a request for one X.509 certificate and its key, and the files
@@ -76,8 +78,8 @@ func (c *Certificate) readLifetime(s *scope) {
 	if !s.has("not_after") {
 		return
 	}
-	if _, err := time.Parse(time.RFC3339, c.NotAfter); err != nil && s.value("not_after").kind == text {
-		s.problem(LoadError, "not_after", "must be a time, not "+s.value("not_after").show(),
+	if _, err := time.Parse(time.RFC3339, c.NotAfter); err != nil && s.value("not_after").Kind == hclread.String {
+		s.problem(LoadError, "not_after", "must be a time, not "+s.value("not_after").Describe(),
 			`write for example "2030-01-31T00:00:00Z"`)
 	}
 	if s.has("ttl") {

@@ -12,6 +12,8 @@ import (
 	"unicode"
 
 	"golang.org/x/net/idna"
+
+	"github.com/certagent/certagent/agent/config/hclread"
 )
 
 // readRole checks that the role has the form mount/role.
@@ -21,8 +23,8 @@ func (c *Certificate) readRole(s *scope) {
 	switch {
 	case !s.has("role"):
 		s.problem(LoadError, "role", "is missing", `write "MOUNT/ROLE", such as "pki/web"`)
-	case s.value("role").kind == text && (len(segments) < 2 || slices.ContainsFunc(segments, isBadSegment)):
-		s.problem(LoadError, "role", s.value("role").show()+" is not a mount and a role", `write "MOUNT/ROLE", such as "pki/web"`)
+	case s.value("role").Kind == hclread.String && (len(segments) < 2 || slices.ContainsFunc(segments, isBadSegment)):
+		s.problem(LoadError, "role", s.value("role").Describe()+" is not a mount and a role", `write "MOUNT/ROLE", such as "pki/web"`)
 	}
 }
 
@@ -47,7 +49,7 @@ func (c *Certificate) readNames(s *scope) {
 	get(s, "exclude_cn_from_sans", asBool, &c.ExcludeCNFromSANs)
 	for _, name := range []string{"common_name", "alt_names", "ip_sans", "uri_sans", "other_sans"} {
 		v := s.value(name)
-		if empty := v.kind == text && v.text == "" || v.kind == list && len(v.list) == 0; v.kind != absent && !empty {
+		if empty := v.Kind == hclread.String && v.Text == "" || v.Kind == hclread.List && len(v.List) == 0; v.Kind != hclread.Absent && !empty {
 			return
 		}
 	}
@@ -60,7 +62,7 @@ func readNameList(s *scope, key string, valid func(string) bool, complaint, hint
 	}
 	for i, name := range *to {
 		if !valid(name) {
-			s.problem(LoadError, key, s.value(key).element(i).show()+" "+complaint, hint)
+			s.problem(LoadError, key, elementOf(s.value(key), i).Describe()+" "+complaint, hint)
 		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/certagent/certagent/agent/config/hclread"
 )
 
 // ChangeMode is the reaction to a changed file.
@@ -87,14 +89,14 @@ func readChange(s *scope) Change {
 	return c
 }
 
-func asChangeMode(v value) (ChangeMode, error) {
+func asChangeMode(v hclread.Value) (ChangeMode, error) {
 	word, err := asString(v)
 	if err != nil {
 		return Noop, err
 	}
 	mode, known := changeModes[word]
 	if !known {
-		return Noop, &mismatch{"unknown value " + v.show(), `write "noop", "signal", "restart" or "command"`}
+		return Noop, &mismatch{"unknown value " + v.Describe(), `write "noop", "signal", "restart" or "command"`}
 	}
 	return mode, nil
 }

@@ -67,7 +67,7 @@ func (c *Change) checkWithoutMode(s *scope) {
 
 // checkMode complains about keys that contradict the change_mode.
 func (c *Change) checkMode(s *scope) {
-	mode := s.value("change_mode").show()
+	mode := s.value("change_mode").Describe()
 	used := map[ChangeMode][]string{
 		Signal:  {"change_signal", "pid_file", "change_exec", "splay"},
 		Restart: {"change_exec", "splay"},

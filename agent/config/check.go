@@ -3,7 +3,11 @@
 
 package config
 
-import "time"
+import (
+	"time"
+
+	"github.com/certagent/certagent/agent/config/hclread"
+)
 
 // Check is a command that may veto a published generation before the change,
 // such as nginx -t: with any exit code but 0, or by taking too long. A veto
@@ -18,7 +22,7 @@ func readCheck(s *scope) *Check {
 	c := &Check{Timeout: defaultCommandTimeout, Pos: s.pos()}
 	c.Command = readCommand(s, "command")
 	positive(s, "timeout", asDuration, &c.Timeout)
-	if v := s.value("command"); v.kind == absent || isEmptyCommand(v) {
+	if v := s.value("command"); v.Kind == hclread.Absent || isEmptyCommand(v) {
 		s.problem(LoadError, "command", "is missing", `write for example ["nginx", "-t"]`)
 	}
 	s.finish(LoadError)
@@ -26,7 +30,7 @@ func readCheck(s *scope) *Check {
 }
 
 // isEmptyCommand says whether readCommand finds nothing to run, and no mistake.
-func isEmptyCommand(v value) bool {
+func isEmptyCommand(v hclread.Value) bool {
 	command, err := asCommaList(v)
 	return err == nil && (len(command) == 0 || len(command) == 1 && command[0] == "")
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/certagent/certagent/agent/config/hclread"
 )
 
 // readCommand reads a command as Vault Agent does and returns the arguments to
@@ -18,7 +20,7 @@ func readCommand(s *scope, name string) []string {
 		return nil
 	}
 	v := s.value(name)
-	if v.kind == text && len(command) > 1 {
+	if v.Kind == hclread.String && len(command) > 1 {
 		s.problem(Warning, name,
 			fmt.Sprintf("the string is split at its commas into %d arguments, and runs without a shell", len(command)),
 			shellHint(v))
@@ -36,9 +38,9 @@ func readCommand(s *scope, name string) []string {
 	return command
 }
 
-func shellHint(v value) string {
-	if v.computed || len(v.text) > 60 {
+func shellHint(v hclread.Value) string {
+	if v.Computed || len(v.Text) > 60 {
 		return `write it as a list: ["sh", "-c", "…"]`
 	}
-	return `write it as a list: ["sh", "-c", ` + strconv.Quote(v.text) + `]`
+	return `write it as a list: ["sh", "-c", ` + strconv.Quote(v.Text) + `]`
 }

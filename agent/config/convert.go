@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/certagent/certagent/agent/config/hclread"
 )
 
 // The conversions below are as strict as Vault Agent is for the keys that use
@@ -29,75 +31,54 @@ func hintOf(err error) string {
 	return ""
 }
 
-func wrongType(want string, v value) error {
-	m := &mismatch{message: fmt.Sprintf("must be %s, not %s", want, v.show())}
+func wrongType(want string, v hclread.Value) error {
+	m := &mismatch{message: fmt.Sprintf("must be %s, not %s", want, v.Describe())}
 	switch {
-	case want == "a bool" && v.kind == text && (v.text == "true" || v.text == "false"):
-		m.hint = "write " + v.text + " without quotes"
-	case strings.HasSuffix(want, "number") && v.kind == text && v.isNumber():
-		m.hint = "write " + v.text + " without quotes"
-	case want == "a string" && v.kind == integer:
-		m.hint = `write "` + v.text + `"`
+	case want == "a bool" && v.Kind == hclread.String && (v.Text == "true" || v.Text == "false"):
+		m.hint = "write " + v.Text + " without quotes"
+	case strings.HasSuffix(want, "number") && v.IsQuotedNumber():
+		m.hint = "write " + v.Text + " without quotes"
+	case want == "a string" && v.Kind == hclread.Integer:
+		m.hint = `write "` + v.Text + `"`
 	}
 	return m
 }
 
-func (v value) isNumber() bool {
-	_, err := number(v.text)
-	return err == nil && !v.computed
-}
-
-// show describes a value for a message: a literal as it was written, and only
-// the kind of one that an expression returned, which may be a secret.
-func (v value) show() string {
-	shown := v.kind.String()
-	switch {
-	case v.computed:
-	case v.kind == boolean:
-		shown = strconv.FormatBool(v.truth)
-	case v.kind == integer || v.kind == float:
-		shown = v.text
-	case v.kind == text && len(v.text) <= 40:
-		shown = strconv.Quote(v.text)
-	}
-	return shown
-}
-
 // asText takes a string, or a whole number as it was written.
-func asText(v value) (string, error) {
-	if v.kind != text && v.kind != integer {
+func asText(v hclread.Value) (string, error) {
+	if v.Kind != hclread.String && v.Kind != hclread.Integer {
 		return "", wrongType("a string", v)
 	}
-	return v.text, nil
+	return v.Text, nil
 }
 
 // asString takes a string only.
-func asString(v value) (string, error) {
-	if v.kind != text {
+func asString(v hclread.Value) (string, error) {
+	if v.Kind != hclread.String {
 		return "", wrongType("a string", v)
 	}
-	return v.text, nil
+	return v.Text, nil
 }
 
 // asBool takes true and false only.
-func asBool(v value) (bool, error) {
-	if v.kind != boolean {
+func asBool(v hclread.Value) (bool, error) {
+	if v.Kind != hclread.Bool {
 		return false, wrongType("a bool", v)
 	}
-	return v.truth, nil
+	return v.Bool, nil
 }
 
 // asRawBool takes a bool, a number, or a string such as "true", "f" or "1".
-func asRawBool(v value) (bool, error) {
-	switch v.kind {
-	case boolean:
-		return v.truth, nil
-	case integer:
-		return v.integer != 0, nil
-	case float:
-		return v.float != 0, nil
-	case text:
-		if b, err := strconv.ParseBool(v.text); err == nil || v.text == "" {
+func asRawBool(v hclread.Value) (bool, error) {
+	switch v.Kind {
+	case hclread.Bool:
+		return v.Bool, nil
+	case hclread.Integer:
+		return v.Int != 0, nil
+	case hclread.Float:
+		return v.Float != 0, nil
+	case hclread.String:
+		if b, err := strconv.ParseBool(v.Text); err == nil || v.Text == "" {
 			return b, nil
 		}
 	}
@@ -105,18 +86,18 @@ func asRawBool(v value) (bool, error) {
 }
 
 // asInteger takes a whole number only.
-func asInteger(v value) (int, error) {
-	if v.kind != integer {
+func asInteger(v hclread.Value) (int, error) {
+	if v.Kind != hclread.Integer {
 		return 0, wrongType("a whole number", v)
 	}
-	return int(v.integer), nil
+	return int(v.Int), nil
 }
 
 // asNumeric takes a whole number, or a string of one, octal and hexadecimal
 // included.
-func asNumeric(v value) (int, error) {
-	if v.kind == text {
-		if i, err := strconv.ParseInt(v.text, 0, 0); err == nil {
+func asNumeric(v hclread.Value) (int, error) {
+	if v.Kind == hclread.String {
+		if i, err := strconv.ParseInt(v.Text, 0, 0); err == nil {
 			return int(i), nil
 		}
 	}
@@ -124,9 +105,9 @@ func asNumeric(v value) (int, error) {
 }
 
 // asDecimal takes a whole number, or a string of a decimal one.
-func asDecimal(v value) (int, error) {
-	if v.kind == text {
-		if i, err := strconv.ParseInt(v.text, 10, 32); err == nil || v.text == "" {
+func asDecimal(v hclread.Value) (int, error) {
+	if v.Kind == hclread.String {
+		if i, err := strconv.ParseInt(v.Text, 10, 32); err == nil || v.Text == "" {
 			return int(i), nil
 		}
 	}
@@ -134,15 +115,15 @@ func asDecimal(v value) (int, error) {
 }
 
 // asFloat takes any number.
-func asFloat(v value) (float64, error) {
-	switch v.kind {
-	case integer:
-		return float64(v.integer), nil
-	case float:
-		return v.float, nil
+func asFloat(v hclread.Value) (float64, error) {
+	switch v.Kind {
+	case hclread.Integer:
+		return float64(v.Int), nil
+	case hclread.Float:
+		return v.Float, nil
 	}
 	return 0, wrongType("a number", v)
 }
 
 // asAny takes everything.
-func asAny(v value) (value, error) { return v, nil }
+func asAny(v hclread.Value) (hclread.Value, error) { return v, nil }

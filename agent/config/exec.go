@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/certagent/certagent/agent/config/hclread"
 )
 
 // Exec is a program that certagent runs and supervises.
@@ -55,7 +57,7 @@ func readExec(s *scope) Exec {
 	s.finish(LoadError)
 
 	switch {
-	case len(e.Command) == 0 && (!s.has("command") || s.value("command").kind == list):
+	case len(e.Command) == 0 && (!s.has("command") || s.value("command").Kind == hclread.List):
 		s.problem(ValidateError, "command", "is empty", `write for example ["nginx", "-g", "daemon off;"]`)
 	case len(e.Command) > 0 && strings.TrimSpace(e.Command[0]) == "":
 		s.problem(StartError, "command", "the program's name is empty", "")
@@ -91,7 +93,7 @@ func (e *Exec) readRestart(s *scope) {
 		e.Restart = false
 	default:
 		s.problem(ValidateError, "restart_on_secret_changes",
-			"unknown value "+s.value("restart_on_secret_changes").show(), `write "always" or "never"`)
+			"unknown value "+s.value("restart_on_secret_changes").Describe(), `write "always" or "never"`)
 	}
 }
 

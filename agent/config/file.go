@@ -85,14 +85,14 @@ func (c *Certificate) readDestinations(s *scope, b *Bundle, perms filePerms) {
 	}
 	readable := true
 	for _, it := range s.items {
-		f := File{Kind: FileKind(strings.ToLower(it.name)), Perms: perms.other, Pos: s.src.pos(it.offset)}
+		f := File{Kind: FileKind(strings.ToLower(it.Name)), Perms: perms.other, Pos: s.src.Pos(it.Offset)}
 		if f.Kind.HoldsKey() {
 			f.Perms = perms.key
 		}
 		switch {
 		case c.has(f.Kind):
-		case slices.Contains(fileKinds, f.Kind) && get(s, it.name, asString, &f.Destination):
-			f.Destination = b.destination(s, it.name, f.Destination)
+		case slices.Contains(fileKinds, f.Kind) && get(s, it.Name, asString, &f.Destination):
+			f.Destination = b.destination(s, it.Name, f.Destination)
 			c.Files = append(c.Files, f)
 		default:
 			readable = false

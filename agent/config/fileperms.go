@@ -3,7 +3,11 @@
 
 package config
 
-import "io/fs"
+import (
+	"io/fs"
+
+	"github.com/certagent/certagent/agent/config/hclread"
+)
 
 // filePerms are the permissions of a bundle's files.
 type filePerms struct {
@@ -18,7 +22,7 @@ var defaultPerms = filePerms{key: 0o600, other: 0o644}
 // mode for all files, or a block with key, other and, if directory is not nil,
 // directory. As in a template, 0 says nothing.
 func (p filePerms) read(s *scope, directory *fs.FileMode) filePerms {
-	if s.value("perms").kind != block {
+	if s.value("perms").Kind != hclread.Block {
 		if mode, ok := oneMode(s, "perms"); ok {
 			p = filePerms{key: mode, other: mode}
 		}

@@ -3,7 +3,11 @@
 
 package config
 
-import "syscall"
+import (
+	"syscall"
+
+	"github.com/certagent/certagent/agent/config/hclread"
+)
 
 // HUP says who gets the SIGHUP that is sent to certagent.
 type HUP string
@@ -33,7 +37,7 @@ func (e *Exec) readHUP(s *scope) {
 	word := string(HUPAgent)
 	readWord(s, "hup", &word, "agent", "child", "both")
 	e.HUP = HUP(word)
-	if given := s.value("hup"); given.kind != absent && given.text != word {
+	if given := s.value("hup"); given.Kind != hclread.Absent && given.Text != word {
 		return // it was complained about
 	}
 	if _, rewritten := e.Signals[syscall.SIGHUP]; rewritten && !e.HUP.ToChild() {

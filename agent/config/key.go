@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/certagent/certagent/agent/config/hclread"
 )
 
 // Key is the kind of private key, and who makes it.
@@ -33,15 +35,15 @@ func readKey(s *scope) (k Key, format string) {
 	k = Key{Type: "ec", Bits: 256}
 	s.asked = append(s.asked, "key")
 	switch v := s.value("key"); {
-	case v.kind == block, v.kind == list:
+	case v.Kind == hclread.Block, v.Kind == hclread.List:
 		if b := s.ownBlock("key"); b != nil {
 			return readKeyBlock(b)
 		}
-	case v.kind == absent, v.kind == text && v.text == "local":
-	case v.kind == text && v.text == "vault":
+	case v.Kind == hclread.Absent, v.Kind == hclread.String && v.Text == "local":
+	case v.Kind == hclread.String && v.Text == "vault":
 		return Key{Type: "vault"}, ""
 	default:
-		s.problem(LoadError, "key", "unknown value "+v.show(), `write "local", "vault", or { type = "ec", bits = 256 }`)
+		s.problem(LoadError, "key", "unknown value "+v.Describe(), `write "local", "vault", or { type = "ec", bits = 256 }`)
 	}
 	return k, ""
 }
@@ -56,13 +58,13 @@ func readKeyBlock(s *scope) (k Key, format string) {
 	sizes, known := keySizes[k.Type]
 	switch {
 	case !known:
-		s.problem(LoadError, "type", "unknown value "+s.value("type").show(), `write "ec", "rsa", "ed25519" or "vault"`)
+		s.problem(LoadError, "type", "unknown value "+s.value("type").Describe(), `write "ec", "rsa", "ed25519" or "vault"`)
 	case s.has("bits") && len(sizes) == 0:
 		s.problem(ValidateError, "bits", fmt.Sprintf("has no meaning for a key of type %q", k.Type), k.bitsHint())
 	case !s.has("bits") && len(sizes) > 0:
 		k.Bits = sizes[0]
-	case s.value("bits").kind == integer && !slices.Contains(sizes, k.Bits):
-		s.problem(ValidateError, "bits", fmt.Sprintf("%s is no size of a key of type %q", s.value("bits").show(), k.Type),
+	case s.value("bits").Kind == hclread.Integer && !slices.Contains(sizes, k.Bits):
+		s.problem(ValidateError, "bits", fmt.Sprintf("%s is no size of a key of type %q", s.value("bits").Describe(), k.Type),
 			fmt.Sprintf("write %d, %d or %d", sizes[0], sizes[1], sizes[2]))
 	}
 	if k.Type == "vault" && k.Reuse {
@@ -84,9 +86,9 @@ func (k Key) bitsHint() string {
 func (k Key) checkFormat(s *scope, format string) {
 	types := map[string]string{"pkcs8": k.Type, "pkcs1": "rsa", "sec1": "ec"}
 	switch of, known := types[format]; {
-	case !s.has("format") || s.value("format").kind != text:
+	case !s.has("format") || s.value("format").Kind != hclread.String:
 	case !known:
-		s.problem(LoadError, "format", "unknown value "+s.value("format").show(), `write "pkcs8", "pkcs1" or "sec1"`)
+		s.problem(LoadError, "format", "unknown value "+s.value("format").Describe(), `write "pkcs8", "pkcs1" or "sec1"`)
 	case of != k.Type && k.Type != "vault":
 		s.problem(ValidateError, "format", fmt.Sprintf("%s is for keys of type %q", strings.ToUpper(format), of),
 			`write "pkcs8", or change type`)

@@ -6,6 +6,8 @@ package config
 import (
 	"strconv"
 	"strings"
+
+	"github.com/certagent/certagent/agent/config/hclread"
 )
 
 // What follows is read and checked as Vault Agent does, so that a mistake in it
@@ -27,13 +29,13 @@ func readTokenUse(s *scope) tokenUse {
 	return use
 }
 
-func asTokenUse(v value) (bool, error) {
-	if v.kind == text && strings.EqualFold(v.text, "force") {
+func asTokenUse(v hclread.Value) (bool, error) {
+	if v.Kind == hclread.String && strings.EqualFold(v.Text, "force") {
 		return true, nil
 	}
 	yes, err := asRawBool(v)
 	if err != nil {
-		return false, &mismatch{`must be true, false or "force", not ` + v.show(), ""}
+		return false, &mismatch{`must be true, false or "force", not ` + v.Describe(), ""}
 	}
 	return yes, nil
 }
@@ -80,7 +82,7 @@ func oneOf(s *scope, kind Kind, name string, words ...string) {
 			return
 		}
 	}
-	s.problem(kind, name, "unknown value "+s.value(name).show(), "write "+strings.Join(words[1:], " or "))
+	s.problem(kind, name, "unknown value "+s.value(name).Describe(), "write "+strings.Join(words[1:], " or "))
 }
 
 // apiProxy is the api_proxy block.

@@ -7,12 +7,14 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/certagent/certagent/agent/config/hclread"
 )
 
 // check reads a key for its type only.
 type check func(s *scope, name string)
 
-func checked[T any](convert func(value) (T, error)) check {
+func checked[T any](convert func(hclread.Value) (T, error)) check {
 	return func(s *scope, name string) { get(s, name, convert, new(T)) }
 }
 

@@ -6,13 +6,18 @@ package config
 import (
 	"errors"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
+
+	"github.com/certagent/certagent/agent/config/hclread"
 )
 
 // loader collects what the files say.
 type loader struct {
 	overrides Overrides
-	sources   []*source
+	sources   []*hclread.Source
 	problems  Problems
 	document  *document
 	unread    bool // a file could not be read
@@ -33,7 +38,7 @@ func (l *loader) path(path string) {
 		l.problems = append(l.problems, Problem{Kind: Warning, Pos: Pos{File: path}, Message: "this directory holds no *.hcl or *.json file"})
 	}
 	for _, file := range files {
-		src, err := readSource(file)
+		src, err := hclread.ReadFile(file)
 		if err != nil {
 			l.problem(Pos{File: file}, reason(err), "")
 			continue
@@ -41,6 +46,48 @@ func (l *loader) path(path string) {
 		l.sources = append(l.sources, src)
 		l.source(src)
 	}
+}
+
+// expand returns the files that a path stands for: itself, or, for a
+// directory, its *.hcl and *.json files in the order of their names. Vault
+// Agent leaves that order to the file system.
+func expand(path string) ([]string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return []string{path}, nil
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return nil, err
+	}
+	var files []string
+	for _, entry := range entries {
+		file := filepath.Join(path, entry.Name())
+		if !isConfigName(entry.Name()) {
+			continue
+		}
+		// A named pipe would block; a directory is not read into.
+		if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() {
+			continue
+		}
+		files = append(files, file)
+	}
+	return files, nil
+}
+
+// isConfigName tells whether a file of a directory is configuration, and not
+// an editor's backup or lock.
+func isConfigName(name string) bool {
+	if strings.HasPrefix(name, ".#") || strings.HasSuffix(name, "~") {
+		return false
+	}
+	if strings.HasPrefix(name, "#") && strings.HasSuffix(name, "#") {
+		return false
+	}
+	return strings.HasSuffix(name, ".hcl") || strings.HasSuffix(name, ".json")
 }
 
 // reason is an error without the path, which stands before it already.
@@ -52,20 +99,20 @@ func reason(err error) string {
 	return err.Error()
 }
 
-func (l *loader) source(src *source) {
+func (l *loader) source(src *hclread.Source) {
 	r := &reader{src: src, problems: &l.problems, lookupEnv: l.overrides.LookupEnv, duplicates: LoadError}
-	if src.isJSON() || l.allowsDuplicates() {
+	if src.IsJSON() || l.allowsDuplicates() {
 		r.duplicates = Warning
 	}
-	report := func(e syntaxError) { r.report(LoadError, "", "", e.offset, e.message, e.hint) }
-	tree, ok := readTree(src, l.overrides.LookupEnv, report)
+	report := func(e hclread.SyntaxError) { r.report(LoadError, "", "", e.Offset, e.Message, e.Hint) }
+	tree, ok := hclread.Read(src, l.overrides.LookupEnv, report)
 	if !ok {
 		l.unread = true
 	}
 	if tree == nil {
 		return
 	}
-	l.document = l.document.merge(readDocument(&scope{reader: r, items: tree.items}))
+	l.document = l.document.merge(readDocument(&scope{reader: r, items: tree.Items}))
 }
 
 // allowsDuplicates reads the variable by which Vault Agent, for a while, can be
@@ -103,7 +150,7 @@ func (l *loader) finish() *Config {
 		DisableKeepAlives:      d.disableKeepAlives,
 	}
 	for _, src := range l.sources {
-		c.Files = append(c.Files, src.name)
+		c.Files = append(c.Files, src.Name)
 	}
 	return c
 }

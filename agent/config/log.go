@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/certagent/certagent/agent/config/hclread"
 )
 
 // Log is what is logged, how and where.
@@ -42,8 +44,8 @@ func readLogKeys(s *scope) logKeys {
 	k.rotateMaxFiles = optionalNumber(s, "log_rotate_max_files")
 	k.origin = map[string]Problem{}
 	for _, it := range s.items {
-		if name := strings.ToLower(it.name); strings.HasPrefix(name, "log_") {
-			k.origin[name] = Problem{Kind: StartError, Pos: s.src.pos(it.offset), Name: name}
+		if name := strings.ToLower(it.Name); strings.HasPrefix(name, "log_") {
+			k.origin[name] = Problem{Kind: StartError, Pos: s.src.Pos(it.Offset), Name: name}
 		}
 	}
 	return k
@@ -109,7 +111,7 @@ func (k logKeys) final(problems *Problems) Log {
 		l.RotateDuration = 24 * time.Hour
 	}
 	if k.rotateDuration != "" {
-		d, err := asSeconds(value{kind: text, text: k.rotateDuration})
+		d, err := asSeconds(hclread.Value{Kind: hclread.String, Text: k.rotateDuration})
 		if err != nil {
 			problem("log_rotate_duration", err.Error(), `write for example "24h"`)
 		}

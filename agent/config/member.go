@@ -6,6 +6,8 @@ package config
 import (
 	"cmp"
 	"slices"
+
+	"github.com/certagent/certagent/agent/config/hclread"
 )
 
 // Member is a part of a bundle that makes files. One of the two is not nil.
@@ -95,7 +97,7 @@ func (s *scope) ownBlock(name string) *scope {
 }
 
 // positive reads a key that must be more than zero.
-func positive[T cmp.Ordered](s *scope, name string, convert func(value) (T, error), to *T) bool {
+func positive[T cmp.Ordered](s *scope, name string, convert func(hclread.Value) (T, error), to *T) bool {
 	var zero T
 	read := zero
 	if !get(s, name, convert, &read) {

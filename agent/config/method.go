@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/certagent/certagent/agent/config/hclread"
 )
 
 // The back-off between failed logins, if none is given.
@@ -85,7 +87,7 @@ func refuseMethod(s *scope, method string, settings *scope) {
 	}
 	kind := StartError
 	for _, setting := range settings.items {
-		if setting.value.kind == text {
+		if setting.Value.Kind == hclread.String {
 			kind = LoadError
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/certagent/certagent/agent/config/hclread"
 )
 
 // Parameters of pki/sign and pki/issue that params must not set: those that have
@@ -21,16 +23,16 @@ func readParams(s *scope) map[string]string {
 	params := map[string]string{}
 	for _, it := range settings.items {
 		switch {
-		case it.name == "" || hasSpaceOrControl(it.name):
-			settings.problem(LoadError, it.name, "is not the name of a parameter", "write the name without spaces")
-		case slices.Contains(ownParams, it.name):
-			settings.problem(ValidateError, it.name, "has a key of its own in certificate", "write it there")
-		case slices.Contains(formParams, it.name):
-			settings.problem(ValidateError, it.name, "cannot be set", "the keys of files say which forms are written")
+		case it.Name == "" || hasSpaceOrControl(it.Name):
+			settings.problem(LoadError, it.Name, "is not the name of a parameter", "write the name without spaces")
+		case slices.Contains(ownParams, it.Name):
+			settings.problem(ValidateError, it.Name, "has a key of its own in certificate", "write it there")
+		case slices.Contains(formParams, it.Name):
+			settings.problem(ValidateError, it.Name, "cannot be set", "the keys of files say which forms are written")
 		}
 		var param string
-		if get(settings, it.name, asParam, &param) {
-			params[it.name] = param
+		if get(settings, it.Name, asParam, &param) {
+			params[it.Name] = param
 		}
 	}
 	settings.finish(LoadError)
@@ -42,15 +44,15 @@ func readParams(s *scope) map[string]string {
 
 // asParam takes what Vault does: a string, a number, a bool, or a list of
 // strings, which Vault takes with commas between them.
-func asParam(v value) (string, error) {
-	switch v.kind {
-	case text, integer, float:
-		return v.text, nil
-	case boolean:
-		return strconv.FormatBool(v.truth), nil
-	case list:
+func asParam(v hclread.Value) (string, error) {
+	switch v.Kind {
+	case hclread.String, hclread.Integer, hclread.Float:
+		return v.Text, nil
+	case hclread.Bool:
+		return strconv.FormatBool(v.Bool), nil
+	case hclread.List:
 		all, err := asLooseList(v)
 		return strings.Join(all, ","), err
 	}
-	return "", &mismatch{"must be a string, a number, a bool or a list, not " + v.show(), ""}
+	return "", &mismatch{"must be a string, a number, a bool or a list, not " + v.Describe(), ""}
 }

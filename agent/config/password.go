@@ -3,7 +3,11 @@
 
 package config
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/certagent/certagent/agent/config/hclread"
+)
 
 // Password is where the password of PKCS#12, JKS and truststore files comes
 // from: from a file, or else from a secret.
@@ -17,7 +21,7 @@ type Password struct {
 
 func readPassword(s *scope) *Password {
 	const hint = `write { file = "PATH" } or { secret = "PATH#FIELD" }`
-	if s.value("password").kind == text {
+	if s.value("password").Kind == hclread.String {
 		s.asked = append(s.asked, "password")
 		s.problem(LoadError, "password", "does not belong into the configuration", hint)
 		return &Password{}
@@ -37,7 +41,7 @@ func readPassword(s *scope) *Password {
 		b.problem(ValidateError, "secret", "excludes file", "keep one of them")
 	case !file && !secret:
 		b.problem(LoadError, "", "has neither file nor secret", hint)
-	case file && p.File == "" && b.value("file").kind == text:
+	case file && p.File == "" && b.value("file").Kind == hclread.String:
 		b.problem(LoadError, "file", "is empty", "say which file holds the password")
 	}
 	b.finish(LoadError)
@@ -49,7 +53,7 @@ func readPassword(s *scope) *Password {
 func (p *Password) splitSecret(s *scope, secret string) {
 	at := strings.LastIndexByte(secret, '#')
 	if at < 1 || at == len(secret)-1 {
-		s.problem(LoadError, "secret", s.value("secret").show()+" is not a path and a field",
+		s.problem(LoadError, "secret", s.value("secret").Describe()+" is not a path and a field",
 			`write "PATH#FIELD", such as "kv/data/web#password"`)
 		return
 	}

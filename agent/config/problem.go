@@ -4,8 +4,9 @@
 package config
 
 import (
-	"fmt"
 	"strings"
+
+	"github.com/certagent/certagent/agent/config/hclread"
 )
 
 // Kind tells who refuses a configuration, and when. In what Vault Agent does not
@@ -33,21 +34,9 @@ func (k Kind) String() string {
 	return [...]string{"load error", "validate error", "start error", "unsupported", "warning"}[k]
 }
 
-// Pos is a place in a configuration file. Line and Column count from 1, Column
-// in bytes, as Go's tools count them. The zero value is no place, such as that
+// Pos is a place in a configuration file. The zero value is no place, such as that
 // of an environment variable.
-type Pos struct {
-	File         string
-	Line, Column int
-}
-
-// String returns file:line:column, as far as they are known.
-func (p Pos) String() string {
-	if p.Line == 0 {
-		return p.File
-	}
-	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
-}
+type Pos = hclread.Pos
 
 // Problem is one complaint about the configuration.
 type Problem struct {

@@ -3,7 +3,11 @@
 
 package config
 
-import "time"
+import (
+	"time"
+
+	"github.com/certagent/certagent/agent/config/hclread"
+)
 
 // Renew says when a certificate is renewed. The zero value is at two thirds of
 // its lifetime. At most one field is not zero.
@@ -23,11 +27,11 @@ func readRenew(s *scope) Renew {
 }
 
 // asPart takes a number between 0 and 1.
-func asPart(v value) (float64, error) {
+func asPart(v hclread.Value) (float64, error) {
 	if part, err := asFloat(v); err == nil && part > 0 && part < 1 {
 		return part, nil
 	}
-	return 0, &mismatch{"must be a part of the lifetime, between 0 and 1, not " + v.show(), "write for example 0.66"}
+	return 0, &mismatch{"must be a part of the lifetime, between 0 and 1, not " + v.Describe(), "write for example 0.66"}
 }
 
 // or returns what a bundle says of its certificates, unless one says it itself.

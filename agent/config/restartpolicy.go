@@ -56,7 +56,7 @@ func readRestartPolicy(s *scope) RestartPolicy {
 	p.readDelays(s)
 	p.Reset = p.MaxDelay
 	positive(s, "restart_reset", asDuration, &p.Reset)
-	if s.has("restart") && s.value("restart").text != "never" {
+	if s.has("restart") && s.value("restart").Text != "never" {
 		return p
 	}
 	for _, name := range []string{"restart_delay", "restart_max_delay", "restart_reset"} {

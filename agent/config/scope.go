@@ -6,12 +6,14 @@ package config
 import (
 	"strconv"
 	"strings"
+
+	"github.com/certagent/certagent/agent/config/hclread"
 )
 
 // reader holds what decoding one file needs: the file, where problems go, and
 // the environment.
 type reader struct {
-	src       *source
+	src       *hclread.Source
 	problems  *Problems
 	lookupEnv func(string) (string, bool)
 	// duplicates is what a key that is set twice is: an error, or, in JSON and
@@ -21,7 +23,7 @@ type reader struct {
 
 func (r *reader) report(kind Kind, block, name string, offset int, message, hint string) {
 	*r.problems = append(*r.problems, Problem{
-		Kind: kind, Pos: r.src.pos(offset), Block: block, Name: name, Message: message, Hint: hint,
+		Kind: kind, Pos: r.src.Pos(offset), Block: block, Name: name, Message: message, Hint: hint,
 	})
 }
 
@@ -31,7 +33,7 @@ type scope struct {
 	*reader
 	title  string // how messages name it, such as `method "approle"`
 	labels []string
-	items  []item
+	items  []hclread.Item
 	offset int
 	asked  []string
 	exact  bool // names are compared with their case
@@ -41,22 +43,22 @@ type scope struct {
 func (s *scope) problem(kind Kind, name, message, hint string) {
 	offset := s.offset
 	if found := s.find(name); len(found) > 0 {
-		offset = found[len(found)-1].offset
+		offset = found[len(found)-1].Offset
 	}
 	s.report(kind, s.title, name, offset, message, hint)
 }
 
 // pos returns where the block starts.
-func (s *scope) pos() Pos { return s.src.pos(s.offset) }
+func (s *scope) pos() Pos { return s.src.Pos(s.offset) }
 
 // posOf returns where a key is, of the first one if there are several. There is
 // one.
-func (s *scope) posOf(name string) Pos { return s.src.pos(s.find(name)[0].offset) }
+func (s *scope) posOf(name string) Pos { return s.src.Pos(s.find(name)[0].Offset) }
 
-func (s *scope) find(name string) []item {
-	var found []item
+func (s *scope) find(name string) []hclread.Item {
+	var found []hclread.Item
 	for _, it := range s.items {
-		if it.name == name || !s.exact && strings.EqualFold(it.name, name) {
+		if it.Name == name || !s.exact && strings.EqualFold(it.Name, name) {
 			found = append(found, it)
 		}
 	}
@@ -65,15 +67,15 @@ func (s *scope) find(name string) []item {
 
 // value returns the value of a key, of the last one if there are several. It is
 // absent if there is none.
-func (s *scope) value(name string) value {
+func (s *scope) value(name string) hclread.Value {
 	found := s.find(name)
 	if len(found) == 0 {
-		return value{}
+		return hclread.Value{}
 	}
-	return found[len(found)-1].value
+	return found[len(found)-1].Value
 }
 
-func (s *scope) has(name string) bool { return s.value(name).kind != absent }
+func (s *scope) has(name string) bool { return s.value(name).Kind != hclread.Absent }
 
 // mostHints bounds the search for nearest names in one block.
 const mostHints = 100
@@ -88,14 +90,14 @@ func (s *scope) finish(unknown Kind) {
 	}
 	count := 0
 	for _, it := range s.items {
-		if s.isAsked(it.name) {
+		if s.isAsked(it.Name) {
 			continue
 		}
 		hint := ""
 		if count++; count <= mostHints {
-			hint = didYouMean(it.name, s.asked)
+			hint = didYouMean(it.Name, s.asked)
 		}
-		s.report(unknown, s.title, it.name, it.offset, message, hint)
+		s.report(unknown, s.title, it.Name, it.Offset, message, hint)
 	}
 }
 
@@ -119,15 +121,15 @@ func (s *scope) isAsked(name string) bool {
 func (s *scope) checkDuplicates() {
 	first := map[string]int{}
 	for _, it := range s.items {
-		if !it.assigned {
+		if !it.Assigned {
 			continue
 		}
-		line, seen := first[it.name]
+		line, seen := first[it.Name]
 		if !seen {
-			first[it.name] = s.src.pos(it.offset).Line
+			first[it.Name] = s.src.Pos(it.Offset).Line
 			continue
 		}
-		s.report(s.duplicates, s.title, it.name, it.offset,
+		s.report(s.duplicates, s.title, it.Name, it.Offset,
 			"the key is set twice; it was set in line "+strconv.Itoa(line), "keep one of them")
 	}
 }

@@ -10,11 +10,13 @@ import (
 
 	"github.com/hashicorp/consul-template/signals"
 	"golang.org/x/sys/unix"
+
+	"github.com/certagent/certagent/agent/config/hclread"
 )
 
 // asSignal takes a signal's name with SIG before it, in any case, as Vault
 // Agent does. The empty string is signal 0: none.
-func asSignal(v value) (syscall.Signal, error) {
+func asSignal(v hclread.Value) (syscall.Signal, error) {
 	name, err := asString(v)
 	if err != nil {
 		return 0, err
@@ -29,32 +31,32 @@ func asSignal(v value) (syscall.Signal, error) {
 	if _, err := signals.Parse("SIG" + name); err == nil {
 		hint = "write SIG before it"
 	}
-	return 0, &mismatch{"unknown signal " + v.show(), hint}
+	return 0, &mismatch{"unknown signal " + v.Describe(), hint}
 }
 
 // asAnySignal takes what asSignal takes, the names that Vault Agent does not
 // know, such as SIGPWR and SIGRTMIN+3, and numbers, 0 for none.
-func asAnySignal(v value) (syscall.Signal, error) {
-	switch v.kind {
-	case integer:
-		if 0 <= v.integer && v.integer <= int64(lastSignal) {
-			return syscall.Signal(v.integer), nil
+func asAnySignal(v hclread.Value) (syscall.Signal, error) {
+	switch v.Kind {
+	case hclread.Integer:
+		if 0 <= v.Int && v.Int <= int64(lastSignal) {
+			return syscall.Signal(v.Int), nil
 		}
-	case text:
-		if v.text == "" {
+	case hclread.String:
+		if v.Text == "" {
 			return 0, nil
 		}
-		if sig, known := signalNamed(v.text); known {
+		if sig, known := signalNamed(v.Text); known {
 			return sig, nil
 		}
 	default:
 		return 0, wrongType("a signal's name or number", v)
 	}
 	hint := `write its name, such as "SIGTERM", or its number`
-	if !v.computed {
-		hint = signalHint(v.text)
+	if !v.Computed {
+		hint = signalHint(v.Text)
 	}
-	return 0, &mismatch{"unknown signal " + v.show(), hint}
+	return 0, &mismatch{"unknown signal " + v.Describe(), hint}
 }
 
 const (

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+
+	"github.com/certagent/certagent/agent/config/hclread"
 )
 
 func TestSignalNamed(t *testing.T) {
@@ -33,9 +35,9 @@ func TestSignalsThatAreHandedOn(t *testing.T) {
 	handedOn := 0
 	for sig := syscall.Signal(1); sig <= lastSignal; sig++ {
 		var problems Problems
-		it := item{name: strconv.Itoa(int(sig)), value: value{kind: integer, integer: int64(syscall.SIGUSR1)}}
-		s := &scope{reader: &reader{src: newSource("a.hcl", nil), problems: &problems}, items: []item{
-			{name: "signals", value: value{kind: block, object: &object{items: []item{it}}}},
+		it := hclread.Item{Name: strconv.Itoa(int(sig)), Value: hclread.Value{Kind: hclread.Integer, Int: int64(syscall.SIGUSR1)}}
+		s := &scope{reader: &reader{src: hclread.NewSource("a.hcl", nil), problems: &problems}, items: []hclread.Item{
+			{Name: "signals", Value: hclread.Value{Kind: hclread.Block, Object: &hclread.Object{Items: []hclread.Item{it}}}},
 		}}
 		rewrites := readSignals(s)
 		if (len(rewrites) == 1) == (len(problems) == 1) {

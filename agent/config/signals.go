@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"syscall"
+
+	"github.com/certagent/certagent/agent/config/hclread"
 )
 
 // uncatchable are the signals that no process can be told of.
@@ -30,15 +32,15 @@ func readSignals(s *scope) map[syscall.Signal]syscall.Signal {
 	}
 	rewrites, lines := map[syscall.Signal]syscall.Signal{}, map[syscall.Signal]int{}
 	for _, it := range b.items {
-		if it.value.kind == absent {
+		if it.Value.Kind == hclread.Absent {
 			continue
 		}
-		complain := func(kind Kind, message, hint string) { b.report(kind, b.title, it.name, it.offset, message, hint) }
-		from, known := signalNamed(it.name)
-		to, err := asAnySignal(it.value)
+		complain := func(kind Kind, message, hint string) { b.report(kind, b.title, it.Name, it.Offset, message, hint) }
+		from, known := signalNamed(it.Name)
+		to, err := asAnySignal(it.Value)
 		switch line, twice := lines[from]; {
 		case !known || from == 0:
-			complain(LoadError, "is no signal", signalHint(it.name))
+			complain(LoadError, "is no signal", signalHint(it.Name))
 		case slices.Contains(uncatchable, from):
 			complain(LoadError, "cannot be caught", "remove it")
 		case slices.Contains(unforwarded, from):
@@ -48,7 +50,7 @@ func readSignals(s *scope) map[syscall.Signal]syscall.Signal {
 		case twice:
 			complain(LoadError, "the signal is there twice, first in line "+strconv.Itoa(line), "keep one of them")
 		default:
-			rewrites[from], lines[from] = to, b.src.pos(it.offset).Line
+			rewrites[from], lines[from] = to, b.src.Pos(it.Offset).Line
 			if to == 0 && (from == syscall.SIGTERM || from == syscall.SIGINT) {
 				complain(Warning, "with nothing in its place, the child is killed after kill_timeout when certagent ends",
 					`write for example "SIGQUIT"`)

@@ -45,7 +45,7 @@ func readSink(s *scope) Sink {
 
 func (k *Sink) checkEncryption(s *scope) {
 	if k.DHType != "" && k.DHType != "curve25519" {
-		s.problem(LoadError, "dh_type", "unknown type "+s.value("dh_type").show(), `the only one is "curve25519"`)
+		s.problem(LoadError, "dh_type", "unknown type "+s.value("dh_type").Describe(), `the only one is "curve25519"`)
 		return
 	}
 	if (k.DHType == "") != (k.DHPath == "") {

@@ -6,6 +6,8 @@ package config
 import (
 	"slices"
 	"strings"
+
+	"github.com/certagent/certagent/agent/config/hclread"
 )
 
 // readSubsystems reads disable_idle_connections or disable_keep_alives: whose
@@ -15,7 +17,7 @@ func readSubsystems(s *scope, name string) []string {
 	get(s, name, asLooseList, &named)
 	known, unknown := sortSubsystems(named)
 	for _, word := range unknown {
-		s.problem(LoadError, name, "unknown value "+value{kind: text, text: word}.show(), subsystemHint)
+		s.problem(LoadError, name, "unknown value "+hclread.Value{Kind: hclread.String, Text: word}.Describe(), subsystemHint)
 	}
 	return known
 }
@@ -56,7 +58,7 @@ func subsystemsFromEnv(o Overrides, variable string, fromFiles []string, problem
 	known, unknown := sortSubsystems(words)
 	for _, word := range unknown {
 		*problems = append(*problems, Problem{Kind: LoadError, Block: "environment", Name: variable,
-			Message: "unknown value " + value{kind: text, text: word}.show(), Hint: subsystemHint})
+			Message: "unknown value " + hclread.Value{Kind: hclread.String, Text: word}.Describe(), Hint: subsystemHint})
 	}
 	return known
 }

@@ -3,6 +3,8 @@
 
 package config
 
+import "github.com/certagent/certagent/agent/config/hclread"
+
 // telemetryKeys are the keys of the telemetry block.
 var telemetryKeys = map[string]check{
 	"statsite_address": aText, "statsd_address": aText, "dogstatsd_addr": aText, "dogstatsd_tags": aList,
@@ -22,7 +24,7 @@ var telemetryKeys = map[string]check{
 }
 
 func aDurationOrNone(s *scope, name string) {
-	if v := s.value(name); v.kind == text && v.text == "none" {
+	if v := s.value(name); v.Kind == hclread.String && v.Text == "none" {
 		s.asked = append(s.asked, name)
 		return
 	}

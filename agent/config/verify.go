@@ -82,7 +82,7 @@ func (v *Verify) readAddresses(s *scope) {
 	}
 	first := map[string]bool{}
 	for i, address := range v.Addresses {
-		shown := s.value("address").element(i).show()
+		shown := elementOf(s.value("address"), i).Describe()
 		switch {
 		case !isAddress(address):
 			s.problem(LoadError, "address", shown+" is not an address",
@@ -108,11 +108,11 @@ func (v *Verify) readTransport(s *scope) {
 		switch v.StartTLS {
 		case "postgres", "mysql", "smtp", "ldap":
 		default:
-			s.problem(LoadError, "starttls", "unknown value "+s.value("starttls").show(),
+			s.problem(LoadError, "starttls", "unknown value "+s.value("starttls").Describe(),
 				`write "postgres", "mysql", "smtp" or "ldap"`)
 		}
 	}
 	if get(s, "proxy_protocol", asInteger, &v.ProxyProtocol) && v.ProxyProtocol != 1 && v.ProxyProtocol != 2 {
-		s.problem(LoadError, "proxy_protocol", "unknown version "+s.value("proxy_protocol").show(), "write 1 or 2")
+		s.problem(LoadError, "proxy_protocol", "unknown version "+s.value("proxy_protocol").Describe(), "write 1 or 2")
 	}
 }

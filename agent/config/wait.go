@@ -7,6 +7,8 @@ import (
 	"errors"
 	"strings"
 	"time"
+
+	"github.com/certagent/certagent/agent/config/hclread"
 )
 
 // Wait says how long a template waits for its secrets to settle before it is
@@ -18,7 +20,7 @@ type Wait struct {
 
 // readWait takes a block with min and max, or a string "min:max".
 func readWait(s *scope) Wait {
-	if s.value("wait").kind == text {
+	if s.value("wait").Kind == hclread.String {
 		var w Wait
 		get(s, "wait", asWait, &w)
 		return w
@@ -47,10 +49,10 @@ func readWait(s *scope) Wait {
 	return w
 }
 
-func asWait(v value) (Wait, error) {
-	w, err := parseWait(v.text)
+func asWait(v hclread.Value) (Wait, error) {
+	w, err := parseWait(v.Text)
 	if err != nil {
-		return Wait{}, &mismatch{err.Error() + ", in " + v.show(), `write "MIN:MAX", such as "2s:10s"`}
+		return Wait{}, &mismatch{err.Error() + ", in " + v.Describe(), `write "MIN:MAX", such as "2s:10s"`}
 	}
 	return w, nil
 }
@@ -79,8 +81,8 @@ func (s *scope) nanoseconds(name string, to *time.Duration) bool {
 	if !get(s, name, asNanoseconds, to) {
 		return false
 	}
-	if v := s.value(name); v.kind == integer && v.integer != 0 {
-		s.problem(Warning, name, "a number without a unit is nanoseconds: "+to.String(), `write "`+v.text+`s" for seconds`)
+	if v := s.value(name); v.Kind == hclread.Integer && v.Int != 0 {
+		s.problem(Warning, name, "a number without a unit is nanoseconds: "+to.String(), `write "`+v.Text+`s" for seconds`)
 	}
 	return true
 }

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/certagent/certagent/agent/config/hclread"
 )
 
 var clockTimes = regexp.MustCompile(`^((?:[01]\d|2[0-3]):[0-5]\d)-((?:[01]\d|2[0-3]):[0-5]\d|24:00)$`)
@@ -15,7 +17,7 @@ const windowHint = `write for example "02:00-05:00" or "22:00-04:00 Europe/Berli
 
 // asWindow takes a time of the day, which may go over midnight, and a time zone
 // after it: a name, or an offset such as +02:00.
-func asWindow(v value) (string, error) {
+func asWindow(v hclread.Value) (string, error) {
 	window, err := asString(v)
 	if err != nil {
 		return "", err
@@ -23,7 +25,7 @@ func asWindow(v value) (string, error) {
 	times, zone, given := strings.Cut(strings.TrimSpace(window), " ")
 	m := clockTimes.FindStringSubmatch(times)
 	if m == nil {
-		return "", &mismatch{"must be a time of the day, not " + v.show(), windowHint}
+		return "", &mismatch{"must be a time of the day, not " + v.Describe(), windowHint}
 	}
 	if m[1] == m[2] {
 		return "", &mismatch{"ends when it begins", "leave it out if any time will do"}
@@ -33,7 +35,7 @@ func asWindow(v value) (string, error) {
 		return times, nil
 	}
 	if !isZone(zone) {
-		return "", &mismatch{"the time zone is not known, in " + v.show(), `write a name such as "UTC" or "Europe/Berlin", or "+02:00"`}
+		return "", &mismatch{"the time zone is not known, in " + v.Describe(), `write a name such as "UTC" or "Europe/Berlin", or "+02:00"`}
 	}
 	return times + " " + zone, nil
 }

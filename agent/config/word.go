@@ -7,18 +7,20 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/certagent/certagent/agent/config/hclread"
 )
 
 // readWord reads one of some words. Another one leaves to as it is.
 func readWord(s *scope, name string, to *string, words ...string) {
-	get(s, name, func(v value) (string, error) {
+	get(s, name, func(v hclread.Value) (string, error) {
 		hint := "write " + eitherOf(words)
 		word, err := asString(v)
 		if err != nil {
 			return "", &mismatch{err.Error(), hint}
 		}
 		if !slices.Contains(words, word) {
-			return "", &mismatch{"unknown value " + v.show(), hint}
+			return "", &mismatch{"unknown value " + v.Describe(), hint}
 		}
 		return word, nil
 	}, to)

@@ -1,7 +1,7 @@
 // Copyright (c) The certagent authors
 // SPDX-License-Identifier: MPL-2.0
 
-package config
+package hclread
 
 import (
 	"bytes"
@@ -12,11 +12,11 @@ import (
 
 // jsonReader reads JSON, token by token, so that every value has its place.
 type jsonReader struct {
-	src *source
+	src *Source
 	dec *json.Decoder
 }
 
-func readJSON(src *source, report func(syntaxError)) (*object, bool) {
+func readJSON(src *Source, report func(SyntaxError)) (*Object, bool) {
 	r := jsonReader{src: src, dec: json.NewDecoder(bytes.NewReader(src.text))}
 	r.dec.UseNumber()
 	v, err := r.value(0)
@@ -27,11 +27,11 @@ func readJSON(src *source, report func(syntaxError)) (*object, bool) {
 		report(*err)
 		return nil, false
 	}
-	return v.object, true
+	return v.Object, true
 }
 
 // next returns the next token and where it starts.
-func (r *jsonReader) next() (json.Token, int, *syntaxError) {
+func (r *jsonReader) next() (json.Token, int, *SyntaxError) {
 	at := int(r.dec.InputOffset())
 	for at < len(r.src.text) && bytes.IndexByte([]byte(" \t\n\r,:"), r.src.text[at]) >= 0 {
 		at++
@@ -40,44 +40,44 @@ func (r *jsonReader) next() (json.Token, int, *syntaxError) {
 	var syntax *json.SyntaxError
 	switch {
 	case errors.As(err, &syntax):
-		return nil, 0, &syntaxError{max(at, int(syntax.Offset)-1), syntax.Error(), ""}
+		return nil, 0, &SyntaxError{max(at, int(syntax.Offset)-1), syntax.Error(), ""}
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-		return nil, 0, &syntaxError{len(r.src.text) - 1, "unexpected end of JSON input", ""}
+		return nil, 0, &SyntaxError{len(r.src.text) - 1, "unexpected end of JSON input", ""}
 	case err != nil:
-		return nil, 0, &syntaxError{at, err.Error(), ""}
+		return nil, 0, &SyntaxError{at, err.Error(), ""}
 	}
 	return tok, at, nil
 }
 
 // end checks that nothing follows.
-func (r *jsonReader) end() *syntaxError {
+func (r *jsonReader) end() *SyntaxError {
 	at := int(r.dec.InputOffset())
 	if rest := bytes.TrimSpace(r.src.text[at:]); len(rest) > 0 {
-		return &syntaxError{bytes.Index(r.src.text[at:], rest) + at, "text after the end of the JSON object", ""}
+		return &SyntaxError{bytes.Index(r.src.text[at:], rest) + at, "text after the end of the JSON object", ""}
 	}
 	return nil
 }
 
-func (r *jsonReader) value(depth int) (value, *syntaxError) {
+func (r *jsonReader) value(depth int) (Value, *SyntaxError) {
 	tok, at, err := r.next()
 	if err != nil {
-		return value{}, err
+		return Value{}, err
 	}
 	if depth > maxDepth {
-		return value{}, tooDeep(at)
+		return Value{}, tooDeep(at)
 	}
-	v := value{offset: at}
+	v := Value{Offset: at}
 	switch tok := tok.(type) {
 	case bool:
-		v.kind, v.truth = boolean, tok
+		v.Kind, v.Bool = Bool, tok
 	case string:
-		v.kind, v.text = text, tok
+		v.Kind, v.Text = String, tok
 	case json.Number:
 		n, err := number(tok.String())
 		if err != nil {
-			return value{}, &syntaxError{at, err.Error(), ""}
+			return Value{}, &SyntaxError{at, err.Error(), ""}
 		}
-		n.offset = at
+		n.Offset = at
 		return n, nil
 	case json.Delim:
 		if tok == '[' {
@@ -88,33 +88,33 @@ func (r *jsonReader) value(depth int) (value, *syntaxError) {
 	return v, nil
 }
 
-func (r *jsonReader) list(v value, depth int) (value, *syntaxError) {
-	v.kind = list
+func (r *jsonReader) list(v Value, depth int) (Value, *SyntaxError) {
+	v.Kind = List
 	for r.dec.More() {
 		element, err := r.value(depth + 1)
 		if err != nil {
-			return value{}, err
+			return Value{}, err
 		}
-		v.list = append(v.list, element)
+		v.List = append(v.List, element)
 	}
 	_, _, err := r.next()
 	return v, err
 }
 
-func (r *jsonReader) object(v value, depth int) (value, *syntaxError) {
-	v.kind, v.object = block, &object{}
+func (r *jsonReader) object(v Value, depth int) (Value, *SyntaxError) {
+	v.Kind, v.Object = Block, &Object{}
 	for r.dec.More() {
 		name, at, err := r.next()
 		if err != nil {
-			return value{}, err
+			return Value{}, err
 		}
 		inner, err := r.value(depth + 1)
 		if err != nil {
-			return value{}, err
+			return Value{}, err
 		}
 		key, _ := name.(string)
-		_, isBlock := inner.objects()
-		v.object.items = append(v.object.items, item{name: key, value: inner, offset: at, assigned: !isBlock})
+		_, isBlock := inner.Blocks()
+		v.Object.Items = append(v.Object.Items, Item{Name: key, Value: inner, Offset: at, Assigned: !isBlock})
 	}
 	_, _, err := r.next()
 	return v, err

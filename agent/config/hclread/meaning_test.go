@@ -1,7 +1,7 @@
 // Copyright (c) The certagent authors
 // SPDX-License-Identifier: MPL-2.0
 
-package config
+package hclread
 
 import (
 	"strings"
@@ -10,23 +10,23 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func textValue(s string) value   { return value{kind: text, text: s} }
-func numberValue(i int64) value  { return value{kind: integer, integer: i} }
-func floatValue(f float64) value { return value{kind: float, float: f} }
+func textValue(s string) Value   { return Value{Kind: String, Text: s} }
+func numberValue(i int64) Value  { return Value{Kind: Integer, Int: i} }
+func floatValue(f float64) Value { return Value{Kind: Float, Float: f} }
 
-func objectOf(pairs ...any) value {
-	o := &object{}
+func objectOf(pairs ...any) Value {
+	o := &Object{}
 	for i := 0; i < len(pairs); i += 2 {
-		o.items = append(o.items, item{name: pairs[i].(string), value: pairs[i+1].(value), assigned: true})
+		o.Items = append(o.Items, Item{Name: pairs[i].(string), Value: pairs[i+1].(Value), Assigned: true})
 	}
-	return value{kind: block, object: o}
+	return Value{Kind: Block, Object: o}
 }
 
 // meanings are what literals mean, in both versions of HCL, to certagent: what
 // they mean in the first.
 var meanings = map[string]struct {
 	source string
-	want   value
+	want   Value
 }{
 	"decimal":                     {`600`, numberValue(600)},
 	"octal":                       {`0600`, numberValue(0o600)},
@@ -35,8 +35,8 @@ var meanings = map[string]struct {
 	"negative octal":              {`-010`, numberValue(-8)},
 	"fraction":                    {`0.8`, floatValue(0.8)},
 	"exponent":                    {`1e3`, floatValue(1000)},
-	"true":                        {`true`, value{kind: boolean, truth: true}},
-	"false":                       {`false`, value{kind: boolean}},
+	"true":                        {`true`, Value{Kind: Bool, Bool: true}},
+	"false":                       {`false`, Value{Kind: Bool}},
 	"empty text":                  {`""`, textValue("")},
 	"text":                        {`"a b"`, textValue("a b")},
 	"dollar":                      {`"${HOME}"`, textValue("${HOME}")},
@@ -61,10 +61,10 @@ var meanings = map[string]struct {
 	"heredoc, indented marker":    {"<<EOF\na\n  EOF", textValue("a\n  ")},
 	"indented heredoc":            {"<<-EOF\n    a\n      b\n    EOF", textValue("a\n  b\n")},
 	"indented heredoc, less":      {"<<-EOF\n  a\n    EOF", textValue("  a\n")},
-	"list":                        {`["a", 1]`, value{kind: list, list: []value{textValue("a"), numberValue(1)}}},
-	"list, last comma":            {"[\"a\",\n]", value{kind: list, list: []value{textValue("a")}}},
-	"list with a heredoc":         {"[<<EOF\na\nEOF\n, \"b\"]", value{kind: list, list: []value{textValue("a\n"), textValue("b")}}},
-	"empty list":                  {`[]`, value{kind: list}},
+	"list":                        {`["a", 1]`, Value{Kind: List, List: []Value{textValue("a"), numberValue(1)}}},
+	"list, last comma":            {"[\"a\",\n]", Value{Kind: List, List: []Value{textValue("a")}}},
+	"list with a heredoc":         {"[<<EOF\na\nEOF\n, \"b\"]", Value{Kind: List, List: []Value{textValue("a\n"), textValue("b")}}},
+	"empty list":                  {`[]`, Value{Kind: List}},
 	"object":                      {`{ a = 1, b = "x" }`, objectOf("a", numberValue(1), "b", textValue("x"))},
 	"object on lines":             {"{\n a = 1\n b = \"x\"\n}", objectOf("a", numberValue(1), "b", textValue("x"))},
 	"object with a quoted key":    {`{ "a" = 01 }`, objectOf("a", numberValue(1))},
@@ -76,12 +76,12 @@ func TestBothVersionsMeanTheSame(t *testing.T) {
 	for name, test := range meanings {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			src := newSource("a.hcl", []byte("key = "+test.source+"\n"))
-			for version, tree := range map[string]*object{"hcl/v2": throughHCL2(t, src), "hcl v1": throughHCL1(t, src)} {
-				if len(tree.items) != 1 || tree.items[0].name != "key" || !tree.items[0].assigned {
+			src := NewSource("a.hcl", []byte("key = "+test.source+"\n"))
+			for version, tree := range map[string]*Object{"hcl/v2": throughHCL2(t, src), "hcl v1": throughHCL1(t, src)} {
+				if len(tree.Items) != 1 || tree.Items[0].Name != "key" || !tree.Items[0].Assigned {
 					t.Fatalf("%s: read %+v", version, tree)
 				}
-				if diff := cmp.Diff(test.want, plain(tree.items[0].value), treeTypes); diff != "" {
+				if diff := cmp.Diff(test.want, plain(tree.Items[0].Value), treeTypes); diff != "" {
 					t.Errorf("%s (-want +got):\n%s", version, diff)
 				}
 			}
@@ -92,7 +92,7 @@ func TestBothVersionsMeanTheSame(t *testing.T) {
 // Blocks, labels and places are the same, too.
 func TestBothVersionsBuildTheSameTree(t *testing.T) {
 	t.Parallel()
-	src := newSource("a.hcl", []byte(`
+	src := NewSource("a.hcl", []byte(`
 # a comment
 pid_file = "/run/x" // another
 auto_auth {
@@ -118,7 +118,7 @@ EOF
 	}
 }
 
-var treeTypes = cmp.AllowUnexported(value{}, object{}, item{})
+var treeTypes = cmp.AllowUnexported(Value{}, Object{}, Item{})
 
 // noLabels: to one reader the lack of labels is nil, to the other an empty slice.
 var noLabels = cmp.FilterValues(func(a, b []string) bool { return len(a)+len(b) == 0 }, cmp.Ignore())
@@ -146,16 +146,16 @@ func TestEitherVersion(t *testing.T) {
 	for name, text := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			tree, ok := readTree(newSource("a.hcl", []byte(text)), nil, func(e syntaxError) {
-				t.Errorf("offset %d: %s (%s)", e.offset, e.message, e.hint)
+			tree, ok := Read(NewSource("a.hcl", []byte(text)), nil, func(e SyntaxError) {
+				t.Errorf("offset %d: %s (%s)", e.Offset, e.Message, e.Hint)
 			})
-			if !ok || len(tree.items) == 0 || tree.items[0].name != "template" {
+			if !ok || len(tree.Items) == 0 || tree.Items[0].Name != "template" {
 				t.Fatalf("read %+v", tree)
 			}
-			objects, _ := tree.items[0].value.objects()
+			objects, _ := tree.Items[0].Value.Blocks()
 			got := map[string]string{}
-			for _, it := range objects[0].object.items {
-				got[it.name] = strings.TrimSpace(it.value.text)
+			for _, it := range objects[0].Object.Items {
+				got[it.Name] = strings.TrimSpace(it.Value.Text)
 			}
 			if diff := cmp.Diff(map[string]string{"a": "1", "b": "2"}, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
@@ -164,13 +164,13 @@ func TestEitherVersion(t *testing.T) {
 	}
 }
 
-func throughHCL2(t *testing.T, src *source) *object {
+func throughHCL2(t *testing.T, src *Source) *Object {
 	t.Helper()
 	m, err := mask(src.text)
 	if err != nil {
 		t.Fatalf("hcl/v2: %+v", *err)
 	}
-	r := hcl2Reader{src: src, masked: m, report: func(e syntaxError) { t.Errorf("hcl/v2: %+v", e) }}
+	r := hcl2Reader{src: src, masked: m, report: func(e SyntaxError) { t.Errorf("hcl/v2: %+v", e) }}
 	tree, errs := r.read()
 	if len(errs) > 0 {
 		t.Fatalf("hcl/v2: %+v", errs)
@@ -178,7 +178,7 @@ func throughHCL2(t *testing.T, src *source) *object {
 	return tree
 }
 
-func throughHCL1(t *testing.T, src *source) *object {
+func throughHCL1(t *testing.T, src *Source) *Object {
 	t.Helper()
 	tree, err := readHCL1(src)
 	if err != nil {
@@ -188,22 +188,22 @@ func throughHCL1(t *testing.T, src *source) *object {
 }
 
 // plain returns a value without places, and without numbers as they were written.
-func plain(v value) value {
-	v.offset = 0
-	if v.kind != text {
-		v.text = ""
+func plain(v Value) Value {
+	v.Offset = 0
+	if v.Kind != String {
+		v.Text = ""
 	}
-	var elements []value
-	for _, element := range v.list {
+	var elements []Value
+	for _, element := range v.List {
 		elements = append(elements, plain(element))
 	}
-	v.list = elements
-	if v.object != nil {
-		inner := &object{}
-		for _, it := range v.object.items {
-			inner.items = append(inner.items, item{name: it.name, value: plain(it.value), assigned: it.assigned})
+	v.List = elements
+	if v.Object != nil {
+		inner := &Object{}
+		for _, it := range v.Object.Items {
+			inner.Items = append(inner.Items, Item{Name: it.Name, Value: plain(it.Value), Assigned: it.Assigned})
 		}
-		v.object = inner
+		v.Object = inner
 	}
 	return v
 }

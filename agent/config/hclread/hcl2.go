@@ -1,7 +1,7 @@
 // Copyright (c) The certagent authors
 // SPDX-License-Identifier: MPL-2.0
 
-package config
+package hclread
 
 import (
 	"cmp"
@@ -14,49 +14,49 @@ import (
 
 // hcl2Reader reads HCL with hcl/v2.
 type hcl2Reader struct {
-	src       *source
+	src       *Source
 	masked    *masked
 	lookupEnv func(string) (string, bool)
-	report    func(syntaxError)
+	report    func(SyntaxError)
 	failed    bool // something was reported
 }
 
 // read returns the tree, or why the text is not HCL. Expressions that cannot be
 // evaluated are reported, all of them, and are absent from the tree.
-func (r *hcl2Reader) read() (*object, []syntaxError) {
-	file, diags := hclsyntax.ParseConfig(r.masked.text, r.src.name, hcl.InitialPos)
+func (r *hcl2Reader) read() (*Object, []SyntaxError) {
+	file, diags := hclsyntax.ParseConfig(r.masked.text, r.src.Name, hcl.InitialPos)
 	if errs := syntaxErrors(diags); len(errs) > 0 {
 		return nil, errs
 	}
 	return r.body(file.Body.(*hclsyntax.Body)), nil
 }
 
-func (r *hcl2Reader) fail(offset int, message, hint string) value {
+func (r *hcl2Reader) fail(offset int, message, hint string) Value {
 	r.failed = true
-	r.report(syntaxError{offset, message, hint})
-	return value{offset: offset}
+	r.report(SyntaxError{offset, message, hint})
+	return Value{Offset: offset}
 }
 
-func (r *hcl2Reader) body(body *hclsyntax.Body) *object {
-	result := &object{}
+func (r *hcl2Reader) body(body *hclsyntax.Body) *Object {
+	result := &Object{}
 	for _, attr := range body.Attributes {
-		result.items = append(result.items, item{
-			name:     attr.Name,
-			value:    r.expression(attr.Expr),
-			offset:   attr.NameRange.Start.Byte,
-			assigned: true,
+		result.Items = append(result.Items, Item{
+			Name:     attr.Name,
+			Value:    r.expression(attr.Expr),
+			Offset:   attr.NameRange.Start.Byte,
+			Assigned: true,
 		})
 	}
 	for _, b := range body.Blocks {
-		result.items = append(result.items, item{
-			name:   b.Type,
-			labels: r.labels(b),
-			value:  value{kind: block, object: r.body(b.Body), offset: b.OpenBraceRange.Start.Byte},
-			offset: b.TypeRange.Start.Byte,
+		result.Items = append(result.Items, Item{
+			Name:   b.Type,
+			Labels: r.labels(b),
+			Value:  Value{Kind: Block, Object: r.body(b.Body), Offset: b.OpenBraceRange.Start.Byte},
+			Offset: b.TypeRange.Start.Byte,
 		})
 	}
 	// The attributes come from a map.
-	slices.SortFunc(result.items, func(a, b item) int { return cmp.Compare(a.offset, b.offset) })
+	slices.SortFunc(result.Items, func(a, b Item) int { return cmp.Compare(a.Offset, b.Offset) })
 	return result
 }
 
@@ -72,12 +72,12 @@ func (r *hcl2Reader) labels(b *hclsyntax.Block) []string {
 
 // expression returns an expression's value. Literals keep their text and place;
 // anything else is evaluated.
-func (r *hcl2Reader) expression(expr hclsyntax.Expression) value {
+func (r *hcl2Reader) expression(expr hclsyntax.Expression) Value {
 	offset := expr.Range().Start.Byte
 	switch e := expr.(type) {
 	case *hclsyntax.TemplateExpr:
 		if lit, ok := r.masked.literals[offset]; ok {
-			return value{kind: text, text: lit.text, offset: offset}
+			return Value{Kind: String, Text: lit.text, Offset: offset}
 		}
 	case *hclsyntax.LiteralValueExpr:
 		return r.literalValue(e)
@@ -86,9 +86,9 @@ func (r *hcl2Reader) expression(expr hclsyntax.Expression) value {
 			return r.number("-"+r.raw(number.SrcRange), offset)
 		}
 	case *hclsyntax.TupleConsExpr:
-		result := value{kind: list, offset: offset}
+		result := Value{Kind: List, Offset: offset}
 		for _, element := range e.Exprs {
-			result.list = append(result.list, r.expression(element))
+			result.List = append(result.List, r.expression(element))
 		}
 		return result
 	case *hclsyntax.ObjectConsExpr:
@@ -99,7 +99,7 @@ func (r *hcl2Reader) expression(expr hclsyntax.Expression) value {
 	return r.evaluate(expr)
 }
 
-func (r *hcl2Reader) bareWord(word string, offset int) value {
+func (r *hcl2Reader) bareWord(word string, offset int) Value {
 	const longest = 40
 	if len(word) > longest {
 		return r.fail(offset, "this is neither a value nor in quotes", "")
@@ -107,25 +107,25 @@ func (r *hcl2Reader) bareWord(word string, offset int) value {
 	return r.fail(offset, `"`+word+`" is neither a value nor in quotes`, `write "`+word+`"`)
 }
 
-func (r *hcl2Reader) literalValue(e *hclsyntax.LiteralValueExpr) value {
+func (r *hcl2Reader) literalValue(e *hclsyntax.LiteralValueExpr) Value {
 	offset := e.SrcRange.Start.Byte
 	switch {
 	case e.Val.IsNull():
-		return value{offset: offset}
+		return Value{Offset: offset}
 	case e.Val.Type() == cty.Bool:
-		return value{kind: boolean, truth: e.Val.True(), offset: offset}
+		return Value{Kind: Bool, Bool: e.Val.True(), Offset: offset}
 	case e.Val.Type() == cty.Number:
 		return r.number(r.raw(e.SrcRange), offset)
 	}
 	return r.evaluate(e)
 }
 
-func (r *hcl2Reader) number(raw string, offset int) value {
+func (r *hcl2Reader) number(raw string, offset int) Value {
 	v, err := number(raw)
 	if err != nil {
 		return r.fail(offset, err.Error(), "")
 	}
-	v.offset = offset
+	v.Offset = offset
 	return v
 }
 
@@ -133,30 +133,30 @@ func (r *hcl2Reader) raw(at hcl.Range) string {
 	return string(r.src.text[at.Start.Byte:at.End.Byte])
 }
 
-func (r *hcl2Reader) objectExpression(e *hclsyntax.ObjectConsExpr) value {
-	result := value{kind: block, object: &object{}, offset: e.SrcRange.Start.Byte}
+func (r *hcl2Reader) objectExpression(e *hclsyntax.ObjectConsExpr) Value {
+	result := Value{Kind: Block, Object: &Object{}, Offset: e.SrcRange.Start.Byte}
 	for _, entry := range e.Items {
 		key := r.key(entry.KeyExpr)
-		result.object.items = append(result.object.items, item{
-			name:     key.text,
-			value:    r.expression(entry.ValueExpr),
-			offset:   key.offset,
-			assigned: true,
+		result.Object.Items = append(result.Object.Items, Item{
+			Name:     key.Text,
+			Value:    r.expression(entry.ValueExpr),
+			Offset:   key.Offset,
+			Assigned: true,
 		})
 	}
 	return result
 }
 
-func (r *hcl2Reader) key(expr hclsyntax.Expression) value {
+func (r *hcl2Reader) key(expr hclsyntax.Expression) Value {
 	offset := expr.Range().Start.Byte
 	if lit, ok := r.masked.literals[offset]; ok {
-		return value{kind: text, text: lit.text, offset: offset}
+		return Value{Kind: String, Text: lit.text, Offset: offset}
 	}
 	if name := hcl.ExprAsKeyword(expr); name != "" {
-		return value{kind: text, text: name, offset: offset}
+		return Value{Kind: String, Text: name, Offset: offset}
 	}
 	key := r.evaluate(expr)
-	if key.kind != text {
+	if key.Kind != String {
 		return r.fail(offset, "the key is not a string", "")
 	}
 	return key

@@ -1,7 +1,7 @@
 // Copyright (c) The certagent authors
 // SPDX-License-Identifier: MPL-2.0
 
-package config
+package hclread
 
 import (
 	"errors"
@@ -32,21 +32,21 @@ func heredocText(raw string) string {
 }
 
 // number returns the value of a number as it was written.
-func number(raw string) (value, error) {
+func number(raw string) (Value, error) {
 	hex := strings.Contains(raw, "0x") || strings.Contains(raw, "0X")
 	if !hex && strings.ContainsAny(raw, ".eE") {
 		f, err := strconv.ParseFloat(raw, 64)
 		if err != nil {
-			return value{}, errors.New("the number is out of range")
+			return Value{}, errors.New("the number is out of range")
 		}
-		return value{kind: float, text: raw, float: f}, nil
+		return Value{Kind: Float, Text: raw, Float: f}, nil
 	}
 	i, err := strconv.ParseInt(raw, 0, 64)
 	if errors.Is(err, strconv.ErrRange) {
-		return value{}, errors.New("the number is out of range")
+		return Value{}, errors.New("the number is out of range")
 	}
 	if err != nil {
-		return value{}, errors.New("a number that starts with 0 is octal, and 8 and 9 are no octal digits")
+		return Value{}, errors.New("a number that starts with 0 is octal, and 8 and 9 are no octal digits")
 	}
-	return value{kind: integer, text: raw, integer: i}, nil
+	return Value{Kind: Integer, Text: raw, Int: i}, nil
 }

@@ -1,7 +1,7 @@
 // Copyright (c) The certagent authors
 // SPDX-License-Identifier: MPL-2.0
 
-package config
+package hclread
 
 import (
 	"errors"
@@ -15,11 +15,11 @@ import (
 
 // readHCL1 reads HCL with the parser of its first version. Duplicate keys pass:
 // they are found in the tree, where all readers' are.
-func readHCL1(src *source) (tree *object, failed *syntaxError) {
+func readHCL1(src *Source) (tree *Object, failed *SyntaxError) {
 	defer func() {
 		// The parser is no longer maintained, and has panicked on odd input before.
 		if p := recover(); p != nil {
-			tree, failed = nil, &syntaxError{message: fmt.Sprintf("the file cannot be read: %v", p)}
+			tree, failed = nil, &SyntaxError{Message: fmt.Sprintf("the file cannot be read: %v", p)}
 		}
 	}()
 	file, err := parser.ParseDontErrorOnDuplicateKeys(src.text)
@@ -28,16 +28,16 @@ func readHCL1(src *source) (tree *object, failed *syntaxError) {
 	}
 	list, ok := file.Node.(*ast.ObjectList)
 	if !ok {
-		return nil, &syntaxError{message: "the file is not a list of keys and blocks"}
+		return nil, &SyntaxError{Message: "the file is not a list of keys and blocks"}
 	}
 	return hcl1Object(list)
 }
 
 // hcl1Error converts the parser's error; some it words for its own developers.
-func hcl1Error(err error) *syntaxError {
+func hcl1Error(err error) *SyntaxError {
 	var at *parser.PosError
 	if !errors.As(err, &at) {
-		return &syntaxError{message: err.Error()}
+		return &SyntaxError{Message: err.Error()}
 	}
 	message := at.Err.Error()
 	switch {
@@ -46,80 +46,80 @@ func hcl1Error(err error) *syntaxError {
 	case strings.HasPrefix(message, "illegal char"):
 		message = "unexpected character"
 	}
-	return &syntaxError{offset: at.Pos.Offset, message: message}
+	return &SyntaxError{Offset: at.Pos.Offset, Message: message}
 }
 
-func hcl1Object(from *ast.ObjectList) (*object, *syntaxError) {
-	to := &object{}
+func hcl1Object(from *ast.ObjectList) (*Object, *SyntaxError) {
+	to := &Object{}
 	for _, it := range from.Items {
 		converted, err := hcl1Item(it)
 		if err != nil {
 			return nil, err
 		}
-		to.items = append(to.items, converted)
+		to.Items = append(to.Items, converted)
 	}
 	return to, nil
 }
 
-func hcl1Item(from *ast.ObjectItem) (item, *syntaxError) {
+func hcl1Item(from *ast.ObjectItem) (Item, *SyntaxError) {
 	names := make([]string, len(from.Keys))
 	for i, key := range from.Keys {
 		v, err := hcl1Literal(key.Token)
 		if err != nil {
-			return item{}, err
+			return Item{}, err
 		}
-		names[i] = v.text
+		names[i] = v.Text
 	}
 	v, err := hcl1Value(from.Val)
 	if err != nil {
-		return item{}, err
+		return Item{}, err
 	}
-	return item{
-		name:     names[0],
-		labels:   names[1:],
-		value:    v,
-		offset:   from.Keys[0].Token.Pos.Offset,
-		assigned: from.Assign.IsValid(),
+	return Item{
+		Name:     names[0],
+		Labels:   names[1:],
+		Value:    v,
+		Offset:   from.Keys[0].Token.Pos.Offset,
+		Assigned: from.Assign.IsValid(),
 	}, nil
 }
 
-func hcl1Value(from ast.Node) (value, *syntaxError) {
+func hcl1Value(from ast.Node) (Value, *SyntaxError) {
 	switch node := from.(type) {
 	case *ast.LiteralType:
 		return hcl1Literal(node.Token)
 	case *ast.ObjectType:
 		inner, err := hcl1Object(node.List)
-		return value{kind: block, object: inner, offset: node.Lbrace.Offset}, err
+		return Value{Kind: Block, Object: inner, Offset: node.Lbrace.Offset}, err
 	case *ast.ListType:
-		to := value{kind: list, offset: node.Lbrack.Offset}
+		to := Value{Kind: List, Offset: node.Lbrack.Offset}
 		for _, element := range node.List {
 			v, err := hcl1Value(element)
 			if err != nil {
-				return value{}, err
+				return Value{}, err
 			}
-			to.list = append(to.list, v)
+			to.List = append(to.List, v)
 		}
 		return to, nil
 	}
-	return value{}, &syntaxError{offset: from.Pos().Offset, message: "a value is missing"}
+	return Value{}, &SyntaxError{Offset: from.Pos().Offset, Message: "a value is missing"}
 }
 
-func hcl1Literal(from token.Token) (value, *syntaxError) {
-	v := value{kind: text, text: from.Text}
+func hcl1Literal(from token.Token) (Value, *SyntaxError) {
+	v := Value{Kind: String, Text: from.Text}
 	var err error
 	switch from.Type {
 	case token.BOOL:
-		v = value{kind: boolean, truth: from.Text == "true"}
+		v = Value{Kind: Bool, Bool: from.Text == "true"}
 	case token.NUMBER, token.FLOAT:
 		v, err = number(from.Text)
 	case token.STRING:
-		v.text, err = quotedText(from.Text)
+		v.Text, err = quotedText(from.Text)
 	case token.HEREDOC:
-		v.text = heredocText(from.Text)
+		v.Text = heredocText(from.Text)
 	}
 	if err != nil {
-		return value{}, &syntaxError{offset: from.Pos.Offset, message: err.Error()}
+		return Value{}, &SyntaxError{Offset: from.Pos.Offset, Message: err.Error()}
 	}
-	v.offset = from.Pos.Offset
+	v.Offset = from.Pos.Offset
 	return v, nil
 }

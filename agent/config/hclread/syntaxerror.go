@@ -1,7 +1,7 @@
 // Copyright (c) The certagent authors
 // SPDX-License-Identifier: MPL-2.0
 
-package config
+package hclread
 
 import (
 	"fmt"
@@ -11,27 +11,27 @@ import (
 )
 
 // syntaxError is a text that a reader cannot read, and where.
-type syntaxError struct {
-	offset        int
-	message, hint string
+type SyntaxError struct {
+	Offset        int
+	Message, Hint string
 }
 
 // tooDeep is the error of a nesting beyond maxDepth.
-func tooDeep(offset int) *syntaxError {
-	return &syntaxError{offset, fmt.Sprintf("the nesting is deeper than %d levels", maxDepth), ""}
+func tooDeep(offset int) *SyntaxError {
+	return &SyntaxError{offset, fmt.Sprintf("the nesting is deeper than %d levels", maxDepth), ""}
 }
 
 // syntaxErrors converts the errors of hcl/v2: what is wrong becomes the
 // message, and the explanation the hint.
-func syntaxErrors(diags hcl.Diagnostics) []syntaxError {
-	var errs []syntaxError
+func syntaxErrors(diags hcl.Diagnostics) []SyntaxError {
+	var errs []SyntaxError
 	for _, d := range diags {
 		if d.Severity != hcl.DiagError {
 			continue
 		}
-		err := syntaxError{message: lowerFirst(d.Summary), hint: d.Detail}
+		err := SyntaxError{Message: lowerFirst(d.Summary), Hint: d.Detail}
 		if d.Subject != nil {
-			err.offset = d.Subject.Start.Byte
+			err.Offset = d.Subject.Start.Byte
 		}
 		errs = append(errs, err)
 	}
@@ -46,15 +46,15 @@ func lowerFirst(s string) string {
 // stumbles first over what only the other one knows, so the one that came
 // further has found the mistake; but hcl/v2, which goes on after an error, has
 // the better words for it.
-func betterError(src *source, err1 syntaxError, errs2 []syntaxError) syntaxError {
-	if err1.offset <= errs2[0].offset {
+func betterError(src *Source, err1 SyntaxError, errs2 []SyntaxError) SyntaxError {
+	if err1.Offset <= errs2[0].Offset {
 		return errs2[0]
 	}
-	if err1.offset >= len(src.text) {
+	if err1.Offset >= len(src.text) {
 		return errs2[len(errs2)-1] // something was not closed: hcl/v2 says what
 	}
 	for _, err2 := range errs2 {
-		if src.pos(err2.offset).Line == src.pos(err1.offset).Line {
+		if src.Pos(err2.Offset).Line == src.Pos(err1.Offset).Line {
 			return err2
 		}
 	}

@@ -3,7 +3,15 @@
 
 package config
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/certagent/certagent/agent/config/hclread"
+)
 
 // AutoAuth is how certagent logs in, and where it leaves its token.
 type AutoAuth struct {
@@ -63,4 +71,208 @@ type Method struct {
 	Cert       *Cert
 	JWT        *JWT
 	Kubernetes *Kubernetes
+}
+
+// The back-off between failed logins, if none is given.
+const (
+	defaultMinBackoff = time.Second
+	defaultMaxBackoff = 5 * time.Minute
+)
+
+func readMethod(s *scope) Method {
+	m := Method{Type: s.typed(), Pos: s.pos()}
+	get(s, "mount_path", asText, &m.MountPath)
+	get(s, "namespace", asText, &m.Namespace)
+	get(s, "wrap_ttl", asSeconds, &m.WrapTTL)
+	get(s, "min_backoff", asSeconds, &m.MinBackoff)
+	get(s, "max_backoff", asSeconds, &m.MaxBackoff)
+	get(s, "exit_on_err", asBool, &m.ExitOnErr)
+	m.MountPath = strings.TrimSuffix(cmp.Or(m.MountPath, "auth/"+m.Type), "/")
+	m.Namespace = canonicalNamespace(m.Namespace)
+	if cmp.Or(m.MinBackoff, defaultMinBackoff) > cmp.Or(m.MaxBackoff, defaultMaxBackoff) {
+		s.problem(StartError, "min_backoff", "is longer than max_backoff", "")
+	}
+	m.readConfig(s)
+	s.finish(Warning)
+	return m
+}
+
+// canonicalNamespace writes a namespace as Vault does: without a slash before,
+// with one after.
+func canonicalNamespace(namespace string) string {
+	if namespace == "" {
+		return ""
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(namespace, "/"), "/") + "/"
+}
+
+// readConfig reads the settings of the method. Vault Agent looks at them when it
+// starts, not when it reads the file.
+func (m *Method) readConfig(s *scope) {
+	settings := s.settings("config")
+	switch m.Type {
+	case "approle":
+		m.AppRole = readAppRole(settings)
+	case "token_file":
+		m.TokenFile = readTokenFile(settings)
+		m.MountPath = "auth/token" // whatever is configured: only there is it a token
+	case "cert":
+		m.Cert = readCert(settings)
+	case "jwt":
+		m.JWT = readJWT(settings)
+	case "kubernetes":
+		m.Kubernetes = readKubernetes(settings)
+	default:
+		refuseMethod(s, m.Type, settings)
+		return
+	}
+	settings.finish(Warning)
+}
+
+var (
+	supportedMethods = []string{"approle", "cert", "jwt", "kubernetes", "token_file"}
+	otherMethods     = []string{"alicloud", "aws", "azure", "cf", "gcp", "kerberos", "ldap", "oci"}
+)
+
+// refuseMethod: an unknown method with settings is refused by Vault Agent when
+// it reads the file, one without when it starts.
+func refuseMethod(s *scope, method string, settings *scope) {
+	if method == "" {
+		return // said already
+	}
+	hint := "certagent has " + strings.Join(supportedMethods, ", ")
+	if slices.Contains(otherMethods, method) {
+		s.problem(Unsupported, "", "certagent does not have this auth method", hint)
+		return
+	}
+	kind := StartError
+	for _, setting := range settings.items {
+		if setting.Value.Kind == hclread.String {
+			kind = LoadError
+		}
+	}
+	all := slices.Concat(supportedMethods, otherMethods)
+	if lower := strings.ToLower(method); lower != method && slices.Contains(all, lower) {
+		hint = "the type key takes lower case only: " + strconv.Quote(lower)
+	} else if meant := didYouMean(method, all); meant != "" {
+		hint = meant
+	}
+	s.problem(kind, "", "unknown auth method "+strconv.Quote(method), hint)
+}
+
+// AppRole logs in with a role id and a secret id that are read from files.
+type AppRole struct {
+	RoleIDFile   string
+	SecretIDFile string // empty: the role needs no secret id
+	// RemoveSecretIDFile removes the secret id's file after it has been read.
+	RemoveSecretIDFile bool
+	// SecretIDWrappingPath, if not empty, says that the file holds a wrapping
+	// token, which must have been created at this path.
+	SecretIDWrappingPath string
+}
+
+func readAppRole(s *scope) *AppRole {
+	m := &AppRole{RemoveSecretIDFile: true}
+	required(s, "role_id_file_path", &m.RoleIDFile)
+	optional(s, "secret_id_file_path", &m.SecretIDFile)
+	getAs(s, StartError, "remove_secret_id_file_after_reading", asRawBool, &m.RemoveSecretIDFile)
+	if optional(s, "secret_id_response_wrapping_path", &m.SecretIDWrappingPath) && m.SecretIDWrappingPath == "" {
+		s.problem(StartError, "secret_id_response_wrapping_path", "is empty", "")
+	}
+	return m
+}
+
+// TokenFile uses a token that is read from a file.
+type TokenFile struct {
+	Path string
+}
+
+func readTokenFile(s *scope) *TokenFile {
+	m := &TokenFile{}
+	required(s, "token_file_path", &m.Path)
+	return m
+}
+
+// Cert logs in with a client certificate: with its own, or with that of the
+// vault block if ClientCert and ClientKey are empty.
+type Cert struct {
+	Name                          string // of the role; empty: Vault finds it
+	CACert, ClientCert, ClientKey string
+	Reload                        bool
+	ReloadPeriod                  time.Duration // never 0
+}
+
+func readCert(s *scope) *Cert {
+	m := &Cert{ReloadPeriod: time.Minute}
+	optional(s, "name", &m.Name)
+	optional(s, "ca_cert", &m.CACert)
+	optional(s, "client_cert", &m.ClientCert)
+	optional(s, "client_key", &m.ClientKey)
+	getAs(s, StartError, "reload", asBool, &m.Reload)
+	period(s, "reload_period", &m.ReloadPeriod)
+	if (m.ClientCert == "") != (m.ClientKey == "") {
+		s.problem(StartError, "", "client_cert and client_key belong together", "give both, or neither")
+	}
+	return m
+}
+
+// JWT logs in with a JSON Web Token that is read from a file.
+type JWT struct {
+	Path, Role            string
+	RemoveAfterReading    bool
+	RemoveFollowsSymlinks bool
+	ReadPeriod            time.Duration // never 0
+}
+
+func readJWT(s *scope) *JWT {
+	m := &JWT{RemoveAfterReading: true, ReadPeriod: time.Minute}
+	required(s, "path", &m.Path)
+	required(s, "role", &m.Role)
+	getAs(s, StartError, "remove_jwt_after_reading", asRawBool, &m.RemoveAfterReading)
+	getAs(s, StartError, "remove_jwt_follows_symlinks", asRawBool, &m.RemoveFollowsSymlinks)
+	if m.RemoveAfterReading {
+		m.ReadPeriod = 500 * time.Millisecond // to see that there is a file is cheap
+	}
+	period(s, "jwt_read_period", &m.ReadPeriod)
+	return m
+}
+
+// Kubernetes logs in with the token of a service account.
+type Kubernetes struct {
+	Role, TokenPath string
+}
+
+func readKubernetes(s *scope) *Kubernetes {
+	m := &Kubernetes{}
+	required(s, "role", &m.Role)
+	optional(s, "token_path", &m.TokenPath)
+	if m.TokenPath == "" {
+		m.TokenPath = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+	}
+	return m
+}
+
+// checkWrapping: Vault Agent accepts this, and then asks for secrets with the
+// wrapping's JSON instead of a token.
+func (v validator) checkWrapping() {
+	if v.autoAuth != nil && v.autoAuth.Method.WrapTTL > 0 && v.rendered() > 0 {
+		v.problem(StartError, v.autoAuth.Method.Pos, "auto_auth: method "+strconv.Quote(v.autoAuth.Method.Type), "wrap_ttl",
+			"hides the token from the templates", "set wrap_ttl in the sink instead")
+	}
+}
+
+func (v validator) checkConsumers() {
+	switch {
+	case v.autoAuth == nil && v.cache == nil && len(v.listeners) == 0:
+		v.problem(ValidateError, Pos{}, "", "", "there is no auto_auth block", "without a login nothing can be rendered")
+	case v.autoAuth == nil:
+		v.problem(Unsupported, Pos{}, "", "", "there is no auto_auth block",
+			"this version does nothing but log in and render; it does not serve listeners yet")
+	case len(v.autoAuth.Sinks)+v.rendered() > 0:
+	case v.apiProxy != nil && v.apiProxy.token.yes:
+		v.problem(Unsupported, v.autoAuth.Pos, "auto_auth", "", "nothing uses the login",
+			"this version does not serve api_proxy yet: add a sink or a template")
+	default:
+		v.problem(ValidateError, v.autoAuth.Pos, "auto_auth", "", "nothing uses the login", "add a sink or a template")
+	}
 }

@@ -4,9 +4,12 @@
 package config
 
 import (
+	"cmp"
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/certagent/certagent/agent/config/hclread"
@@ -127,5 +130,170 @@ func (b *Bundle) readChange(s *scope) {
 		if s.has(name) && isNoop(s, b.Change) {
 			s.problem(ValidateError, name, "needs a change to delay", `add change_mode = "signal", "restart" or "command"`)
 		}
+	}
+}
+
+func (b *Bundle) certificates() (all []*Certificate) {
+	for _, m := range b.Members {
+		if m.Certificate != nil {
+			all = append(all, m.Certificate)
+		}
+	}
+	return all
+}
+
+// checkMembers complains about a bundle without members, and about keys that
+// concern certificates where there are none.
+func (b *Bundle) checkMembers(s *scope) {
+	if len(b.Members) == 0 {
+		if !s.has("certificate") && !s.has("template") {
+			s.problem(ValidateError, "", "is empty", "add a certificate or a template")
+		}
+		return
+	}
+	if len(b.certificates()) > 0 || s.has("certificate") {
+		return
+	}
+	for _, name := range []string{"renew_before", "renew_at", "window", "max_issues_per_hour"} {
+		if s.has(name) {
+			s.problem(ValidateError, name, "has no effect without a certificate", "add a certificate, or remove it")
+		}
+	}
+}
+
+// checkPerms complains about the bundle's permissions if a private key has them.
+func (b *Bundle) checkPerms(s *scope, p filePerms) {
+	for _, c := range b.certificates() {
+		for _, f := range c.Files {
+			if f.Kind.HoldsKey() && f.Perms == p.key {
+				p.checkKey(s)
+				return
+			}
+		}
+	}
+}
+
+// checkVerified: what is served is compared with the leaf of a certificate. Of
+// several, the server name tells which.
+func (b *Bundle) checkVerified(s *scope) {
+	var leaves []*Certificate
+	for _, c := range b.certificates() {
+		if c.has(leafKinds...) || len(c.Files) == 0 { // no files: said already
+			leaves = append(leaves, c)
+		}
+	}
+	switch {
+	case len(b.certificates()) == 0 && len(b.Members) > 0:
+		s.problem(ValidateError, "", "needs a certificate in the bundle", "a template says nothing of what is to be served")
+	case len(b.Members) > 0 && len(leaves) == 0:
+		s.problem(ValidateError, "", "needs a file that holds the certificate", "add cert, fullchain or combined to files")
+	case len(leaves) < 2:
+	case b.Verify.ServerName == "":
+		s.problem(ValidateError, "server_name", "is missing: the bundle has several certificates", "it says which of them is to be served")
+	case !named(leaves, b.Verify.ServerName):
+		s.problem(ValidateError, "server_name", "is a name of none of the bundle's certificates", "it says which of them is to be served")
+	}
+}
+
+// named says whether a host name is one of a certificate among others, or is
+// covered by a wildcard.
+func named(certificates []*Certificate, host string) bool {
+	_, parent, _ := strings.Cut(host, ".")
+	for _, c := range certificates {
+		for _, name := range append([]string{c.CommonName}, c.AltNames...) {
+			if strings.EqualFold(name, host) || strings.EqualFold(name, "*."+parent) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (b *Bundle) title() string { return "bundle " + strconv.Quote(b.Name) }
+
+func (v validator) checkBundles() {
+	names, directories := map[string]Pos{}, map[string]*Bundle{}
+	for i := range v.bundles {
+		b := &v.bundles[i]
+		if earlier, seen := names[b.Name]; seen && b.Name != "" {
+			v.problem(ValidateError, b.Pos, b.title(), "", "there is such a bundle already, at "+earlier.String(), "choose another name")
+		}
+		names[b.Name] = b.Pos
+		if other, seen := directories[absolute(b.Directory)]; seen && b.Directory != "" {
+			v.problem(ValidateError, b.Pos, b.title(), "directory", "is that of "+other.title()+", too",
+				"give each bundle its own, or make one bundle of the two")
+		}
+		if b.Directory != "" {
+			directories[absolute(b.Directory)] = b
+		}
+	}
+}
+
+// Member is a part of a bundle that makes files. One of the two is not nil.
+type Member struct {
+	Certificate *Certificate
+	// Template has no Change, which is the bundle's. Its Perms are always set.
+	Template *Template
+}
+
+// Pos returns where the member's block starts.
+func (m Member) Pos() Pos {
+	if m.Certificate != nil {
+		return m.Certificate.Pos
+	}
+	return m.Template.Pos
+}
+
+// memberDefaults is what a bundle says for all of its members.
+type memberDefaults struct {
+	bundle *Bundle
+	perms  filePerms
+	renew  Renew
+}
+
+func readMembers(s *scope, d memberDefaults) []Member {
+	var members []Member
+	for _, b := range s.unlabelled("certificate") {
+		members = append(members, Member{Certificate: readCertificate(b, d)})
+	}
+	for _, b := range s.unlabelled("template") {
+		members = append(members, Member{Template: readMemberTemplate(b, d)})
+	}
+	slices.SortStableFunc(members, func(a, b Member) int {
+		return cmp.Or(cmp.Compare(a.Pos().Line, b.Pos().Line), cmp.Compare(a.Pos().Column, b.Pos().Column))
+	})
+	return members
+}
+
+func readMemberTemplate(s *scope, d memberDefaults) *Template {
+	t := readTemplateFile(s)
+	refuseReaction(s)
+	t.check(s)
+	if t.Destination != "" {
+		t.Destination = d.bundle.destination(s, "destination", t.Destination)
+	}
+	t.User = cmp.Or(t.User, d.bundle.User)
+	t.Group = cmp.Or(t.Group, d.bundle.Group)
+	if !t.PermsSet {
+		t.Perms, t.PermsSet = d.perms.other, true
+	}
+	if t.Backup && d.bundle.Directory != "" {
+		s.problem(Warning, "backup", "has no effect in a directory", "the two previous generations are kept there")
+		t.Backup = false
+	}
+	return &t
+}
+
+// reactionKeys are what readChange reads, and what else delays a reaction.
+var reactionKeys = []string{
+	"change_mode", "change_signal", "change_script", "command", "command_timeout", "exec",
+	"pid_file", "change_exec", "splay", "debounce", "min_interval",
+}
+
+// refuseReaction: the files of a bundle change together, so there is one
+// reaction for all.
+func refuseReaction(s *scope) {
+	for _, name := range reactionKeys {
+		s.refuse(name, "belongs to the bundle, whose members change together", "write it beside this block, not in it")
 	}
 }

@@ -5,7 +5,17 @@ package config
 
 import (
 	"cmp"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
+	"unicode"
+
+	"golang.org/x/net/idna"
 
 	"github.com/certagent/certagent/agent/config/hclread"
 )
@@ -84,5 +94,219 @@ func (c *Certificate) readLifetime(s *scope) {
 	}
 	if s.has("ttl") {
 		s.problem(ValidateError, "not_after", "excludes ttl", "keep one of them")
+	}
+}
+
+// readRole checks that the role has the form mount/role.
+func (c *Certificate) readRole(s *scope) {
+	get(s, "role", asString, &c.Role)
+	segments := strings.Split(c.Role, "/")
+	switch {
+	case !s.has("role"):
+		s.problem(LoadError, "role", "is missing", `write "MOUNT/ROLE", such as "pki/web"`)
+	case s.value("role").Kind == hclread.String && (len(segments) < 2 || slices.ContainsFunc(segments, isBadSegment)):
+		s.problem(LoadError, "role", s.value("role").Describe()+" is not a mount and a role", `write "MOUNT/ROLE", such as "pki/web"`)
+	}
+}
+
+func isBadSegment(segment string) bool {
+	return segment == "" || segment == "." || segment == ".." ||
+		strings.ContainsAny(segment, `?#%\`) || hasSpaceOrControl(segment)
+}
+
+// readNames refuses what Vault would leave out of the certificate without a
+// word.
+func (c *Certificate) readNames(s *scope) {
+	get(s, "common_name", asString, &c.CommonName)
+	if name := c.CommonName; name != strings.TrimSpace(name) || strings.ContainsFunc(name, unicode.IsControl) {
+		s.problem(LoadError, "common_name", "has spaces around it or control characters", "remove them")
+	}
+	readNameList(s, "alt_names", isName, "is neither a host name nor an e-mail address",
+		`write for example "www.example.test"`, &c.AltNames)
+	readNameList(s, "ip_sans", isIP, "is not an IP address", "names go into alt_names", &c.IPSANs)
+	readNameList(s, "uri_sans", isURI, "is not a URI", `write for example "spiffe://example.test/web"`, &c.URISANs)
+	readNameList(s, "other_sans", otherNames.MatchString, `is not of the form "OID;UTF8:TEXT"`,
+		`write for example "1.3.6.1.4.1.311.20.2.3;UTF8:web@example.test"`, &c.OtherSANs)
+	get(s, "exclude_cn_from_sans", asBool, &c.ExcludeCNFromSANs)
+	for _, name := range []string{"common_name", "alt_names", "ip_sans", "uri_sans", "other_sans"} {
+		v := s.value(name)
+		if empty := v.Kind == hclread.String && v.Text == "" || v.Kind == hclread.List && len(v.List) == 0; v.Kind != hclread.Absent && !empty {
+			return
+		}
+	}
+	s.problem(LoadError, "common_name", "is missing, and there is no other name", `write for example "example.test"`)
+}
+
+func readNameList(s *scope, key string, valid func(string) bool, complaint, hint string, to *[]string) {
+	if !get(s, key, asOneOrMore, to) {
+		return
+	}
+	for i, name := range *to {
+		if !valid(name) {
+			s.problem(LoadError, key, elementOf(s.value(key), i).Describe()+" "+complaint, hint)
+		}
+	}
+}
+
+var (
+	// hostname is what Vault takes for a host name.
+	hostname = regexp.MustCompile(`^(\*\.)?(([a-z0-9]|[a-z0-9][a-z0-9-]*[a-z0-9])\.)*([a-z0-9]|[a-z0-9][a-z0-9-]*[a-z0-9])$`)
+	// toASCII converts as Vault does: without mapping.
+	toASCII    = idna.New(idna.StrictDomainName(true), idna.VerifyDNSLength(true))
+	otherNames = regexp.MustCompile(`^[0-2](\.(0|[1-9][0-9]*))+;(?i:utf-?8):[^[:cntrl:]]+$`)
+)
+
+func isName(name string) bool {
+	if strings.Contains(name, "@") {
+		return isASCII(name) && !hasSpaceOrControl(name) && !strings.Contains(name, ",")
+	}
+	ascii, err := toASCII.ToASCII(strings.TrimPrefix(name, "*."))
+	return err == nil && hostname.MatchString(strings.ToLower(ascii))
+}
+
+func isIP(name string) bool {
+	address, err := netip.ParseAddr(name)
+	return err == nil && address.Zone() == ""
+}
+
+func isURI(name string) bool {
+	u, err := url.Parse(name)
+	return err == nil && u.String() != "" && isASCII(u.String()) && !hasSpaceOrControl(name)
+}
+
+func hasSpaceOrControl(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) })
+}
+
+func isASCII(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII })
+}
+
+// Parameters of pki/sign and pki/issue that params must not set: those that have
+// a key of their own, and those that decide the form in which Vault answers.
+var (
+	ownParams  = []string{"common_name", "alt_names", "ip_sans", "uri_sans", "other_sans", "exclude_cn_from_sans", "ttl", "not_after"}
+	formParams = []string{"csr", "format", "private_key_format"}
+)
+
+func readParams(s *scope) map[string]string {
+	settings := s.settings("params")
+	params := map[string]string{}
+	for _, it := range settings.items {
+		switch {
+		case it.Name == "" || hasSpaceOrControl(it.Name):
+			settings.problem(LoadError, it.Name, "is not the name of a parameter", "write the name without spaces")
+		case slices.Contains(ownParams, it.Name):
+			settings.problem(ValidateError, it.Name, "has a key of its own in certificate", "write it there")
+		case slices.Contains(formParams, it.Name):
+			settings.problem(ValidateError, it.Name, "cannot be set", "the keys of files say which forms are written")
+		}
+		var param string
+		if get(settings, it.Name, asParam, &param) {
+			params[it.Name] = param
+		}
+	}
+	settings.finish(LoadError)
+	if len(params) == 0 {
+		return nil
+	}
+	return params
+}
+
+// asParam takes what Vault does: a string, a number, a bool, or a list of
+// strings, which Vault takes with commas between them.
+func asParam(v hclread.Value) (string, error) {
+	switch v.Kind {
+	case hclread.String, hclread.Integer, hclread.Float:
+		return v.Text, nil
+	case hclread.Bool:
+		return strconv.FormatBool(v.Bool), nil
+	case hclread.List:
+		all, err := asLooseList(v)
+		return strings.Join(all, ","), err
+	}
+	return "", &mismatch{"must be a string, a number, a bool or a list, not " + v.Describe(), ""}
+}
+
+// Key is the kind of private key, and who makes it.
+type Key struct {
+	// Type is ec, rsa or ed25519 for one that is made on this host and never
+	// leaves it, or vault for one that Vault makes, of the kind that its role says.
+	Type string
+	// Bits is 256, 384 or 521 for ec and 2048, 3072 or 4096 for rsa. The others
+	// have none: it is 0.
+	Bits int
+	// Reuse asks for the next certificate with the same key.
+	Reuse bool
+}
+
+// keySizes are the sizes of each type, the default first; nil for no choice.
+var keySizes = map[string][]int{
+	"ec": {256, 384, 521}, "rsa": {2048, 3072, 4096}, "ed25519": nil, "vault": nil,
+}
+
+// readKey also returns the form in which the key is written: pkcs8, pkcs1 or
+// sec1; empty if it is not given.
+func readKey(s *scope) (k Key, format string) {
+	k = Key{Type: "ec", Bits: 256}
+	s.asked = append(s.asked, "key")
+	switch v := s.value("key"); {
+	case v.Kind == hclread.Block, v.Kind == hclread.List:
+		if b := s.ownBlock("key"); b != nil {
+			return readKeyBlock(b)
+		}
+	case v.Kind == hclread.Absent, v.Kind == hclread.String && v.Text == "local":
+	case v.Kind == hclread.String && v.Text == "vault":
+		return Key{Type: "vault"}, ""
+	default:
+		s.problem(LoadError, "key", "unknown value "+v.Describe(), `write "local", "vault", or { type = "ec", bits = 256 }`)
+	}
+	return k, ""
+}
+
+func readKeyBlock(s *scope) (k Key, format string) {
+	get(s, "type", asString, &k.Type)
+	get(s, "bits", asInteger, &k.Bits)
+	get(s, "reuse", asBool, &k.Reuse)
+	get(s, "format", asString, &format)
+	s.finish(LoadError)
+	k.Type = cmp.Or(k.Type, "ec")
+	sizes, known := keySizes[k.Type]
+	switch {
+	case !known:
+		s.problem(LoadError, "type", "unknown value "+s.value("type").Describe(), `write "ec", "rsa", "ed25519" or "vault"`)
+	case s.has("bits") && len(sizes) == 0:
+		s.problem(ValidateError, "bits", fmt.Sprintf("has no meaning for a key of type %q", k.Type), k.bitsHint())
+	case !s.has("bits") && len(sizes) > 0:
+		k.Bits = sizes[0]
+	case s.value("bits").Kind == hclread.Integer && !slices.Contains(sizes, k.Bits):
+		s.problem(ValidateError, "bits", fmt.Sprintf("%s is no size of a key of type %q", s.value("bits").Describe(), k.Type),
+			fmt.Sprintf("write %d, %d or %d", sizes[0], sizes[1], sizes[2]))
+	}
+	if k.Type == "vault" && k.Reuse {
+		s.problem(ValidateError, "reuse", "is not possible for a key that Vault makes", "have it made here, or remove reuse")
+	}
+	k.checkFormat(s, format)
+	return k, format
+}
+
+func (k Key) bitsHint() string {
+	if k.Type == "vault" {
+		return "the role in Vault decides"
+	}
+	return "remove it"
+}
+
+// checkFormat: two of the forms are for one type of keys each. Of a key that
+// Vault makes, nobody here knows the type.
+func (k Key) checkFormat(s *scope, format string) {
+	types := map[string]string{"pkcs8": k.Type, "pkcs1": "rsa", "sec1": "ec"}
+	switch of, known := types[format]; {
+	case !s.has("format") || s.value("format").Kind != hclread.String:
+	case !known:
+		s.problem(LoadError, "format", "unknown value "+s.value("format").Describe(), `write "pkcs8", "pkcs1" or "sec1"`)
+	case of != k.Type && k.Type != "vault":
+		s.problem(ValidateError, "format", fmt.Sprintf("%s is for keys of type %q", strings.ToUpper(format), of),
+			`write "pkcs8", or change type`)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+
+	"github.com/certagent/certagent/agent/config/hclread"
 )
 
 // File is one output of a certificate.
@@ -116,5 +118,120 @@ func (c *Certificate) checkKept(s *scope) {
 		s.problem(Warning, "files", "the certificate"+consequence, `add cert = "tls.crt"`)
 	case !c.has(keyKinds...):
 		s.problem(Warning, "files", "the private key"+consequence, `add key = "tls.key"`)
+	}
+}
+
+// fileForms are the forms in which the files of a certificate are written.
+type fileForms struct {
+	key        string // empty: not given
+	profile    string // of PKCS#12
+	truststore string
+	alias      string // of the entry in a JKS file
+}
+
+func readForms(s *scope, keyFormat string) fileForms {
+	f := fileForms{key: keyFormat, profile: "modern", truststore: "jks"}
+	readWord(s, "pkcs12_profile", &f.profile, "modern", "legacy")
+	readWord(s, "truststore_format", &f.truststore, "jks", "pkcs12")
+	get(s, "jks_alias", asString, &f.alias)
+	if !isASCII(f.alias) || hasSpaceOrControl(f.alias) {
+		s.problem(LoadError, "jks_alias", "has characters that not every Java reads", "take letters and digits")
+	}
+	return f
+}
+
+// of returns the form of a kind of file.
+func (f fileForms) of(kind FileKind) string {
+	switch {
+	case kind == PKCS12File, kind == TruststoreFile && f.truststore == "pkcs12":
+		return f.profile
+	case kind == TruststoreFile:
+		return f.truststore
+	case kind != KeyFile && kind != CombinedFile:
+		return ""
+	case f.key == "":
+		return "pkcs8"
+	}
+	return f.key
+}
+
+// check complains about forms of files that are not written.
+func (f fileForms) check(s *scope, c *Certificate) {
+	if f.key != "" && !c.has(KeyFile, CombinedFile) {
+		s.problem(ValidateError, "key", "format has no effect without a file that it is for", "add key or combined to files, or remove it")
+	}
+	for _, form := range []struct {
+		name, file string
+		used       bool
+	}{
+		{"pkcs12_profile", "pkcs12", c.has(PKCS12File) || c.has(TruststoreFile) && f.truststore == "pkcs12"},
+		{"truststore_format", "truststore", c.has(TruststoreFile)},
+		{"jks_alias", "jks", c.has(JKSFile)},
+	} {
+		if s.has(form.name) && !form.used {
+			s.problem(ValidateError, form.name, "has no effect without a file that it is for", "add "+form.file+" to files, or remove it")
+		}
+	}
+}
+
+// Password is where the password of PKCS#12, JKS and truststore files comes
+// from: from a file, or else from a secret.
+type Password struct {
+	File string // empty: SecretPath and SecretField are not
+	// SecretPath is where Vault is asked, such as kv/data/web.
+	SecretPath  string
+	SecretField string // the field of the secret, such as password
+	Pos         Pos
+}
+
+func readPassword(s *scope) *Password {
+	const hint = `write { file = "PATH" } or { secret = "PATH#FIELD" }`
+	if s.value("password").Kind == hclread.String {
+		s.asked = append(s.asked, "password")
+		s.problem(LoadError, "password", "does not belong into the configuration", hint)
+		return &Password{}
+	}
+	b := s.ownBlock("password")
+	if b == nil {
+		return nil
+	}
+	p := &Password{Pos: b.pos()}
+	get(b, "file", asString, &p.File)
+	var secret string
+	if get(b, "secret", asString, &secret) {
+		p.splitSecret(b, secret)
+	}
+	switch file, secret := b.has("file"), b.has("secret"); {
+	case file && secret:
+		b.problem(ValidateError, "secret", "excludes file", "keep one of them")
+	case !file && !secret:
+		b.problem(LoadError, "", "has neither file nor secret", hint)
+	case file && p.File == "" && b.value("file").Kind == hclread.String:
+		b.problem(LoadError, "file", "is empty", "say which file holds the password")
+	}
+	b.finish(LoadError)
+	return p
+}
+
+// splitSecret splits at the last "#": paths may contain one, though nobody
+// writes them so.
+func (p *Password) splitSecret(s *scope, secret string) {
+	at := strings.LastIndexByte(secret, '#')
+	if at < 1 || at == len(secret)-1 {
+		s.problem(LoadError, "secret", s.value("secret").Describe()+" is not a path and a field",
+			`write "PATH#FIELD", such as "kv/data/web#password"`)
+		return
+	}
+	p.SecretPath, p.SecretField = secret[:at], secret[at+1:]
+}
+
+func (c *Certificate) checkPassword(s *scope) {
+	needed := c.has(passwordKinds...)
+	switch {
+	case needed && c.Password == nil && !s.has("password"):
+		s.problem(ValidateError, "password", "is missing", `pkcs12, jks and truststore need one: write password = { file = "PATH" }`)
+	case !needed && c.Password != nil && len(c.Files) > 0:
+		s.problem(ValidateError, "password", "has no effect without a file that it is for",
+			"add pkcs12, jks or truststore to files, or remove it")
 	}
 }

@@ -4,6 +4,9 @@
 package config
 
 import (
+	"iter"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -124,4 +127,186 @@ func (c *Change) readScript(s *scope) {
 		return
 	}
 	c.Command = append([]string{program}, args...)
+}
+
+// readVaultAgent reads the command of a template as Vault Agent knows it: in
+// exec, or else in command and command_timeout.
+func (c *Change) readVaultAgent(s *scope) {
+	c.Command = readCommand(s, "command")
+	s.nanoseconds("command_timeout", &c.Timeout)
+	b := s.lastBlock("exec")
+	if b == nil {
+		return
+	}
+	if command := readCommand(b, "command"); b.has("command") {
+		if s.has("command") {
+			s.problem(Warning, "command", "is ignored, because exec has a command", "")
+		}
+		c.Command = command
+	}
+	if b.nanoseconds("timeout", &c.Timeout) && s.has("command_timeout") {
+		s.problem(Warning, "command_timeout", "is ignored, because exec has a timeout", "")
+	}
+	b.nanoseconds("kill_timeout", &c.KillTimeout)
+	var splay time.Duration
+	if b.nanoseconds("splay", &splay) {
+		b.problem(Warning, "splay", "has no effect here, nor in Vault Agent", "set splay in the template, beside exec")
+	}
+	enabled := true
+	if get(b, "enabled", asBool, &enabled); !enabled {
+		c.Command = nil
+	}
+	refuseExecKeys(b)
+	b.finish(LoadError)
+}
+
+// refuseExecKeys names the keys that consul-template has in exec, and that
+// Vault Agent refuses although its documentation points there.
+func refuseExecKeys(b *scope) {
+	for _, name := range []string{"env", "kill_signal", "reload_signal"} {
+		b.refuse(name, "unknown key, of consul-template", "")
+	}
+}
+
+// checkWithoutMode complains about keys that need a change_mode.
+func (c *Change) checkWithoutMode(s *scope) {
+	if s.has("change_script") {
+		s.problem(ValidateError, "change_script", "needs change_mode", `add change_mode = "command"`)
+	}
+	for _, name := range []string{"change_signal", "pid_file"} {
+		if s.has(name) {
+			s.problem(ValidateError, name, "needs change_mode", `add change_mode = "signal"`)
+		}
+	}
+	if s.has("change_exec") {
+		s.problem(ValidateError, "change_exec", "needs change_mode", `add change_mode = "restart" or "signal"`)
+	}
+	if c.Mode == Noop && s.has("splay") {
+		s.problem(ValidateError, "splay", "needs a change to delay", `add change_mode = "signal", "restart" or "command"`)
+	}
+}
+
+// checkMode complains about keys that contradict the change_mode.
+func (c *Change) checkMode(s *scope) {
+	mode := s.value("change_mode").Describe()
+	used := map[ChangeMode][]string{
+		Signal:  {"change_signal", "pid_file", "change_exec", "splay"},
+		Restart: {"change_exec", "splay"},
+		Command: {"command", "exec", "change_script", "splay"},
+	}[c.Mode]
+	for _, name := range []string{"command", "exec", "change_script", "change_signal", "pid_file", "change_exec", "splay"} {
+		if s.has(name) && !slices.Contains(used, name) {
+			s.problem(ValidateError, name, "contradicts change_mode = "+mode, "remove one of them")
+		}
+	}
+	if c.Mode == Signal && s.has("pid_file") && s.has("change_exec") {
+		s.problem(ValidateError, "change_exec", "excludes pid_file", "keep one of them")
+	}
+	if c.Mode != Command {
+		c.Command = nil
+	}
+	if c.Mode == Command && len(c.Command) == 0 && !s.has("change_script") {
+		s.problem(ValidateError, "change_mode", "there is no command to run", `add command = ["PROGRAM", "ARGUMENT"]`)
+	}
+}
+
+// readTarget reads which process a change is about.
+func (c *Change) readTarget(s *scope) {
+	get(s, "pid_file", asString, &c.PIDFile)
+	if get(s, "change_exec", asString, &c.Exec) && c.Exec == "" {
+		s.problem(LoadError, "change_exec", "is empty", "leave it out if there is one exec block only")
+	}
+	if s.has("change_exec") {
+		c.ExecPos = s.posOf("change_exec")
+	}
+}
+
+// targetsChild says whether the change is one of a child.
+func (c *Change) targetsChild() bool {
+	return c.Mode == Restart || c.Mode == Signal && c.PIDFile == ""
+}
+
+// changes are all changes, with the titles of their blocks.
+func (d *document) changes() iter.Seq2[string, *Change] {
+	return func(yield func(string, *Change) bool) {
+		for i := range d.templates {
+			if !yield("template", &d.templates[i].Change) {
+				return
+			}
+		}
+		for i := range d.bundles {
+			b := &d.bundles[i]
+			if !yield(b.title(), &b.Change) {
+				return
+			}
+			if b.Verify != nil && b.Verify.Fallback != nil && !yield(b.title()+": verify: fallback", b.Verify.Fallback) {
+				return
+			}
+		}
+	}
+}
+
+// nameTargets names the only exec block in the changes that are about its child.
+func (d *document) nameTargets() {
+	if len(d.execs) != 1 {
+		return
+	}
+	for _, c := range d.changes() {
+		if c.targetsChild() {
+			c.Exec = d.execs[0].Name
+		}
+	}
+}
+
+// checkTargets: a change that concerns a child needs one, and of several it must
+// say which.
+func (v validator) checkTargets() {
+	for block, c := range v.changes() {
+		named := c.ExecPos != Pos{}
+		switch {
+		case !c.targetsChild():
+		case len(v.execs) == 0 && c.Mode == Restart:
+			v.problem(ValidateError, c.Pos, block, "change_mode", "there is nothing to restart", "add an exec block")
+		case len(v.execs) == 0:
+			v.problem(ValidateError, c.Pos, block, "change_mode", "there is nothing to signal", "add pid_file, or an exec block")
+		case named && c.Exec != "":
+			v.checkNamed(block, c)
+		case !named && len(v.execs) > 1:
+			v.problem(ValidateError, c.Pos, block, "change_mode", "does not say which of the exec blocks is meant",
+				v.namesHint("add change_exec = "))
+		}
+	}
+}
+
+func (v validator) checkNamed(block string, c *Change) {
+	var names []string
+	for _, e := range v.execs {
+		if e.Name == c.Exec {
+			return
+		}
+		names = append(names, e.Name)
+	}
+	hint := v.namesHint("write ")
+	if near := nearest(c.Exec, names); near != "" {
+		hint = "did you mean " + strconv.Quote(near) + "?"
+	}
+	v.problem(ValidateError, c.ExecPos, block, "change_exec", "there is no exec block "+strconv.Quote(c.Exec), hint)
+}
+
+// namesHint lists the names that there are, after what to do with one. The block
+// without a label has none.
+func (v validator) namesHint(do string) string {
+	var names []string
+	for _, e := range v.execs {
+		if e.Name != "" {
+			names = append(names, e.Name)
+		}
+	}
+	switch {
+	case len(names) == len(v.execs):
+		return do + eitherOf(names)
+	case len(names) == 0:
+		return "remove it: there is one exec block, without a label"
+	}
+	return do + eitherOf(names) + ", or give the exec block without a label one"
 }

@@ -6,8 +6,10 @@ package config
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/certagent/certagent/agent/config/hclread"
 )
@@ -127,3 +129,117 @@ func asFloat(v hclread.Value) (float64, error) {
 
 // asAny takes everything.
 func asAny(v hclread.Value) (hclread.Value, error) { return v, nil }
+
+// asList takes a list of strings.
+func asList(v hclread.Value) ([]string, error) {
+	return listOf(v, asString)
+}
+
+// asLooseList takes a list of strings and numbers.
+func asLooseList(v hclread.Value) ([]string, error) {
+	return listOf(v, asText)
+}
+
+func listOf(v hclread.Value, convert func(hclread.Value) (string, error)) ([]string, error) {
+	if v.Kind != hclread.List {
+		return nil, &mismatch{"must be a list of strings, not " + v.Describe(), `write ["a", "b"]`}
+	}
+	result := make([]string, 0, len(v.List))
+	for _, element := range v.List {
+		s, err := convert(element)
+		if err != nil {
+			return nil, &mismatch{"must be a list of strings, but contains " + element.Describe(), ""}
+		}
+		result = append(result, s)
+	}
+	return result, nil
+}
+
+// asCommaList takes a list of strings, or one string that is split at its commas.
+func asCommaList(v hclread.Value) ([]string, error) {
+	if v.Kind != hclread.String {
+		return asList(v)
+	}
+	if v.Text == "" {
+		return []string{}, nil
+	}
+	return strings.Split(v.Text, ","), nil
+}
+
+// asOneOrMore takes a list of strings, or one string that is split at its
+// commas, without the spaces around them.
+func asOneOrMore(v hclread.Value) ([]string, error) {
+	all, err := asCommaList(v)
+	for i := range all {
+		if v.Kind == hclread.String {
+			all[i] = strings.TrimSpace(all[i])
+		}
+	}
+	return all, err
+}
+
+// elementOf returns the value that asOneOrMore made its element i of.
+func elementOf(v hclread.Value, i int) hclread.Value {
+	if v.Kind == hclread.List {
+		return v.List[i]
+	}
+	v.Text = strings.TrimSpace(strings.Split(v.Text, ",")[i])
+	return v
+}
+
+// asSeconds takes a duration such as "5m" or "1d", or a number of seconds, in
+// quotes or not.
+func asSeconds(v hclread.Value) (time.Duration, error) {
+	switch v.Kind {
+	case hclread.Integer:
+		return seconds(v, float64(v.Int), time.Second)
+	case hclread.Float:
+		return seconds(v, math.Trunc(v.Float), time.Second)
+	case hclread.String:
+		if v.Text == "" {
+			return 0, nil
+		}
+		if i, err := strconv.ParseInt(v.Text, 10, 64); err == nil {
+			return seconds(v, float64(i), time.Second)
+		}
+		if days, ok := strings.CutSuffix(v.Text, "d"); ok {
+			if i, err := strconv.ParseInt(days, 10, 64); err == nil {
+				return seconds(v, float64(i), 24*time.Hour)
+			}
+		}
+		if d, err := time.ParseDuration(v.Text); err == nil {
+			return d, nil
+		}
+	}
+	return 0, &mismatch{"must be a duration, not " + v.Describe(), `write for example "30s", "5m" or "1d"`}
+}
+
+func seconds(v hclread.Value, n float64, unit time.Duration) (time.Duration, error) {
+	if math.Abs(n) > float64(math.MaxInt64/unit) {
+		return 0, &mismatch{"the duration " + v.Describe() + " is too long", ""}
+	}
+	return time.Duration(n) * unit, nil
+}
+
+// asDuration takes a duration such as "5m" only, not a negative one.
+func asDuration(v hclread.Value) (time.Duration, error) {
+	if v.Kind == hclread.String {
+		if d, err := time.ParseDuration(v.Text); err == nil && d >= 0 {
+			return d, nil
+		}
+	}
+	return 0, &mismatch{"must be a duration with a unit, not " + v.Describe(), `write for example "30s" or "5m"`}
+}
+
+// asNanoseconds takes a duration such as "5m", or a number of nanoseconds.
+func asNanoseconds(v hclread.Value) (time.Duration, error) {
+	switch v.Kind {
+	case hclread.Integer:
+		return time.Duration(v.Int), nil
+	case hclread.String:
+		if d, err := time.ParseDuration(v.Text); err == nil {
+			return d, nil
+		}
+	}
+	return asDuration(v)
+}

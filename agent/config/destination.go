@@ -50,3 +50,123 @@ func (b *Bundle) relativeHint(path string) string {
 	}
 	return "write a path below it, or leave directory out and make all destinations absolute"
 }
+
+// output is one file that something writes.
+type output struct {
+	path string // absolute
+	// tree is what nobody else may write in: the file itself or, in a bundle's
+	// directory, the name in it that each generation replaces as a whole.
+	tree  string
+	owner string // the bundle's title; empty for a template at the top level
+	// place, block and name are where complaints go, of this kind.
+	kind        Kind
+	place       Pos
+	block, name string
+}
+
+func (t output) by() string {
+	if t.owner == "" {
+		return "the template at " + t.place.String()
+	}
+	return t.owner + " at " + t.place.String()
+}
+
+// outputs returns all files that are written, in the order of the configuration,
+// those of the templates first.
+func (d *document) outputs() (all []output) {
+	for _, t := range d.templates {
+		if path := absolute(t.Destination); t.Destination != "" {
+			all = append(all, output{path: path, tree: path, kind: Unsupported, place: t.Pos, block: "template", name: "destination"})
+		}
+	}
+	for i := range d.bundles {
+		all = append(all, d.bundles[i].outputs()...)
+	}
+	return all
+}
+
+func (b *Bundle) outputs() (all []output) {
+	add := func(destination string, place Pos, block, name string) {
+		if destination == "" {
+			return
+		}
+		t := output{path: absolute(b.Path(destination)), owner: b.title(), kind: ValidateError,
+			place: place, block: b.title() + ": " + block, name: name}
+		t.tree = t.path
+		if b.Directory != "" {
+			first, _, _ := strings.Cut(destination, "/")
+			t.tree = absolute(b.Path(first))
+		}
+		all = append(all, t)
+	}
+	for _, m := range b.Members {
+		if m.Template != nil {
+			add(m.Template.Destination, m.Template.Pos, "template", "destination")
+			continue
+		}
+		for _, f := range m.Certificate.Files {
+			add(f.Destination, f.Pos, "certificate: files", string(f.Kind))
+		}
+	}
+	return all
+}
+
+// absolute is filepath.Abs where there is a working directory.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return filepath.Clean(path)
+}
+
+// checkDestinations: Vault Agent lets the last of two templates win.
+func (v validator) checkDestinations() {
+	files, trees, below := map[string]output{}, map[string]output{}, map[string]output{}
+	for _, t := range v.outputs() {
+		if other, is := files[t.path]; is {
+			v.problem(t.kind, t.place, t.block, t.name, "the file is written already by "+other.by(), "keep one of them")
+			continue
+		}
+		if message := t.conflict(files, trees, below); message != "" {
+			v.problem(t.kind, t.place, t.block, t.name, message, "choose another path")
+			continue
+		}
+		files[t.path], trees[t.tree] = t, t
+		for dir := range parents(t.path) {
+			below[dir] = t
+		}
+	}
+}
+
+// conflict says why a file cannot be written beside those that are known: by
+// their path, by their tree, and by the directories that they are in.
+func (t output) conflict(files, trees, below map[string]output) string {
+	if other, is := below[t.path]; is {
+		return "is a directory in the path of what is written by " + other.by()
+	}
+	for dir := range parents(t.path) {
+		if other, is := files[dir]; is {
+			return strconv.Quote(dir) + " is a file, written by " + other.by()
+		}
+	}
+	if other, is := below[t.tree]; is && other.owner != t.owner {
+		return strconv.Quote(t.tree) + " is written into by " + other.by()
+	}
+	for dir := range parents(t.path) {
+		if other, is := trees[dir]; is && other.owner != t.owner {
+			return strconv.Quote(dir) + " is replaced as a whole by " + other.by()
+		}
+	}
+	return ""
+}
+
+// parents yields the directories above a path, the nearest first.
+func parents(path string) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for dir := filepath.Dir(path); dir != path; path, dir = dir, filepath.Dir(dir) {
+			if !yield(dir) {
+				return
+			}
+		}
+	}
+}

@@ -54,3 +54,23 @@ func (e *EnvTemplate) checkText(s *scope) {
 		s.problem(StartError, "", "source or contents is empty", "")
 	}
 }
+
+// checkEnvTemplates: unlike Vault Agent, certagent runs a program beside
+// templates that write files, and takes both sorts of templates together.
+func (v validator) checkEnvTemplates() {
+	if len(v.envTemplates) > 0 && v.apiProxy != nil {
+		v.problem(ValidateError, v.apiProxy.pos, "api_proxy", "", "excludes env_template", "")
+	}
+	first := map[string]Pos{}
+	for _, e := range v.envTemplates {
+		block := "env_template " + strconv.Quote(e.Name)
+		if len(v.execs) == 0 {
+			v.problem(ValidateError, e.Pos, block, "", "needs an exec block", `add exec { command = ["PROGRAM"] }`)
+		}
+		if earlier, seen := first[e.Name]; seen {
+			v.problem(ValidateError, e.Pos, block, "", "the variable is set already, at "+earlier.String(), "")
+			continue
+		}
+		first[e.Name] = e.Pos
+	}
+}

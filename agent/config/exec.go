@@ -4,6 +4,8 @@
 package config
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -102,5 +104,168 @@ func (e *Exec) readStopSignal(s *scope) {
 	signal := e.StopSignal
 	if ours := get(s, "stop_signal", asAnySignal, &e.StopSignal); ours && theirs && e.StopSignal != signal {
 		s.problem(ValidateError, "stop_signal", "is another one than restart_stop_signal, which means the same", "keep one of them")
+	}
+}
+
+// readExecs reads Vault Agent's one block without a label, and ours with one
+// each.
+func readExecs(s *scope) []Exec {
+	var all []Exec
+	line := 0 // of the block without a label
+	for _, b := range s.labelled("exec", "command", "signals") {
+		switch e := readExec(b); {
+		case e.Name != "" || line == 0:
+			all = append(all, e)
+			if e.Name == "" {
+				line = e.Pos.Line
+			}
+		default:
+			b.problem(LoadError, "", "there may be only one such block without a label; the first is in line "+strconv.Itoa(line),
+				`give each a label: exec "NAME" { … }`)
+		}
+	}
+	return all
+}
+
+// mergeExecs: the block without a label replaces that of an earlier file, as in
+// Vault Agent. Those with labels add up.
+func mergeExecs(earlier, later []Exec) []Exec {
+	unlabelled := func(e Exec) bool { return e.Name == "" }
+	if slices.ContainsFunc(later, unlabelled) {
+		earlier = slices.DeleteFunc(slices.Clone(earlier), unlabelled)
+	}
+	return append(earlier, later...)
+}
+
+func (e *Exec) title() string {
+	if e.Name == "" {
+		return "exec"
+	}
+	return "exec " + strconv.Quote(e.Name)
+}
+
+func (v validator) checkExecs() {
+	first := map[string]Pos{}
+	for _, e := range v.execs {
+		if earlier, seen := first[e.Name]; seen {
+			v.problem(ValidateError, e.Pos, e.title(), "", "there is such a block already, at "+earlier.String(), "choose another name")
+		}
+		first[e.Name] = e.Pos
+		if v.rendered() == 0 {
+			v.problem(ValidateError, e.Pos, e.title(), "", "needs a template or an env_template", "")
+		}
+		v.checkVariables(e)
+	}
+}
+
+// checkVariables: a child that does not wait for anything does not wait for the
+// variables of its environment either.
+func (v validator) checkVariables(e Exec) {
+	switch {
+	case !e.StartImmediately || len(v.envTemplates) == 0:
+	case e.Restart:
+		v.problem(Warning, e.Pos, e.title(), "start", "the child starts without the variables of env_template, and again when they are rendered", "")
+	default:
+		v.problem(ValidateError, e.Pos, e.title(), "start", "the child would never get the variables of env_template",
+			`remove restart_on_secret_changes, or write start = "published"`)
+	}
+}
+
+// HUP says who gets the SIGHUP that is sent to certagent.
+type HUP string
+
+// Who gets it. The default is HUPAgent, as in Vault Agent.
+const (
+	HUPAgent HUP = "agent" // certagent, which reads its configuration again
+	HUPChild HUP = "child" // the child
+	HUPBoth  HUP = "both"
+)
+
+// ToChild says whether it is handed on to the child, as Exec.Signals has it.
+func (h HUP) ToChild() bool { return h != HUPAgent }
+
+func (e *Exec) readHUP(s *scope) {
+	word := string(HUPAgent)
+	readWord(s, "hup", &word, "agent", "child", "both")
+	e.HUP = HUP(word)
+	if given := s.value("hup"); given.Kind != hclread.Absent && given.Text != word {
+		return // it was complained about
+	}
+	if _, rewritten := e.Signals[syscall.SIGHUP]; rewritten && !e.HUP.ToChild() {
+		s.problem(ValidateError, "signals", "SIGHUP has no effect, because it is not handed on", `add hup = "child" or "both"`)
+	}
+}
+
+// RestartWhen is the kind of end after which a child is started again.
+type RestartWhen int
+
+// The kinds. They concern a child that has ended by itself, not one that
+// certagent has stopped.
+const (
+	Never     RestartWhen = iota // certagent ends with the child's exit code, as Vault Agent does
+	OnFailure                    // any exit code but 0, a signal, and a restart that failed
+	Always
+)
+
+var restartWords = []string{Never: "never", OnFailure: "on-failure", Always: "always"}
+
+// String returns the word that restart takes.
+func (w RestartWhen) String() string { return restartWords[w] }
+
+// RestartPolicy says what follows when a child has ended by itself. The delays
+// are meaningful, and not 0, whatever When is.
+type RestartPolicy struct {
+	When RestartWhen
+	// Delay comes before the first restart. Each further one waits about twice as
+	// long as the one before, at most MaxDelay, which is not shorter.
+	Delay, MaxDelay time.Duration
+	// Reset is how long a child must have lived for the next restart to wait
+	// for Delay again.
+	Reset time.Duration
+}
+
+const (
+	// One second is what s6, runit and daemontools wait.
+	defaultRestartDelay    = time.Second
+	defaultRestartMaxDelay = time.Minute
+)
+
+// readRestartPolicy: a delay that is given moves the other one's default out of
+// its way. Unless restart_reset is given, it is restart_max_delay. A
+// child that lives longer than the longest delay is started no more often than
+// one that is made to wait for it, so that there is nothing left to slow down;
+// and one that fails once a month comes back at once, which systemd's users miss
+// in RestartSteps, whose delays never become shorter again.
+func readRestartPolicy(s *scope) RestartPolicy {
+	var p RestartPolicy
+	word := p.When.String()
+	readWord(s, "restart", &word, restartWords...)
+	p.When = RestartWhen(slices.Index(restartWords, word))
+	p.readDelays(s)
+	p.Reset = p.MaxDelay
+	positive(s, "restart_reset", asDuration, &p.Reset)
+	if s.has("restart") && s.value("restart").Text != "never" {
+		return p
+	}
+	for _, name := range []string{"restart_delay", "restart_max_delay", "restart_reset"} {
+		if s.has(name) {
+			s.problem(ValidateError, name, "has no effect without restarts", `add restart = "on-failure" or "always"`)
+		}
+	}
+	return p
+}
+
+func (p *RestartPolicy) readDelays(s *scope) {
+	p.Delay, p.MaxDelay = defaultRestartDelay, defaultRestartMaxDelay
+	first := positive(s, "restart_delay", asDuration, &p.Delay)
+	longest := positive(s, "restart_max_delay", asDuration, &p.MaxDelay)
+	switch {
+	case p.Delay <= p.MaxDelay:
+	case first && longest:
+		s.problem(ValidateError, "restart_max_delay", "is shorter than restart_delay", "the delays grow from that one to this one")
+	case first:
+		p.MaxDelay = p.Delay
+	default:
+		p.Delay = p.MaxDelay
 	}
 }

@@ -3,7 +3,17 @@
 
 package config
 
-import "github.com/certagent/certagent/agent/config/hclread"
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/certagent/certagent/agent/config/hclread"
+)
 
 // get reads a key into to and tells whether it was there and right. A key that
 // is absent leaves to as it is, so that it can hold the default.
@@ -34,4 +44,141 @@ func (s *scope) refuse(name, message, hint string) {
 	}
 	s.asked = append(s.asked, name)
 	s.problem(LoadError, name, message, hint)
+}
+
+// required reads a setting that a method cannot do without.
+func required(s *scope, name string, to *string) {
+	switch {
+	case !s.has(name):
+		s.asked = append(s.asked, name)
+		s.problem(StartError, name, "is missing", "")
+	case getAs(s, StartError, name, asString, to) && *to == "":
+		s.problem(StartError, name, "is empty", "")
+	}
+}
+
+// optional reads a setting that is a string.
+func optional(s *scope, name string, to *string) bool {
+	return getAs(s, StartError, name, asString, to)
+}
+
+// period reads how often something is looked at.
+func period(s *scope, name string, to *time.Duration) {
+	if getAs(s, StartError, name, asSeconds, to) && *to <= 0 {
+		s.problem(StartError, name, "must be longer than 0", "")
+	}
+}
+
+// nanoseconds reads a duration whose plain numbers are nanoseconds, and says so
+// if there is one.
+func (s *scope) nanoseconds(name string, to *time.Duration) bool {
+	if !get(s, name, asNanoseconds, to) {
+		return false
+	}
+	if v := s.value(name); v.Kind == hclread.Integer && v.Int != 0 {
+		s.problem(Warning, name, "a number without a unit is nanoseconds: "+to.String(), `write "`+v.Text+`s" for seconds`)
+	}
+	return true
+}
+
+// readWord reads one of some words. Another one leaves to as it is.
+func readWord(s *scope, name string, to *string, words ...string) {
+	get(s, name, func(v hclread.Value) (string, error) {
+		hint := "write " + eitherOf(words)
+		word, err := asString(v)
+		if err != nil {
+			return "", &mismatch{err.Error(), hint}
+		}
+		if !slices.Contains(words, word) {
+			return "", &mismatch{"unknown value " + v.Describe(), hint}
+		}
+		return word, nil
+	}, to)
+}
+
+// eitherOf lists words for a hint: "a", "b" or "c".
+func eitherOf(words []string) string {
+	quoted := make([]string, len(words))
+	for i, word := range words {
+		quoted[i] = strconv.Quote(word)
+	}
+	last := len(quoted) - 1
+	if last < 1 {
+		return strings.Join(quoted, "")
+	}
+	return strings.Join(quoted[:last], ", ") + " or " + quoted[last]
+}
+
+// plainNames are names that need no quoting anywhere: in files, on the command
+// line, in metrics.
+var plainNames = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+// checkName complains about a label that cannot be the name of such a block.
+func (s *scope) checkName(kind Kind, name, of string) {
+	if !plainNames.MatchString(name) {
+		s.problem(kind, "", strconv.Quote(name)+" cannot be the name of "+of,
+			"take up to 64 letters, digits, dots, dashes and underscores")
+	}
+}
+
+// readCommand reads a command as Vault Agent does and returns the arguments to
+// run. A string is split at its commas, which nobody expects; what is then one
+// argument with white space in it goes to a shell.
+func readCommand(s *scope, name string) []string {
+	var command []string
+	if !get(s, name, asCommaList, &command) {
+		return nil
+	}
+	v := s.value(name)
+	if v.Kind == hclread.String && len(command) > 1 {
+		s.problem(Warning, name,
+			fmt.Sprintf("the string is split at its commas into %d arguments, and runs without a shell", len(command)),
+			shellHint(v))
+	}
+	if len(command) == 0 || len(command) == 1 && command[0] == "" {
+		return nil
+	}
+	if strings.TrimSpace(command[0]) == "" {
+		s.problem(StartError, name, "the program's name is empty", "")
+		return nil
+	}
+	if len(command) == 1 && len(strings.Fields(command[0])) > 1 {
+		return []string{"sh", "-c", command[0]}
+	}
+	return command
+}
+
+func shellHint(v hclread.Value) string {
+	if v.Computed || len(v.Text) > 60 {
+		return `write it as a list: ["sh", "-c", "…"]`
+	}
+	return `write it as a list: ["sh", "-c", ` + strconv.Quote(v.Text) + `]`
+}
+
+func oneOf(s *scope, kind Kind, name string, words ...string) {
+	var word string
+	if !get(s, name, asText, &word) {
+		return
+	}
+	for _, known := range words {
+		if word == known {
+			return
+		}
+	}
+	s.problem(kind, name, "unknown value "+s.value(name).Describe(), "write "+strings.Join(words[1:], " or "))
+}
+
+// positive reads a key that must be more than zero.
+func positive[T cmp.Ordered](s *scope, name string, convert func(hclread.Value) (T, error), to *T) bool {
+	var zero T
+	read := zero
+	if !get(s, name, convert, &read) {
+		return false
+	}
+	if read <= zero {
+		s.problem(LoadError, name, "must be more than 0", "leave it out for the default")
+		return false
+	}
+	*to = read
+	return true
 }

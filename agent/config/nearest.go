@@ -3,6 +3,11 @@
 
 package config
 
+import (
+	"strconv"
+	"strings"
+)
+
 // nearest returns the known name that is most like an unknown one, or "" if
 // none is: about a third of the letters may differ. Of two that are as near, the
 // first of the alphabet counts, because the order of known may be random.
@@ -43,4 +48,11 @@ func distance(a, b string) int {
 		}
 	}
 	return row[len(b)]
+}
+
+func didYouMean(name string, known []string) string {
+	if name := nearest(strings.ToLower(name), known); name != "" {
+		return "did you mean " + strconv.Quote(name) + "?"
+	}
+	return ""
 }

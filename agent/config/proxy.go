@@ -93,3 +93,142 @@ func readListener(s *scope) listener {
 	s.finish(Warning)
 	return listener{pos: s.pos()}
 }
+
+// What follows is read and checked as Vault Agent does, so that a mistake in it
+// shows up, and then answered with a warning: certagent does nothing with it yet.
+
+func notYet(s *scope) {
+	s.problem(Warning, "", "read, but not implemented yet", "certagent runs without it")
+}
+
+// tokenUse is use_auto_auth_token of cache or api_proxy: whether it is set, and
+// whether it says yes.
+type tokenUse struct {
+	given, yes bool
+}
+
+func readTokenUse(s *scope) tokenUse {
+	use := tokenUse{given: s.has("use_auto_auth_token")}
+	get(s, "use_auto_auth_token", asTokenUse, &use.yes)
+	return use
+}
+
+func asTokenUse(v hclread.Value) (bool, error) {
+	if v.Kind == hclread.String && strings.EqualFold(v.Text, "force") {
+		return true, nil
+	}
+	yes, err := asRawBool(v)
+	if err != nil {
+		return false, &mismatch{`must be true, false or "force", not ` + v.Describe(), ""}
+	}
+	return yes, nil
+}
+
+// cache is the cache block.
+type cache struct {
+	token tokenUse
+	pos   Pos
+}
+
+func readCache(s *scope) *cache {
+	c := &cache{token: readTokenUse(s), pos: s.pos()}
+	readConsistency(s)
+	if persist := s.only(s.labelled("persist", "config")); persist != nil {
+		kind := persist.typed()
+		get(persist, "path", asText, new(string))
+		get(persist, "keep_after_import", asBool, new(bool))
+		get(persist, "exit_on_err", asBool, new(bool))
+		get(persist, "service_account_token_file", asText, new(string))
+		if kind != "kubernetes" && kind != "" {
+			persist.problem(StartError, "", "unknown type "+strconv.Quote(kind), `the only one is "kubernetes"`)
+		}
+		persist.finish(Warning)
+	}
+	notYet(s)
+	s.finish(Warning)
+	return c
+}
+
+// readConsistency reads the keys that cache and api_proxy share. Vault Agent
+// looks at their values when it starts.
+func readConsistency(s *scope) {
+	oneOf(s, StartError, "enforce_consistency", "", "never", "always")
+	oneOf(s, StartError, "when_inconsistent", "", "fail", "retry", "forward")
+}
+
+// apiProxy is the api_proxy block.
+type apiProxy struct {
+	token tokenUse
+	pos   Pos
+}
+
+func readAPIProxy(s *scope) *apiProxy {
+	p := &apiProxy{token: readTokenUse(s), pos: s.pos()}
+	readConsistency(s)
+	notYet(s)
+	s.finish(Warning)
+	return p
+}
+
+// telemetryKeys are the keys of the telemetry block.
+var telemetryKeys = map[string]check{
+	"statsite_address": aText, "statsd_address": aText, "dogstatsd_addr": aText, "dogstatsd_tags": aList,
+	"disable_hostname": aBool, "enable_hostname_label": aBool, "metrics_prefix": aText,
+	"usage_gauge_period": aDurationOrNone, "lease_metrics_epsilon": aDurationOrNone,
+	"prometheus_retention_time": aDuration,
+	"maximum_gauge_cardinality": aNumber, "num_lease_metrics_buckets": aNumber,
+	"add_lease_metrics_namespace_labels": aBool, "add_mount_point_rollback_metrics": aBool,
+	"filter_default": aBool, "prefix_filter": aList,
+	"circonus_api_token": aText, "circonus_api_app": aText, "circonus_api_url": aText,
+	"circonus_submission_interval": aText, "circonus_submission_url": aText, "circonus_check_id": aText,
+	"circonus_check_force_metric_activation": aText, "circonus_check_instance_id": aText,
+	"circonus_check_search_tag": aText, "circonus_check_tags": aText, "circonus_check_display_name": aText,
+	"circonus_broker_id": aText, "circonus_broker_select_tag": aText,
+	"stackdriver_project_id": aText, "stackdriver_location": aText, "stackdriver_namespace": aText,
+	"stackdriver_debug_logs": aBool,
+}
+
+func aDurationOrNone(s *scope, name string) {
+	if v := s.value(name); v.Kind == hclread.String && v.Text == "none" {
+		s.asked = append(s.asked, name)
+		return
+	}
+	aDuration(s, name)
+}
+
+func readTelemetry(s *scope) {
+	for name, check := range telemetryKeys {
+		check(s, name)
+	}
+	notYet(s)
+	s.finish(Warning)
+}
+
+func (v validator) checkTokenUse() {
+	if v.cache != nil && v.apiProxy != nil && v.cache.token.given && v.apiProxy.token.given {
+		v.problem(ValidateError, v.cache.pos, "cache", "use_auto_auth_token", "is set in api_proxy, too", "remove it here")
+	}
+	if v.cache != nil {
+		if len(v.listeners)+v.rendered() == 0 {
+			v.problem(ValidateError, v.cache.pos, "cache", "", "needs a listener or a template", "")
+		}
+		v.checkToken(v.cache.token, v.cache.pos, "cache")
+	}
+	if v.apiProxy != nil {
+		if len(v.listeners) == 0 {
+			v.problem(ValidateError, v.apiProxy.pos, "api_proxy", "", "needs a listener",
+				"use_auto_auth_token in cache implies an api_proxy")
+		}
+		v.checkToken(v.apiProxy.token, v.apiProxy.pos, "api_proxy")
+	}
+}
+
+func (v validator) checkToken(use tokenUse, pos Pos, block string) {
+	switch {
+	case !use.yes:
+	case v.autoAuth == nil:
+		v.problem(ValidateError, pos, block, "use_auto_auth_token", "needs auto_auth", "")
+	case v.autoAuth.Method.WrapTTL > 0:
+		v.problem(ValidateError, pos, block, "use_auto_auth_token", "contradicts wrap_ttl in auto_auth", "")
+	}
+}

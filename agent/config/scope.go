@@ -4,6 +4,7 @@
 package config
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -101,13 +102,6 @@ func (s *scope) finish(unknown Kind) {
 	}
 }
 
-func didYouMean(name string, known []string) string {
-	if name := nearest(strings.ToLower(name), known); name != "" {
-		return "did you mean " + strconv.Quote(name) + "?"
-	}
-	return ""
-}
-
 func (s *scope) isAsked(name string) bool {
 	for _, asked := range s.asked {
 		if asked == name || !s.exact && strings.EqualFold(asked, name) {
@@ -132,4 +126,154 @@ func (s *scope) checkDuplicates() {
 		s.report(s.duplicates, s.title, it.Name, it.Offset,
 			"the key is set twice; it was set in line "+strconv.Itoa(line), "keep one of them")
 	}
+}
+
+// blocks returns all blocks of a name, in their order.
+func (s *scope) blocks(name string) []*scope {
+	all := s.labelled(name)
+	for _, b := range all {
+		if len(b.labels) > 0 {
+			b.problem(Warning, "", "the label "+strconv.Quote(b.labels[0])+" is ignored", "")
+		}
+	}
+	return all
+}
+
+// block returns the one block of a name, or nil. Several are an error.
+func (s *scope) block(name string) *scope {
+	return s.only(s.blocks(name))
+}
+
+// only returns the one block of several, or nil if there is none. More than one
+// is an error.
+func (s *scope) only(all []*scope) *scope {
+	if len(all) == 0 {
+		return nil
+	}
+	for _, b := range all[1:] {
+		line := strconv.Itoa(all[0].pos().Line)
+		b.problem(LoadError, "", "there may be only one such block; the first is in line "+line, "")
+	}
+	return all[0]
+}
+
+// lastBlock returns the last block of a name, or nil, as Vault Agent does where
+// it takes several.
+func (s *scope) lastBlock(name string) *scope {
+	all := s.blocks(name)
+	if len(all) == 0 {
+		return nil
+	}
+	for _, b := range all[:len(all)-1] {
+		b.problem(Warning, "", "the block is ignored: a later one replaces it", "")
+	}
+	return all[len(all)-1]
+}
+
+// labelled returns all blocks of a name with their labels. In JSON an object
+// around the blocks holds the label as its key, unless one of its keys is the
+// name of a block that they contain themselves.
+func (s *scope) labelled(name string, inner ...string) []*scope {
+	s.asked = append(s.asked, name)
+	var all []*scope
+	for _, it := range s.find(name) {
+		if it.Value.Kind == hclread.Absent {
+			continue
+		}
+		objects, ok := it.Value.Blocks()
+		if !ok {
+			s.report(LoadError, s.title, it.Name, it.Offset, "must be a block, not "+it.Value.Describe(), "write "+name+" { … }")
+			continue
+		}
+		for _, o := range objects {
+			all = append(all, s.inside(it, o, inner)...)
+		}
+	}
+	return all
+}
+
+func (s *scope) inside(it hclread.Item, v hclread.Value, inner []string) []*scope {
+	if len(inner) == 0 || len(it.Labels) > 0 || !s.src.IsJSON() || !holdsLabels(v.Object, inner) {
+		return []*scope{s.child(it, it.Labels, v)}
+	}
+	var all []*scope
+	for _, label := range v.Object.Items {
+		objects, _ := label.Value.Blocks()
+		for _, labelled := range objects {
+			all = append(all, s.child(it, []string{label.Name}, labelled))
+		}
+	}
+	return all
+}
+
+func holdsLabels(o *hclread.Object, inner []string) bool {
+	for _, it := range o.Items {
+		if _, ok := it.Value.Blocks(); !ok || slices.Contains(inner, it.Name) {
+			return false
+		}
+	}
+	return len(o.Items) > 0
+}
+
+// child is the scope of a block. Its place is its name, unless the name is that
+// of a list of blocks.
+func (s *scope) child(it hclread.Item, labels []string, v hclread.Value) *scope {
+	title := strings.ToLower(it.Name)
+	if s.title != "" {
+		title = s.title + ": " + title
+	}
+	for _, label := range labels {
+		title += " " + strconv.Quote(label)
+	}
+	offset := it.Offset
+	if it.Value.Offset != v.Offset {
+		offset = v.Offset
+	}
+	return &scope{reader: s.reader, title: title, labels: labels, items: v.Object.Items, offset: offset}
+}
+
+// settings returns the keys of a block that Vault Agent reads as a map, such as
+// config: their names are compared with their case. It is empty if there is no
+// such block.
+func (s *scope) settings(name string) *scope {
+	merged := &scope{reader: s.reader, title: s.title + ": " + name, offset: s.offset, exact: true}
+	for _, b := range s.blocks(name) {
+		merged.items = append(merged.items, b.items...)
+		merged.offset = b.offset
+	}
+	return merged
+}
+
+// typed returns what kind of a method, sink, listener or persist a block is:
+// its type key, or else its label.
+func (s *scope) typed() string {
+	kind := ""
+	if get(s, "type", asText, &kind) && kind != "" {
+		return kind
+	}
+	if len(s.labels) == 1 {
+		kind = strings.ToLower(s.labels[0])
+	}
+	if given := s.value("type").Kind; kind == "" && (given == hclread.Absent || given == hclread.String) {
+		name := s.title[strings.LastIndexByte(s.title, ' ')+1:]
+		s.problem(LoadError, "", "the type is missing", "give it as a label: "+name+` "TYPE" { … }`)
+	}
+	return kind
+}
+
+// unlabelled returns all blocks of a name that take no label, and, unlike
+// blocks, refuses those that have one: Vault Agent does not know them.
+func (s *scope) unlabelled(name string) []*scope {
+	all := s.labelled(name)
+	for _, b := range all {
+		if len(b.labels) > 0 {
+			b.problem(LoadError, "", "takes no label", "remove it")
+		}
+	}
+	return all
+}
+
+// ownBlock returns the one block of a name that takes no label, or nil.
+func (s *scope) ownBlock(name string) *scope {
+	return s.only(s.unlabelled(name))
 }

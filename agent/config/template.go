@@ -4,8 +4,15 @@
 package config
 
 import (
+	"cmp"
+	"errors"
+	"fmt"
 	"io/fs"
 	"strconv"
+	"strings"
+	"time"
+
+	"github.com/certagent/certagent/agent/config/hclread"
 )
 
 // Template is one file that is rendered from secrets, and what happens when it
@@ -124,4 +131,122 @@ func (t *Template) readPerms(s *scope) {
 		t.Perms = readMode(s, LoadError, "perms", mode)
 		t.PermsSet = true
 	}
+}
+
+// Wait says how long a template waits for its secrets to settle before it is
+// rendered again: for Min without a change, but no longer than Max. Zero is not
+// to wait.
+type Wait struct {
+	Min, Max time.Duration
+}
+
+// readWait takes a block with min and max, or a string "min:max".
+func readWait(s *scope) Wait {
+	if s.value("wait").Kind == hclread.String {
+		var w Wait
+		get(s, "wait", asWait, &w)
+		return w
+	}
+	b := s.lastBlock("wait")
+	if b == nil {
+		return Wait{}
+	}
+	var w Wait
+	b.nanoseconds("min", &w.Min)
+	hasMax := b.nanoseconds("max", &w.Max)
+	enabled := w.Min != 0
+	// consul-template's name for it, by mistake, which Vault Agent has kept.
+	get(b, "bool", asBool, &enabled)
+	b.refuse("enabled", "unknown key", `the key that turns it on or off is "bool"`)
+	b.finish(LoadError)
+	switch {
+	case !enabled:
+		return Wait{}
+	case !hasMax:
+		w.Max = 4 * w.Min
+	case w.Max < w.Min:
+		b.problem(Warning, "max", "is shorter than min, so that max alone counts", "")
+		w.Min = w.Max
+	}
+	return w
+}
+
+func asWait(v hclread.Value) (Wait, error) {
+	w, err := parseWait(v.Text)
+	if err != nil {
+		return Wait{}, &mismatch{err.Error() + ", in " + v.Describe(), `write "MIN:MAX", such as "2s:10s"`}
+	}
+	return w, nil
+}
+
+func parseWait(s string) (Wait, error) {
+	shortest, longest, both := strings.Cut(strings.TrimSpace(s), ":")
+	least, err := time.ParseDuration(strings.TrimSpace(shortest))
+	if err != nil {
+		return Wait{}, errors.New("the shortest wait is not a duration")
+	}
+	w := Wait{Min: least, Max: 4 * least}
+	if both {
+		if w.Max, err = time.ParseDuration(strings.TrimSpace(longest)); err != nil {
+			return Wait{}, errors.New("the longest wait is not a duration")
+		}
+	}
+	if w.Min < 0 || w.Max < w.Min {
+		return Wait{}, errors.New("the longest wait is shorter than the shortest")
+	}
+	return w, nil
+}
+
+// TemplateConfig holds for all templates.
+type TemplateConfig struct {
+	// ExitOnRetryFailure ends certagent when a secret cannot be had.
+	ExitOnRetryFailure bool
+	// StaticSecretRenderInterval is how often secrets without a lease are read.
+	StaticSecretRenderInterval time.Duration
+	MaxConnectionsPerHost      int // 0: any number
+	// LeaseRenewalThreshold is the part of a lease or a certificate's life after
+	// which it is renewed, between 0 and 1.
+	LeaseRenewalThreshold float64
+}
+
+const (
+	defaultStaticInterval   = 5 * time.Minute
+	defaultMaxConnections   = 10
+	defaultRenewalThreshold = 0.90
+)
+
+// noTemplateConfig is a template_config block that says nothing.
+var noTemplateConfig = TemplateConfig{MaxConnectionsPerHost: defaultMaxConnections}
+
+func readTemplateConfig(s *scope) TemplateConfig {
+	t := noTemplateConfig
+	get(s, "exit_on_retry_failure", asBool, &t.ExitOnRetryFailure)
+	get(s, "static_secret_render_interval", asSeconds, &t.StaticSecretRenderInterval)
+	get(s, "max_connections_per_host", asDecimal, &t.MaxConnectionsPerHost)
+	if t.StaticSecretRenderInterval < 0 {
+		s.problem(StartError, "static_secret_render_interval", "is negative", "")
+	}
+	if get(s, "lease_renewal_threshold", asFloat, &t.LeaseRenewalThreshold) {
+		t.checkThreshold(s)
+	}
+	s.finish(Warning)
+	return t
+}
+
+// checkThreshold: Vault Agent takes any number, and with 1.5 renews after expiry.
+func (t *TemplateConfig) checkThreshold(s *scope) {
+	if t.LeaseRenewalThreshold > 0 && t.LeaseRenewalThreshold < 1 {
+		return
+	}
+	s.problem(Warning, "lease_renewal_threshold",
+		fmt.Sprintf("is not between 0 and 1; %.2f is used", defaultRenewalThreshold),
+		"1 would renew at the moment of expiry")
+	t.LeaseRenewalThreshold = defaultRenewalThreshold
+}
+
+// withDefaults fills in what was not set.
+func (t TemplateConfig) withDefaults() TemplateConfig {
+	t.StaticSecretRenderInterval = cmp.Or(t.StaticSecretRenderInterval, defaultStaticInterval)
+	t.LeaseRenewalThreshold = cmp.Or(t.LeaseRenewalThreshold, defaultRenewalThreshold)
+	return t
 }

@@ -94,7 +94,7 @@ func TestRestartIssuesNothing(t *testing.T) {
 	r.end()
 	serial := w.leaf("tls.crt").SerialNumber
 	r = w.start(text)
-	r.logs("the files on disk are still good")
+	r.logs(logmsg.FilesKept)
 	w.eventually("the second login", func() bool { return w.asked("PUT", "/v1/auth/approle/login") == 2 })
 	r.end()
 	if got := w.issued(); got != 1 {
@@ -150,7 +150,7 @@ template {
 }
 `)
 	w.eventually("three rotations", func() bool { return r.count("msg="+logmsg.Published) >= 3 })
-	r.logs("render failed")
+	r.logs(logmsg.RenderFailed)
 	if asked := w.asked("GET", "/v1/secret/data/app"); asked != 1 {
 		t.Errorf("a template that fails asked Vault %d times, want once", asked)
 	}
@@ -188,9 +188,9 @@ func TestFailedChangeIsOwedAcrossARestart(t *testing.T) {
 		t.Errorf("changes: %q", got)
 	}
 	r = w.start(text)
-	r.logs("the files on disk are still good")
+	r.logs(logmsg.FilesKept)
 	r.end()
-	if r.count("owed") != 0 {
+	if r.count(logmsg.StillOwed) != 0 {
 		t.Error("the change is still owed after it succeeded")
 	}
 }
@@ -345,7 +345,7 @@ template {
 	r.logs(logmsg.AllPublished)
 	r.end()
 	r = w.start(text)
-	r.logs("the files on disk are still good")
+	r.logs(logmsg.FilesKept)
 	now := time.Now().Add(time.Second)
 	if err := os.Chtimes(w.path("cert.tpl"), now, now); err != nil {
 		t.Fatal(err)

@@ -83,7 +83,7 @@ func TestServedOldFallsBackToARestart(t *testing.T) {
 	r.logs(`remedy="change again"`)
 	r.logs(`remedy="fall back"`)
 	r.logs(`mode="restart of the child"`)
-	w.eventually("the second verification", func() bool { return r.count("msg=\"verified") >= 2 })
+	w.eventually("the second verification", func() bool { return r.count(logmsg.Verified) >= 2 })
 	log := r.log.String()
 	r.end()
 	for _, order := range [][2]string{
@@ -150,7 +150,7 @@ func TestNothingIsVerifiedBeforeItIsPublished(t *testing.T) {
 	r := w.start(w.stubborn(address, "", ""))
 	r.logs(logmsg.Verified)
 	r.end()
-	if log := r.log.String(); strings.Contains(log, "cannot be verified") {
+	if log := r.log.String(); strings.Contains(log, logmsg.ProbeFailed) {
 		t.Errorf("it was looked for too early:\n%s", log)
 	}
 }

@@ -72,7 +72,7 @@ func TestBundleFirstGenerationVetoed(t *testing.T) {
 	w := newWorld(t)
 	r := w.start(loginBlocks + checked("") + `
 exec { command = ["sh", "-c", "echo started > DIR/child; sleep 60"] }`)
-	r.logs("there is no previous generation to go back to")
+	r.logs(logmsg.NoPrevious)
 	w.pair("tls/tls.crt", "tls/tls.key")
 	if w.read("changes") != "" || w.read("child") != "" {
 		t.Error("something reacted, or the child was started")
@@ -89,14 +89,14 @@ exec { command = ["sh", "-c", "echo started > DIR/child; sleep 60"] }`)
 func TestBundleVetoedTwice(t *testing.T) {
 	w := newWorld(t)
 	r := w.start(loginBlocks + checked(""))
-	r.logs("there is no previous generation to go back to")
+	r.logs(logmsg.NoPrevious)
 	r.end()
 	other := loginBlocks + checked(`alt_names = ["www.example.test"]`)
 	for range 2 {
 		r = w.start(other)
 		r.logs(logmsg.CheckFailed)
 		r.logs(logmsg.RolledBack)
-		r.logs("there is no previous generation to go back to")
+		r.logs(logmsg.NoPrevious)
 		r.end()
 	}
 	if got := w.read("changes"); got != "" {

@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/certagent/certagent/logmsg"
 )
 
 // TestPolkitUnderSystemd has certagent.service ask systemd to reload nginx, over a
@@ -23,7 +25,7 @@ func TestPolkitUnderSystemd(t *testing.T) {
 	first := m.served()
 	eventually(t, "another certificate is served", func() bool { return !m.served().Equal(first) })
 	log := m.path("/var/log/certagent.log")
-	if strings.Contains(read(t, log), "change failed") {
+	if strings.Contains(read(t, log), logmsg.ChangeFailed) {
 		t.Error("polkit refuses what the rule allows")
 	}
 	// Without the rule it must refuse, or the test shows nothing.
@@ -31,7 +33,7 @@ func TestPolkitUnderSystemd(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.do("restart", "polkit.service")
-	eventually(t, "polkit refuses", func() bool { return strings.Contains(read(t, log), "change failed") })
+	eventually(t, "polkit refuses", func() bool { return strings.Contains(read(t, log), logmsg.ChangeFailed) })
 }
 
 // addPolkit gives the machine a bus, polkit with the rule, and the command that

@@ -25,6 +25,7 @@ const (
 	Generation  = "generation"  // the number of a bundle's generation
 	Handshakes  = "handshakes"  // how many TLS handshakes it took
 	Hint        = "hint"        // what to do about it
+	LeftOut     = "left_out"    // how many equal failures were not logged since the last one that was
 	Level       = "log_level"   // the level in force
 	Limit       = "limit"       // how often something may happen
 	Method      = "method"      // an auth method

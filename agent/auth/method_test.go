@@ -151,7 +151,7 @@ func TestRemovalThatFailsIsLogged(t *testing.T) {
 	t.Parallel()
 	const path = "/proc/sys/kernel/ostype" // a regular file that not even root can remove
 	for name, build := range map[string]func(*journal) Method{
-		"secret id": func(log *journal) Method {
+		"secret_id": func(log *journal) Method {
 			return &AppRole{RoleIDFile: path, SecretIDFile: path, RemoveSecretIDFile: true, Logger: log.logger()}
 		},
 		"JWT": func(log *journal) Method {
@@ -163,7 +163,7 @@ func TestRemovalThatFailsIsLogged(t *testing.T) {
 		if _, err := build(&log).Login(t.Context(), server.client(t)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if got := log.lines("level=WARN", "cannot remove the "+name, path); len(got) != 1 {
+		if got := log.lines("level=WARN", "removing the "+name, path); len(got) != 1 {
 			t.Errorf("%s: %d warnings, want 1", name, len(got))
 		}
 	}

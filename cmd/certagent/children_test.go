@@ -68,7 +68,7 @@ func TestChildrenEndBeforeAllElse(t *testing.T) {
 	p.signal(syscall.SIGTERM)
 	p.says(`slow ends`)
 	p.says(`quick ends`)
-	p.says(`did not end in time: killing it child=stubborn`)
+	p.says(logmsg.ChildKilled + ` child=stubborn`)
 	if state, _, _ := stat(slow); state == "" {
 		t.Error("the slow child did not get its time")
 	}

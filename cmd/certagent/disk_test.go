@@ -147,7 +147,7 @@ func TestDestinationBelowAFile(t *testing.T) {
 	w := newWorld(t)
 	w.write("tls", "not a directory")
 	p := w.start(login + certificate(once, "") + password(""))
-	p.says(`failed; the files on disk stay as they are.*tls.crt.*not a directory`)
+	p.says(`failed; keeping the files on disk.*tls.crt.*not a directory`)
 	eventually(t, "the other bundle", func() bool { return w.read("password") == "one" })
 	w.check(os.Remove(w.path("tls")))
 	p.says(logmsg.AllPublished)

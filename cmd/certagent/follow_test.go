@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/certagent/certagent/agent/status"
+	"github.com/certagent/certagent/logmsg"
 )
 
 // fakeAgent is a handle of an agent that does as it is told.
@@ -285,7 +286,7 @@ func TestNotifierComplainsOnce(t *testing.T) {
 	n.ready()
 	n.alive()
 	n.setStatus("good")
-	if got := n.logged("systemd cannot be told"); got != 1 {
+	if got := n.logged(logmsg.NotifyFailed); got != 1 {
 		t.Errorf("%d complaints:\n%s", got, n.log.String())
 	}
 }

@@ -174,7 +174,7 @@ func TestWholeGroupIsKilled(t *testing.T) {
 		t.Fatalf("the grandchild is in group %d, the child in %d", group, leader)
 	}
 	p.signal(syscall.SIGTERM)
-	p.says(`did not end in time: killing it`)
+	p.says(logmsg.ChildKilled)
 	p.ends(0)
 	p.leavesNothing()
 }

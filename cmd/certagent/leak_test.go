@@ -172,7 +172,7 @@ func TestSecretsDoNotLeak(t *testing.T) {
 			c.addKey(w.read("tls/tls.key"))
 
 			refuse(true) // an answer that quotes the question
-			p.says(`secret cannot be renewed`)
+			p.says(logmsg.SecretNotRenewed)
 			refuse(false)
 			w.Dev.RevokeToken(w.read("token"))
 			if m.name != "token_file" {

@@ -36,8 +36,8 @@ var words = map[string]string{
 	vetoed:     " ERR " + logmsg.CheckFailed + " ",
 	rolledBack: " WRN " + logmsg.RolledBack + " ",
 	changed:    " INF " + logmsg.ChangeDone + " ",
-	needless:   " INF change not needed: ",
-	verified:   " INF verified: ",
+	needless:   " INF " + logmsg.ChangeNotNeeded + " ",
+	verified:   " INF " + logmsg.Verified + " ",
 }
 
 var loggedSerial = regexp.MustCompile(` serial=([0-9a-f:]+) `)

@@ -7,7 +7,7 @@ RELEASE ?=
 LDFLAGS := -s -w $(if $(RELEASE),-X main.release=$(RELEASE))
 
 # Where a Vault was built before: it takes minutes, and only its module matters.
-.PHONY: all build demo test bench lint tools vault clean
+.PHONY: all build demo test bench lint mutate tools vault clean
 
 all: build
 
@@ -36,6 +36,18 @@ test: tools vault build lint ## every test: unit, end to end with nginx and Flas
 lint:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
 	$(GO) vet ./...
+
+# The package that is mutated, the files of it (a regular expression), and other
+# packages whose tests have to notice too.
+PKG   ?= ./agent/plan
+FILES ?=
+TESTS ?=
+
+mutate: $(BIN)/mutate ## mutants that no test of a package notices: make mutate PKG=./agent/plan FILES= TESTS=
+	@$(BIN)/mutate -files '$(FILES)' -tests '$(TESTS)' $(PKG)
+
+$(BIN)/mutate: tools/go.mod $(wildcard tools/mutate/*.go)
+	cd tools && $(GO) build -o ../$@ ./mutate
 
 bench: build vault $(BIN)/consul-template ## the budgets of BENCHMARKS.md as measured here, beside consul-template and Vault Agent
 	$(GO) run ./bench $(BENCH)

@@ -26,7 +26,7 @@ type AutoAuth struct {
 func readAutoAuth(s *scope) *AutoAuth {
 	a := &AutoAuth{Pos: s.pos()}
 	get(s, "enable_reauth_on_new_credentials", asBool, &a.ReauthOnNewCredentials)
-	if method := s.only(s.labelled("method", "config")); method != nil {
+	if method := s.single(s.labelled("method", "config")); method != nil {
 		a.Method = readMethod(method)
 	} else {
 		s.problem(LoadError, "", "the method block is missing", `add method "approle" { … }, or another one`)
@@ -80,7 +80,7 @@ const (
 )
 
 func readMethod(s *scope) Method {
-	m := Method{Type: s.typed(), Pos: s.pos()}
+	m := Method{Type: s.typeName(), Pos: s.pos()}
 	get(s, "mount_path", asText, &m.MountPath)
 	get(s, "namespace", asText, &m.Namespace)
 	get(s, "wrap_ttl", asSeconds, &m.WrapTTL)
@@ -123,7 +123,7 @@ func (m *Method) readConfig(s *scope) {
 	case "kubernetes":
 		m.Kubernetes = readKubernetes(settings)
 	default:
-		refuseMethod(s, m.Type, settings)
+		refuseUnknownMethod(s, m.Type, settings)
 		return
 	}
 	settings.finish(Warning)
@@ -136,7 +136,7 @@ var (
 
 // refuseMethod: an unknown method with settings is refused by Vault Agent when
 // it reads the file, one without when it starts.
-func refuseMethod(s *scope, method string, settings *scope) {
+func refuseUnknownMethod(s *scope, method string, settings *scope) {
 	if method == "" {
 		return // said already
 	}
@@ -173,10 +173,10 @@ type AppRole struct {
 
 func readAppRole(s *scope) *AppRole {
 	m := &AppRole{RemoveSecretIDFile: true}
-	required(s, "role_id_file_path", &m.RoleIDFile)
-	optional(s, "secret_id_file_path", &m.SecretIDFile)
+	requireString(s, "role_id_file_path", &m.RoleIDFile)
+	optionalString(s, "secret_id_file_path", &m.SecretIDFile)
 	getAs(s, StartError, "remove_secret_id_file_after_reading", asRawBool, &m.RemoveSecretIDFile)
-	if optional(s, "secret_id_response_wrapping_path", &m.SecretIDWrappingPath) && m.SecretIDWrappingPath == "" {
+	if optionalString(s, "secret_id_response_wrapping_path", &m.SecretIDWrappingPath) && m.SecretIDWrappingPath == "" {
 		s.problem(StartError, "secret_id_response_wrapping_path", "is empty", "")
 	}
 	return m
@@ -189,7 +189,7 @@ type TokenFile struct {
 
 func readTokenFile(s *scope) *TokenFile {
 	m := &TokenFile{}
-	required(s, "token_file_path", &m.Path)
+	requireString(s, "token_file_path", &m.Path)
 	return m
 }
 
@@ -204,12 +204,12 @@ type Cert struct {
 
 func readCert(s *scope) *Cert {
 	m := &Cert{ReloadPeriod: time.Minute}
-	optional(s, "name", &m.Name)
-	optional(s, "ca_cert", &m.CACert)
-	optional(s, "client_cert", &m.ClientCert)
-	optional(s, "client_key", &m.ClientKey)
+	optionalString(s, "name", &m.Name)
+	optionalString(s, "ca_cert", &m.CACert)
+	optionalString(s, "client_cert", &m.ClientCert)
+	optionalString(s, "client_key", &m.ClientKey)
 	getAs(s, StartError, "reload", asBool, &m.Reload)
-	period(s, "reload_period", &m.ReloadPeriod)
+	getPeriod(s, "reload_period", &m.ReloadPeriod)
 	if (m.ClientCert == "") != (m.ClientKey == "") {
 		s.problem(StartError, "", "client_cert and client_key belong together", "give both, or neither")
 	}
@@ -226,14 +226,14 @@ type JWT struct {
 
 func readJWT(s *scope) *JWT {
 	m := &JWT{RemoveAfterReading: true, ReadPeriod: time.Minute}
-	required(s, "path", &m.Path)
-	required(s, "role", &m.Role)
+	requireString(s, "path", &m.Path)
+	requireString(s, "role", &m.Role)
 	getAs(s, StartError, "remove_jwt_after_reading", asRawBool, &m.RemoveAfterReading)
 	getAs(s, StartError, "remove_jwt_follows_symlinks", asRawBool, &m.RemoveFollowsSymlinks)
 	if m.RemoveAfterReading {
 		m.ReadPeriod = 500 * time.Millisecond // to see that there is a file is cheap
 	}
-	period(s, "jwt_read_period", &m.ReadPeriod)
+	getPeriod(s, "jwt_read_period", &m.ReadPeriod)
 	return m
 }
 
@@ -244,8 +244,8 @@ type Kubernetes struct {
 
 func readKubernetes(s *scope) *Kubernetes {
 	m := &Kubernetes{}
-	required(s, "role", &m.Role)
-	optional(s, "token_path", &m.TokenPath)
+	requireString(s, "role", &m.Role)
+	optionalString(s, "token_path", &m.TokenPath)
 	if m.TokenPath == "" {
 		m.TokenPath = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 	}
@@ -255,21 +255,21 @@ func readKubernetes(s *scope) *Kubernetes {
 // checkWrapping: Vault Agent accepts this, and then asks for secrets with the
 // wrapping's JSON instead of a token.
 func (v validator) checkWrapping() {
-	if v.autoAuth != nil && v.autoAuth.Method.WrapTTL > 0 && v.rendered() > 0 {
+	if v.autoAuth != nil && v.autoAuth.Method.WrapTTL > 0 && v.countRendered() > 0 {
 		v.problem(StartError, v.autoAuth.Method.Pos, "auto_auth: method "+strconv.Quote(v.autoAuth.Method.Type), "wrap_ttl",
 			"hides the token from the templates", "set wrap_ttl in the sink instead")
 	}
 }
 
-func (v validator) checkConsumers() {
+func (v validator) checkTokenIsUsed() {
 	switch {
 	case v.autoAuth == nil && v.cache == nil && len(v.listeners) == 0:
 		v.problem(ValidateError, Pos{}, "", "", "there is no auto_auth block", "without a login nothing can be rendered")
 	case v.autoAuth == nil:
 		v.problem(Unsupported, Pos{}, "", "", "there is no auto_auth block",
 			"this version does nothing but log in and render; it does not serve listeners yet")
-	case len(v.autoAuth.Sinks)+v.rendered() > 0:
-	case v.apiProxy != nil && v.apiProxy.token.yes:
+	case len(v.autoAuth.Sinks)+v.countRendered() > 0:
+	case v.apiProxy != nil && v.apiProxy.token.enabled:
 		v.problem(Unsupported, v.autoAuth.Pos, "auto_auth", "", "nothing uses the login",
 			"this version does not serve api_proxy yet: add a sink or a template")
 	default:

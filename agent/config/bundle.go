@@ -73,7 +73,7 @@ func readBundle(s *scope) Bundle {
 		b.checkVerified(v)
 	}
 	get(s, "window", asWindow, &b.Window)
-	positive(s, "max_issues_per_hour", asInteger, &b.MaxIssuesPerHour)
+	getPositive(s, "max_issues_per_hour", asInteger, &b.MaxIssuesPerHour)
 	b.checkMembers(s)
 	s.finish(LoadError)
 	return b

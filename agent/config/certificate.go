@@ -64,16 +64,16 @@ func readCertificate(s *scope, d memberDefaults) *Certificate {
 	get(s, "group", asString, &group)
 	c.User, c.Group = cmp.Or(user, c.User), cmp.Or(group, c.Group)
 	c.Renew = readRenew(s).or(d.renew)
-	c.Renew.checkBefore(s, c.TTL)
+	c.Renew.checkShorterThan(s, c.TTL)
 	refuseReaction(s)
-	refuseVaultKeys(s)
+	refuseForeignKeys(s)
 	s.finish(LoadError)
 	return c
 }
 
 // refuseVaultKeys names the keys that are others here than in Vault or in a
 // template.
-func refuseVaultKeys(s *scope) {
+func refuseForeignKeys(s *scope) {
 	s.refuse("key_type", "unknown key, of Vault", `write key = { type = "ec" }`)
 	s.refuse("key_bits", "unknown key, of Vault", `write key = { type = "ec", bits = 256 }`)
 	s.refuse("private_key_format", "unknown key, of Vault", `write key = { format = "pkcs8" }`)
@@ -81,7 +81,7 @@ func refuseVaultKeys(s *scope) {
 }
 
 func (c *Certificate) readLifetime(s *scope) {
-	if positive(s, "ttl", asSeconds, &c.TTL) && c.TTL%time.Second != 0 {
+	if getPositive(s, "ttl", asSeconds, &c.TTL) && c.TTL%time.Second != 0 {
 		s.problem(LoadError, "ttl", "must be whole seconds", `write for example "72h"`)
 	}
 	get(s, "not_after", asString, &c.NotAfter)
@@ -138,7 +138,7 @@ func (c *Certificate) readNames(s *scope) {
 }
 
 func readNameList(s *scope, key string, valid func(string) bool, complaint, hint string, to *[]string) {
-	if !get(s, key, asOneOrMore, to) {
+	if !get(s, key, asListOrCommasTrimmed, to) {
 		return
 	}
 	for i, name := range *to {
@@ -222,10 +222,10 @@ func asParam(v hclread.Value) (string, error) {
 	case hclread.Bool:
 		return strconv.FormatBool(v.Bool), nil
 	case hclread.List:
-		all, err := asLooseList(v)
+		all, err := asStringOrNumberList(v)
 		return strings.Join(all, ","), err
 	}
-	return "", &mismatch{"must be a string, a number, a bool or a list, not " + v.Describe(), ""}
+	return "", &valueError{"must be a string, a number, a bool or a list, not " + v.Describe(), ""}
 }
 
 // Key is the kind of private key, and who makes it.
@@ -249,7 +249,7 @@ var keySizes = map[string][]int{
 // sec1; empty if it is not given.
 func readKey(s *scope) (k Key, format string) {
 	k = Key{Type: "ec", Bits: 256}
-	s.asked = append(s.asked, "key")
+	s.accept("key")
 	switch v := s.value("key"); {
 	case v.Kind == hclread.Block, v.Kind == hclread.List:
 		if b := s.ownBlock("key"); b != nil {

@@ -68,7 +68,7 @@ func (c *Certificate) readFiles(s *scope, d memberDefaults, keyFormat string) {
 	if len(c.Files) == 0 {
 		return
 	}
-	c.checkKept(s)
+	c.checkKeptOnRestart(s)
 	if c.has(keyKinds...) && perms != d.perms {
 		perms.checkKey(s)
 	}
@@ -83,7 +83,7 @@ func (c *Certificate) readFiles(s *scope, d memberDefaults, keyFormat string) {
 
 func (c *Certificate) readDestinations(s *scope, b *Bundle, perms filePerms) {
 	for _, kind := range fileKinds {
-		s.asked = append(s.asked, string(kind))
+		s.accept(string(kind))
 	}
 	readable := true
 	for _, it := range s.items {
@@ -111,7 +111,7 @@ func (c *Certificate) readDestinations(s *scope, b *Bundle, perms filePerms) {
 
 // checkKept: at its start certagent keeps a pair that is still valid, if it finds
 // one.
-func (c *Certificate) checkKept(s *scope) {
+func (c *Certificate) checkKeptOnRestart(s *scope) {
 	const consequence = " is written nowhere, so that each start issues a new one"
 	switch {
 	case !c.has(leafKinds...):
@@ -187,7 +187,7 @@ type Password struct {
 func readPassword(s *scope) *Password {
 	const hint = `write { file = "PATH" } or { secret = "PATH#FIELD" }`
 	if s.value("password").Kind == hclread.String {
-		s.asked = append(s.asked, "password")
+		s.accept("password")
 		s.problem(LoadError, "password", "does not belong into the configuration", hint)
 		return &Password{}
 	}

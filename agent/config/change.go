@@ -65,7 +65,7 @@ const (
 // change_exec. Without a change_mode a command is run if there is one, as in Vault Agent.
 func readChange(s *scope) Change {
 	c := Change{Pos: s.pos(), Timeout: defaultCommandTimeout, KillTimeout: defaultKillTimeout}
-	c.readVaultAgent(s)
+	c.readVaultAgentCommand(s)
 	if len(c.Command) > 0 {
 		c.Mode = Command
 	}
@@ -99,7 +99,7 @@ func asChangeMode(v hclread.Value) (ChangeMode, error) {
 	}
 	mode, known := changeModes[word]
 	if !known {
-		return Noop, &mismatch{"unknown value " + v.Describe(), `write "noop", "signal", "restart" or "command"`}
+		return Noop, &valueError{"unknown value " + v.Describe(), `write "noop", "signal", "restart" or "command"`}
 	}
 	return mode, nil
 }
@@ -114,7 +114,7 @@ func (c *Change) readScript(s *scope) {
 	var args []string
 	c.Timeout = defaultScriptTimeout
 	get(b, "command", asString, &program)
-	get(b, "args", asList, &args)
+	get(b, "args", asStringList, &args)
 	get(b, "timeout", asDuration, &c.Timeout)
 	get(b, "fail_on_error", asBool, &c.FailOnError)
 	b.finish(LoadError)
@@ -131,9 +131,9 @@ func (c *Change) readScript(s *scope) {
 
 // readVaultAgent reads the command of a template as Vault Agent knows it: in
 // exec, or else in command and command_timeout.
-func (c *Change) readVaultAgent(s *scope) {
+func (c *Change) readVaultAgentCommand(s *scope) {
 	c.Command = readCommand(s, "command")
-	s.nanoseconds("command_timeout", &c.Timeout)
+	getNanoseconds(s, "command_timeout", &c.Timeout)
 	b := s.lastBlock("exec")
 	if b == nil {
 		return
@@ -144,12 +144,12 @@ func (c *Change) readVaultAgent(s *scope) {
 		}
 		c.Command = command
 	}
-	if b.nanoseconds("timeout", &c.Timeout) && s.has("command_timeout") {
+	if getNanoseconds(b, "timeout", &c.Timeout) && s.has("command_timeout") {
 		s.problem(Warning, "command_timeout", "is ignored, because exec has a timeout", "")
 	}
-	b.nanoseconds("kill_timeout", &c.KillTimeout)
+	getNanoseconds(b, "kill_timeout", &c.KillTimeout)
 	var splay time.Duration
-	if b.nanoseconds("splay", &splay) {
+	if getNanoseconds(b, "splay", &splay) {
 		b.problem(Warning, "splay", "has no effect here, nor in Vault Agent", "set splay in the template, beside exec")
 	}
 	enabled := true
@@ -247,7 +247,7 @@ func (d *document) changes() iter.Seq2[string, *Change] {
 }
 
 // nameTargets names the only exec block in the changes that are about its child.
-func (d *document) nameTargets() {
+func (d *document) setDefaultExec() {
 	if len(d.execs) != 1 {
 		return
 	}
@@ -270,7 +270,7 @@ func (v validator) checkTargets() {
 		case len(v.execs) == 0:
 			v.problem(ValidateError, c.Pos, block, "change_mode", "there is nothing to signal", "add pid_file, or an exec block")
 		case named && c.Exec != "":
-			v.checkNamed(block, c)
+			v.checkExecName(block, c)
 		case !named && len(v.execs) > 1:
 			v.problem(ValidateError, c.Pos, block, "change_mode", "does not say which of the exec blocks is meant",
 				v.namesHint("add change_exec = "))
@@ -278,7 +278,7 @@ func (v validator) checkTargets() {
 	}
 }
 
-func (v validator) checkNamed(block string, c *Change) {
+func (v validator) checkExecName(block string, c *Change) {
 	var names []string
 	for _, e := range v.execs {
 		if e.Name == c.Exec {

@@ -21,7 +21,7 @@ type Check struct {
 func readCheck(s *scope) *Check {
 	c := &Check{Timeout: defaultCommandTimeout, Pos: s.pos()}
 	c.Command = readCommand(s, "command")
-	positive(s, "timeout", asDuration, &c.Timeout)
+	getPositive(s, "timeout", asDuration, &c.Timeout)
 	if v := s.value("command"); v.Kind == hclread.Absent || isEmptyCommand(v) {
 		s.problem(LoadError, "command", "is missing", `write for example ["nginx", "-t"]`)
 	}
@@ -31,6 +31,6 @@ func readCheck(s *scope) *Check {
 
 // isEmptyCommand says whether readCommand finds nothing to run, and no mistake.
 func isEmptyCommand(v hclread.Value) bool {
-	command, err := asCommaList(v)
+	command, err := asListOrCommas(v)
 	return err == nil && (len(command) == 0 || len(command) == 1 && command[0] == "")
 }

@@ -54,10 +54,10 @@ func Load(paths []string, o Overrides) (*Config, Problems) {
 		l.path(path)
 	}
 	if len(paths) == 0 {
-		l.problem(Pos{}, "there is no configuration", "name a file or a directory with -config")
+		l.fail(Pos{}, "there is no configuration", "name a file or a directory with -config")
 	}
 	c := l.finish()
-	l.problems.arrange(l.sources)
+	l.problems.sort(l.sources)
 	if len(l.problems.Errors()) > 0 {
 		return nil, l.problems
 	}
@@ -76,7 +76,7 @@ type document struct {
 	cache          *cache
 	apiProxy       *apiProxy
 	listeners      []listener
-	log            logKeys
+	log            logSettings
 	pidFile        string
 	exitAfterAuth  bool
 	subreaper      bool
@@ -86,11 +86,11 @@ type document struct {
 }
 
 func readDocument(s *scope) *document {
-	d := &document{templateConfig: noTemplateConfig, log: readLogKeys(s)}
+	d := &document{templateConfig: noTemplateConfig, log: readLogSettings(s)}
 	get(s, "pid_file", asText, &d.pidFile)
 	get(s, "exit_after_auth", asBool, &d.exitAfterAuth)
 	get(s, "subreaper", asBool, &d.subreaper)
-	positive(s, "stop_timeout", asSeconds, &d.stopTimeout)
+	getPositive(s, "stop_timeout", asSeconds, &d.stopTimeout)
 	d.disableIdleConnections = readSubsystems(s, "disable_idle_connections")
 	d.disableKeepAlives = readSubsystems(s, "disable_keep_alives")
 	d.readBlocks(s)
@@ -138,8 +138,8 @@ func (d *document) readLater(s *scope) {
 		readTelemetry(b)
 	}
 	// Vault Agent does so in each file, before it merges them.
-	if d.cache != nil && d.cache.token.yes && d.apiProxy == nil {
-		d.apiProxy = &apiProxy{token: tokenUse{yes: true}, pos: d.cache.pos}
+	if d.cache != nil && d.cache.token.enabled && d.apiProxy == nil {
+		d.apiProxy = &apiProxy{token: tokenUse{enabled: true}, pos: d.cache.pos}
 	}
 }
 

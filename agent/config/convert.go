@@ -18,15 +18,15 @@ import (
 // them, no more and no less: it decodes its blocks in three different ways.
 
 // mismatch is a value that is not what the key takes.
-type mismatch struct {
+type valueError struct {
 	message, hint string
 }
 
-func (m *mismatch) Error() string { return m.message }
+func (m *valueError) Error() string { return m.message }
 
 // hintOf returns the hint that comes with an error; empty if there is none.
 func hintOf(err error) string {
-	var m *mismatch
+	var m *valueError
 	if errors.As(err, &m) {
 		return m.hint
 	}
@@ -34,7 +34,7 @@ func hintOf(err error) string {
 }
 
 func wrongType(want string, v hclread.Value) error {
-	m := &mismatch{message: fmt.Sprintf("must be %s, not %s", want, v.Describe())}
+	m := &valueError{message: fmt.Sprintf("must be %s, not %s", want, v.Describe())}
 	switch {
 	case want == "a bool" && v.Kind == hclread.String && (v.Text == "true" || v.Text == "false"):
 		m.hint = "write " + v.Text + " without quotes"
@@ -131,24 +131,24 @@ func asFloat(v hclread.Value) (float64, error) {
 func asAny(v hclread.Value) (hclread.Value, error) { return v, nil }
 
 // asList takes a list of strings.
-func asList(v hclread.Value) ([]string, error) {
+func asStringList(v hclread.Value) ([]string, error) {
 	return listOf(v, asString)
 }
 
 // asLooseList takes a list of strings and numbers.
-func asLooseList(v hclread.Value) ([]string, error) {
+func asStringOrNumberList(v hclread.Value) ([]string, error) {
 	return listOf(v, asText)
 }
 
 func listOf(v hclread.Value, convert func(hclread.Value) (string, error)) ([]string, error) {
 	if v.Kind != hclread.List {
-		return nil, &mismatch{"must be a list of strings, not " + v.Describe(), `write ["a", "b"]`}
+		return nil, &valueError{"must be a list of strings, not " + v.Describe(), `write ["a", "b"]`}
 	}
 	result := make([]string, 0, len(v.List))
 	for _, element := range v.List {
 		s, err := convert(element)
 		if err != nil {
-			return nil, &mismatch{"must be a list of strings, but contains " + element.Describe(), ""}
+			return nil, &valueError{"must be a list of strings, but contains " + element.Describe(), ""}
 		}
 		result = append(result, s)
 	}
@@ -156,9 +156,9 @@ func listOf(v hclread.Value, convert func(hclread.Value) (string, error)) ([]str
 }
 
 // asCommaList takes a list of strings, or one string that is split at its commas.
-func asCommaList(v hclread.Value) ([]string, error) {
+func asListOrCommas(v hclread.Value) ([]string, error) {
 	if v.Kind != hclread.String {
-		return asList(v)
+		return asStringList(v)
 	}
 	if v.Text == "" {
 		return []string{}, nil
@@ -168,8 +168,8 @@ func asCommaList(v hclread.Value) ([]string, error) {
 
 // asOneOrMore takes a list of strings, or one string that is split at its
 // commas, without the spaces around them.
-func asOneOrMore(v hclread.Value) ([]string, error) {
-	all, err := asCommaList(v)
+func asListOrCommasTrimmed(v hclread.Value) ([]string, error) {
+	all, err := asListOrCommas(v)
 	for i := range all {
 		if v.Kind == hclread.String {
 			all[i] = strings.TrimSpace(all[i])
@@ -211,12 +211,12 @@ func asSeconds(v hclread.Value) (time.Duration, error) {
 			return d, nil
 		}
 	}
-	return 0, &mismatch{"must be a duration, not " + v.Describe(), `write for example "30s", "5m" or "1d"`}
+	return 0, &valueError{"must be a duration, not " + v.Describe(), `write for example "30s", "5m" or "1d"`}
 }
 
 func seconds(v hclread.Value, n float64, unit time.Duration) (time.Duration, error) {
 	if math.Abs(n) > float64(math.MaxInt64/unit) {
-		return 0, &mismatch{"the duration " + v.Describe() + " is too long", ""}
+		return 0, &valueError{"the duration " + v.Describe() + " is too long", ""}
 	}
 	return time.Duration(n) * unit, nil
 }
@@ -228,7 +228,7 @@ func asDuration(v hclread.Value) (time.Duration, error) {
 			return d, nil
 		}
 	}
-	return 0, &mismatch{"must be a duration with a unit, not " + v.Describe(), `write for example "30s" or "5m"`}
+	return 0, &valueError{"must be a duration with a unit, not " + v.Describe(), `write for example "30s" or "5m"`}
 }
 
 // asNanoseconds takes a duration such as "5m", or a number of nanoseconds.

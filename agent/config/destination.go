@@ -52,31 +52,31 @@ func (b *Bundle) relativeHint(path string) string {
 }
 
 // output is one file that something writes.
-type output struct {
+type outputFile struct {
 	path string // absolute
 	// tree is what nobody else may write in: the file itself or, in a bundle's
 	// directory, the name in it that each generation replaces as a whole.
-	tree  string
-	owner string // the bundle's title; empty for a template at the top level
+	exclusive string
+	bundle    string // the bundle's title; empty for a template at the top level
 	// place, block and name are where complaints go, of this kind.
 	kind        Kind
-	place       Pos
+	pos         Pos
 	block, name string
 }
 
-func (t output) by() string {
-	if t.owner == "" {
-		return "the template at " + t.place.String()
+func (t outputFile) writer() string {
+	if t.bundle == "" {
+		return "the template at " + t.pos.String()
 	}
-	return t.owner + " at " + t.place.String()
+	return t.bundle + " at " + t.pos.String()
 }
 
 // outputs returns all files that are written, in the order of the configuration,
 // those of the templates first.
-func (d *document) outputs() (all []output) {
+func (d *document) outputs() (all []outputFile) {
 	for _, t := range d.templates {
 		if path := absolute(t.Destination); t.Destination != "" {
-			all = append(all, output{path: path, tree: path, kind: Unsupported, place: t.Pos, block: "template", name: "destination"})
+			all = append(all, outputFile{path: path, exclusive: path, kind: Unsupported, pos: t.Pos, block: "template", name: "destination"})
 		}
 	}
 	for i := range d.bundles {
@@ -85,17 +85,17 @@ func (d *document) outputs() (all []output) {
 	return all
 }
 
-func (b *Bundle) outputs() (all []output) {
+func (b *Bundle) outputs() (all []outputFile) {
 	add := func(destination string, place Pos, block, name string) {
 		if destination == "" {
 			return
 		}
-		t := output{path: absolute(b.Path(destination)), owner: b.title(), kind: ValidateError,
-			place: place, block: b.title() + ": " + block, name: name}
-		t.tree = t.path
+		t := outputFile{path: absolute(b.Path(destination)), bundle: b.title(), kind: ValidateError,
+			pos: place, block: b.title() + ": " + block, name: name}
+		t.exclusive = t.path
 		if b.Directory != "" {
 			first, _, _ := strings.Cut(destination, "/")
-			t.tree = absolute(b.Path(first))
+			t.exclusive = absolute(b.Path(first))
 		}
 		all = append(all, t)
 	}
@@ -121,17 +121,17 @@ func absolute(path string) string {
 
 // checkDestinations: Vault Agent lets the last of two templates win.
 func (v validator) checkDestinations() {
-	files, trees, below := map[string]output{}, map[string]output{}, map[string]output{}
+	files, trees, below := map[string]outputFile{}, map[string]outputFile{}, map[string]outputFile{}
 	for _, t := range v.outputs() {
 		if other, is := files[t.path]; is {
-			v.problem(t.kind, t.place, t.block, t.name, "the file is written already by "+other.by(), "keep one of them")
+			v.problem(t.kind, t.pos, t.block, t.name, "the file is written already by "+other.writer(), "keep one of them")
 			continue
 		}
 		if message := t.conflict(files, trees, below); message != "" {
-			v.problem(t.kind, t.place, t.block, t.name, message, "choose another path")
+			v.problem(t.kind, t.pos, t.block, t.name, message, "choose another path")
 			continue
 		}
-		files[t.path], trees[t.tree] = t, t
+		files[t.path], trees[t.exclusive] = t, t
 		for dir := range parents(t.path) {
 			below[dir] = t
 		}
@@ -140,21 +140,21 @@ func (v validator) checkDestinations() {
 
 // conflict says why a file cannot be written beside those that are known: by
 // their path, by their tree, and by the directories that they are in.
-func (t output) conflict(files, trees, below map[string]output) string {
+func (t outputFile) conflict(files, trees, below map[string]outputFile) string {
 	if other, is := below[t.path]; is {
-		return "is a directory in the path of what is written by " + other.by()
+		return "is a directory in the path of what is written by " + other.writer()
 	}
 	for dir := range parents(t.path) {
 		if other, is := files[dir]; is {
-			return strconv.Quote(dir) + " is a file, written by " + other.by()
+			return strconv.Quote(dir) + " is a file, written by " + other.writer()
 		}
 	}
-	if other, is := below[t.tree]; is && other.owner != t.owner {
-		return strconv.Quote(t.tree) + " is written into by " + other.by()
+	if other, is := below[t.exclusive]; is && other.bundle != t.bundle {
+		return strconv.Quote(t.exclusive) + " is written into by " + other.writer()
 	}
 	for dir := range parents(t.path) {
-		if other, is := trees[dir]; is && other.owner != t.owner {
-			return strconv.Quote(dir) + " is replaced as a whole by " + other.by()
+		if other, is := trees[dir]; is && other.bundle != t.bundle {
+			return strconv.Quote(dir) + " is replaced as a whole by " + other.writer()
 		}
 	}
 	return ""

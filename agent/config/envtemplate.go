@@ -26,7 +26,7 @@ var notInEnvTemplate = []string{
 func readEnvTemplate(s *scope) EnvTemplate {
 	e := EnvTemplate{Text: readText(s), Pos: s.pos()}
 	for _, name := range notInEnvTemplate {
-		s.asked = append(s.asked, name)
+		s.accept(name)
 		if s.has(name) {
 			s.problem(ValidateError, name, "is not allowed in env_template", "")
 		}

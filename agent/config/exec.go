@@ -46,7 +46,7 @@ type Exec struct {
 func readExec(s *scope) Exec {
 	e := Exec{Restart: true, StopSignal: syscall.SIGTERM, KillTimeout: defaultKillTimeout, Pos: s.pos()}
 	e.readName(s)
-	get(s, "command", asList, &e.Command)
+	get(s, "command", asStringList, &e.Command)
 	e.readStart(s)
 	e.readRestart(s)
 	e.RestartPolicy = readRestartPolicy(s)
@@ -151,7 +151,7 @@ func (v validator) checkExecs() {
 			v.problem(ValidateError, e.Pos, e.title(), "", "there is such a block already, at "+earlier.String(), "choose another name")
 		}
 		first[e.Name] = e.Pos
-		if v.rendered() == 0 {
+		if v.countRendered() == 0 {
 			v.problem(ValidateError, e.Pos, e.title(), "", "needs a template or an env_template", "")
 		}
 		v.checkVariables(e)
@@ -243,7 +243,7 @@ func readRestartPolicy(s *scope) RestartPolicy {
 	p.When = RestartWhen(slices.Index(restartWords, word))
 	p.readDelays(s)
 	p.Reset = p.MaxDelay
-	positive(s, "restart_reset", asDuration, &p.Reset)
+	getPositive(s, "restart_reset", asDuration, &p.Reset)
 	if s.has("restart") && s.value("restart").Text != "never" {
 		return p
 	}
@@ -257,8 +257,8 @@ func readRestartPolicy(s *scope) RestartPolicy {
 
 func (p *RestartPolicy) readDelays(s *scope) {
 	p.Delay, p.MaxDelay = defaultRestartDelay, defaultRestartMaxDelay
-	first := positive(s, "restart_delay", asDuration, &p.Delay)
-	longest := positive(s, "restart_max_delay", asDuration, &p.MaxDelay)
+	first := getPositive(s, "restart_delay", asDuration, &p.Delay)
+	longest := getPositive(s, "restart_max_delay", asDuration, &p.MaxDelay)
 	switch {
 	case p.Delay <= p.MaxDelay:
 	case first && longest:

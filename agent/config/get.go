@@ -23,7 +23,7 @@ func get[T any](s *scope, name string, convert func(hclread.Value) (T, error), t
 
 // getAs is get for a key whose mistakes are of another kind than LoadError.
 func getAs[T any](s *scope, kind Kind, name string, convert func(hclread.Value) (T, error), to *T) bool {
-	s.asked = append(s.asked, name)
+	s.accept(name)
 	v := s.value(name)
 	if v.Kind == hclread.Absent {
 		return false
@@ -42,15 +42,15 @@ func (s *scope) refuse(name, message, hint string) {
 	if len(s.find(name)) == 0 {
 		return
 	}
-	s.asked = append(s.asked, name)
+	s.accept(name)
 	s.problem(LoadError, name, message, hint)
 }
 
 // required reads a setting that a method cannot do without.
-func required(s *scope, name string, to *string) {
+func requireString(s *scope, name string, to *string) {
 	switch {
 	case !s.has(name):
-		s.asked = append(s.asked, name)
+		s.accept(name)
 		s.problem(StartError, name, "is missing", "")
 	case getAs(s, StartError, name, asString, to) && *to == "":
 		s.problem(StartError, name, "is empty", "")
@@ -58,20 +58,20 @@ func required(s *scope, name string, to *string) {
 }
 
 // optional reads a setting that is a string.
-func optional(s *scope, name string, to *string) bool {
+func optionalString(s *scope, name string, to *string) bool {
 	return getAs(s, StartError, name, asString, to)
 }
 
 // period reads how often something is looked at.
-func period(s *scope, name string, to *time.Duration) {
+func getPeriod(s *scope, name string, to *time.Duration) {
 	if getAs(s, StartError, name, asSeconds, to) && *to <= 0 {
 		s.problem(StartError, name, "must be longer than 0", "")
 	}
 }
 
-// nanoseconds reads a duration whose plain numbers are nanoseconds, and says so
+// getNanoseconds reads a duration whose plain numbers are nanoseconds, and says so
 // if there is one.
-func (s *scope) nanoseconds(name string, to *time.Duration) bool {
+func getNanoseconds(s *scope, name string, to *time.Duration) bool {
 	if !get(s, name, asNanoseconds, to) {
 		return false
 	}
@@ -87,10 +87,10 @@ func readWord(s *scope, name string, to *string, words ...string) {
 		hint := "write " + eitherOf(words)
 		word, err := asString(v)
 		if err != nil {
-			return "", &mismatch{err.Error(), hint}
+			return "", &valueError{err.Error(), hint}
 		}
 		if !slices.Contains(words, word) {
-			return "", &mismatch{"unknown value " + v.Describe(), hint}
+			return "", &valueError{"unknown value " + v.Describe(), hint}
 		}
 		return word, nil
 	}, to)
@@ -126,7 +126,7 @@ func (s *scope) checkName(kind Kind, name, of string) {
 // argument with white space in it goes to a shell.
 func readCommand(s *scope, name string) []string {
 	var command []string
-	if !get(s, name, asCommaList, &command) {
+	if !get(s, name, asListOrCommas, &command) {
 		return nil
 	}
 	v := s.value(name)
@@ -155,7 +155,7 @@ func shellHint(v hclread.Value) string {
 	return `write it as a list: ["sh", "-c", ` + strconv.Quote(v.Text) + `]`
 }
 
-func oneOf(s *scope, kind Kind, name string, words ...string) {
+func checkWord(s *scope, kind Kind, name string, words ...string) {
 	var word string
 	if !get(s, name, asText, &word) {
 		return
@@ -169,7 +169,7 @@ func oneOf(s *scope, kind Kind, name string, words ...string) {
 }
 
 // positive reads a key that must be more than zero.
-func positive[T cmp.Ordered](s *scope, name string, convert func(hclread.Value) (T, error), to *T) bool {
+func getPositive[T cmp.Ordered](s *scope, name string, convert func(hclread.Value) (T, error), to *T) bool {
 	var zero T
 	read := zero
 	if !get(s, name, convert, &read) {

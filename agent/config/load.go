@@ -16,22 +16,22 @@ import (
 
 // loader collects what the files say.
 type loader struct {
-	overrides Overrides
-	sources   []*hclread.Source
-	problems  Problems
-	document  *document
-	unread    bool // a file could not be read
+	overrides  Overrides
+	sources    []*hclread.Source
+	problems   Problems
+	document   *document
+	incomplete bool // a file could not be read
 }
 
-func (l *loader) problem(pos Pos, message, hint string) {
-	l.unread = true
+func (l *loader) fail(pos Pos, message, hint string) {
+	l.incomplete = true
 	l.problems = append(l.problems, Problem{Kind: LoadError, Pos: pos, Message: message, Hint: hint})
 }
 
 func (l *loader) path(path string) {
 	files, err := expand(path)
 	if err != nil {
-		l.problem(Pos{File: path}, reason(err), "")
+		l.fail(Pos{File: path}, reason(err), "")
 		return
 	}
 	if len(files) == 0 {
@@ -40,7 +40,7 @@ func (l *loader) path(path string) {
 	for _, file := range files {
 		src, err := hclread.ReadFile(file)
 		if err != nil {
-			l.problem(Pos{File: file}, reason(err), "")
+			l.fail(Pos{File: file}, reason(err), "")
 			continue
 		}
 		l.sources = append(l.sources, src)
@@ -107,7 +107,7 @@ func (l *loader) source(src *hclread.Source) {
 	report := func(e hclread.SyntaxError) { r.report(LoadError, "", "", e.Offset, e.Message, e.Hint) }
 	tree, ok := hclread.Read(src, l.overrides.LookupEnv, report)
 	if !ok {
-		l.unread = true
+		l.incomplete = true
 	}
 	if tree == nil {
 		return
@@ -128,11 +128,11 @@ func (l *loader) allowsDuplicates() bool {
 func (l *loader) finish() *Config {
 	d := l.document
 	l.overrides.apply(d, &l.problems)
-	logging := d.log.final(&l.problems)
-	if !l.unread {
+	logging := d.log.resolve(&l.problems)
+	if !l.incomplete {
 		validator{d, &l.problems}.validate()
 	}
-	d.nameTargets()
+	d.setDefaultExec()
 	c := &Config{
 		Vault:                  *d.vault,
 		AutoAuth:               d.autoAuth,

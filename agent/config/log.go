@@ -26,7 +26,7 @@ type Log struct {
 
 // logKeys is the log's part of a file, of the environment and of the flags. It
 // is looked at as a whole when the last word is spoken.
-type logKeys struct {
+type logSettings struct {
 	level, format, file, rotateDuration string
 	rotateBytes, rotateMaxFiles         *int
 	// origin holds, for each key, a problem with all but the message: where the
@@ -34,8 +34,8 @@ type logKeys struct {
 	origin map[string]Problem
 }
 
-func readLogKeys(s *scope) logKeys {
-	var k logKeys
+func readLogSettings(s *scope) logSettings {
+	var k logSettings
 	get(s, "log_level", asText, &k.level)
 	get(s, "log_format", asText, &k.format)
 	get(s, "log_file", asText, &k.file)
@@ -60,8 +60,8 @@ func optionalNumber(s *scope, name string) *int {
 }
 
 // merge returns the keys, with those of a later file in their place.
-func (k logKeys) merge(later logKeys) logKeys {
-	return logKeys{
+func (k logSettings) merge(later logSettings) logSettings {
+	return logSettings{
 		level:          cmp.Or(later.level, k.level),
 		format:         cmp.Or(later.format, k.format),
 		file:           cmp.Or(later.file, k.file),
@@ -85,7 +85,7 @@ var logLevels = map[string]string{
 }
 
 // final checks the keys, which Vault Agent does when it starts.
-func (k logKeys) final(problems *Problems) Log {
+func (k logSettings) resolve(problems *Problems) Log {
 	problem := func(name, message, hint string) {
 		p := k.origin[name]
 		p.Message, p.Hint = message, hint

@@ -115,7 +115,7 @@ func (o Overrides) applyNamespace(d *document) {
 	}
 }
 
-func (o Overrides) applyLog(k *logKeys) {
+func (o Overrides) applyLog(k *logSettings) {
 	k.origin = mergeOrigins(k.origin, nil) // not to change a file's own
 	o.logText(o.Flags.LogLevel, "VAULT_LOG_LEVEL", "log_level", k, &k.level)
 	o.logText(o.Flags.LogFormat, "VAULT_LOG_FORMAT", "log_format", k, &k.format)
@@ -125,7 +125,7 @@ func (o Overrides) applyLog(k *logKeys) {
 	k.rotateMaxFiles = or(o.Flags.LogRotateMaxFiles, k.rotateMaxFiles)
 }
 
-func (o Overrides) logText(flag *string, variable, name string, k *logKeys, to *string) {
+func (o Overrides) logText(flag *string, variable, name string, k *logSettings, to *string) {
 	if flag != nil {
 		*to = *flag
 		k.origin[name] = Problem{Kind: StartError, Block: "flag", Name: "-" + strings.ReplaceAll(name, "_", "-")}

@@ -78,7 +78,7 @@ func asMode(v hclread.Value) (int, error) {
 			return int(mode), nil
 		}
 	}
-	return 0, &mismatch{"must be permissions, not " + v.Describe(), `write octal digits in quotes, such as "0640"`}
+	return 0, &valueError{"must be permissions, not " + v.Describe(), `write octal digits in quotes, such as "0640"`}
 }
 
 // readMode checks permissions and says where they are not what was meant.

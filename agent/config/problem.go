@@ -109,7 +109,7 @@ func (ps Problems) filter(keep func(Problem) bool) Problems {
 // arrange sorts the problems by file, in the order in which the files were
 // read, then by line and column, and adds the source lines. Problems without a
 // place come last.
-func (ps Problems) arrange(sources []*hclread.Source) {
+func (ps Problems) sort(sources []*hclread.Source) {
 	order := map[string]int{"": len(sources)}
 	byName := map[string]*hclread.Source{}
 	for i, s := range sources {

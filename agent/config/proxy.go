@@ -25,7 +25,7 @@ var (
 	aNumber   = checked(asNumeric)
 	anInt     = checked(asDecimal)
 	aDuration = checked(asSeconds)
-	aList     = checked(asLooseList)
+	aList     = checked(asStringOrNumberList)
 	anything  = checked(asAny)
 )
 
@@ -71,14 +71,14 @@ type listener struct {
 }
 
 func readListener(s *scope) listener {
-	kind := strings.ToLower(s.typed())
+	kind := strings.ToLower(s.typeName())
 	if kind != "tcp" && kind != "unix" && kind != "" {
 		s.problem(LoadError, "", "unknown listener type "+strconv.Quote(kind), `write "tcp" or "unix"`)
 	}
 	for name, check := range listenerKeys {
 		check(s, name)
 	}
-	oneOf(s, LoadError, "proxy_protocol_behavior", "", "use_always", "allow_authorized", "deny_unauthorized")
+	checkWord(s, LoadError, "proxy_protocol_behavior", "", "use_always", "allow_authorized", "deny_unauthorized")
 	var limit time.Duration
 	if get(s, "max_request_duration", asSeconds, &limit) && limit < 0 {
 		s.problem(LoadError, "max_request_duration", "is negative", "")
@@ -89,7 +89,7 @@ func readListener(s *scope) listener {
 			b.finish(Warning)
 		}
 	}
-	notYet(s)
+	warnNotImplemented(s)
 	s.finish(Warning)
 	return listener{pos: s.pos()}
 }
@@ -97,19 +97,19 @@ func readListener(s *scope) listener {
 // What follows is read and checked as Vault Agent does, so that a mistake in it
 // shows up, and then answered with a warning: certagent does nothing with it yet.
 
-func notYet(s *scope) {
+func warnNotImplemented(s *scope) {
 	s.problem(Warning, "", "read, but not implemented yet", "certagent runs without it")
 }
 
 // tokenUse is use_auto_auth_token of cache or api_proxy: whether it is set, and
 // whether it says yes.
 type tokenUse struct {
-	given, yes bool
+	set, enabled bool
 }
 
 func readTokenUse(s *scope) tokenUse {
-	use := tokenUse{given: s.has("use_auto_auth_token")}
-	get(s, "use_auto_auth_token", asTokenUse, &use.yes)
+	use := tokenUse{set: s.has("use_auto_auth_token")}
+	get(s, "use_auto_auth_token", asTokenUse, &use.enabled)
 	return use
 }
 
@@ -119,7 +119,7 @@ func asTokenUse(v hclread.Value) (bool, error) {
 	}
 	yes, err := asRawBool(v)
 	if err != nil {
-		return false, &mismatch{`must be true, false or "force", not ` + v.Describe(), ""}
+		return false, &valueError{`must be true, false or "force", not ` + v.Describe(), ""}
 	}
 	return yes, nil
 }
@@ -133,8 +133,8 @@ type cache struct {
 func readCache(s *scope) *cache {
 	c := &cache{token: readTokenUse(s), pos: s.pos()}
 	readConsistency(s)
-	if persist := s.only(s.labelled("persist", "config")); persist != nil {
-		kind := persist.typed()
+	if persist := s.single(s.labelled("persist", "config")); persist != nil {
+		kind := persist.typeName()
 		get(persist, "path", asText, new(string))
 		get(persist, "keep_after_import", asBool, new(bool))
 		get(persist, "exit_on_err", asBool, new(bool))
@@ -144,7 +144,7 @@ func readCache(s *scope) *cache {
 		}
 		persist.finish(Warning)
 	}
-	notYet(s)
+	warnNotImplemented(s)
 	s.finish(Warning)
 	return c
 }
@@ -152,8 +152,8 @@ func readCache(s *scope) *cache {
 // readConsistency reads the keys that cache and api_proxy share. Vault Agent
 // looks at their values when it starts.
 func readConsistency(s *scope) {
-	oneOf(s, StartError, "enforce_consistency", "", "never", "always")
-	oneOf(s, StartError, "when_inconsistent", "", "fail", "retry", "forward")
+	checkWord(s, StartError, "enforce_consistency", "", "never", "always")
+	checkWord(s, StartError, "when_inconsistent", "", "fail", "retry", "forward")
 }
 
 // apiProxy is the api_proxy block.
@@ -165,7 +165,7 @@ type apiProxy struct {
 func readAPIProxy(s *scope) *apiProxy {
 	p := &apiProxy{token: readTokenUse(s), pos: s.pos()}
 	readConsistency(s)
-	notYet(s)
+	warnNotImplemented(s)
 	s.finish(Warning)
 	return p
 }
@@ -190,7 +190,7 @@ var telemetryKeys = map[string]check{
 
 func aDurationOrNone(s *scope, name string) {
 	if v := s.value(name); v.Kind == hclread.String && v.Text == "none" {
-		s.asked = append(s.asked, name)
+		s.accept(name)
 		return
 	}
 	aDuration(s, name)
@@ -200,16 +200,16 @@ func readTelemetry(s *scope) {
 	for name, check := range telemetryKeys {
 		check(s, name)
 	}
-	notYet(s)
+	warnNotImplemented(s)
 	s.finish(Warning)
 }
 
 func (v validator) checkTokenUse() {
-	if v.cache != nil && v.apiProxy != nil && v.cache.token.given && v.apiProxy.token.given {
+	if v.cache != nil && v.apiProxy != nil && v.cache.token.set && v.apiProxy.token.set {
 		v.problem(ValidateError, v.cache.pos, "cache", "use_auto_auth_token", "is set in api_proxy, too", "remove it here")
 	}
 	if v.cache != nil {
-		if len(v.listeners)+v.rendered() == 0 {
+		if len(v.listeners)+v.countRendered() == 0 {
 			v.problem(ValidateError, v.cache.pos, "cache", "", "needs a listener or a template", "")
 		}
 		v.checkToken(v.cache.token, v.cache.pos, "cache")
@@ -225,7 +225,7 @@ func (v validator) checkTokenUse() {
 
 func (v validator) checkToken(use tokenUse, pos Pos, block string) {
 	switch {
-	case !use.yes:
+	case !use.enabled:
 	case v.autoAuth == nil:
 		v.problem(ValidateError, pos, block, "use_auto_auth_token", "needs auto_auth", "")
 	case v.autoAuth.Method.WrapTTL > 0:

@@ -20,8 +20,8 @@ type Renew struct {
 
 func readRenew(s *scope) Renew {
 	var r Renew
-	positive(s, "renew_before", asSeconds, &r.Before)
-	get(s, "renew_at", asPart, &r.At)
+	getPositive(s, "renew_before", asSeconds, &r.Before)
+	get(s, "renew_at", asFraction, &r.At)
 	if s.has("renew_before") && s.has("renew_at") {
 		s.problem(ValidateError, "renew_at", "excludes renew_before", "keep one of them")
 	}
@@ -29,11 +29,11 @@ func readRenew(s *scope) Renew {
 }
 
 // asPart takes a number between 0 and 1.
-func asPart(v hclread.Value) (float64, error) {
+func asFraction(v hclread.Value) (float64, error) {
 	if part, err := asFloat(v); err == nil && part > 0 && part < 1 {
 		return part, nil
 	}
-	return 0, &mismatch{"must be a part of the lifetime, between 0 and 1, not " + v.Describe(), "write for example 0.66"}
+	return 0, &valueError{"must be a part of the lifetime, between 0 and 1, not " + v.Describe(), "write for example 0.66"}
 }
 
 // or returns what a bundle says of its certificates, unless one says it itself.
@@ -46,7 +46,7 @@ func (r Renew) or(bundles Renew) Renew {
 
 // checkBefore: a certificate that is to be renewed before it was issued would be
 // renewed for ever.
-func (r Renew) checkBefore(s *scope, ttl time.Duration) {
+func (r Renew) checkShorterThan(s *scope, ttl time.Duration) {
 	switch {
 	case ttl == 0 || r.Before < ttl:
 	case s.has("renew_before"):
@@ -70,17 +70,17 @@ func asWindow(v hclread.Value) (string, error) {
 	times, zone, given := strings.Cut(strings.TrimSpace(window), " ")
 	m := clockTimes.FindStringSubmatch(times)
 	if m == nil {
-		return "", &mismatch{"must be a time of the day, not " + v.Describe(), windowHint}
+		return "", &valueError{"must be a time of the day, not " + v.Describe(), windowHint}
 	}
 	if m[1] == m[2] {
-		return "", &mismatch{"ends when it begins", "leave it out if any time will do"}
+		return "", &valueError{"ends when it begins", "leave it out if any time will do"}
 	}
 	zone = strings.TrimSpace(zone)
 	if !given {
 		return times, nil
 	}
 	if !isZone(zone) {
-		return "", &mismatch{"the time zone is not known, in " + v.Describe(), `write a name such as "UTC" or "Europe/Berlin", or "+02:00"`}
+		return "", &valueError{"the time zone is not known, in " + v.Describe(), `write a name such as "UTC" or "Europe/Berlin", or "+02:00"`}
 	}
 	return times + " " + zone, nil
 }

@@ -32,12 +32,12 @@ func (r *reader) report(kind Kind, block, name string, offset int, message, hint
 // for, and complains about the others in the end.
 type scope struct {
 	*reader
-	title  string // how messages name it, such as `method "approle"`
-	labels []string
-	items  []hclread.Item
-	offset int
-	asked  []string
-	exact  bool // names are compared with their case
+	title         string // how messages name it, such as `method "approle"`
+	labels        []string
+	items         []hclread.Item
+	offset        int
+	accepted      []string
+	caseSensitive bool // names are compared with their case
 }
 
 // problem reports a complaint about a key of this block, or about the block.
@@ -59,7 +59,7 @@ func (s *scope) posOf(name string) Pos { return s.src.Pos(s.find(name)[0].Offset
 func (s *scope) find(name string) []hclread.Item {
 	var found []hclread.Item
 	for _, it := range s.items {
-		if it.Name == name || !s.exact && strings.EqualFold(it.Name, name) {
+		if it.Name == name || !s.caseSensitive && strings.EqualFold(it.Name, name) {
 			found = append(found, it)
 		}
 	}
@@ -91,20 +91,23 @@ func (s *scope) finish(unknown Kind) {
 	}
 	count := 0
 	for _, it := range s.items {
-		if s.isAsked(it.Name) {
+		if s.isAccepted(it.Name) {
 			continue
 		}
 		hint := ""
 		if count++; count <= mostHints {
-			hint = didYouMean(it.Name, s.asked)
+			hint = didYouMean(it.Name, s.accepted)
 		}
 		s.report(unknown, s.title, it.Name, it.Offset, message, hint)
 	}
 }
 
-func (s *scope) isAsked(name string) bool {
-	for _, asked := range s.asked {
-		if asked == name || !s.exact && strings.EqualFold(asked, name) {
+// accept marks a key or block as known, so that finish does not refuse it.
+func (s *scope) accept(name string) { s.accepted = append(s.accepted, name) }
+
+func (s *scope) isAccepted(name string) bool {
+	for _, asked := range s.accepted {
+		if asked == name || !s.caseSensitive && strings.EqualFold(asked, name) {
 			return true
 		}
 	}
@@ -141,12 +144,12 @@ func (s *scope) blocks(name string) []*scope {
 
 // block returns the one block of a name, or nil. Several are an error.
 func (s *scope) block(name string) *scope {
-	return s.only(s.blocks(name))
+	return s.single(s.blocks(name))
 }
 
 // only returns the one block of several, or nil if there is none. More than one
 // is an error.
-func (s *scope) only(all []*scope) *scope {
+func (s *scope) single(all []*scope) *scope {
 	if len(all) == 0 {
 		return nil
 	}
@@ -174,7 +177,7 @@ func (s *scope) lastBlock(name string) *scope {
 // around the blocks holds the label as its key, unless one of its keys is the
 // name of a block that they contain themselves.
 func (s *scope) labelled(name string, inner ...string) []*scope {
-	s.asked = append(s.asked, name)
+	s.accept(name)
 	var all []*scope
 	for _, it := range s.find(name) {
 		if it.Value.Kind == hclread.Absent {
@@ -236,7 +239,7 @@ func (s *scope) child(it hclread.Item, labels []string, v hclread.Value) *scope 
 // config: their names are compared with their case. It is empty if there is no
 // such block.
 func (s *scope) settings(name string) *scope {
-	merged := &scope{reader: s.reader, title: s.title + ": " + name, offset: s.offset, exact: true}
+	merged := &scope{reader: s.reader, title: s.title + ": " + name, offset: s.offset, caseSensitive: true}
 	for _, b := range s.blocks(name) {
 		merged.items = append(merged.items, b.items...)
 		merged.offset = b.offset
@@ -246,7 +249,7 @@ func (s *scope) settings(name string) *scope {
 
 // typed returns what kind of a method, sink, listener or persist a block is:
 // its type key, or else its label.
-func (s *scope) typed() string {
+func (s *scope) typeName() string {
 	kind := ""
 	if get(s, "type", asText, &kind) && kind != "" {
 		return kind
@@ -275,5 +278,5 @@ func (s *scope) unlabelled(name string) []*scope {
 
 // ownBlock returns the one block of a name that takes no label, or nil.
 func (s *scope) ownBlock(name string) *scope {
-	return s.only(s.unlabelled(name))
+	return s.single(s.unlabelled(name))
 }

@@ -32,7 +32,7 @@ func asSignal(v hclread.Value) (syscall.Signal, error) {
 	if _, err := signals.Parse("SIG" + name); err == nil {
 		hint = "write SIG before it"
 	}
-	return 0, &mismatch{"unknown signal " + v.Describe(), hint}
+	return 0, &valueError{"unknown signal " + v.Describe(), hint}
 }
 
 // asAnySignal takes what asSignal takes, the names that Vault Agent does not
@@ -57,7 +57,7 @@ func asAnySignal(v hclread.Value) (syscall.Signal, error) {
 	if !v.Computed {
 		hint = signalHint(v.Text)
 	}
-	return 0, &mismatch{"unknown signal " + v.Describe(), hint}
+	return 0, &valueError{"unknown signal " + v.Describe(), hint}
 }
 
 const (

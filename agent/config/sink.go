@@ -24,7 +24,7 @@ type Sink struct {
 }
 
 func readSink(s *scope) Sink {
-	k := Sink{Type: s.typed(), Mode: 0o640, UID: -1, GID: -1, Pos: s.pos()}
+	k := Sink{Type: s.typeName(), Mode: 0o640, UID: -1, GID: -1, Pos: s.pos()}
 	get(s, "wrap_ttl", asSeconds, &k.WrapTTL)
 	get(s, "dh_type", asText, &k.DHType)
 	get(s, "dh_path", asText, &k.DHPath)
@@ -64,7 +64,7 @@ func (k *Sink) checkEncryption(s *scope) {
 }
 
 func (k *Sink) readConfig(s *scope) {
-	required(s, "path", &k.Path)
+	requireString(s, "path", &k.Path)
 	mode := int(k.Mode)
 	if getAs(s, StartError, "mode", asInteger, &mode) {
 		k.Mode = readMode(s, StartError, "mode", mode)

@@ -98,7 +98,7 @@ func readText(s *scope) Text {
 	get(s, "right_delimiter", asString, &t.RightDelim)
 	for _, name := range []string{"function_denylist", "function_blacklist"} {
 		var denied []string
-		get(s, name, asCommaList, &denied)
+		get(s, name, asListOrCommas, &denied)
 		t.FunctionDenylist = append(t.FunctionDenylist, denied...)
 	}
 	return t
@@ -152,8 +152,8 @@ func readWait(s *scope) Wait {
 		return Wait{}
 	}
 	var w Wait
-	b.nanoseconds("min", &w.Min)
-	hasMax := b.nanoseconds("max", &w.Max)
+	getNanoseconds(b, "min", &w.Min)
+	hasMax := getNanoseconds(b, "max", &w.Max)
 	enabled := w.Min != 0
 	// consul-template's name for it, by mistake, which Vault Agent has kept.
 	get(b, "bool", asBool, &enabled)
@@ -174,7 +174,7 @@ func readWait(s *scope) Wait {
 func asWait(v hclread.Value) (Wait, error) {
 	w, err := parseWait(v.Text)
 	if err != nil {
-		return Wait{}, &mismatch{err.Error() + ", in " + v.Describe(), `write "MIN:MAX", such as "2s:10s"`}
+		return Wait{}, &valueError{err.Error() + ", in " + v.Describe(), `write "MIN:MAX", such as "2s:10s"`}
 	}
 	return w, nil
 }

@@ -16,12 +16,14 @@ func (v validator) problem(kind Kind, pos Pos, block, name, message, hint string
 }
 
 // rendered is how much there is that needs secrets.
-func (v validator) rendered() int { return len(v.templates) + len(v.envTemplates) + len(v.bundles) }
+func (v validator) countRendered() int {
+	return len(v.templates) + len(v.envTemplates) + len(v.bundles)
+}
 
 // validate checks the merged document: Vault Agent's rules first, then ours.
 func (v validator) validate() {
 	v.checkTokenUse()
-	v.checkConsumers()
+	v.checkTokenIsUsed()
 	v.checkExecs()
 	v.checkEnvTemplates()
 	v.checkWrapping()

@@ -80,8 +80,8 @@ func normalizeAddress(address string) string {
 // connections to Vault are meant.
 func readSubsystems(s *scope, name string) []string {
 	var named []string
-	get(s, name, asLooseList, &named)
-	known, unknown := sortSubsystems(named)
+	get(s, name, asStringOrNumberList, &named)
+	known, unknown := splitSubsystems(named)
 	for _, word := range unknown {
 		s.problem(LoadError, name, "unknown value "+hclread.Value{Kind: hclread.String, Text: word}.Describe(), subsystemHint)
 	}
@@ -90,7 +90,7 @@ func readSubsystems(s *scope, name string) []string {
 
 const subsystemHint = `write "auto-auth", "caching", "proxying" or "templating"`
 
-func sortSubsystems(named []string) (known, unknown []string) {
+func splitSubsystems(named []string) (known, unknown []string) {
 	for _, word := range named {
 		switch word {
 		case "":
@@ -121,7 +121,7 @@ func subsystemsFromEnv(o Overrides, variable string, fromFiles []string, problem
 		return fromFiles
 	}
 	words := strings.Split(strings.ToLower(set), ",")
-	known, unknown := sortSubsystems(words)
+	known, unknown := splitSubsystems(words)
 	for _, word := range unknown {
 		*problems = append(*problems, Problem{Kind: LoadError, Block: "environment", Name: variable,
 			Message: "unknown value " + hclread.Value{Kind: hclread.String, Text: word}.Describe(), Hint: subsystemHint})

@@ -71,7 +71,7 @@ func readFallback(s *scope) *Change {
 }
 
 func (v *Verify) readAddresses(s *scope) {
-	if !get(s, "address", asOneOrMore, &v.Addresses) {
+	if !get(s, "address", asListOrCommasTrimmed, &v.Addresses) {
 		if !s.has("address") {
 			s.problem(LoadError, "address", "is missing", `write for example "127.0.0.1:8443"`)
 		}

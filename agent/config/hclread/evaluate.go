@@ -18,7 +18,7 @@ func (r *hcl2Reader) evaluate(expr hclsyntax.Expression) Value {
 	if err := r.restore(expr); err != nil {
 		return r.fail(err.Offset, err.Message, err.Hint)
 	}
-	world := &outside{lookupEnv: r.lookupEnv}
+	world := &externalReads{lookupEnv: r.lookupEnv}
 	result, diags := expr.Value(&hcl.EvalContext{Functions: newFunctions(world)})
 	if errs := syntaxErrors(diags); len(errs) > 0 {
 		return r.fail(errs[0].Offset, world.explain(errs[0]), "")

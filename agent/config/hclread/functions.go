@@ -18,14 +18,14 @@ import (
 
 // maxResult bounds what one call returns, because calls can be nested so that
 // each multiplies the length of the one before.
-const maxResult = 1 << 20
+const maxResultLength = 1 << 20
 
 // newFunctions returns what expressions may call: what HCL's users know from
 // other programs, as far as a configuration has a use for it.
-func newFunctions(o *outside) map[string]function.Function {
+func newFunctions(o *externalReads) map[string]function.Function {
 	return map[string]function.Function{
-		"env":        o.envFunction(),
-		"file":       o.fileFunction(),
+		"env":        o.env(),
+		"file":       o.file(),
 		"lower":      stdlib.LowerFunc,
 		"upper":      stdlib.UpperFunc,
 		"trimspace":  stdlib.TrimSpaceFunc,
@@ -64,7 +64,7 @@ func joinFunction() function.Function {
 					}
 				}
 			}
-			if length > maxResult {
+			if length > maxResultLength {
 				return cty.NilVal, errTooLong
 			}
 			return stdlib.Join(args[0], args[1:]...)
@@ -88,7 +88,7 @@ func formatFunction() function.Function {
 					length += len(arg.AsString())
 				}
 			}
-			if length > maxResult || wideVerb.MatchString(args[0].AsString()) {
+			if length > maxResultLength || wideVerb.MatchString(args[0].AsString()) {
 				return cty.NilVal, errTooLong
 			}
 			return stdlib.Format(args[0], args[1:]...)
@@ -99,43 +99,43 @@ func formatFunction() function.Function {
 // outside is what expressions can see of the world: the environment and files.
 // It remembers what the expression that is being evaluated has seen, because
 // that may be a secret, and no message must show it.
-type outside struct {
+type externalReads struct {
 	lookupEnv func(string) (string, bool)
-	seen      []string // what was returned
-	failed    error    // why nothing was
+	returned  []string // what was returned
+	err       error    // why nothing was
 }
 
 // answer is what a function returns, taken down.
-func (o *outside) answer(content string, err error) (cty.Value, error) {
+func (o *externalReads) record(content string, err error) (cty.Value, error) {
 	if err != nil {
-		o.failed = err
+		o.err = err
 		return cty.NilVal, err
 	}
-	o.seen = append(o.seen, content)
+	o.returned = append(o.returned, content)
 	return cty.StringVal(content), nil
 }
 
 // explain returns what may be said about an expression that failed: our own
 // error, or hcl/v2's, which quotes values, if nothing was seen.
-func (o *outside) explain(err SyntaxError) string {
-	if o.failed == nil {
-		if len(o.seen) > 0 {
+func (o *externalReads) explain(err SyntaxError) string {
+	if o.err == nil {
+		if len(o.returned) > 0 {
 			return err.Message
 		}
 		return lowerFirst(strings.TrimSuffix(err.Hint, "."))
 	}
-	for _, content := range o.seen {
-		if content != "" && strings.Contains(o.failed.Error(), content) {
+	for _, content := range o.returned {
+		if content != "" && strings.Contains(o.err.Error(), content) {
 			return err.Message
 		}
 	}
-	return o.failed.Error()
+	return o.err.Error()
 }
 
 // envFunction is env(name) and env(name, default). A variable that is not set
 // and has no default is an error: an empty role or path fails later, elsewhere,
 // and harder to understand.
-func (o *outside) envFunction() function.Function {
+func (o *externalReads) env() function.Function {
 	fallback := textParameter("default")
 	return function.New(&function.Spec{
 		Params:   []function.Parameter{textParameter("name")},
@@ -146,28 +146,28 @@ func (o *outside) envFunction() function.Function {
 			set, ok := o.lookupEnv(name)
 			switch {
 			case ok:
-				return o.answer(set, nil)
+				return o.record(set, nil)
 			case len(args) > 1:
 				return args[1], nil
 			}
-			return o.answer("", fmt.Errorf("the environment variable %q is not set", name))
+			return o.record("", fmt.Errorf("the environment variable %q is not set", name))
 		},
 	})
 }
 
 // fileFunction is file(path): the content of a regular file, relative to the
 // working directory, as all paths of the configuration are.
-func (o *outside) fileFunction() function.Function {
+func (o *externalReads) file() function.Function {
 	return function.New(&function.Spec{
 		Params: []function.Parameter{textParameter("path")},
 		Type:   function.StaticReturnType(cty.String),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-			return o.answer(readRegular(args[0].AsString()))
+			return o.record(readRegularFile(args[0].AsString()))
 		},
 	})
 }
 
-func readRegular(path string) (string, error) {
+func readRegularFile(path string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return "", err
@@ -180,8 +180,8 @@ func readRegular(path string) (string, error) {
 		return "", err
 	}
 	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, maxResult+1))
-	if err == nil && len(content) > maxResult {
+	content, err := io.ReadAll(io.LimitReader(file, maxResultLength+1))
+	if err == nil && len(content) > maxResultLength {
 		err = fmt.Errorf("%q is larger than 1 MiB", path)
 	}
 	return string(content), err

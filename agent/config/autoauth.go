@@ -29,7 +29,7 @@ func readAutoAuth(s *scope) *AutoAuth {
 	if method := s.single(s.labelled("method", "config")); method != nil {
 		a.Method = readMethod(method)
 	} else {
-		s.problem(LoadError, "", "the method block is missing", `add method "approle" { … }, or another one`)
+		s.problem(LoadError, "", "the method block is missing", `add a method block, such as method "approle" { … }`)
 	}
 	for _, sink := range s.labelled("sink", "config") {
 		a.Sinks = append(a.Sinks, readSink(sink))
@@ -140,9 +140,9 @@ func refuseUnknownMethod(s *scope, method string, settings *scope) {
 	if method == "" {
 		return // said already
 	}
-	hint := "certagent has " + strings.Join(supportedMethods, ", ")
+	hint := "supported methods: " + strings.Join(supportedMethods, ", ")
 	if slices.Contains(otherMethods, method) {
-		s.problem(Unsupported, "", "certagent does not have this auth method", hint)
+		s.problem(Unsupported, "", "this auth method is not supported", hint)
 		return
 	}
 	kind := StartError
@@ -153,7 +153,7 @@ func refuseUnknownMethod(s *scope, method string, settings *scope) {
 	}
 	all := slices.Concat(supportedMethods, otherMethods)
 	if lower := strings.ToLower(method); lower != method && slices.Contains(all, lower) {
-		hint = "the type key takes lower case only: " + strconv.Quote(lower)
+		hint = "write the type in lower case: " + strconv.Quote(lower)
 	} else if meant := didYouMean(method, all); meant != "" {
 		hint = meant
 	}
@@ -211,7 +211,7 @@ func readCert(s *scope) *Cert {
 	getAs(s, StartError, "reload", asBool, &m.Reload)
 	getPeriod(s, "reload_period", &m.ReloadPeriod)
 	if (m.ClientCert == "") != (m.ClientKey == "") {
-		s.problem(StartError, "", "client_cert and client_key belong together", "give both, or neither")
+		s.problem(StartError, "", "client_cert and client_key must be set together", "set both or neither")
 	}
 	return m
 }
@@ -257,22 +257,22 @@ func readKubernetes(s *scope) *Kubernetes {
 func (v validator) checkWrapping() {
 	if v.autoAuth != nil && v.autoAuth.Method.WrapTTL > 0 && v.countRendered() > 0 {
 		v.problem(StartError, v.autoAuth.Method.Pos, "auto_auth: method "+strconv.Quote(v.autoAuth.Method.Type), "wrap_ttl",
-			"hides the token from the templates", "set wrap_ttl in the sink instead")
+			"templates cannot use a wrapped token", "set wrap_ttl in the sink instead")
 	}
 }
 
 func (v validator) checkTokenIsUsed() {
 	switch {
 	case v.autoAuth == nil && v.cache == nil && len(v.listeners) == 0:
-		v.problem(ValidateError, Pos{}, "", "", "there is no auto_auth block", "without a login nothing can be rendered")
+		v.problem(ValidateError, Pos{}, "", "", "the auto_auth block is missing", "add auto_auth: without a login no secret can be read")
 	case v.autoAuth == nil:
-		v.problem(Unsupported, Pos{}, "", "", "there is no auto_auth block",
-			"this version does nothing but log in and render; it does not serve listeners yet")
+		v.problem(Unsupported, Pos{}, "", "", "the auto_auth block is missing",
+			"add auto_auth: this version renders files only and does not serve listeners")
 	case len(v.autoAuth.Sinks)+v.countRendered() > 0:
 	case v.apiProxy != nil && v.apiProxy.token.enabled:
-		v.problem(Unsupported, v.autoAuth.Pos, "auto_auth", "", "nothing uses the login",
-			"this version does not serve api_proxy yet: add a sink or a template")
+		v.problem(Unsupported, v.autoAuth.Pos, "auto_auth", "", "nothing uses the token",
+			"add a sink or a template: this version does not serve api_proxy")
 	default:
-		v.problem(ValidateError, v.autoAuth.Pos, "auto_auth", "", "nothing uses the login", "add a sink or a template")
+		v.problem(ValidateError, v.autoAuth.Pos, "auto_auth", "", "nothing uses the token", "add a sink or a template")
 	}
 }

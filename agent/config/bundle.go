@@ -93,7 +93,7 @@ func (b *Bundle) readDirectory(s *scope) {
 		return
 	}
 	if b.Directory == "" {
-		s.problem(LoadError, "directory", "is empty", "leave it out if the destinations are absolute")
+		s.problem(LoadError, "directory", "is empty", "remove it if the destinations are absolute")
 		return
 	}
 	b.Directory = filepath.Clean(b.Directory)
@@ -106,11 +106,11 @@ func (b *Bundle) readPerms(s *scope) filePerms {
 	if inner := s.value("perms").Object; inner != nil && b.Directory == "" {
 		directory := func(it hclread.Item) bool { return it.Name == "directory" }
 		if slices.ContainsFunc(inner.Items, directory) && !s.has("directory") {
-			s.problem(ValidateError, "perms", "directory has no effect, for the bundle has none", "remove it")
+			s.problem(ValidateError, "perms", "directory has no effect: the bundle has no directory", "remove it")
 		}
 	}
 	if b.DirectoryPerms&0o700 != 0o700 {
-		s.problem(ValidateError, "perms", "the directory's owner could not use it", `write directory = "0750"`)
+		s.problem(ValidateError, "perms", "the owner of the directory needs read, write and execute permission", `write directory = "0750"`)
 	}
 	return perms
 }
@@ -128,7 +128,7 @@ func (b *Bundle) readChange(s *scope) {
 	get(s, "min_interval", asDuration, &b.MinInterval)
 	for _, name := range []string{"debounce", "min_interval"} {
 		if s.has(name) && isNoop(s, b.Change) {
-			s.problem(ValidateError, name, "needs a change to delay", `add change_mode = "signal", "restart" or "command"`)
+			s.problem(ValidateError, name, "has no effect without a change", `add change_mode = "signal", "restart" or "command"`)
 		}
 	}
 }
@@ -184,14 +184,14 @@ func (b *Bundle) checkVerified(s *scope) {
 	}
 	switch {
 	case len(b.certificates()) == 0 && len(b.Members) > 0:
-		s.problem(ValidateError, "", "needs a certificate in the bundle", "a template says nothing of what is to be served")
+		s.problem(ValidateError, "", "needs a certificate in the bundle", "add a certificate block: certagent does not know which certificate a template contains")
 	case len(b.Members) > 0 && len(leaves) == 0:
 		s.problem(ValidateError, "", "needs a file that holds the certificate", "add cert, fullchain or combined to files")
 	case len(leaves) < 2:
 	case b.Verify.ServerName == "":
-		s.problem(ValidateError, "server_name", "is missing: the bundle has several certificates", "it says which of them is to be served")
+		s.problem(ValidateError, "server_name", "is missing: the bundle has several certificates", "write the host name of the certificate that must be served")
 	case !named(leaves, b.Verify.ServerName):
-		s.problem(ValidateError, "server_name", "is a name of none of the bundle's certificates", "it says which of them is to be served")
+		s.problem(ValidateError, "server_name", "matches none of the bundle's certificates", "write the host name of the certificate that must be served")
 	}
 }
 
@@ -216,12 +216,12 @@ func (v validator) checkBundles() {
 	for i := range v.bundles {
 		b := &v.bundles[i]
 		if earlier, seen := names[b.Name]; seen && b.Name != "" {
-			v.problem(ValidateError, b.Pos, b.title(), "", "there is such a bundle already, at "+earlier.String(), "choose another name")
+			v.problem(ValidateError, b.Pos, b.title(), "", "the name is already used by the bundle at "+earlier.String(), "choose another name")
 		}
 		names[b.Name] = b.Pos
 		if other, seen := directories[absolute(b.Directory)]; seen && b.Directory != "" {
-			v.problem(ValidateError, b.Pos, b.title(), "directory", "is that of "+other.title()+", too",
-				"give each bundle its own, or make one bundle of the two")
+			v.problem(ValidateError, b.Pos, b.title(), "directory", "is also the directory of "+other.title(),
+				"give each bundle its own directory, or merge the two bundles")
 		}
 		if b.Directory != "" {
 			directories[absolute(b.Directory)] = b
@@ -278,7 +278,7 @@ func readMemberTemplate(s *scope, d memberDefaults) *Template {
 		t.Perms, t.PermsSet = d.perms.other, true
 	}
 	if t.Backup && d.bundle.Directory != "" {
-		s.problem(Warning, "backup", "has no effect in a directory", "the two previous generations are kept there")
+		s.problem(Warning, "backup", "has no effect in a bundle with a directory", "remove it: the directory keeps the two previous generations")
 		t.Backup = false
 	}
 	return &t
@@ -294,6 +294,6 @@ var reactionKeys = []string{
 // reaction for all.
 func refuseReaction(s *scope) {
 	for _, name := range reactionKeys {
-		s.refuse(name, "belongs to the bundle, whose members change together", "write it beside this block, not in it")
+		s.refuse(name, "must be set in the bundle, whose members change together", "move it from this block into the bundle")
 	}
 }

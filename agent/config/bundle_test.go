@@ -266,7 +266,7 @@ func TestBundleAlone(t *testing.T) {
 		t.Errorf("got %v", c.Bundles[0].Change.Mode)
 	}
 	errs := errorsOf(t, strings.Replace(inBundle(aCertificate), "config =", "wrap_ttl = \"5m\"\n config =", 1))
-	if !strings.Contains(errs.Error(), "hides the token") {
+	if !strings.Contains(errs.Error(), "templates cannot use a wrapped token") {
 		t.Errorf("a wrapped login: got %v", errs)
 	}
 }

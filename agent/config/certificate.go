@@ -74,15 +74,15 @@ func readCertificate(s *scope, d memberDefaults) *Certificate {
 // refuseVaultKeys names the keys that are others here than in Vault or in a
 // template.
 func refuseForeignKeys(s *scope) {
-	s.refuse("key_type", "unknown key, of Vault", `write key = { type = "ec" }`)
-	s.refuse("key_bits", "unknown key, of Vault", `write key = { type = "ec", bits = 256 }`)
-	s.refuse("private_key_format", "unknown key, of Vault", `write key = { format = "pkcs8" }`)
-	s.refuse("destination", "unknown key, of a template", `write files = { cert = "tls.crt", key = "tls.key" }`)
+	s.refuse("key_type", "unknown key (from Vault's API)", `write key = { type = "ec" }`)
+	s.refuse("key_bits", "unknown key (from Vault's API)", `write key = { type = "ec", bits = 256 }`)
+	s.refuse("private_key_format", "unknown key (from Vault's API)", `write key = { format = "pkcs8" }`)
+	s.refuse("destination", "unknown key (from template blocks)", `write files = { cert = "tls.crt", key = "tls.key" }`)
 }
 
 func (c *Certificate) readLifetime(s *scope) {
 	if getPositive(s, "ttl", asSeconds, &c.TTL) && c.TTL%time.Second != 0 {
-		s.problem(LoadError, "ttl", "must be whole seconds", `write for example "72h"`)
+		s.problem(LoadError, "ttl", "must be a whole number of seconds", `write for example "72h"`)
 	}
 	get(s, "not_after", asString, &c.NotAfter)
 	if !s.has("not_after") {
@@ -93,7 +93,7 @@ func (c *Certificate) readLifetime(s *scope) {
 			`write for example "2030-01-31T00:00:00Z"`)
 	}
 	if s.has("ttl") {
-		s.problem(ValidateError, "not_after", "excludes ttl", "keep one of them")
+		s.problem(ValidateError, "not_after", "cannot be combined with ttl", "keep one of them")
 	}
 }
 
@@ -105,7 +105,7 @@ func (c *Certificate) readRole(s *scope) {
 	case !s.has("role"):
 		s.problem(LoadError, "role", "is missing", `write "MOUNT/ROLE", such as "pki/web"`)
 	case s.value("role").Kind == hclread.String && (len(segments) < 2 || slices.ContainsFunc(segments, isBadSegment)):
-		s.problem(LoadError, "role", s.value("role").Describe()+" is not a mount and a role", `write "MOUNT/ROLE", such as "pki/web"`)
+		s.problem(LoadError, "role", s.value("role").Describe()+" is not of the form MOUNT/ROLE", `write "MOUNT/ROLE", such as "pki/web"`)
 	}
 }
 
@@ -119,11 +119,11 @@ func isBadSegment(segment string) bool {
 func (c *Certificate) readNames(s *scope) {
 	get(s, "common_name", asString, &c.CommonName)
 	if name := c.CommonName; name != strings.TrimSpace(name) || strings.ContainsFunc(name, unicode.IsControl) {
-		s.problem(LoadError, "common_name", "has spaces around it or control characters", "remove them")
+		s.problem(LoadError, "common_name", "has leading or trailing spaces, or control characters", "remove them")
 	}
 	readNameList(s, "alt_names", isName, "is neither a host name nor an e-mail address",
 		`write for example "www.example.test"`, &c.AltNames)
-	readNameList(s, "ip_sans", isIP, "is not an IP address", "names go into alt_names", &c.IPSANs)
+	readNameList(s, "ip_sans", isIP, "is not an IP address", "write host names in alt_names", &c.IPSANs)
 	readNameList(s, "uri_sans", isURI, "is not a URI", `write for example "spiffe://example.test/web"`, &c.URISANs)
 	readNameList(s, "other_sans", otherNames.MatchString, `is not of the form "OID;UTF8:TEXT"`,
 		`write for example "1.3.6.1.4.1.311.20.2.3;UTF8:web@example.test"`, &c.OtherSANs)
@@ -134,7 +134,7 @@ func (c *Certificate) readNames(s *scope) {
 			return
 		}
 	}
-	s.problem(LoadError, "common_name", "is missing, and there is no other name", `write for example "example.test"`)
+	s.problem(LoadError, "common_name", "is missing, and no other name is set", `write for example "example.test"`)
 }
 
 func readNameList(s *scope, key string, valid func(string) bool, complaint, hint string, to *[]string) {
@@ -195,11 +195,11 @@ func readParams(s *scope) map[string]string {
 	for _, it := range settings.items {
 		switch {
 		case it.Name == "" || hasSpaceOrControl(it.Name):
-			settings.problem(LoadError, it.Name, "is not the name of a parameter", "write the name without spaces")
+			settings.problem(LoadError, it.Name, "is not a valid parameter name", "write the name without spaces")
 		case slices.Contains(ownParams, it.Name):
-			settings.problem(ValidateError, it.Name, "has a key of its own in certificate", "write it there")
+			settings.problem(ValidateError, it.Name, "is a key of certificate", "move it out of params")
 		case slices.Contains(formParams, it.Name):
-			settings.problem(ValidateError, it.Name, "cannot be set", "the keys of files say which forms are written")
+			settings.problem(ValidateError, it.Name, "must not be set", "choose the form of the output with the keys of files")
 		}
 		var param string
 		if get(settings, it.Name, asParam, &param) {
@@ -276,15 +276,15 @@ func readKeyBlock(s *scope) (k Key, format string) {
 	case !known:
 		s.problem(LoadError, "type", "unknown value "+s.value("type").Describe(), `write "ec", "rsa", "ed25519" or "vault"`)
 	case s.has("bits") && len(sizes) == 0:
-		s.problem(ValidateError, "bits", fmt.Sprintf("has no meaning for a key of type %q", k.Type), k.bitsHint())
+		s.problem(ValidateError, "bits", fmt.Sprintf("has no effect on a key of type %q", k.Type), k.bitsHint())
 	case !s.has("bits") && len(sizes) > 0:
 		k.Bits = sizes[0]
 	case s.value("bits").Kind == hclread.Integer && !slices.Contains(sizes, k.Bits):
-		s.problem(ValidateError, "bits", fmt.Sprintf("%s is no size of a key of type %q", s.value("bits").Describe(), k.Type),
+		s.problem(ValidateError, "bits", fmt.Sprintf("%s is not a valid size for a key of type %q", s.value("bits").Describe(), k.Type),
 			fmt.Sprintf("write %d, %d or %d", sizes[0], sizes[1], sizes[2]))
 	}
 	if k.Type == "vault" && k.Reuse {
-		s.problem(ValidateError, "reuse", "is not possible for a key that Vault makes", "have it made here, or remove reuse")
+		s.problem(ValidateError, "reuse", "is not possible with a key made by Vault", "remove reuse, or write another type")
 	}
 	k.checkFormat(s, format)
 	return k, format
@@ -292,7 +292,7 @@ func readKeyBlock(s *scope) (k Key, format string) {
 
 func (k Key) bitsHint() string {
 	if k.Type == "vault" {
-		return "the role in Vault decides"
+		return "remove it: the role in Vault decides"
 	}
 	return "remove it"
 }

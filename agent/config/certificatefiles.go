@@ -112,7 +112,7 @@ func (c *Certificate) readDestinations(s *scope, b *Bundle, perms filePerms) {
 // checkKept: at its start certagent keeps a pair that is still valid, if it finds
 // one.
 func (c *Certificate) checkKeptOnRestart(s *scope) {
-	const consequence = " is written nowhere, so that each start issues a new one"
+	const consequence = " is not written to any file: each start issues a new one"
 	switch {
 	case !c.has(leafKinds...):
 		s.problem(Warning, "files", "the certificate"+consequence, `add cert = "tls.crt"`)
@@ -135,7 +135,7 @@ func readForms(s *scope, keyFormat string) fileForms {
 	readWord(s, "truststore_format", &f.truststore, "jks", "pkcs12")
 	get(s, "jks_alias", asString, &f.alias)
 	if !isASCII(f.alias) || hasSpaceOrControl(f.alias) {
-		s.problem(LoadError, "jks_alias", "has characters that not every Java reads", "take letters and digits")
+		s.problem(LoadError, "jks_alias", "has characters that some versions of Java cannot read", "use letters and digits")
 	}
 	return f
 }
@@ -158,7 +158,7 @@ func (f fileForms) of(kind FileKind) string {
 // check complains about forms of files that are not written.
 func (f fileForms) check(s *scope, c *Certificate) {
 	if f.key != "" && !c.has(KeyFile, CombinedFile) {
-		s.problem(ValidateError, "key", "format has no effect without a file that it is for", "add key or combined to files, or remove it")
+		s.problem(ValidateError, "key", "format has no effect without a key or combined file", "add key or combined to files, or remove it")
 	}
 	for _, form := range []struct {
 		name, file string
@@ -169,7 +169,7 @@ func (f fileForms) check(s *scope, c *Certificate) {
 		{"jks_alias", "jks", c.has(JKSFile)},
 	} {
 		if s.has(form.name) && !form.used {
-			s.problem(ValidateError, form.name, "has no effect without a file that it is for", "add "+form.file+" to files, or remove it")
+			s.problem(ValidateError, form.name, "has no effect without a "+form.file+" file", "add "+form.file+" to files, or remove it")
 		}
 	}
 }
@@ -188,7 +188,7 @@ func readPassword(s *scope) *Password {
 	const hint = `write { file = "PATH" } or { secret = "PATH#FIELD" }`
 	if s.value("password").Kind == hclread.String {
 		s.accept("password")
-		s.problem(LoadError, "password", "does not belong into the configuration", hint)
+		s.problem(LoadError, "password", "must not be written in the configuration", hint)
 		return &Password{}
 	}
 	b := s.ownBlock("password")
@@ -203,11 +203,11 @@ func readPassword(s *scope) *Password {
 	}
 	switch file, secret := b.has("file"), b.has("secret"); {
 	case file && secret:
-		b.problem(ValidateError, "secret", "excludes file", "keep one of them")
+		b.problem(ValidateError, "secret", "cannot be combined with file", "keep one of them")
 	case !file && !secret:
 		b.problem(LoadError, "", "has neither file nor secret", hint)
 	case file && p.File == "" && b.value("file").Kind == hclread.String:
-		b.problem(LoadError, "file", "is empty", "say which file holds the password")
+		b.problem(LoadError, "file", "is empty", "write the path of the file that contains the password")
 	}
 	b.finish(LoadError)
 	return p
@@ -218,7 +218,7 @@ func readPassword(s *scope) *Password {
 func (p *Password) splitSecret(s *scope, secret string) {
 	at := strings.LastIndexByte(secret, '#')
 	if at < 1 || at == len(secret)-1 {
-		s.problem(LoadError, "secret", s.value("secret").Describe()+" is not a path and a field",
+		s.problem(LoadError, "secret", s.value("secret").Describe()+" is not of the form PATH#FIELD",
 			`write "PATH#FIELD", such as "kv/data/web#password"`)
 		return
 	}
@@ -229,9 +229,9 @@ func (c *Certificate) checkPassword(s *scope) {
 	needed := c.has(passwordKinds...)
 	switch {
 	case needed && c.Password == nil && !s.has("password"):
-		s.problem(ValidateError, "password", "is missing", `pkcs12, jks and truststore need one: write password = { file = "PATH" }`)
+		s.problem(ValidateError, "password", "is missing", `pkcs12, jks and truststore files need a password: write password = { file = "PATH" }`)
 	case !needed && c.Password != nil && len(c.Files) > 0:
-		s.problem(ValidateError, "password", "has no effect without a file that it is for",
+		s.problem(ValidateError, "password", "has no effect without a pkcs12, jks or truststore file",
 			"add pkcs12, jks or truststore to files, or remove it")
 	}
 }

@@ -73,7 +73,7 @@ func readChange(s *scope) Change {
 	get(s, "splay", asDuration, &c.Splay)
 	c.readTarget(s)
 	if get(s, "change_signal", asSignal, &c.Signal) && c.Signal == 0 {
-		s.problem(ValidateError, "change_signal", "is no signal", `write its name, such as "SIGHUP"`)
+		s.problem(ValidateError, "change_signal", "is not a signal", `write its name, such as "SIGHUP"`)
 	}
 
 	valid := get(s, "change_mode", asChangeMode, &c.Mode)
@@ -119,11 +119,11 @@ func (c *Change) readScript(s *scope) {
 	get(b, "fail_on_error", asBool, &c.FailOnError)
 	b.finish(LoadError)
 	if strings.TrimSpace(program) == "" {
-		b.problem(ValidateError, "command", "is missing", "say which program is to be run")
+		b.problem(ValidateError, "command", "is missing", "write the program to run")
 		return
 	}
 	if len(c.Command) > 0 {
-		b.problem(ValidateError, "", "there is a command already", "keep one of them")
+		b.problem(ValidateError, "", "cannot be combined with command", "keep one of them")
 		return
 	}
 	c.Command = append([]string{program}, args...)
@@ -150,7 +150,7 @@ func (c *Change) readVaultAgentCommand(s *scope) {
 	getNanoseconds(b, "kill_timeout", &c.KillTimeout)
 	var splay time.Duration
 	if getNanoseconds(b, "splay", &splay) {
-		b.problem(Warning, "splay", "has no effect here, nor in Vault Agent", "set splay in the template, beside exec")
+		b.problem(Warning, "splay", "has no effect in exec, as in Vault Agent", "set splay in the template, next to exec")
 	}
 	enabled := true
 	if get(b, "enabled", asBool, &enabled); !enabled {
@@ -164,7 +164,7 @@ func (c *Change) readVaultAgentCommand(s *scope) {
 // Vault Agent refuses although its documentation points there.
 func refuseExecKeys(b *scope) {
 	for _, name := range []string{"env", "kill_signal", "reload_signal"} {
-		b.refuse(name, "unknown key, of consul-template", "")
+		b.refuse(name, "unknown key (from consul-template)", "")
 	}
 }
 
@@ -182,7 +182,7 @@ func (c *Change) checkWithoutMode(s *scope) {
 		s.problem(ValidateError, "change_exec", "needs change_mode", `add change_mode = "restart" or "signal"`)
 	}
 	if c.Mode == Noop && s.has("splay") {
-		s.problem(ValidateError, "splay", "needs a change to delay", `add change_mode = "signal", "restart" or "command"`)
+		s.problem(ValidateError, "splay", "has no effect without a change", `add change_mode = "signal", "restart" or "command"`)
 	}
 }
 
@@ -196,11 +196,11 @@ func (c *Change) checkMode(s *scope) {
 	}[c.Mode]
 	for _, name := range []string{"command", "exec", "change_script", "change_signal", "pid_file", "change_exec", "splay"} {
 		if s.has(name) && !slices.Contains(used, name) {
-			s.problem(ValidateError, name, "contradicts change_mode = "+mode, "remove one of them")
+			s.problem(ValidateError, name, "cannot be combined with change_mode = "+mode, "remove one of them")
 		}
 	}
 	if c.Mode == Signal && s.has("pid_file") && s.has("change_exec") {
-		s.problem(ValidateError, "change_exec", "excludes pid_file", "keep one of them")
+		s.problem(ValidateError, "change_exec", "cannot be combined with pid_file", "keep one of them")
 	}
 	if c.Mode != Command {
 		c.Command = nil
@@ -214,7 +214,7 @@ func (c *Change) checkMode(s *scope) {
 func (c *Change) readTarget(s *scope) {
 	get(s, "pid_file", asString, &c.PIDFile)
 	if get(s, "change_exec", asString, &c.Exec) && c.Exec == "" {
-		s.problem(LoadError, "change_exec", "is empty", "leave it out if there is one exec block only")
+		s.problem(LoadError, "change_exec", "is empty", "remove it if there is only one exec block")
 	}
 	if s.has("change_exec") {
 		c.ExecPos = s.posOf("change_exec")
@@ -266,13 +266,13 @@ func (v validator) checkTargets() {
 		switch {
 		case !c.targetsChild():
 		case len(v.execs) == 0 && c.Mode == Restart:
-			v.problem(ValidateError, c.Pos, block, "change_mode", "there is nothing to restart", "add an exec block")
+			v.problem(ValidateError, c.Pos, block, "change_mode", "there is no child to restart", "add an exec block")
 		case len(v.execs) == 0:
-			v.problem(ValidateError, c.Pos, block, "change_mode", "there is nothing to signal", "add pid_file, or an exec block")
+			v.problem(ValidateError, c.Pos, block, "change_mode", "there is no process to signal", "add pid_file, or an exec block")
 		case named && c.Exec != "":
 			v.checkExecName(block, c)
 		case !named && len(v.execs) > 1:
-			v.problem(ValidateError, c.Pos, block, "change_mode", "does not say which of the exec blocks is meant",
+			v.problem(ValidateError, c.Pos, block, "change_mode", "needs change_exec, because there are several exec blocks",
 				v.namesHint("add change_exec = "))
 		}
 	}
@@ -308,5 +308,5 @@ func (v validator) namesHint(do string) string {
 	case len(names) == 0:
 		return "remove it: there is one exec block, without a label"
 	}
-	return do + eitherOf(names) + ", or give the exec block without a label one"
+	return do + eitherOf(names) + ", or add a label to the exec block that has none"
 }

@@ -96,7 +96,7 @@ func readDocument(s *scope) *document {
 	d.readBlocks(s)
 	d.readLater(s)
 	readIgnored(s)
-	s.refuse("certificate", "belongs into a bundle", `write bundle "NAME" { certificate { … } }`)
+	s.refuse("certificate", "must be inside a bundle", `write bundle "NAME" { certificate { … } }`)
 	s.finish(Warning)
 	return d
 }

@@ -20,15 +20,15 @@ const (
 func (b *Bundle) destination(s *scope, name, path string) string {
 	problem := func(message, hint string) { s.problem(ValidateError, name, message, hint) }
 	if path == "" {
-		problem("is empty", "say which file is to be written")
+		problem("is empty", "write the path of the file")
 		return ""
 	}
 	clean := filepath.Clean(path)
 	switch absolute := filepath.IsAbs(path); {
 	case strings.HasSuffix(path, "/"):
-		problem("names a directory", "say which file in it is to be written")
+		problem("is a directory", "write the path of a file in it")
 	case strings.HasPrefix(filepath.Base(clean), reservedAnywhere):
-		problem("names that begin with "+reservedAnywhere+" are reserved", "choose another one")
+		problem("names that begin with "+reservedAnywhere+" are reserved", "choose another name")
 	case absolute && b.Directory == "":
 	case absolute:
 		problem("is absolute, but the bundle has a directory", b.relativeHint(clean))
@@ -36,10 +36,10 @@ func (b *Bundle) destination(s *scope, name, path string) string {
 	case b.Directory == "":
 		problem("is relative, but the bundle has no directory", "add directory to the bundle, or write an absolute path")
 	case clean == "." || !filepath.IsLocal(clean):
-		problem("leads out of the directory", "write a path below it, such as tls.crt")
+		problem("is outside the directory", "write a path relative to the directory, such as tls.crt")
 	case strings.HasPrefix(clean, reservedInDirectory), strings.HasPrefix(clean, reservedAnywhere):
 		problem("names that begin with "+reservedInDirectory+" or "+reservedAnywhere+" are reserved in the directory",
-			"choose another one")
+			"choose another name")
 	}
 	return clean
 }
@@ -48,7 +48,7 @@ func (b *Bundle) relativeHint(path string) string {
 	if below, err := filepath.Rel(b.Directory, path); err == nil && filepath.IsLocal(below) {
 		return "write " + strconv.Quote(below)
 	}
-	return "write a path below it, or leave directory out and make all destinations absolute"
+	return "write a path relative to the directory, or remove directory and make all destinations absolute"
 }
 
 // output is one file that something writes.
@@ -124,7 +124,7 @@ func (v validator) checkDestinations() {
 	files, trees, below := map[string]outputFile{}, map[string]outputFile{}, map[string]outputFile{}
 	for _, t := range v.outputs() {
 		if other, is := files[t.path]; is {
-			v.problem(t.kind, t.pos, t.block, t.name, "the file is written already by "+other.writer(), "keep one of them")
+			v.problem(t.kind, t.pos, t.block, t.name, "the file is already written by "+other.writer(), "keep one of them")
 			continue
 		}
 		if message := t.conflict(files, trees, below); message != "" {
@@ -142,7 +142,7 @@ func (v validator) checkDestinations() {
 // their path, by their tree, and by the directories that they are in.
 func (t outputFile) conflict(files, trees, below map[string]outputFile) string {
 	if other, is := below[t.path]; is {
-		return "is a directory in the path of what is written by " + other.writer()
+		return "is a parent directory of a file written by " + other.writer()
 	}
 	for dir := range parents(t.path) {
 		if other, is := files[dir]; is {
@@ -150,7 +150,7 @@ func (t outputFile) conflict(files, trees, below map[string]outputFile) string {
 		}
 	}
 	if other, is := below[t.exclusive]; is && other.bundle != t.bundle {
-		return strconv.Quote(t.exclusive) + " is written into by " + other.writer()
+		return strconv.Quote(t.exclusive) + " contains files written by " + other.writer()
 	}
 	for dir := range parents(t.path) {
 		if other, is := trees[dir]; is && other.bundle != t.bundle {

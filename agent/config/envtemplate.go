@@ -38,7 +38,7 @@ func readEnvTemplate(s *scope) EnvTemplate {
 	}
 	e.Name = s.labels[0]
 	if e.Name == "" || strings.ContainsAny(e.Name, "=\x00") {
-		s.problem(StartError, "", strconv.Quote(e.Name)+" cannot be the name of a variable", "")
+		s.problem(StartError, "", strconv.Quote(e.Name)+" is not a valid variable name", "")
 	}
 	e.checkText(s)
 	return e
@@ -47,9 +47,9 @@ func readEnvTemplate(s *scope) EnvTemplate {
 func (e *EnvTemplate) checkText(s *scope) {
 	switch source, contents := s.has("source"), s.has("contents"); {
 	case !source && !contents:
-		s.problem(ValidateError, "", "has neither source nor contents", "give one of them")
+		s.problem(ValidateError, "", "has neither source nor contents", "set one of them")
 	case source && contents:
-		s.problem(ValidateError, "contents", "excludes source", "give one of them")
+		s.problem(ValidateError, "contents", "cannot be combined with source", "keep one of them")
 	case e.Source == "" && e.Contents == "":
 		s.problem(StartError, "", "source or contents is empty", "")
 	}
@@ -59,7 +59,7 @@ func (e *EnvTemplate) checkText(s *scope) {
 // templates that write files, and takes both sorts of templates together.
 func (v validator) checkEnvTemplates() {
 	if len(v.envTemplates) > 0 && v.apiProxy != nil {
-		v.problem(ValidateError, v.apiProxy.pos, "api_proxy", "", "excludes env_template", "")
+		v.problem(ValidateError, v.apiProxy.pos, "api_proxy", "", "cannot be combined with env_template", "")
 	}
 	first := map[string]Pos{}
 	for _, e := range v.envTemplates {
@@ -68,7 +68,7 @@ func (v validator) checkEnvTemplates() {
 			v.problem(ValidateError, e.Pos, block, "", "needs an exec block", `add exec { command = ["PROGRAM"] }`)
 		}
 		if earlier, seen := first[e.Name]; seen {
-			v.problem(ValidateError, e.Pos, block, "", "the variable is set already, at "+earlier.String(), "")
+			v.problem(ValidateError, e.Pos, block, "", "the variable is already set at "+earlier.String(), "")
 			continue
 		}
 		first[e.Name] = e.Pos

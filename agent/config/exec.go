@@ -103,7 +103,7 @@ func (e *Exec) readStopSignal(s *scope) {
 	theirs := get(s, "restart_stop_signal", asSignal, &e.StopSignal)
 	signal := e.StopSignal
 	if ours := get(s, "stop_signal", asAnySignal, &e.StopSignal); ours && theirs && e.StopSignal != signal {
-		s.problem(ValidateError, "stop_signal", "is another one than restart_stop_signal, which means the same", "keep one of them")
+		s.problem(ValidateError, "stop_signal", "differs from restart_stop_signal, which means the same", "keep one of them")
 	}
 }
 
@@ -120,7 +120,7 @@ func readExecs(s *scope) []Exec {
 				line = e.Pos.Line
 			}
 		default:
-			b.problem(LoadError, "", "there may be only one such block without a label; the first is in line "+strconv.Itoa(line),
+			b.problem(LoadError, "", "only one such block without a label is allowed; the first is on line "+strconv.Itoa(line),
 				`give each a label: exec "NAME" { … }`)
 		}
 	}
@@ -148,7 +148,7 @@ func (v validator) checkExecs() {
 	first := map[string]Pos{}
 	for _, e := range v.execs {
 		if earlier, seen := first[e.Name]; seen {
-			v.problem(ValidateError, e.Pos, e.title(), "", "there is such a block already, at "+earlier.String(), "choose another name")
+			v.problem(ValidateError, e.Pos, e.title(), "", "the name is already used by the block at "+earlier.String(), "choose another name")
 		}
 		first[e.Name] = e.Pos
 		if v.countRendered() == 0 {
@@ -164,7 +164,7 @@ func (v validator) checkVariables(e Exec) {
 	switch {
 	case !e.StartImmediately || len(v.envTemplates) == 0:
 	case e.Restart:
-		v.problem(Warning, e.Pos, e.title(), "start", "the child starts without the variables of env_template, and again when they are rendered", "")
+		v.problem(Warning, e.Pos, e.title(), "start", "the child starts without the variables of env_template and restarts when they are rendered", "")
 	default:
 		v.problem(ValidateError, e.Pos, e.title(), "start", "the child would never get the variables of env_template",
 			`remove restart_on_secret_changes, or write start = "published"`)
@@ -192,7 +192,7 @@ func (e *Exec) readHUP(s *scope) {
 		return // it was complained about
 	}
 	if _, rewritten := e.Signals[syscall.SIGHUP]; rewritten && !e.HUP.ToChild() {
-		s.problem(ValidateError, "signals", "SIGHUP has no effect, because it is not handed on", `add hup = "child" or "both"`)
+		s.problem(ValidateError, "signals", "SIGHUP has no effect: it is not forwarded to the child", `add hup = "child" or "both"`)
 	}
 }
 
@@ -262,7 +262,7 @@ func (p *RestartPolicy) readDelays(s *scope) {
 	switch {
 	case p.Delay <= p.MaxDelay:
 	case first && longest:
-		s.problem(ValidateError, "restart_max_delay", "is shorter than restart_delay", "the delays grow from that one to this one")
+		s.problem(ValidateError, "restart_max_delay", "is shorter than restart_delay", "the delay grows from restart_delay to restart_max_delay")
 	case first:
 		p.MaxDelay = p.Delay
 	default:

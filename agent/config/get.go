@@ -76,7 +76,7 @@ func getNanoseconds(s *scope, name string, to *time.Duration) bool {
 		return false
 	}
 	if v := s.value(name); v.Kind == hclread.Integer && v.Int != 0 {
-		s.problem(Warning, name, "a number without a unit is nanoseconds: "+to.String(), `write "`+v.Text+`s" for seconds`)
+		s.problem(Warning, name, "a number without a unit is in nanoseconds: "+to.String(), `write "`+v.Text+`s" for seconds`)
 	}
 	return true
 }
@@ -116,8 +116,8 @@ var plainNames = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 // checkName complains about a label that cannot be the name of such a block.
 func (s *scope) checkName(kind Kind, name, of string) {
 	if !plainNames.MatchString(name) {
-		s.problem(kind, "", strconv.Quote(name)+" cannot be the name of "+of,
-			"take up to 64 letters, digits, dots, dashes and underscores")
+		s.problem(kind, "", strconv.Quote(name)+" is not a valid name for "+of,
+			"use up to 64 letters, digits, dots, dashes and underscores")
 	}
 }
 
@@ -132,7 +132,7 @@ func readCommand(s *scope, name string) []string {
 	v := s.value(name)
 	if v.Kind == hclread.String && len(command) > 1 {
 		s.problem(Warning, name,
-			fmt.Sprintf("the string is split at its commas into %d arguments, and runs without a shell", len(command)),
+			fmt.Sprintf("the string is split at its commas into %d arguments and runs without a shell", len(command)),
 			shellHint(v))
 	}
 	if len(command) == 0 || len(command) == 1 && command[0] == "" {
@@ -176,7 +176,7 @@ func getPositive[T cmp.Ordered](s *scope, name string, convert func(hclread.Valu
 		return false
 	}
 	if read <= zero {
-		s.problem(LoadError, name, "must be more than 0", "leave it out for the default")
+		s.problem(LoadError, name, "must be more than 0", "remove it to use the default")
 		return false
 	}
 	*to = read

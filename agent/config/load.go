@@ -35,7 +35,7 @@ func (l *loader) path(path string) {
 		return
 	}
 	if len(files) == 0 {
-		l.problems = append(l.problems, Problem{Kind: Warning, Pos: Pos{File: path}, Message: "this directory holds no *.hcl or *.json file"})
+		l.problems = append(l.problems, Problem{Kind: Warning, Pos: Pos{File: path}, Message: "the directory contains no *.hcl or *.json file"})
 	}
 	for _, file := range files {
 		src, err := hclread.ReadFile(file)

@@ -104,7 +104,7 @@ func (k logSettings) resolve(problems *Problems) Log {
 		l.File = filepath.Join(l.File, "vault.log") // as Vault Agent names it
 	}
 	if strings.ContainsAny(l.File, "*?[") {
-		problem("log_file", "must not contain *, ? or [", "rotated files are found by a pattern made of it")
+		problem("log_file", "must not contain *, ? or [", "choose another name: rotated files are found by a pattern made from it")
 	}
 	l.RotateBytes, l.RotateMaxFiles = orZero(k.rotateBytes), orZero(k.rotateMaxFiles)
 	if l.File != "" {

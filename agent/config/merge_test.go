@@ -125,7 +125,7 @@ func TestUnreadable(t *testing.T) {
 	}{
 		"no path":         {nil, "there is no configuration\n  hint: name a file or a directory with -config"},
 		"no such file":    {[]string{dir + "/none.hcl"}, dir + "/none.hcl: no such file or directory"},
-		"empty directory": {[]string{dir}, dir + ": warning: this directory holds no *.hcl or *.json file\nthere is no auto_auth block\n  hint: without a login nothing can be rendered"},
+		"empty directory": {[]string{dir}, dir + ": warning: the directory contains no *.hcl or *.json file\nthe auto_auth block is missing\n  hint: add auto_auth: without a login no secret can be read"},
 		"too large":       {[]string{large}, large + ": the file is larger than 4 MiB"},
 	}
 	for name, test := range tests {

@@ -6,13 +6,25 @@ package config
 import (
 	"strconv"
 	"strings"
+
+	"github.com/agext/levenshtein"
 )
 
-// nearest returns the known name that is most like an unknown one, or "" if
-// none is: about a third of the letters may differ. Of two that are as near, the
-// first of the alphabet counts, because the order of known may be random.
+// didYouMean returns a hint that names the known name nearest to an unknown one,
+// or "" if none is near.
+func didYouMean(name string, known []string) string {
+	if name := nearest(strings.ToLower(name), known); name != "" {
+		return "did you mean " + strconv.Quote(name) + "?"
+	}
+	return ""
+}
+
+// nearest returns the known name with the smallest Levenshtein distance to name,
+// or "" if more than about a third of the letters differ. Of several that are
+// equally near it returns the first in the alphabet, so that the order of known
+// does not matter.
 func nearest(name string, known []string) string {
-	const longest = 64 // nobody mistypes a longer one, and distance is quadratic
+	const longest = 64 // nobody mistypes a longer name, and the time grows with the square of the length
 	if len(name) > longest {
 		return ""
 	}
@@ -21,38 +33,10 @@ func nearest(name string, known []string) string {
 		bestDistance++
 	}
 	for _, candidate := range known {
-		d := distance(name, candidate)
+		d := levenshtein.Distance(name, candidate, nil)
 		if d < bestDistance || d == bestDistance && best != "" && candidate < best {
 			best, bestDistance = candidate, d
 		}
 	}
 	return best
-}
-
-// distance counts the letters to insert, delete or replace (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
-}
-
-func didYouMean(name string, known []string) string {
-	if name := nearest(strings.ToLower(name), known); name != "" {
-		return "did you mean " + strconv.Quote(name) + "?"
-	}
-	return ""
 }

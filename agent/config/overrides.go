@@ -69,7 +69,7 @@ func (o Overrides) text(flag *string, variable string, to *string, problems *Pro
 	case isSet:
 		if set == "" && *to != "" {
 			*problems = append(*problems, Problem{Kind: Warning, Block: "environment", Name: variable,
-				Message: "is set but empty, and hides the value of the file", Hint: "unset it"})
+				Message: "is set but empty, and overrides the value in the file", Hint: "unset it"})
 		}
 		*to = set
 	}

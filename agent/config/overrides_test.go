@@ -160,7 +160,7 @@ func TestEnvironmentProblems(t *testing.T) {
 		want          string
 	}{
 		"skip_verify": {"VAULT_SKIP_VERIFY", "yes", "environment: VAULT_SKIP_VERIFY: must be a bool, not \"yes\"\n  hint: write true or false"},
-		"empty":       {"VAULT_CACERT", "", "warning: environment: VAULT_CACERT: is set but empty, and hides the value of the file\n  hint: unset it"},
+		"empty":       {"VAULT_CACERT", "", "warning: environment: VAULT_CACERT: is set but empty, and overrides the value in the file\n  hint: unset it"},
 		"subsystem":   {"VAULT_AGENT_DISABLE_KEEP_ALIVES", "caches", "environment: VAULT_AGENT_DISABLE_KEEP_ALIVES: unknown value \"caches\"\n  hint: write \"auto-auth\", \"caching\", \"proxying\" or \"templating\""},
 		"log level":   {"VAULT_LOG_LEVEL", "loud", "environment: VAULT_LOG_LEVEL: unknown log level\n  hint: write trace, debug, info, warn or error"},
 	}

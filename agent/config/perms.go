@@ -61,9 +61,9 @@ func (p filePerms) checkKey(s *scope) {
 	switch {
 	case p.key&0o007 == 0:
 	case p.named:
-		s.problem(Warning, "perms", "everybody may use the private key", `write key = "0640" and set group`)
+		s.problem(Warning, "perms", "every user may access the private key", `write key = "0640" and set group`)
 	default:
-		s.problem(ValidateError, "perms", "the same permissions for all files let everybody use the private key",
+		s.problem(ValidateError, "perms", "these permissions apply to all files, so every user may access the private key",
 			`write perms = { key = "0600", other = "0644" }`)
 	}
 }
@@ -85,15 +85,15 @@ func asMode(v hclread.Value) (int, error) {
 func readMode(s *scope, kind Kind, name string, mode int) fs.FileMode {
 	v := s.value(name)
 	if mode < 0 || mode > 0o7777 {
-		s.problem(kind, name, "must be permissions, not "+v.Describe(), "the highest are 07777")
+		s.problem(kind, name, "must be permissions, not "+v.Describe(), "the highest value is 07777")
 		return 0
 	}
 	switch {
 	case v.Kind == hclread.Integer && s.looksOctal(v.Text, mode):
 		s.problem(Warning, name, fmt.Sprintf("%s is decimal and means 0%o", v.Text, mode),
-			"octal starts with 0: 0"+v.Text)
+			"octal numbers start with 0: 0"+v.Text)
 	case mode > 0o777:
-		s.problem(Warning, name, fmt.Sprintf("setuid, setgid and sticky bits are ignored: 0%o is left", mode&0o777), "")
+		s.problem(Warning, name, fmt.Sprintf("setuid, setgid and sticky bits are ignored: 0%o is used", mode&0o777), "")
 	}
 	return fs.FileMode(mode & 0o777)
 }

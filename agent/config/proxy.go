@@ -11,8 +11,23 @@ import (
 	"github.com/certagent/certagent/agent/config/hclread"
 )
 
-// check reads a key for its type only.
+// This file has the blocks that certagent reads and does not implement: cache,
+// api_proxy, listener and telemetry. They are checked as Vault Agent checks them,
+// so that a mistake in them is reported, and each gets a warning.
+
+func warnNotImplemented(s *scope) {
+	s.problem(Warning, "", "is not implemented yet and has no effect", "certagent runs without it")
+}
+
+// check reads a key to check its type only.
 type check func(s *scope, name string)
+
+// checkKeys checks the keys of a block that have no effect.
+func checkKeys(s *scope, checks map[string]check) {
+	for name, check := range checks {
+		check(s, name)
+	}
+}
 
 func checked[T any](convert func(hclread.Value) (T, error)) check {
 	return func(s *scope, name string) { get(s, name, convert, new(T)) }
@@ -75,13 +90,11 @@ func readListener(s *scope) listener {
 	if kind != "tcp" && kind != "unix" && kind != "" {
 		s.problem(LoadError, "", "unknown listener type "+strconv.Quote(kind), `write "tcp" or "unix"`)
 	}
-	for name, check := range listenerKeys {
-		check(s, name)
-	}
+	checkKeys(s, listenerKeys)
 	checkWord(s, LoadError, "proxy_protocol_behavior", "", "use_always", "allow_authorized", "deny_unauthorized")
 	var limit time.Duration
 	if get(s, "max_request_duration", asSeconds, &limit) && limit < 0 {
-		s.problem(LoadError, "max_request_duration", "is negative", "")
+		s.problem(LoadError, "max_request_duration", "must not be negative", "")
 	}
 	for _, inner := range listenerBlocks {
 		if b := s.block(inner.name); b != nil {
@@ -92,13 +105,6 @@ func readListener(s *scope) listener {
 	warnNotImplemented(s)
 	s.finish(Warning)
 	return listener{pos: s.pos()}
-}
-
-// What follows is read and checked as Vault Agent does, so that a mistake in it
-// shows up, and then answered with a warning: certagent does nothing with it yet.
-
-func warnNotImplemented(s *scope) {
-	s.problem(Warning, "", "read, but not implemented yet", "certagent runs without it")
 }
 
 // tokenUse is use_auto_auth_token of cache or api_proxy: whether it is set, and
@@ -130,17 +136,18 @@ type cache struct {
 	pos   Pos
 }
 
+var persistKeys = map[string]check{
+	"path": aText, "keep_after_import": aBool, "exit_on_err": aBool, "service_account_token_file": aText,
+}
+
 func readCache(s *scope) *cache {
 	c := &cache{token: readTokenUse(s), pos: s.pos()}
 	readConsistency(s)
 	if persist := s.single(s.labelled("persist", "config")); persist != nil {
 		kind := persist.typeName()
-		get(persist, "path", asText, new(string))
-		get(persist, "keep_after_import", asBool, new(bool))
-		get(persist, "exit_on_err", asBool, new(bool))
-		get(persist, "service_account_token_file", asText, new(string))
+		checkKeys(persist, persistKeys)
 		if kind != "kubernetes" && kind != "" {
-			persist.problem(StartError, "", "unknown type "+strconv.Quote(kind), `the only one is "kubernetes"`)
+			persist.problem(StartError, "", "unknown type "+strconv.Quote(kind), `the only type is "kubernetes"`)
 		}
 		persist.finish(Warning)
 	}
@@ -197,16 +204,14 @@ func aDurationOrNone(s *scope, name string) {
 }
 
 func readTelemetry(s *scope) {
-	for name, check := range telemetryKeys {
-		check(s, name)
-	}
+	checkKeys(s, telemetryKeys)
 	warnNotImplemented(s)
 	s.finish(Warning)
 }
 
 func (v validator) checkTokenUse() {
 	if v.cache != nil && v.apiProxy != nil && v.cache.token.set && v.apiProxy.token.set {
-		v.problem(ValidateError, v.cache.pos, "cache", "use_auto_auth_token", "is set in api_proxy, too", "remove it here")
+		v.problem(ValidateError, v.cache.pos, "cache", "use_auto_auth_token", "is also set in api_proxy", "remove it here")
 	}
 	if v.cache != nil {
 		if len(v.listeners)+v.countRendered() == 0 {
@@ -229,6 +234,6 @@ func (v validator) checkToken(use tokenUse, pos Pos, block string) {
 	case v.autoAuth == nil:
 		v.problem(ValidateError, pos, block, "use_auto_auth_token", "needs auto_auth", "")
 	case v.autoAuth.Method.WrapTTL > 0:
-		v.problem(ValidateError, pos, block, "use_auto_auth_token", "contradicts wrap_ttl in auto_auth", "")
+		v.problem(ValidateError, pos, block, "use_auto_auth_token", "cannot be combined with wrap_ttl in auto_auth", "")
 	}
 }

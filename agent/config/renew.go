@@ -23,7 +23,7 @@ func readRenew(s *scope) Renew {
 	getPositive(s, "renew_before", asSeconds, &r.Before)
 	get(s, "renew_at", asFraction, &r.At)
 	if s.has("renew_before") && s.has("renew_at") {
-		s.problem(ValidateError, "renew_at", "excludes renew_before", "keep one of them")
+		s.problem(ValidateError, "renew_at", "cannot be combined with renew_before", "keep one of them")
 	}
 	return r
 }
@@ -33,7 +33,7 @@ func asFraction(v hclread.Value) (float64, error) {
 	if part, err := asFloat(v); err == nil && part > 0 && part < 1 {
 		return part, nil
 	}
-	return 0, &valueError{"must be a part of the lifetime, between 0 and 1, not " + v.Describe(), "write for example 0.66"}
+	return 0, &valueError{"must be a fraction of the lifetime, between 0 and 1, not " + v.Describe(), "write for example 0.66"}
 }
 
 // or returns what a bundle says of its certificates, unless one says it itself.
@@ -50,9 +50,9 @@ func (r Renew) checkShorterThan(s *scope, ttl time.Duration) {
 	switch {
 	case ttl == 0 || r.Before < ttl:
 	case s.has("renew_before"):
-		s.problem(ValidateError, "renew_before", "is not shorter than ttl", "the certificate would be renewed all the time")
+		s.problem(ValidateError, "renew_before", "is not shorter than ttl", "shorten it: the certificate would be renewed continuously")
 	default:
-		s.problem(ValidateError, "ttl", "is not longer than the bundle's renew_before", "the certificate would be renewed all the time")
+		s.problem(ValidateError, "ttl", "is not longer than the bundle's renew_before", "shorten renew_before: the certificate would be renewed continuously")
 	}
 }
 
@@ -70,17 +70,17 @@ func asWindow(v hclread.Value) (string, error) {
 	times, zone, given := strings.Cut(strings.TrimSpace(window), " ")
 	m := clockTimes.FindStringSubmatch(times)
 	if m == nil {
-		return "", &valueError{"must be a time of the day, not " + v.Describe(), windowHint}
+		return "", &valueError{"must be a time window, not " + v.Describe(), windowHint}
 	}
 	if m[1] == m[2] {
-		return "", &valueError{"ends when it begins", "leave it out if any time will do"}
+		return "", &valueError{"starts and ends at the same time", "remove it to renew at any time"}
 	}
 	zone = strings.TrimSpace(zone)
 	if !given {
 		return times, nil
 	}
 	if !isZone(zone) {
-		return "", &valueError{"the time zone is not known, in " + v.Describe(), `write a name such as "UTC" or "Europe/Berlin", or "+02:00"`}
+		return "", &valueError{"unknown time zone in " + v.Describe(), `write a name such as "UTC" or "Europe/Berlin", or "+02:00"`}
 	}
 	return times + " " + zone, nil
 }

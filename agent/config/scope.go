@@ -127,7 +127,7 @@ func (s *scope) checkDuplicates() {
 			continue
 		}
 		s.report(s.duplicates, s.title, it.Name, it.Offset,
-			"the key is set twice; it was set in line "+strconv.Itoa(line), "keep one of them")
+			"the key is set twice; the first is on line "+strconv.Itoa(line), "keep one of them")
 	}
 }
 
@@ -155,7 +155,7 @@ func (s *scope) single(all []*scope) *scope {
 	}
 	for _, b := range all[1:] {
 		line := strconv.Itoa(all[0].pos().Line)
-		b.problem(LoadError, "", "there may be only one such block; the first is in line "+line, "")
+		b.problem(LoadError, "", "only one such block is allowed; the first is on line "+line, "")
 	}
 	return all[0]
 }
@@ -168,7 +168,7 @@ func (s *scope) lastBlock(name string) *scope {
 		return nil
 	}
 	for _, b := range all[:len(all)-1] {
-		b.problem(Warning, "", "the block is ignored: a later one replaces it", "")
+		b.problem(Warning, "", "is ignored: a later block replaces it", "")
 	}
 	return all[len(all)-1]
 }
@@ -259,7 +259,7 @@ func (s *scope) typeName() string {
 	}
 	if given := s.value("type").Kind; kind == "" && (given == hclread.Absent || given == hclread.String) {
 		name := s.title[strings.LastIndexByte(s.title, ' ')+1:]
-		s.problem(LoadError, "", "the type is missing", "give it as a label: "+name+` "TYPE" { … }`)
+		s.problem(LoadError, "", "the type is missing", "write it as a label: "+name+` "TYPE" { … }`)
 	}
 	return kind
 }

@@ -30,7 +30,7 @@ func asSignal(v hclread.Value) (syscall.Signal, error) {
 	}
 	hint := `write its name, such as "SIGHUP"`
 	if _, err := signals.Parse("SIG" + name); err == nil {
-		hint = "write SIG before it"
+		hint = "add the prefix SIG"
 	}
 	return 0, &valueError{"unknown signal " + v.Describe(), hint}
 }
@@ -104,7 +104,7 @@ func realtime(from syscall.Signal, offset string) (syscall.Signal, bool) {
 // signalHint says what to write instead of an unknown name.
 func signalHint(name string) string {
 	if _, known := signalNamed("SIG" + name); known {
-		return "write SIG before it"
+		return "add the prefix SIG"
 	}
 	var names []string
 	for sig := range firstRealtime {
@@ -147,19 +147,19 @@ func readSignals(s *scope) map[syscall.Signal]syscall.Signal {
 		to, err := asAnySignal(it.Value)
 		switch line, twice := lines[from]; {
 		case !known || from == 0:
-			complain(LoadError, "is no signal", signalHint(it.Name))
+			complain(LoadError, "is not a signal", signalHint(it.Name))
 		case slices.Contains(uncatchable, from):
 			complain(LoadError, "cannot be caught", "remove it")
 		case slices.Contains(unforwarded, from):
-			complain(LoadError, "is about certagent itself, and never handed on", "remove it")
+			complain(LoadError, "is for certagent itself and is never forwarded", "remove it")
 		case err != nil:
 			complain(LoadError, err.Error(), hintOf(err))
 		case twice:
-			complain(LoadError, "the signal is there twice, first in line "+strconv.Itoa(line), "keep one of them")
+			complain(LoadError, "the signal is listed twice; the first is on line "+strconv.Itoa(line), "keep one of them")
 		default:
 			rewrites[from], lines[from] = to, b.src.Pos(it.Offset).Line
 			if to == 0 && (from == syscall.SIGTERM || from == syscall.SIGINT) {
-				complain(Warning, "with nothing in its place, the child is killed after kill_timeout when certagent ends",
+				complain(Warning, "without a replacement signal, the child is killed after kill_timeout when certagent stops",
 					`write for example "SIGQUIT"`)
 			}
 		}

@@ -36,7 +36,7 @@ func readSink(s *scope) Sink {
 	}
 	k.checkEncryption(s)
 	if k.Type != "file" && k.Type != "" {
-		s.problem(StartError, "", "unknown sink type "+strconv.Quote(k.Type), `the only one is "file"`)
+		s.problem(StartError, "", "unknown sink type "+strconv.Quote(k.Type), `the only type is "file"`)
 	}
 	k.readConfig(s.settings("config"))
 	s.finish(Warning)
@@ -45,21 +45,21 @@ func readSink(s *scope) Sink {
 
 func (k *Sink) checkEncryption(s *scope) {
 	if k.DHType != "" && k.DHType != "curve25519" {
-		s.problem(LoadError, "dh_type", "unknown type "+s.value("dh_type").Describe(), `the only one is "curve25519"`)
+		s.problem(LoadError, "dh_type", "unknown type "+s.value("dh_type").Describe(), `the only type is "curve25519"`)
 		return
 	}
 	if (k.DHType == "") != (k.DHPath == "") {
-		s.problem(LoadError, "", "dh_type and dh_path belong together", "give both, or neither")
+		s.problem(LoadError, "", "dh_type and dh_path must be set together", "set both or neither")
 		return
 	}
 	if k.DHType != "" {
 		return
 	}
 	if k.AAD != "" {
-		s.problem(LoadError, "aad", "needs dh_type", "without it the token is not encrypted")
+		s.problem(LoadError, "aad", "needs dh_type", "add dh_type: without it the token is not encrypted")
 	}
 	if k.DeriveKey {
-		s.problem(LoadError, "derive_key", "needs dh_type", "without it the token is not encrypted")
+		s.problem(LoadError, "derive_key", "needs dh_type", "add dh_type: without it the token is not encrypted")
 	}
 }
 

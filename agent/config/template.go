@@ -70,22 +70,22 @@ func (t *Template) check(s *scope) {
 	s.finish(LoadError)
 
 	if t.Destination == "" {
-		s.problem(StartError, "destination", "is missing", "say which file is to be written")
+		s.problem(StartError, "destination", "is missing", "write the path of the file")
 	}
 	if t.Source == "" && t.Contents == "" {
-		s.problem(StartError, "", "has neither source nor contents", "give one of them")
+		s.problem(StartError, "", "has neither source nor contents", "set one of them")
 	}
 	if t.Source != "" && t.Contents != "" {
-		s.problem(StartError, "contents", "excludes source", "give one of them")
+		s.problem(StartError, "contents", "cannot be combined with source", "keep one of them")
 	}
 }
 
 // refuseNomadKeys names the keys of Nomad's template block that are others here.
 func refuseNomadKeys(s *scope) {
-	s.refuse("data", "unknown key, of Nomad", "here it is contents")
-	s.refuse("env", "unknown key, of Nomad", "use env_template with an exec block")
-	s.refuse("once", "unknown key, of Nomad", "use exit_after_auth for the whole configuration")
-	s.refuse("vault_grace", "unknown key, of Nomad", "remove it: it had no effect there either")
+	s.refuse("data", "unknown key (from Nomad)", "use contents")
+	s.refuse("env", "unknown key (from Nomad)", "use env_template with an exec block")
+	s.refuse("once", "unknown key (from Nomad)", "use exit_after_auth for the whole configuration")
+	s.refuse("vault_grace", "unknown key (from Nomad)", "remove it: it has no effect in Nomad either")
 }
 
 func readText(s *scope) Text {
@@ -117,7 +117,7 @@ func idInstead(s *scope, name, owner, idName string) string {
 	switch {
 	case !get(s, idName, asInteger, &id):
 	case s.has(name):
-		s.problem(Warning, idName, "is ignored, because "+name+" is given", "")
+		s.problem(Warning, idName, "is ignored, because "+name+" is set", "")
 	case id >= 0:
 		return strconv.Itoa(id)
 	}
@@ -157,7 +157,7 @@ func readWait(s *scope) Wait {
 	enabled := w.Min != 0
 	// consul-template's name for it, by mistake, which Vault Agent has kept.
 	get(b, "bool", asBool, &enabled)
-	b.refuse("enabled", "unknown key", `the key that turns it on or off is "bool"`)
+	b.refuse("enabled", "unknown key", `use bool to turn it on or off`)
 	b.finish(LoadError)
 	switch {
 	case !enabled:
@@ -165,7 +165,7 @@ func readWait(s *scope) Wait {
 	case !hasMax:
 		w.Max = 4 * w.Min
 	case w.Max < w.Min:
-		b.problem(Warning, "max", "is shorter than min, so that max alone counts", "")
+		b.problem(Warning, "max", "is shorter than min; only max is used", "")
 		w.Min = w.Max
 	}
 	return w
@@ -174,7 +174,7 @@ func readWait(s *scope) Wait {
 func asWait(v hclread.Value) (Wait, error) {
 	w, err := parseWait(v.Text)
 	if err != nil {
-		return Wait{}, &valueError{err.Error() + ", in " + v.Describe(), `write "MIN:MAX", such as "2s:10s"`}
+		return Wait{}, &valueError{err.Error() + " in " + v.Describe(), `write "MIN:MAX", such as "2s:10s"`}
 	}
 	return w, nil
 }
@@ -183,16 +183,16 @@ func parseWait(s string) (Wait, error) {
 	shortest, longest, both := strings.Cut(strings.TrimSpace(s), ":")
 	least, err := time.ParseDuration(strings.TrimSpace(shortest))
 	if err != nil {
-		return Wait{}, errors.New("the shortest wait is not a duration")
+		return Wait{}, errors.New("the minimum is not a duration")
 	}
 	w := Wait{Min: least, Max: 4 * least}
 	if both {
 		if w.Max, err = time.ParseDuration(strings.TrimSpace(longest)); err != nil {
-			return Wait{}, errors.New("the longest wait is not a duration")
+			return Wait{}, errors.New("the maximum is not a duration")
 		}
 	}
 	if w.Min < 0 || w.Max < w.Min {
-		return Wait{}, errors.New("the longest wait is shorter than the shortest")
+		return Wait{}, errors.New("the maximum is shorter than the minimum")
 	}
 	return w, nil
 }
@@ -224,7 +224,7 @@ func readTemplateConfig(s *scope) TemplateConfig {
 	get(s, "static_secret_render_interval", asSeconds, &t.StaticSecretRenderInterval)
 	get(s, "max_connections_per_host", asDecimal, &t.MaxConnectionsPerHost)
 	if t.StaticSecretRenderInterval < 0 {
-		s.problem(StartError, "static_secret_render_interval", "is negative", "")
+		s.problem(StartError, "static_secret_render_interval", "must not be negative", "")
 	}
 	if get(s, "lease_renewal_threshold", asFloat, &t.LeaseRenewalThreshold) {
 		t.checkThreshold(s)
@@ -240,7 +240,7 @@ func (t *TemplateConfig) checkThreshold(s *scope) {
 	}
 	s.problem(Warning, "lease_renewal_threshold",
 		fmt.Sprintf("is not between 0 and 1; %.2f is used", defaultRenewalThreshold),
-		"1 would renew at the moment of expiry")
+		"write for example 0.9: 1 would renew at the moment of expiry")
 	t.LeaseRenewalThreshold = defaultRenewalThreshold
 }
 

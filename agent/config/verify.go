@@ -49,10 +49,10 @@ func readVerify(s *scope) *Verify {
 	get(s, "client_cert", asString, &v.ClientCert)
 	get(s, "client_key", asString, &v.ClientKey)
 	if (v.ClientCert == "") != (v.ClientKey == "") {
-		s.problem(ValidateError, "", "client_cert and client_key belong together", "give both, or neither")
+		s.problem(ValidateError, "", "client_cert and client_key must be set together", "set both or neither")
 	}
 	if get(s, "timeout", asDuration, &v.Timeout) && v.Timeout < minVerifyTimeout {
-		s.problem(ValidateError, "timeout", "is too short to see three handshakes", `write "1s" or more`)
+		s.problem(ValidateError, "timeout", "is too short for three handshakes", `write "1s" or more`)
 	}
 	if b := s.ownBlock("fallback"); b != nil {
 		v.Fallback = readFallback(b)
@@ -65,7 +65,7 @@ func readFallback(s *scope) *Change {
 	c := readChange(s)
 	s.finish(LoadError)
 	if isNoop(s, c) {
-		s.problem(ValidateError, "change_mode", "there is no change", `write for example change_mode = "restart"`)
+		s.problem(ValidateError, "change_mode", "a fallback needs a change", `write for example change_mode = "restart"`)
 	}
 	return &c
 }
@@ -88,7 +88,7 @@ func (v *Verify) readAddresses(s *scope) {
 			s.problem(LoadError, "address", shown+" is not an address",
 				`write "HOST:PORT", such as "127.0.0.1:8443", or "unix:/PATH"`)
 		case first[address]:
-			s.problem(ValidateError, "address", shown+" is there twice", "keep one of them")
+			s.problem(ValidateError, "address", shown+" is listed twice", "keep one of them")
 		}
 		first[address] = true
 	}

@@ -38,7 +38,7 @@ func (r *hcl2Reader) restore(expr hclsyntax.Expression) *SyntaxError {
 		offset := node.Range().Start.Byte
 		switch e := node.(type) {
 		case *hclsyntax.ForExpr, *hclsyntax.SplatExpr:
-			failed = &SyntaxError{offset, "loops are not supported", "write the values out"}
+			failed = &SyntaxError{offset, "loops are not supported", "list the values"}
 		case *hclsyntax.TemplateExpr:
 			if lit, ok := r.masked.literals[offset]; ok {
 				e.Parts = []hclsyntax.Expression{

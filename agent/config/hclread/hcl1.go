@@ -42,7 +42,7 @@ func hcl1Error(err error) *SyntaxError {
 	message := at.Err.Error()
 	switch {
 	case strings.HasPrefix(message, "Unknown token"):
-		message = "a value is expected here"
+		message = "expected a value"
 	case strings.HasPrefix(message, "illegal char"):
 		message = "unexpected character"
 	}

@@ -102,9 +102,9 @@ func (r *hcl2Reader) expression(expr hclsyntax.Expression) Value {
 func (r *hcl2Reader) bareWord(word string, offset int) Value {
 	const longest = 40
 	if len(word) > longest {
-		return r.fail(offset, "this is neither a value nor in quotes", "")
+		return r.fail(offset, "a string without quotes", "")
 	}
-	return r.fail(offset, `"`+word+`" is neither a value nor in quotes`, `write "`+word+`"`)
+	return r.fail(offset, `unquoted string "`+word+`"`, `write "`+word+`", with quotes`)
 }
 
 func (r *hcl2Reader) literalValue(e *hclsyntax.LiteralValueExpr) Value {

@@ -20,7 +20,7 @@ import (
 func quotedText(raw string) (string, error) {
 	s, err := hcl1strconv.Unquote(raw)
 	if err != nil {
-		return "", errors.New("the string is not valid")
+		return "", errors.New("invalid string")
 	}
 	return s, nil
 }
@@ -46,7 +46,7 @@ func number(raw string) (Value, error) {
 		return Value{}, errors.New("the number is out of range")
 	}
 	if err != nil {
-		return Value{}, errors.New("a number that starts with 0 is octal, and 8 and 9 are no octal digits")
+		return Value{}, errors.New("a number that starts with 0 is octal; 8 and 9 are not octal digits")
 	}
 	return Value{Kind: Integer, Text: raw, Int: i}, nil
 }

@@ -82,17 +82,17 @@ func scanLiteral(src []byte, at int) (literal, *SyntaxError) {
 	if src[at] == '"' {
 		end := quotedEnd(src, at)
 		if end < 0 {
-			return literal{}, &SyntaxError{at, "the string has no closing quote", `a text of several lines is a heredoc: <<EOF … EOF`}
+			return literal{}, &SyntaxError{at, "the string has no closing quote", `write a string of several lines as a heredoc: <<EOF … EOF`}
 		}
 		text, err := quotedText(string(src[at:end]))
 		if err != nil {
-			return literal{}, &SyntaxError{at, err.Error(), `a backslash is written \\, a quote \"`}
+			return literal{}, &SyntaxError{at, err.Error(), `write a backslash as \\ and a quote as \"`}
 		}
 		return literal{end, text}, nil
 	}
 	end := heredocEnd(src, at)
 	if end < 0 {
-		return literal{}, &SyntaxError{at, "the heredoc has no end", "its marker stands alone on the line after its last"}
+		return literal{}, &SyntaxError{at, "the heredoc has no closing marker", "write the marker alone on the line after the text"}
 	}
 	// The line end belongs to the token in HCL's first version, to the attribute in the second.
 	return literal{end - 1, heredocText(string(src[at:end]))}, nil

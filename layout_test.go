@@ -27,16 +27,21 @@ var leaf = []string{"redact", "logkey", "logmsg"}
 
 // arrows says which packages of the module each package may import, besides
 // those below itself. The packages below one that is named are parts of it, but
-// for those of agent: these are siblings, which do not know each other.
+// for those of agent: these are siblings, which do not know each other; only
+// agent/bundle, the life of one bundle, is built of others.
 var arrows = map[string][]string{
-	"redact":        {},
-	"logkey":        {},
-	"logmsg":        {},
-	"sinks":         leaf,
-	"exec":          leaf,
-	"probe":         leaf,
-	"dev":           leaf,
-	"agent":         {"redact", "logkey", "logmsg", "sinks", "exec", "probe"},
+	"redact": {},
+	"logkey": {},
+	"logmsg": {},
+	"sinks":  leaf,
+	"exec":   leaf,
+	"probe":  leaf,
+	"dev":    leaf,
+	"agent":  {"redact", "logkey", "logmsg", "sinks", "exec"},
+	"agent/bundle": {
+		"redact", "logkey", "logmsg", "sinks", "exec", "probe",
+		"agent/config", "agent/plan", "agent/secrets", "agent/render", "agent/certificate", "agent/inspect", "agent/watch", "agent/status",
+	},
 	"agent/plan":    {},
 	"agent/*":       leaf,
 	"cmd/certagent": {"redact", "logkey", "logmsg", "agent", "dev"},
@@ -150,6 +155,11 @@ func TestAllowed(t *testing.T) {
 		want     bool
 	}{
 		{"agent/auth", "agent/secrets", false},
+		{"agent/bundle", "agent/secrets", true},
+		{"agent/bundle", "agent/auth", false},
+		{"agent/bundle", "agent", false},
+		{"agent/secrets", "agent/bundle", false},
+		{"agent", "probe", false},
 		{"agent/plan", "redact", false},
 		{"agent", "agent/plan", true},
 		{"agent", "dev", false},

@@ -421,8 +421,8 @@ template {
 	if got := w.issued(); got != 1 {
 		t.Errorf("%d certificates, want 1", got)
 	}
-	r = w.start(strings.ReplaceAll(text, "DIR/cert.tpl", "DIR/other.tpl"))
 	w.write("other.tpl", strings.ReplaceAll(w.read("cert.tpl"), "common_name=example.test", "common_name=other.test"))
+	r = w.start(strings.ReplaceAll(text, "DIR/cert.tpl", "DIR/other.tpl"))
 	w.eventually("another name is another certificate", func() bool { return w.leaf("tls.pem").Subject.CommonName == "other.test" })
 	r.end()
 	if got := w.issued(); got != 2 {

@@ -8,11 +8,13 @@ import (
 	"context"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/vault/api"
 
 	"github.com/certagent/certagent/agent/auth"
+	"github.com/certagent/certagent/agent/bundle"
 	"github.com/certagent/certagent/agent/client"
 	"github.com/certagent/certagent/agent/config"
 	"github.com/certagent/certagent/agent/secrets"
@@ -22,45 +24,50 @@ import (
 // assembly is the agent with all parts made and none started.
 type assembly struct {
 	*Agent
-	*parts
+	host        string // tells hosts apart
 	client      *api.Client
+	watcher     *watch.Watcher
+	store       *secrets.Store
 	login       *auth.Loop
 	credentials *watch.Subscription
 	sinks       []*tokenSink
-	members     *members
-	claims      claims
-	bundles     *bundles
-	adopter     adopter
-	announced   chan struct{} // closed once it was said that everything is published
+	children    *children
+
+	members   *bundle.Members
+	env       *bundle.Env
+	claims    bundle.Claims
+	adopter   bundle.Adopter
+	bundles   *bundles
+	progress  *progress
+	board     *statusBoard
+	announced chan struct{} // closed once the log says that everything is published
+
+	noLogin     sync.Once
+	loginFailed chan struct{} // closed by noLogin at the first login that fails
+	fail        func(error)   // ends the agent with that error
 }
 
 // assemble makes the parts.
 func (a *Agent) assemble(cancel context.CancelCauseFunc) (*assembly, error) {
-	r := &assembly{Agent: a, announced: make(chan struct{})}
-	var err error
-	if r.members, err = newMembers(a.Config, 0); err != nil {
+	members, err := bundle.NewMembers(a.Config, 0)
+	if err != nil {
 		return nil, &Failure{Code: ExitConfig, Err: err}
 	}
-	host, _ := os.Hostname() // without a name the seed is what it is drawn for alone
+	r := &assembly{
+		Agent:       a,
+		watcher:     watch.New(a.Logger, watch.Options{}),
+		members:     members,
+		progress:    newProgress(members.Next()),
+		board:       newStatusBoard(),
+		announced:   make(chan struct{}),
+		loginFailed: make(chan struct{}),
+		fail:        func(err error) { cancel(exitFailure(err)) },
+	}
+	r.bundles = newBundles(r.board)
+	r.host, _ = os.Hostname() // the seed of a host without a name is the certificate's alone
 	if r.client, err = client.New(a.clientConfig()); err != nil {
 		return nil, &Failure{Code: ExitConfig, Err: err}
 	}
-	r.parts = &parts{
-		log:          a.Logger,
-		host:         host,
-		watcher:      watch.New(a.Logger, watch.Options{}),
-		progress:     newProgress(r.members.count),
-		board:        newBoard(),
-		publishing:   make(chan struct{}, concurrentPublishes),
-		commandEnv:   commandEnv(a.Config.Vault),
-		giveUp:       a.Config.TemplateConfig.ExitOnRetryFailure,
-		retries:      max(a.Config.Vault.NumRetries, 0),
-		diskInterval: cmp.Or(a.DiskInterval, 30*time.Second),
-		cancelCause:  cancel,
-	}
-	r.vault.init()
-	r.bundles = newBundles()
-	r.claims.paths = make(map[string]bool)
 	if err := r.assembleLogin(); err != nil {
 		return nil, &Failure{Code: ExitConfig, Err: err}
 	}
@@ -68,7 +75,30 @@ func (a *Agent) assemble(cancel context.CancelCauseFunc) (*assembly, error) {
 	for _, s := range a.Config.AutoAuth.Sinks {
 		r.sinks = append(r.sinks, newTokenSink(s, r.client, a.Logger))
 	}
-	return r, r.assembleChildren()
+	if err := r.assembleChildren(); err != nil {
+		return nil, err
+	}
+	r.env = r.bundleEnv()
+	return r, nil
+}
+
+// bundleEnv returns what the bundles share.
+func (r *assembly) bundleEnv() *bundle.Env {
+	return &bundle.Env{
+		Log:                r.Logger,
+		Host:               r.host,
+		Store:              r.store,
+		Watcher:            r.watcher,
+		Children:           r.children,
+		Progress:           r.progress,
+		Report:             r.board.put,
+		Fail:               r.fail,
+		LoginFailed:        r.loginFailed,
+		CommandEnv:         commandEnv(r.Config.Vault),
+		DiskInterval:       cmp.Or(r.DiskInterval, 30*time.Second),
+		ExitOnRetryFailure: r.Config.TemplateConfig.ExitOnRetryFailure,
+		Retries:            max(r.Config.Vault.NumRetries, 0),
+	}
 }
 
 func (a *Agent) clientConfig() client.Config {
@@ -95,7 +125,7 @@ func (a *Agent) secretsConfig(r *assembly) secrets.Config {
 		MaxBackoff:     a.Config.AutoAuth.Method.MaxBackoff,
 		Seed:           r.host,
 		InvalidToken:   r.login.Invalidate,
-		Adopt:          r.adopter.adopt,
+		Adopt:          r.adopter.Adopt,
 		Logger:         a.Logger,
 	}
 }

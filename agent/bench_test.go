@@ -15,11 +15,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/vault/api"
+
 	"github.com/certagent/certagent/agent"
 	"github.com/certagent/certagent/agent/config"
 	"github.com/certagent/certagent/dev"
 	"github.com/certagent/certagent/dev/seed"
-	"github.com/hashicorp/vault/api"
 )
 
 // BenchmarkStart is a one-shot run of an agent in this process: from a loaded

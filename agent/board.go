@@ -11,65 +11,68 @@ import (
 	"time"
 
 	"github.com/certagent/certagent/agent/auth"
+	"github.com/certagent/certagent/agent/bundle"
 	"github.com/certagent/certagent/agent/status"
 )
 
 // board shows what the loops tell of themselves. Each bundle writes its own
 // report, which replaces the one before; only the login writes the login's.
-type board struct {
+type statusBoard struct {
 	changed chan struct{} // one slot: what is known has changed
 
 	mu         sync.Mutex
-	reports    map[*bundle]report
+	reports    map[*bundle.Bundle]report
 	ready      bool
 	login      status.Awaits
 	loginError string
-	loginSign  sign
+	loginBeat  heartbeat
 }
 
-// report is what a bundle tells of itself.
+// report is what a bundle knows of itself, and its latest heartbeat.
 type report struct {
-	order int // in the configuration
-	known status.Bundle
-	sign  sign
+	order     int // in the configuration
+	known     status.Bundle
+	heartbeat heartbeat
 }
 
-// sign is a sign of life: what a loop does, since when, and until when it gives
-// the next sign. Its clock is the one that stands still while the machine is
+// heartbeat is what a loop does, since when, and when its next heartbeat is due.
+// Its clock is the monotonic one, which stands still while the machine is
 // suspended, as the loop does.
-type sign struct {
-	doing     string
-	since, by time.Time // by is zero if it may take as long as it likes
+type heartbeat struct {
+	doing      string
+	since, due time.Time // due is zero if the loop may take as long as it likes
 }
 
-// newSign is a sign given now, for something that takes at most that long; 0 is
-// for ever.
-func newSign(doing string, within time.Duration) sign {
-	s := sign{doing: doing, since: time.Now()}
+// beat returns the heartbeat of a loop that does now what takes at most within; 0
+// is for ever.
+func beat(doing string, within time.Duration) heartbeat {
+	h := heartbeat{doing: doing, since: time.Now()}
 	if within > 0 {
-		s.by = s.since.Add(within)
+		h.due = h.since.Add(within)
 	}
-	return s
+	return h
 }
 
-func (s sign) missing(now time.Time) bool { return !s.by.IsZero() && now.After(s.by) }
+// overdue reports whether the next heartbeat should have come.
+func (h heartbeat) overdue(now time.Time) bool { return !h.due.IsZero() && now.After(h.due) }
 
-func newBoard() *board {
-	return &board{changed: make(chan struct{}, 1), reports: make(map[*bundle]report), login: status.Vault}
+func newStatusBoard() *statusBoard {
+	return &statusBoard{changed: make(chan struct{}, 1), reports: make(map[*bundle.Bundle]report), login: status.Vault}
 }
 
-func (b *board) put(of *bundle, r report) {
+// put takes a bundle's report.
+func (b *statusBoard) put(r bundle.Report) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	before, known := b.reports[of]
-	b.reports[of] = r
-	if !known || before.known != r.known {
+	before, known := b.reports[r.Of]
+	b.reports[r.Of] = report{order: r.Order, known: r.Status, heartbeat: beat(r.Step, r.Within)}
+	if !known || before.known != r.Status {
 		b.tell()
 	}
 }
 
 // remove forgets a bundle whose loop has ended.
-func (b *board) remove(of *bundle) {
+func (b *statusBoard) remove(of *bundle.Bundle) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.reports, of)
@@ -77,7 +80,7 @@ func (b *board) remove(of *bundle) {
 }
 
 // announce notes that everything is published.
-func (b *board) announce() {
+func (b *statusBoard) announce() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.ready = true
@@ -85,7 +88,7 @@ func (b *board) announce() {
 }
 
 // loggedIn notes how the latest attempt to log in has ended.
-func (b *board) loggedIn(err error) {
+func (b *statusBoard) loggedIn(err error) {
 	awaits, text := status.Nothing, ""
 	if err != nil {
 		awaits, text = status.Operator, err.Error()
@@ -102,18 +105,18 @@ func (b *board) loggedIn(err error) {
 	}
 }
 
-// signLogin takes the login's sign of life.
-func (b *board) signLogin(within time.Duration) {
+// beatLogin takes the login's heartbeat.
+func (b *statusBoard) beatLogin(within time.Duration) {
 	if within > 0 {
-		within += grace
+		within += bundle.Grace
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.loginSign = newSign("the login", within)
+	b.loginBeat = beat("the login", within)
 }
 
 // tell says that something has changed. The lock is held.
-func (b *board) tell() {
+func (b *statusBoard) tell() {
 	select {
 	case b.changed <- struct{}{}:
 	default:
@@ -121,7 +124,7 @@ func (b *board) tell() {
 }
 
 // status copies what is known.
-func (b *board) status() status.Agent {
+func (b *statusBoard) status() status.Agent {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	all := make([]report, 0, len(b.reports))
@@ -137,15 +140,15 @@ func (b *board) status() status.Agent {
 }
 
 // missing names a loop whose next sign of life is overdue; nil if there is none.
-func (b *board) missing(now time.Time) error {
+func (b *statusBoard) missing(now time.Time) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.loginSign.missing(now) {
-		return fmt.Errorf("the login gives no sign of life since %s", now.Sub(b.loginSign.since).Round(time.Second))
+	if b.loginBeat.overdue(now) {
+		return fmt.Errorf("the login gives no sign of life since %s", now.Sub(b.loginBeat.since).Round(time.Second))
 	}
 	for _, r := range b.reports {
-		if r.sign.missing(now) {
-			return fmt.Errorf("bundle %q gives no sign of life: %s since %s", r.known.Name, r.sign.doing, now.Sub(r.sign.since).Round(time.Second))
+		if r.heartbeat.overdue(now) {
+			return fmt.Errorf("bundle %q gives no sign of life: %s since %s", r.known.Name, r.heartbeat.doing, now.Sub(r.heartbeat.since).Round(time.Second))
 		}
 	}
 	return nil

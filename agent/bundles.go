@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/certagent/certagent/agent/bundle"
 	"github.com/certagent/certagent/agent/secrets"
 )
 
@@ -15,6 +16,7 @@ import (
 // merges bundles that turn out to share a secret: what a template asks for in
 // the end may depend on what it was answered before.
 type bundles struct {
+	board  *statusBoard
 	all    []*running // the loop's own
 	orders chan func(context.Context)
 	pings  chan struct{} // what is put here is taken as a sign of life
@@ -28,7 +30,7 @@ type bundles struct {
 
 // running is a bundle whose loop runs.
 type running struct {
-	*bundle
+	*bundle.Bundle
 	halt       context.CancelFunc
 	done       chan struct{}
 	mergedInto *running // nil as long as the bundle is its own
@@ -37,8 +39,9 @@ type running struct {
 // merging asks for two bundles to become one.
 type merging struct{ a, b *running }
 
-func newBundles() *bundles {
+func newBundles(board *statusBoard) *bundles {
 	return &bundles{
+		board: board,
 		owner: make(map[secrets.Request]*running), merge: make(chan struct{}, 1),
 		orders: make(chan func(context.Context)), pings: make(chan struct{}),
 	}
@@ -46,7 +49,7 @@ func newBundles() *bundles {
 
 // run starts the bundles, merges them as they ask for it, and carries out orders,
 // until ctx ends.
-func (bs *bundles) run(ctx context.Context, initial []*bundle) {
+func (bs *bundles) run(ctx context.Context, initial []*bundle.Bundle) {
 	defer bs.wg.Wait()
 	for _, b := range initial {
 		bs.start(ctx, b)
@@ -87,20 +90,16 @@ func (bs *bundles) stop(r *running) {
 	}
 }
 
-func (bs *bundles) start(ctx context.Context, b *bundle) *running {
+func (bs *bundles) start(ctx context.Context, b *bundle.Bundle) *running {
 	ctx, halt := context.WithCancel(ctx)
-	r := &running{bundle: b, halt: halt, done: make(chan struct{})}
-	b.claim = func(requests []secrets.Request) bool { return bs.claim(r, requests) }
-	if b.block != nil { // it stays what it was written as
-		b.claim = func([]secrets.Request) bool { return true }
-	}
-	b.claim(b.wanted)
+	r := &running{Bundle: b, halt: halt, done: make(chan struct{})}
+	b.ClaimWith(func(requests []secrets.Request) bool { return bs.claim(r, requests) })
 	bs.all = append(bs.all, r)
 	bs.wg.Go(func() {
 		defer close(r.done)
 		defer halt()
-		defer b.board.remove(b)
-		b.run(ctx)
+		defer bs.board.remove(b)
+		b.Run(ctx)
 	})
 	return r
 }
@@ -140,7 +139,7 @@ func (bs *bundles) restart(ctx context.Context, r *running) {
 	select {
 	case <-r.done:
 		bs.forget(r)
-		r.mergedInto = bs.start(ctx, r.bundle)
+		r.mergedInto = bs.start(ctx, r.Bundle)
 	default: // it goes on
 	}
 }
@@ -173,13 +172,13 @@ func (bs *bundles) join(ctx context.Context, a, b *running) {
 	}
 	bs.stop(a)
 	bs.stop(b)
-	if a.templates[0].index > b.templates[0].index {
+	if a.Order() > b.Order() {
 		a, b = b, a
 	}
-	merged := a.absorb(ctx, b.bundle)
+	merged := a.Merge(ctx, b.Bundle)
 	bs.forget(a, b)
 	r := bs.start(ctx, merged)
 	a.mergedInto, b.mergedInto = r, r
-	a.close()
-	b.close()
+	a.Close()
+	b.Close()
 }

@@ -10,8 +10,9 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 
-	"github.com/certagent/certagent/agent/config"
+	"github.com/certagent/certagent/agent/bundle"
 	"github.com/certagent/certagent/exec"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
@@ -26,7 +27,6 @@ type children struct {
 
 // everyChild, in place of a name, means those that restart when their variables
 // change. No exec block can have that name.
-const everyChild = "*"
 
 // assembleChildren makes the children.
 func (r *assembly) assembleChildren() error {
@@ -45,15 +45,15 @@ func (r *assembly) assembleChildren() error {
 func (cs *children) chosen(name string) []*child {
 	var chosen []*child
 	for _, c := range cs.all {
-		if c.config.Name == name || name == everyChild && c.config.Restart {
+		if c.config.Name == name || name == bundle.EveryChild && c.config.Restart {
 			chosen = append(chosen, c)
 		}
 	}
 	return chosen
 }
 
-// started says whether one of the chosen children was started, or is about to be.
-func (cs *children) started(name string) bool {
+// Started says whether one of the chosen children was started, or is about to be.
+func (cs *children) Started(name string) bool {
 	for _, c := range cs.chosen(name) {
 		if c.begun.Load() {
 			return true
@@ -62,15 +62,28 @@ func (cs *children) started(name string) bool {
 	return false
 }
 
-// restart restarts the chosen children with the present environment.
-func (cs *children) restart(ctx context.Context, name string) error {
+// Restart restarts the chosen children with the present environment.
+func (cs *children) Restart(ctx context.Context, name string) error {
 	return cs.each(name, func(c *child) error { return c.Restart(ctx) })
 }
 
-// signal signals the chosen child.
-func (cs *children) signal(ctx context.Context, name string, sig syscall.Signal) error {
+// Signal signals the chosen child.
+func (cs *children) Signal(ctx context.Context, name string, sig syscall.Signal) error {
 	return cs.each(name, func(c *child) error { return c.Signal(ctx, sig) })
 }
+
+// StopTimeout returns how long stopping the children of that name may take, one
+// after the other.
+func (cs *children) StopTimeout(name string) time.Duration {
+	var sum time.Duration
+	for _, c := range cs.chosen(name) {
+		sum += c.config.KillTimeout
+	}
+	return sum
+}
+
+// Any reports whether there is a child.
+func (cs *children) Any() bool { return len(cs.all) > 0 }
 
 // each does something to all chosen children. That some of them do not run is no
 // failure, if others do.
@@ -143,14 +156,4 @@ func (cs *children) pass(ctx context.Context, sig os.Signal) {
 			c.log.Warn(logmsg.SignalNotForwarded, logkey.Signal, exec.SignalName(to), logkey.Error, err)
 		}
 	}
-}
-
-// takesEnvironment says whether a child is restarted when its variables change.
-func takesEnvironment(cfg *config.Config) bool {
-	for _, e := range cfg.Execs {
-		if e.Restart {
-			return true
-		}
-	}
-	return false
 }

@@ -19,8 +19,8 @@ type environment struct {
 	values map[string]redact.Bytes
 }
 
-// setEnv gives the next start of the children a variable.
-func (e *environment) setEnv(name string, value redact.Bytes) {
+// SetEnv gives the next start of the children a variable.
+func (e *environment) SetEnv(name string, value redact.Bytes) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.values == nil {
@@ -29,8 +29,8 @@ func (e *environment) setEnv(name string, value redact.Bytes) {
 	e.values[name] = value
 }
 
-// hasEnv says whether the variable has that value already.
-func (e *environment) hasEnv(name string, value redact.Bytes) bool {
+// HasEnv says whether the variable has that value already.
+func (e *environment) HasEnv(name string, value redact.Bytes) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	old, known := e.values[name]

@@ -3,6 +3,12 @@
 
 package agent
 
+import (
+	"errors"
+
+	"github.com/certagent/certagent/agent/bundle"
+)
+
 // The exit codes of certagent, besides the child's own. The README has them as
 // a table.
 const (
@@ -27,3 +33,14 @@ func (f *Failure) Error() string { return f.Err.Error() }
 
 // Unwrap returns the cause.
 func (f *Failure) Unwrap() error { return f.Err }
+
+// exitFailure gives the failure of a bundle the exit code for its kind. Other
+// errors stay as they are.
+func exitFailure(err error) error {
+	var failed *bundle.Failure
+	if !errors.As(err, &failed) {
+		return err
+	}
+	codes := map[bundle.Kind]int{bundle.Secrets: ExitSecrets, bundle.Publish: ExitPublish, bundle.Change: ExitChange}
+	return &Failure{Code: codes[failed.Kind], Err: err}
+}

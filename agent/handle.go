@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/certagent/certagent/agent/bundle"
 	"github.com/certagent/certagent/agent/status"
 )
 
@@ -49,7 +50,7 @@ func (r *assembly) missing(ctx context.Context) error {
 	}
 	loops := []loop{{"the bundles' manager", r.bundles.alive}, {"the store of secrets", r.store.Alive}}
 	for _, c := range r.children.all {
-		loops = append(loops, loop{"the supervisor of " + childName(c.config.Name), c.alive})
+		loops = append(loops, loop{"the supervisor of " + bundle.ChildName(c.config.Name), c.alive})
 	}
 	for _, l := range loops {
 		if err := l.ask(ctx); err != nil {

@@ -53,7 +53,7 @@ func (h *handled) becomes(what string, holds func(status.Agent) bool) status.Age
 }
 
 // bundle returns what is known of the bundle of that name.
-func bundle(s status.Agent, name string) status.Bundle {
+func bundleNamed(s status.Agent, name string) status.Bundle {
 	at := slices.IndexFunc(s.Bundles, func(b status.Bundle) bool { return strings.HasSuffix(b.Name, name) })
 	if at < 0 {
 		return status.Bundle{}
@@ -70,11 +70,11 @@ func TestStatusFromSealedToPublished(t *testing.T) {
 		t.Errorf("a Vault that is sealed: %+v", s)
 	}
 	h.becomes("both bundles wait", func(s status.Agent) bool {
-		return bundle(s, "web").Awaits == status.Vault && bundle(s, "ca.crt").Awaits == status.Vault
+		return bundleNamed(s, "web").Awaits == status.Vault && bundleNamed(s, "ca.crt").Awaits == status.Vault
 	})
 	w.server.Unseal()
 	s = h.becomes("published", func(s status.Agent) bool {
-		return s.Ready && bundle(s, "web").Published && bundle(s, "ca.crt").Published
+		return s.Ready && bundleNamed(s, "web").Published && bundleNamed(s, "ca.crt").Published
 	})
 	if s.Login != status.Nothing || s.LoginError != "" {
 		t.Errorf("logged in: %+v", s)
@@ -97,7 +97,7 @@ func TestStatusOfWhatAnEarlierRunLeft(t *testing.T) {
 	w := newWorld(t)
 	text := loginBlocks + threeTemplates("", "")
 	first := w.startHandled(text)
-	before := bundle(first.becomes("published", func(s status.Agent) bool { return s.Ready && bundle(s, "ca.crt").Generation == 1 }), "ca.crt")
+	before := bundleNamed(first.becomes("published", func(s status.Agent) bool { return s.Ready && bundleNamed(s, "ca.crt").Generation == 1 }), "ca.crt")
 	first.end()
 	w.server.Seal()
 	s := w.startHandled(text).becomes("ready", func(s status.Agent) bool { return s.Ready && len(s.Bundles) == 1 })
@@ -115,13 +115,13 @@ template {
   destination = "DIR/none"
 }`)
 	s := h.becomes("refused", func(s status.Agent) bool {
-		return bundle(s, "web").Awaits == status.Operator && bundle(s, "none").Awaits == status.Operator
+		return bundleNamed(s, "web").Awaits == status.Operator && bundleNamed(s, "none").Awaits == status.Operator
 	})
 	if s.AwaitsVault() || s.Ready {
 		t.Errorf("%+v", s)
 	}
 	h.becomes("both have an error", func(s status.Agent) bool {
-		return bundle(s, "web").LastError != "" && bundle(s, "none").LastError != ""
+		return bundleNamed(s, "web").LastError != "" && bundleNamed(s, "none").LastError != ""
 	})
 }
 
@@ -140,25 +140,25 @@ func TestStatusOfAVetoAndOfWhatIsOwed(t *testing.T) {
 	h := w.startHandled(loginBlocks + webBundle("", `change_mode = "command"
   command = ["sh", "-c", "test -e DIR/works"]
   check { command = ["test", "-e", "DIR/sound"] }`))
-	b := bundle(h.becomes("vetoed", func(s status.Agent) bool { return bundle(s, "web").Check == status.Vetoed }), "web")
+	b := bundleNamed(h.becomes("vetoed", func(s status.Agent) bool { return bundleNamed(s, "web").Check == status.Vetoed }), "web")
 	if b.Published || !strings.Contains(b.LastError, "exit code 1") || b.LastErrorAt.IsZero() {
 		t.Errorf("vetoed: %+v", b)
 	}
 	w.write("sound", "")
-	b = bundle(h.becomes("published", func(s status.Agent) bool { return bundle(s, "web").Published }), "web")
+	b = bundleNamed(h.becomes("published", func(s status.Agent) bool { return bundleNamed(s, "web").Published }), "web")
 	if b.Check != status.Passed || b.Owed != 1 {
 		t.Errorf("passed: %+v", b)
 	}
 	w.write("works", "")
-	h.becomes("nothing owed", func(s status.Agent) bool { return bundle(s, "web").Owed == 0 })
+	h.becomes("nothing owed", func(s status.Agent) bool { return bundleNamed(s, "web").Owed == 0 })
 }
 
 func TestStatusOfWhatIsServed(t *testing.T) {
 	w := newWorld(t)
 	address := freeAddress(t)
 	h := w.startHandled(w.stubborn(address, `ttl = "20s"`, ""))
-	h.becomes("served", func(s status.Agent) bool { return bundle(s, "web").Proof == status.Served })
-	b := bundle(h.becomes("another one is served", func(s status.Agent) bool { return bundle(s, "web").Proof == status.ServedOld }), "web")
+	h.becomes("served", func(s status.Agent) bool { return bundleNamed(s, "web").Proof == status.Served })
+	b := bundleNamed(h.becomes("another one is served", func(s status.Agent) bool { return bundleNamed(s, "web").Proof == status.ServedOld }), "web")
 	if !b.Published || b.LastError == "" {
 		t.Errorf("%+v", b)
 	}
@@ -174,11 +174,11 @@ func TestStatusAfterAReload(t *testing.T) {
 		a.Reloads, a.Running = reloads, func(h *agent.Handle) { handles <- h }
 	}), reloads}
 	h := &handled{r.running, <-handles}
-	h.becomes("published", func(s status.Agent) bool { return bundle(s, "a").Published })
+	h.becomes("published", func(s status.Agent) bool { return bundleNamed(s, "a").Published })
 	if err := r.reload(loginBlocks + named("b", "b.test")); err != nil {
 		t.Fatal(err)
 	}
-	s := h.becomes("published", func(s status.Agent) bool { return bundle(s, "b").Published })
+	s := h.becomes("published", func(s status.Agent) bool { return bundleNamed(s, "b").Published })
 	if len(s.Bundles) != 1 || !s.Ready {
 		t.Errorf("%+v", s)
 	}

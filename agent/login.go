@@ -90,16 +90,16 @@ func (r *assembly) assembleLogin() error {
 		Deliver:                r.deliver,
 		NewCredentials:         r.credentials.C(),
 		ReauthOnNewCredentials: r.Config.AutoAuth.ReauthOnNewCredentials,
-		Failed:                 r.loginFailed,
-		Sign:                   r.board.signLogin,
+		Failed:                 r.noteLoginFailed,
+		Sign:                   r.board.beatLogin,
 		Logger:                 r.Logger,
 	}
 	return nil
 }
 
-// loginFailed tells those who wait for a token that there is none yet.
-func (r *assembly) loginFailed(err error) {
-	r.vault.noteFailure()
+// noteLoginFailed tells those who wait for a token that there is none yet.
+func (r *assembly) noteLoginFailed(err error) {
+	r.noLogin.Do(func() { close(r.loginFailed) })
 	r.board.loggedIn(err)
 }
 

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/certagent/certagent/agent"
+	"github.com/certagent/certagent/agent/bundle"
 	"github.com/certagent/certagent/logmsg"
 )
 
@@ -17,7 +17,7 @@ import (
 // the world's directory.
 func (w *world) missing(text string, now time.Time) string {
 	w.Helper()
-	disk, err := agent.OnDisk(w.load(text))
+	disk, err := bundle.OnDisk(w.load(text))
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -73,3 +73,8 @@ func (p *progress) change(gone, added []int) {
 		m.change(gone, added)
 	}
 }
+
+// Published, Ready and Settled implement bundle.Progress.
+func (p *progress) Published(indexes []int) { p.published.pass(indexes) }
+func (p *progress) Ready(indexes []int)     { p.ready.pass(indexes) }
+func (p *progress) Settled(indexes []int)   { p.settled.pass(indexes) }

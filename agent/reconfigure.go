@@ -5,8 +5,8 @@ package agent
 
 import (
 	"context"
-	"slices"
 
+	"github.com/certagent/certagent/agent/bundle"
 	"github.com/certagent/certagent/agent/config"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
@@ -22,7 +22,7 @@ type Reload struct {
 
 // reconfigure changes to other configurations as they come.
 func (r *assembly) reconfigure(ctx context.Context) error {
-	index := r.members.count // the first that is free
+	index := r.members.Next() // the first that is free
 	for {
 		select {
 		case <-ctx.Done():
@@ -41,11 +41,11 @@ func (r *assembly) changeTo(ctx context.Context, cfg *config.Config, index *int)
 		r.Logger.Warn(logmsg.RestartNeeded, logkey.Block, names)
 	}
 	cfg.EnvTemplates = nil // they belong to the child
-	all, err := newMembers(cfg, *index)
+	all, err := bundle.NewMembers(cfg, *index)
 	if err != nil {
 		return err
 	}
-	*index = all.count
+	*index = all.Next()
 	done := make(chan error, 1)
 	select {
 	case r.bundles.orders <- func(ctx context.Context) { done <- r.rearrange(ctx, all) }:
@@ -81,97 +81,37 @@ func fixed(a, b *config.Config) (names []string) {
 
 // rearrange stops the bundles of which something has changed, and starts what
 // takes their place.
-func (r *assembly) rearrange(ctx context.Context, all *members) error {
-	if err := r.claim(all); err != nil {
+func (r *assembly) rearrange(ctx context.Context, all *bundle.Members) error {
+	if err := r.claims.Claim(all, r.Logger); err != nil {
 		return err
 	}
 	var gone []*running
 	for _, b := range r.bundles.all {
-		if !all.keep(b.bundle) {
+		if !all.Keep(b.Bundle) {
 			gone = append(gone, b)
 		}
 	}
 	for _, b := range gone {
 		r.bundles.stop(b)
-		all.takeOverVariables(b.bundle)
+		all.TakeOverVariables(b.Bundle)
 	}
 	r.bundles.forget(gone...)
-	r.progress.change(indexesOf(gone), all.indexes())
-	for _, b := range r.form(ctx, all) {
-		if b.facts.FreshUntil.IsZero() {
-			b.fetch() // before the old ones let go of what they were answered
-		}
+	r.progress.change(indexesOf(gone), all.Indexes())
+	for _, b := range all.Form(ctx, r.env, &r.adopter) {
+		b.FetchUnlessFresh() // before the old ones drop their answers
 		r.bundles.start(ctx, b)
 	}
 	for _, b := range gone {
-		b.close()
+		b.Close()
 	}
-	r.Logger.Info(logmsg.ConfigChanged, logkey.Stopped, len(gone), logkey.Started, len(all.templates)+len(all.blocks))
+	r.Logger.Info(logmsg.ConfigChanged, logkey.Stopped, len(gone), logkey.Started, all.Len())
 	return ctx.Err()
-}
-
-// keep says whether a bundle is as the configuration has it, and if so, takes its
-// members out of those that are to be started.
-func (m *members) keep(b *bundle) bool {
-	if b.block != nil {
-		at := slices.IndexFunc(m.blocks, func(c block) bool { return config.Same(c.config, b.block) })
-		if at < 0 {
-			return false
-		}
-		m.blocks = slices.Delete(m.blocks, at, at+1)
-		return true
-	}
-	var places []int
-	for _, t := range b.templates {
-		if t.config == nil { // variables stay what they are
-			continue
-		}
-		at := slices.IndexFunc(m.templates, func(o *templateMember) bool { return o.config != nil && config.Same(*o.config, *t.config) })
-		if at < 0 {
-			return false
-		}
-		places = append(places, at)
-	}
-	slices.Sort(places)
-	for _, at := range slices.Backward(places) {
-		m.templates = slices.Delete(m.templates, at, at+1)
-		m.reactions = slices.Delete(m.reactions, at, at+1)
-	}
-	return true
-}
-
-// takeOverVariables has the variables of a bundle that is gone be rendered by one
-// of those that are started.
-func (m *members) takeOverVariables(b *bundle) {
-	for i, t := range b.templates {
-		if t.variable != "" {
-			m.templates = append(m.templates, t)
-			m.reactions = append(m.reactions, b.reactions[i])
-		}
-	}
-}
-
-// indexes are those of all members.
-func (m *members) indexes() []int {
-	var all []int
-	for _, t := range m.templates {
-		all = append(all, t.index)
-	}
-	for _, b := range m.blocks {
-		for _, t := range b.templates {
-			all = append(all, t.index)
-		}
-		for _, c := range b.certificates {
-			all = append(all, c.index)
-		}
-	}
-	return all
 }
 
 func indexesOf(bundles []*running) []int {
 	var all []int
 	for _, b := range bundles {
-		all = append(all, b.indexes()...)
+		all = append(all, b.Indexes()...)
 	}
 	return all
 }

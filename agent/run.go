@@ -17,12 +17,12 @@ import (
 // run starts the parts, waits for the end, and ends them in order: the child
 // first, while its files are still looked after.
 func (r *assembly) run(ctx context.Context) error {
-	defer r.claims.close()
-	if err := r.claim(r.members); err != nil {
-		return err
+	defer r.claims.Close()
+	if err := r.claims.Claim(r.members, r.Logger); err != nil {
+		return exitFailure(err)
 	}
 	r.adoptOrphans() // before a process is started that leaves some
-	initial := r.form(ctx, r.members)
+	initial := r.members.Form(ctx, r.env, &r.adopter)
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 
@@ -113,13 +113,13 @@ func (r *assembly) runLogin(ctx context.Context) error {
 // token is written.
 func (r *assembly) announce(ctx context.Context) error {
 	waits := []<-chan struct{}{r.progress.published.reached, r.progress.ready.reached}
-	if r.members.count == 0 {
+	if r.members.Next() == 0 {
 		waits = r.sinksWritten()
 	}
 	if !waitFor(ctx, waits) {
 		return nil
 	}
-	if r.members.count > 0 {
+	if r.members.Next() > 0 {
 		r.Logger.Info(logmsg.AllPublished)
 	}
 	if r.Ready != nil {

@@ -8,13 +8,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/certagent/certagent/agent"
+	"github.com/certagent/certagent/agent/bundle"
 )
 
 // The summary says which promise a configuration gets.
 func TestCheckSaysWhatIsPromised(t *testing.T) {
 	w := newWorld(t)
-	summary, errs := agent.Check(w.load(loginBlocks + `
+	summary, errs := bundle.Check(w.load(loginBlocks + `
 bundle "directory" {
   directory = "/etc/nginx/tls"
   certificate {
@@ -73,7 +73,7 @@ bundle one
 // Owners that do not exist on this host are found before anything is started.
 func TestCheckFindsOwners(t *testing.T) {
 	w := newWorld(t)
-	_, errs := agent.Check(w.load(loginBlocks + `
+	_, errs := bundle.Check(w.load(loginBlocks + `
 bundle "web" {
   directory = "/etc/nginx/tls"
   user      = "nobody-of-that-name"

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/certagent/certagent/agent"
+	"github.com/certagent/certagent/agent/bundle"
 )
 
 // runValidate is "certagent validate".
@@ -31,7 +31,7 @@ func runValidate(args []string, s streams) int {
 		complain(s.err, count(len(problems.Errors()), "error")+" in the configuration", "")
 		return exitConfig
 	}
-	summary, errs := agent.Check(cfg)
+	summary, errs := bundle.Check(cfg)
 	for _, err := range errs {
 		fmt.Fprintln(s.err, err)
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/certagent/certagent/agent"
+	"github.com/certagent/certagent/agent/bundle"
 	"github.com/certagent/certagent/agent/watch"
 )
 
@@ -48,7 +49,7 @@ func runWait(args []string, s streams) int {
 		complain(s.err, count(len(problems.Errors()), "error")+" in the configuration", "mend the lines above; certagent validate checks them without starting anything")
 		return exitConfig
 	}
-	disk, err := agent.OnDisk(cfg)
+	disk, err := bundle.OnDisk(cfg)
 	if err != nil {
 		complain(s.err, err.Error(), "certagent validate checks the configuration without starting anything")
 		return exitConfig
@@ -71,7 +72,7 @@ func parseTimeout(text string) (time.Duration, error) {
 
 // awaitFiles looks until nothing is missing or the time is up, and returns what is
 // missing then. It looks at least once.
-func awaitFiles(disk *agent.Disk, timeout time.Duration) (missing []string) {
+func awaitFiles(disk *bundle.Disk, timeout time.Duration) (missing []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	var watching sync.WaitGroup

@@ -1,0 +1,133 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package bundle
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/certagent/certagent/agent/certificate"
+	"github.com/certagent/certagent/agent/config"
+	"github.com/certagent/certagent/redact"
+	"github.com/certagent/certagent/sinks"
+)
+
+// certificateMember is a member that asks for a certificate by itself. One
+// certificate makes any number of files.
+type certificateMember struct {
+	member
+	spec     certificate.Spec
+	schedule certificate.Schedule
+	limit    int // how often an hour it may be issued
+	outputs  []output
+	password password // of the outputs that have one
+
+	issuedCertificate         // what there is of it
+	issuerVersion     uint64  // of what was told of its issuer last
+	looked            bool    // whether the files on disk were looked at
+	blind             bool    // that they cannot be looked at was said
+	attempts          attempt // of asking
+	asking            bool
+}
+
+// output is one file that is made of the certificate.
+type output struct {
+	certificate.Output
+	file sinks.File // without content
+}
+
+// attempt counts failures in a row, and holds the next one back.
+type attempt struct {
+	failures  int
+	notBefore time.Time
+	refused   bool // waiting is not enough
+}
+
+// newCertificateMember makes the member; where its files are, the bundle knows.
+func newCertificateMember(index int, c *config.Certificate, b *config.Bundle) (*certificateMember, error) {
+	m := &certificateMember{
+		member: member{index: index, pos: c.Pos, name: c.Files[0].Destination, owner: owner{c.User, c.Group}},
+		spec: certificate.Spec{
+			Role: c.Role, CommonName: c.CommonName, AltNames: c.AltNames, IPSANs: c.IPSANs, URISANs: c.URISANs, OtherSANs: c.OtherSANs,
+			ExcludeCNFromSANs: c.ExcludeCNFromSANs, TTL: c.TTL, NotAfter: c.NotAfter, Params: c.Params,
+			Key: certificate.KeySpec{Type: certificate.KeyType(c.Key.Type), Bits: c.Key.Bits, Reuse: c.Key.Reuse},
+		},
+		schedule: certificate.Schedule{RenewBefore: c.Renew.Before, RenewAt: c.Renew.At},
+		limit:    b.MaxIssuesPerHour,
+		password: newPassword(c.Password),
+	}
+	if b.Window != "" {
+		window, err := certificate.ParseWindow(b.Window, time.LoadLocation)
+		if err != nil {
+			return nil, fmt.Errorf("%s: bundle %q: window: %w", b.Pos, b.Name, err)
+		}
+		m.schedule.Window = window
+	}
+	wrong := append(m.spec.Validate(), m.schedule.Validate()...)
+	for _, f := range c.Files {
+		o := output{
+			Output: certificate.Output{Kind: certificate.Kind(f.Kind), Form: certificate.Form(f.Form), Alias: f.Alias},
+			file: sinks.File{
+				Path: absolute(b.Path(f.Destination)), Mode: f.Perms, UID: -1, GID: -1, CreateDirs: b.Directory == "", Key: f.Kind.HoldsKey(),
+			},
+		}
+		wrong = append(wrong, o.Validate(m.spec.Key)...)
+		m.outputs = append(m.outputs, o)
+	}
+	if len(wrong) > 0 {
+		return nil, fmt.Errorf("%s: bundle %q: certificate: %w", c.Pos, b.Name, wrong[0])
+	}
+	return m, nil
+}
+
+// digest identifies what the member asks for and what is made of it.
+func (m *certificateMember) digest() string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%q %q %q\n", m.spec.Identity(), m.owner.user, m.owner.group)
+	for _, o := range m.outputs {
+		fmt.Fprintf(h, "%q %q %q %q %o\n", o.Kind, o.Form, o.Alias, o.file.Path, o.file.Mode)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// encode makes the files of what is held, with their owners looked up.
+func (m *certificateMember) encode(password redact.Secret) ([]sinks.File, error) {
+	uid, gid, err := m.owner.ids()
+	if err != nil {
+		return nil, err
+	}
+	var files []sinks.File
+	for _, o := range m.outputs {
+		if o.HasPassword() {
+			o.Password = password
+		}
+		if err := o.CheckPassword(); err != nil {
+			return nil, fmt.Errorf("%s: %w", o.Kind, err)
+		}
+		file := o.file
+		if file.Content, err = o.Encode(m.pair, m.trust); err != nil {
+			return nil, err
+		}
+		file.UID, file.GID = uid, gid
+		files = append(files, file)
+	}
+	return files, nil
+}
+
+// needsPassword says whether one of the outputs has a password.
+func (m *certificateMember) needsPassword() bool {
+	return slices.ContainsFunc(m.outputs, func(o output) bool { return o.HasPassword() })
+}
+
+// paths are the destinations.
+func (m *certificateMember) paths() []string {
+	paths := make([]string, len(m.outputs))
+	for i, o := range m.outputs {
+		paths[i] = o.file.Path
+	}
+	return paths
+}

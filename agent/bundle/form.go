@@ -1,0 +1,135 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package bundle
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+
+	"github.com/certagent/certagent/agent/secrets"
+	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
+	"github.com/certagent/certagent/sinks"
+)
+
+// recover completes or rolls back what a crash left in the destinations'
+// directories, and returns what is recorded there.
+func (m *Members) recover(ctx context.Context, log *slog.Logger) []sinks.Record {
+	dirs := target{}.homes(pathsOf(destinations(m.templates)))
+	for _, b := range m.blocks {
+		dirs = append(dirs, newTarget(b.config).homes(pathsOf(b.files()))...)
+	}
+	slices.Sort(dirs)
+	records, err := sinks.Recover(ctx, slices.Compact(dirs))
+	if err != nil {
+		log.Warn(logmsg.RecoveryFailed, logkey.Error, err)
+	}
+	return records
+}
+
+// recordOf finds the record that a bundle left; the zero value if there is none.
+func (b *Bundle) recordOf(records []sinks.Record) sinks.Record {
+	for _, record := range records {
+		if record.Name == b.recordName && b.target.holds(record) {
+			return record
+		}
+	}
+	return sinks.Record{}
+}
+
+// form makes the bundles of members: those of the bundle blocks, and those of the
+// templates at the top level, as far as it is known beforehand which of them share
+// a secret. They take up what an earlier run has left.
+func (m *Members) Form(ctx context.Context, e *Env, a *Adopter) []*Bundle {
+	bundles := m.formTemplates(e, a)
+	for _, b := range m.blocks {
+		for _, t := range b.templates {
+			_ = t.load() // the bundle's first rendering says what is wrong
+		}
+		bundles = append(bundles, fromBlock(e, b))
+	}
+	records := m.recover(ctx, e.Log)
+	byName := make(map[string][]sinks.Record, len(records))
+	for _, record := range records {
+		byName[record.Name] = append(byName[record.Name], record)
+	}
+	for _, b := range bundles {
+		b.resume(ctx, b.recordOf(byName[b.recordName]))
+	}
+	return bundles
+}
+
+func (m *Members) formTemplates(e *Env, a *Adopter) []*Bundle {
+	requests := make([][]secrets.Request, len(m.templates))
+	for i, t := range m.templates {
+		if err := t.load(); err != nil {
+			continue // the bundle's first rendering says what is wrong
+		}
+		requests[i] = t.firstRequests()
+		a.know(t, requests[i])
+	}
+	var bundles []*Bundle
+	for _, indexes := range group(requests) {
+		var templates []*templateMember
+		var reactions []*reaction
+		for _, i := range indexes {
+			templates = append(templates, m.templates[i])
+			reactions = append(reactions, m.reactions[i])
+		}
+		bundles = append(bundles, fromTemplates(e, templates, reactions))
+	}
+	return bundles
+}
+
+// firstRequests returns what the template asks for before it was answered
+// anything. It is executed for that only if its text does not tell.
+func (m *templateMember) firstRequests() []secrets.Request {
+	if requests := m.template.Requests(); len(requests) > 0 {
+		return secretsRequests(requests)
+	}
+	result, _ := m.template.Execute(nothing{}) // its failure is met again when it is rendered
+	return secretsRequests(result.Missing)
+}
+
+// group partitions members into bundles: members that share a request, directly
+// or by way of others, belong together. Bundles and their members keep the
+// order of the configuration.
+func group[R comparable](requests [][]R) [][]int {
+	parent := make([]int, len(requests))
+	for i := range parent {
+		parent[i] = i
+	}
+	root := func(i int) int {
+		for parent[i] != i {
+			parent[i] = parent[parent[i]]
+			i = parent[i]
+		}
+		return i
+	}
+	first := make(map[R]int)
+	for i, asked := range requests {
+		for _, request := range asked {
+			other, known := first[request]
+			if !known {
+				first[request] = i
+				continue
+			}
+			// The smaller index is the root, which keeps the order.
+			a, b := root(i), root(other)
+			parent[max(a, b)] = min(a, b)
+		}
+	}
+	var bundles [][]int
+	at := make(map[int]int)
+	for i := range requests {
+		r := root(i)
+		if _, known := at[r]; !known {
+			at[r] = len(bundles)
+			bundles = append(bundles, nil)
+		}
+		bundles[at[r]] = append(bundles[at[r]], i)
+	}
+	return bundles
+}

@@ -1,0 +1,153 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package bundle
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"time"
+
+	"github.com/certagent/certagent/agent/certificate"
+	"github.com/certagent/certagent/agent/plan"
+)
+
+// issuedCertificate is what there is of one certificate: the pair that was issued last, and
+// what has to be known about it. The zero value is none.
+type issuedCertificate struct {
+	pair     certificate.Pair
+	trust    certificate.Trust
+	identity string    // of the spec by which it was issued; "" if that is not known
+	issuedAt time.Time // by this host's clock; zero if that is not known
+	breaker  certificate.Breaker
+
+	// standard is the certificate of the mount's default issuer, as it was told
+	// last; nil if it is not known.
+	standard *x509.Certificate
+	// successor is the same if it has not signed the leaf, though it should; nil
+	// if it has, or if the role has an issuer of its own.
+	successor *x509.Certificate
+	// follows says that a leaf of this role was signed by the default issuer.
+	follows bool
+}
+
+// issuedPayload is what a bundle's record keeps of an issued certificate. It holds no secret.
+type issuedPayload struct {
+	// Leaf identifies the certificate that the rest belongs to.
+	Leaf     string    `json:"leaf,omitempty"`
+	Identity string    `json:"identity,omitempty"`
+	IssuedAt time.Time `json:"issued_at,omitzero"`
+	// Former are the CAs of former issuers in the trust bundle, and when they
+	// leave it.
+	Former  map[string]time.Time `json:"former,omitempty"`
+	Breaker certificate.Breaker  `json:"breaker,omitzero"`
+	Follows bool                 `json:"follows,omitempty"`
+}
+
+func (h *issuedCertificate) memo() issuedPayload {
+	m := issuedPayload{Identity: h.identity, IssuedAt: h.issuedAt, Breaker: h.breaker, Follows: h.follows}
+	if h.pair.Leaf != nil {
+		m.Leaf = fingerprint(h.pair.Leaf)
+	}
+	for _, t := range h.trust {
+		if t.Until.IsZero() {
+			continue
+		}
+		if m.Former == nil {
+			m.Former = make(map[string]time.Time)
+		}
+		m.Former[fingerprint(t.Certificate)] = t.Until
+	}
+	return m
+}
+
+// takeUp takes over the certificate that was read from disk. What is remembered counts if
+// it is of the same certificate.
+func (h *issuedCertificate) takeUp(pair certificate.Pair, trust certificate.Trust, m issuedPayload, now time.Time) {
+	h.pair, h.breaker = pair, m.Breaker
+	if pair.Leaf == nil {
+		return
+	}
+	if m.Leaf == fingerprint(pair.Leaf) {
+		h.identity, h.issuedAt, h.follows = m.Identity, m.IssuedAt, m.Follows
+		for i, t := range trust {
+			trust[i].Until = m.Former[fingerprint(t.Certificate)]
+		}
+	}
+	h.trust = trust.Next(pair.Leaf.NotAfter, pair.Chain, now)
+}
+
+// accept takes over the certificate that was just issued.
+func (h *issuedCertificate) accept(pair certificate.Pair, identity string, now time.Time) {
+	var former time.Time
+	if h.pair.Leaf != nil {
+		former = h.pair.Leaf.NotAfter
+	}
+	h.trust = h.trust.Next(former, pair.Chain, now)
+	h.pair, h.identity, h.issuedAt = pair, identity, now
+	// What is known of the default issuer may be older than the certificate: that
+	// it has not signed this one is no reason to have another.
+	h.successor = nil
+	h.follows = h.standard != nil && certificate.Signed(h.standard, pair.Leaf)
+}
+
+// learn takes up what the mount's default issuer is. The role may have another
+// one: it counts only if it has signed a certificate of the role before. learn
+// returns true if it is another one than has signed the leaf.
+func (h *issuedCertificate) learn(issuer *x509.Certificate) bool {
+	h.standard, h.successor = issuer, nil
+	switch {
+	case h.pair.Leaf == nil:
+	case certificate.Signed(issuer, h.pair.Leaf):
+		h.follows = true
+	case h.follows:
+		h.successor = issuer
+	}
+	return h.successor != nil
+}
+
+// expire drops the former CAs that are no longer needed, and says whether there
+// were any.
+func (h *issuedCertificate) expire(now time.Time) bool {
+	if until := h.trust.Until(); until.IsZero() || until.After(now) {
+		return false
+	}
+	h.trust = h.trust.Next(h.pair.Leaf.NotAfter, h.pair.Chain, now)
+	return true
+}
+
+// held is the certificate as the renewal schedule wants it.
+func (h *issuedCertificate) held() certificate.Held {
+	held := certificate.Held{Leaf: h.pair.Leaf, Key: h.pair.Key.Public(), Identity: h.identity, IssuedAt: h.issuedAt}
+	if h.successor != nil {
+		held.Issuers = []*x509.Certificate{h.successor}
+	}
+	return held
+}
+
+// publishable says whether there is a pair that can be made into files.
+func (h *issuedCertificate) publishable() bool {
+	return h.pair.Leaf != nil && h.pair.Key.Signer() != nil
+}
+
+// renewal says when the certificate is to be asked for, and why.
+func (m *certificateMember) renewal(host string, now time.Time) certificate.Renewal {
+	return m.schedule.Next(m.spec, m.held(), host, now)
+}
+
+// facts are what plan wants to know of the certificate.
+func (m *certificateMember) facts(host string, now time.Time) plan.Certificate {
+	f := plan.Certificate{Absent: !m.publishable(), Asking: m.asking, Failed: m.attempts.failures > 0, NotBefore: m.attempts.notBefore}
+	if !m.looked { // what is on disk cannot be read yet
+		f.Due = now.Add(recheck)
+		return f
+	}
+	f.Due = m.renewal(host, now).At
+	return f
+}
+
+func fingerprint(c *x509.Certificate) string {
+	sum := sha256.Sum256(c.Raw)
+	return hex.EncodeToString(sum[:])
+}

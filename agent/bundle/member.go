@@ -1,0 +1,82 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package bundle
+
+import (
+	"errors"
+	"fmt"
+	"os/user"
+	"path/filepath"
+	"strconv"
+
+	"github.com/certagent/certagent/agent/config"
+)
+
+// member is what the templates and the certificates of a bundle have in common.
+type member struct {
+	index int // of its own, and in the order of the configuration
+	pos   config.Pos
+	name  string // its first destination, or its variable
+	owner owner
+}
+
+// absolute makes a destination absolute. One that cannot be is left as it is;
+// publishing says what is wrong with it.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}
+
+// owner is who a file shall belong to, by name or by number. Empty means that
+// an existing file keeps its owner.
+type owner struct{ user, group string }
+
+// ids looks the owner up. -1 stands for what was left empty.
+func (o owner) ids() (uid, gid int, err error) {
+	uid, err = lookUp(o.user, func(name string) (string, error) {
+		u, err := user.Lookup(name)
+		if err != nil {
+			return "", unknownOwner("user", name, err)
+		}
+		return u.Uid, nil
+	})
+	if err != nil {
+		return -1, -1, err
+	}
+	gid, err = lookUp(o.group, func(name string) (string, error) {
+		g, err := user.LookupGroup(name)
+		if err != nil {
+			return "", unknownOwner("group", name, err)
+		}
+		return g.Gid, nil
+	})
+	return uid, gid, err
+}
+
+// unknownOwner says what is wrong with a name in our words where there is no
+// such user or group.
+func unknownOwner(kind, name string, err error) error {
+	var noUser user.UnknownUserError
+	var noGroup user.UnknownGroupError
+	if errors.As(err, &noUser) || errors.As(err, &noGroup) {
+		return fmt.Errorf("there is no %s %q on this host", kind, name)
+	}
+	return fmt.Errorf("looking up %s %q: %w", kind, name, err)
+}
+
+func lookUp(name string, byName func(string) (string, error)) (int, error) {
+	if name == "" {
+		return -1, nil
+	}
+	if id, err := strconv.Atoi(name); err == nil && id >= 0 {
+		return id, nil
+	}
+	id, err := byName(name)
+	if err != nil {
+		return -1, err
+	}
+	return strconv.Atoi(id)
+}

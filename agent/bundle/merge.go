@@ -1,0 +1,46 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package bundle
+
+import (
+	"context"
+	"slices"
+
+	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
+	"github.com/certagent/certagent/sinks"
+)
+
+// Merge returns one bundle in place of b and other, whose loops have both ended.
+// The caller closes both.
+func (b *Bundle) Merge(ctx context.Context, other *Bundle) *Bundle {
+	templates := append(slices.Clone(b.templates), other.templates...)
+	reactions := append(slices.Clone(b.reactions), other.reactions...)
+	order := make(map[*reaction]int, len(templates))
+	for i, r := range reactions {
+		order[r] = templates[i].index
+	}
+	slices.SortFunc(templates, func(x, y *templateMember) int { return x.index - y.index })
+	slices.SortFunc(reactions, func(x, y *reaction) int { return order[x] - order[y] })
+	merged := fromTemplates(b.env, templates, reactions)
+	merged.first = unique(append(slices.Clone(b.wanted), other.wanted...))
+	merged.wanted = merged.first
+	merged.seen = b.seen
+	merged.bornAt = b.bornAt
+	merged.onDisk = b.onDisk && other.onDisk
+	merged.mayStart = b.mayStart && other.mayStart
+	merged.seen.owed = append(slices.Clone(b.seen.owed), slices.DeleteFunc(slices.Clone(other.seen.owed), func(o owed) bool {
+		return slices.ContainsFunc(b.seen.owed, func(p owed) bool { return p.key == o.key })
+	})...)
+	// Without a record of its own the bundle has nowhere to note what it owes yet:
+	// then the other's stays.
+	if merged.seen.record.Name != "" && other.seen.record.Name != "" {
+		merged.save(ctx)
+		if err := sinks.Remove(ctx, other.seen.record); err != nil && ctx.Err() == nil {
+			merged.log.Warn(logmsg.RecordNotRemoved, logkey.Error, err)
+		}
+	}
+	merged.fetch()
+	return merged
+}

@@ -1,0 +1,79 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package bundle
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/certagent/certagent/agent/config"
+	"github.com/certagent/certagent/agent/render"
+	"github.com/certagent/certagent/redact"
+)
+
+// password says where the password of a certificate's files comes from. The zero
+// value is none.
+type password struct {
+	file  string
+	path  string // of a secret
+	field string // in it
+}
+
+func newPassword(c *config.Password) password {
+	if c == nil {
+		return password{}
+	}
+	escaped := (&url.URL{Path: strings.Trim(c.SecretPath, "/")}).EscapedPath() // as a Read has it
+	return password{file: c.File, path: escaped, field: c.SecretField}
+}
+
+// requests is what is asked of Vault for it.
+func (p password) requests() []render.Request {
+	if p.path == "" {
+		return nil
+	}
+	return []render.Request{{Kind: render.Read, Path: p.path}}
+}
+
+// inputs are the local files that are read for it.
+func (p password) inputs() []string {
+	if p.file == "" {
+		return nil
+	}
+	return []string{p.file}
+}
+
+// read returns the password. known is false as long as Vault has not answered.
+func (p password) read(s *source) (text redact.Secret, known bool, err error) {
+	switch {
+	case p.file != "":
+		content, err := s.File(p.file)
+		if err != nil {
+			return "", false, fmt.Errorf("reading the password: %w", err)
+		}
+		return redact.Secret(strings.TrimSuffix(strings.TrimSuffix(content, "\n"), "\r")), true, nil
+	case p.path != "":
+		answer, known := s.Secret(p.requests()[0])
+		if !known {
+			return "", false, nil
+		}
+		text, ok := field(answer.Data, p.field)
+		if !ok {
+			return "", false, fmt.Errorf("the secret %q has no text in the field %q for the password", p.path, p.field)
+		}
+		return redact.Secret(text), true, nil
+	}
+	return "", true, nil
+}
+
+// field finds a field of a secret; in KV version 2 it lies below "data".
+func field(data map[string]any, name string) (string, bool) {
+	if text, ok := data[name].(string); ok {
+		return text, true
+	}
+	below, _ := data["data"].(map[string]any)
+	text, ok := below[name].(string)
+	return text, ok
+}

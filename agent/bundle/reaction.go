@@ -1,0 +1,76 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package bundle
+
+import (
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"github.com/certagent/certagent/agent/config"
+	"github.com/certagent/certagent/agent/plan"
+	"github.com/certagent/certagent/exec"
+)
+
+// reaction is a change as it is configured, with what tells equal ones and how
+// they are spaced.
+type reaction struct {
+	*config.Change
+	key         string        // equal for changes that do the same thing; "" for nothing
+	debounce    time.Duration // how long it waits for equal ones of other bundles
+	minInterval time.Duration // between the beginnings of two of them
+}
+
+func newReaction(c *config.Change) *reaction { return &reaction{Change: c, key: changeKey(c)} }
+
+// due draws when the change is to run for a generation that was published now.
+func (r *reaction) due(now time.Time) time.Time {
+	return now.Add(r.debounce + time.Duration(rand.Float64()*float64(r.Splay)))
+}
+
+// targetsChild says whether the change is one of the child.
+func (r *reaction) targetsChild() bool {
+	return r.Mode == config.Restart || r.Mode == config.Signal && r.PIDFile == ""
+}
+
+// String names the change for the log, without arguments, which may be secret.
+func (r *reaction) String() string {
+	switch r.Mode {
+	case config.Signal:
+		target := ChildName(r.Exec)
+		if r.PIDFile != "" {
+			target = r.PIDFile
+		}
+		return exec.SignalName(r.Signal) + " to " + target
+	case config.Restart:
+		return "restart of " + ChildName(r.Exec)
+	case config.Command:
+		return "command " + r.Command[0]
+	}
+	return "nothing"
+}
+
+// changeKey is equal for changes that do the same thing.
+func changeKey(c *config.Change) string {
+	switch c.Mode {
+	case config.Signal:
+		return plan.ChangeKey("signal", c.PIDFile, c.Exec, strconv.Itoa(int(c.Signal)))
+	case config.Restart:
+		return plan.ChangeKey("restart", c.Exec)
+	case config.Command:
+		return plan.ChangeKey(append([]string{"command", c.Timeout.String()}, c.Command...)...)
+	}
+	return ""
+}
+
+// ChildName returns what messages call the child of an exec block.
+func ChildName(name string) string {
+	switch name {
+	case "":
+		return "the child"
+	case EveryChild:
+		return "the children whose variables changed"
+	}
+	return "the child " + name
+}

@@ -1,0 +1,27 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package bundle
+
+import (
+	"testing"
+
+	"github.com/certagent/certagent/agent/secrets"
+	"github.com/certagent/certagent/redact"
+)
+
+// Parameters print as "[redacted]", and were once digested as that.
+func TestParametersAreAPartOfTheQuestion(t *testing.T) {
+	ask := func(params string) recordPayload {
+		b := &Bundle{first: []secrets.Request{{Kind: secrets.Write, Path: "pki/issue/web"}}}
+		b.first[0].Params = redact.Secret(params)
+		return b.question(newSource(t.Context(), nil))
+	}
+	one, same, other := ask(`{"common_name":"a"}`), ask(`{"common_name":"a"}`), ask(`{"common_name":"b"}`)
+	if !one.sameQuestion(same) {
+		t.Error("equal parameters are another question")
+	}
+	if one.sameQuestion(other) {
+		t.Error("other parameters are the same question")
+	}
+}

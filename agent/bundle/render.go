@@ -1,0 +1,182 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package bundle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/certagent/certagent/agent/plan"
+	"github.com/certagent/certagent/agent/render"
+	"github.com/certagent/certagent/agent/secrets"
+	"github.com/certagent/certagent/sinks"
+)
+
+// errRegroup says that the bundle shares a secret with another one, and that
+// both are to be merged into one.
+var errRegroup = errors.New("the bundle shares a secret with another one")
+
+// render executes the templates and makes the certificates' files with the
+// answers at hand, inspects the outcome and compares it with what is on disk. When
+// a member asks for something new the bundle goes on waiting.
+func (b *Bundle) render(ctx context.Context) error {
+	b.pending = nil
+	b.facts.Content = plan.Unknown
+	source := newSource(ctx, func(r secrets.Request) (*secrets.Answer, bool) {
+		answer, _ := b.secrets.Get(r)
+		return answer, answer != nil
+	})
+	generation, asked, again, err := b.execute(source)
+	if again { // a file that is watched only from now on may have changed meanwhile
+		return b.render(ctx)
+	}
+	if !b.claim(asked) {
+		return errRegroup
+	}
+	if err != nil || generation == nil {
+		b.want(append(asked, b.wanted...))
+		return err
+	}
+	b.want(asked)
+	generation.memo = b.remember(source)
+	if err := generation.inspect(time.Now().Round(0)); err != nil {
+		return err
+	}
+	if err := b.target.lookUp(); err != nil {
+		return err
+	}
+	content, err := generation.compare(b.target, len(b.reactions), b.env.Children)
+	if err != nil { // what is wrong is the place where it is to go
+		return &Failure{Kind: Publish, Err: err}
+	}
+	for request, answer := range source.seen {
+		b.noticed[request] = answer.Version
+	}
+	b.rendered = true
+	b.facts.Stale, b.facts.Quiet = false, plan.Quiet{}
+	b.facts.Content = content
+	b.pending = generation
+	switch {
+	case content == plan.Same:
+		b.settle(ctx)
+	case b.veto.rejected != "" && generation.digest() != b.veto.rejected:
+		b.facts.RetryPublish = time.Time{} // another one than the check has vetoed
+	}
+	return nil
+}
+
+// execute renders every member. The generation is nil as long as something is
+// missing; a member that fails does not keep the others from asking.
+func (b *Bundle) execute(source *source) (g *generation, asked []secrets.Request, again bool, err error) {
+	g = new(generation)
+	var inputs []string
+	var errs []error
+	missing := false
+	for place, m := range b.templates {
+		if m.source != "" {
+			inputs = append(inputs, m.source)
+		}
+		result, err := m.execute(source)
+		asked = append(asked, secretsRequests(result.Used)...)
+		inputs = append(inputs, result.Inputs...)
+		missing = missing || len(result.Missing) > 0
+		if err == nil && len(result.Missing) == 0 {
+			err = g.take(min(place, len(b.reactions)-1), m, result)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("template %q: %w", m.name, err))
+		}
+	}
+	for _, m := range b.certificates {
+		asked = append(asked, secretsRequests(m.password.requests())...)
+		inputs = append(inputs, m.password.inputs()...)
+		complete, err := g.make(m, source)
+		missing = missing || !complete
+		if err != nil {
+			errs = append(errs, fmt.Errorf("certificate %q: %w", m.name, err))
+		}
+	}
+	again = b.inputs.Set(inputs)
+	asked = unique(asked)
+	if missing || len(errs) > 0 {
+		return nil, asked, again, errors.Join(errs...)
+	}
+	return g, asked, again, nil
+}
+
+// make adds the files of a certificate. It returns false as long as something
+// that they take is missing.
+func (g *generation) make(m *certificateMember, source *source) (complete bool, err error) {
+	password, known, err := m.password.read(source)
+	if err != nil || !known || !m.publishable() {
+		return false, err
+	}
+	files, err := m.encode(password)
+	if err != nil {
+		return false, err
+	}
+	g.own = append(g.own, files...)
+	g.leaves = append(g.leaves, m.pair.Leaf)
+	return true, nil
+}
+
+func (m *templateMember) execute(source render.Source) (render.Result, error) {
+	if m.template == nil {
+		if err := m.load(); err != nil {
+			return render.Result{}, err
+		}
+	}
+	return m.template.Execute(source)
+}
+
+// take adds what a member rendered, with the owners looked up.
+func (g *generation) take(reaction int, m *templateMember, result render.Result) error {
+	uid, gid, err := m.owner.ids()
+	if err != nil {
+		return err
+	}
+	m.file.UID, m.file.GID = uid, gid
+	g.add(reaction, m, result.Output)
+	for _, w := range result.Written {
+		uid, gid, err := owner{w.User, w.Group}.ids()
+		if err != nil {
+			return fmt.Errorf("writeToFile %q: %w", w.Path, err)
+		}
+		path, err := writtenPath(w.Path)
+		if err != nil {
+			return err
+		}
+		g.addFile(reaction, sinks.File{Path: path, Content: w.Content, Mode: w.Perms, UID: uid, GID: gid, CreateDirs: true})
+	}
+	return nil
+}
+
+// want tells the store what the bundle needs.
+func (b *Bundle) want(requests []secrets.Request) {
+	requests = unique(requests)
+	if slices.Equal(requests, b.wanted) {
+		return
+	}
+	b.wanted = requests
+	b.secrets.Want(requests)
+	b.facts.Missing = 0
+	for _, request := range requests {
+		if answer, _ := b.secrets.Get(request); answer == nil {
+			b.facts.Missing++
+		}
+	}
+}
+
+// unique drops what comes twice and keeps the order.
+func unique(requests []secrets.Request) []secrets.Request {
+	seen := make(map[secrets.Request]bool, len(requests))
+	return slices.DeleteFunc(requests, func(r secrets.Request) bool {
+		twice := seen[r]
+		seen[r] = true
+		return twice
+	})
+}

@@ -1,0 +1,187 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package bundle
+
+import (
+	"cmp"
+	"errors"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/certagent/certagent/agent/certificate"
+	"github.com/certagent/certagent/agent/config"
+	"github.com/certagent/certagent/agent/plan"
+	"github.com/certagent/certagent/agent/secrets"
+	"github.com/certagent/certagent/agent/status"
+)
+
+// Grace is what a step may take beside its time-outs: for disks, and for what a
+// template calls. Beyond it the loop is stuck rather than slow.
+const Grace = 5 * time.Minute
+
+// report sends the heartbeat, at least every recheck.
+func (b *Bundle) report(step plan.Step) {
+	b.env.Report(Report{Of: b, Order: b.Order(), Status: b.known(), Step: step.Do.String(), Within: b.within(step)})
+}
+
+// Order returns the place of the bundle's first member in the configuration.
+func (b *Bundle) Order() int {
+	order := math.MaxInt
+	for _, m := range b.templates {
+		order = min(order, m.index)
+	}
+	for _, m := range b.certificates {
+		order = min(order, m.index)
+	}
+	return order
+}
+
+// within is how long a step may take until the bundle gives another sign: the
+// sum of its time-outs, and Grace. 0 is for ever, as a command without a time-out
+// may run.
+func (b *Bundle) within(step plan.Step) time.Duration {
+	switch step.Do {
+	case plan.Rest:
+		return recheck + Grace
+	case plan.Check:
+		return limit(b.block.Check.Timeout, checkKillTimeout)
+	case plan.React:
+		return b.env.within(b.seen.owed[step.Index].Change)
+	}
+	return Grace
+}
+
+// within is how long a change may take. An equal one of another bundle may be
+// under way before it.
+func (e *Env) within(c *config.Change) time.Duration {
+	switch c.Mode {
+	case config.Command:
+		return 2 * limit(c.Timeout, c.KillTimeout)
+	case config.Restart:
+		return 2 * (Grace + e.Children.StopTimeout(c.Exec))
+	}
+	return Grace
+}
+
+// limit is a time-out and what comes after it; 0 if there is no time-out.
+func limit(timeout, after time.Duration) time.Duration {
+	if timeout <= 0 {
+		return 0
+	}
+	return timeout + max(after, 0) + Grace
+}
+
+// known is what the bundle knows of itself.
+func (b *Bundle) known() status.Bundle {
+	return status.Bundle{
+		Name:        b.name,
+		Generation:  b.seen.record.Generation,
+		Published:   b.mayStart,
+		Awaits:      b.awaits(),
+		Check:       b.checkState(),
+		Proof:       b.proofState(),
+		Owed:        len(b.seen.owed),
+		Renews:      b.renews(),
+		Expires:     b.seen.memo.Expires,
+		LastError:   b.lastError.text,
+		LastErrorAt: b.lastError.at,
+	}
+}
+
+// lastError is why something has failed last, and when.
+type lastError struct {
+	err  error
+	text string
+	at   time.Time
+}
+
+// noteError remembers why something has failed.
+func (b *Bundle) noteError(err error) {
+	b.lastError = lastError{err, err.Error(), time.Now().Round(0)}
+}
+
+// awaits says what the next generation waits for: the answers to the secrets and
+// the certificates that are missing.
+func (b *Bundle) awaits() status.Awaits {
+	awaits := status.Nothing
+	if b.facts.Missing > 0 {
+		awaits = status.Vault
+	}
+	for _, request := range b.wanted {
+		var failed *secrets.Error
+		answer, err := b.secrets.Get(request)
+		if answer == nil && errors.As(err, &failed) && failed.Class != secrets.Transient && failed.Class != secrets.InvalidToken {
+			return status.Operator
+		}
+	}
+	for i, c := range b.facts.Certificates {
+		if !c.Absent {
+			continue
+		}
+		if b.certificates[i].attempts.refused {
+			return status.Operator
+		}
+		awaits = status.Vault
+	}
+	return awaits
+}
+
+// refused says whether waiting is not enough for a certificate that could not be
+// had.
+func refused(err error) bool {
+	var failed *secrets.Error
+	var answer *certificate.AnswerError
+	return errors.As(err, &failed) && failed.Class != secrets.Transient && failed.Class != secrets.InvalidToken || errors.As(err, &answer)
+}
+
+func (b *Bundle) checkState() status.Check {
+	switch {
+	case b.block == nil || b.block.Check == nil:
+		return status.NoCheck
+	case b.veto.times > 0 || b.veto.rejected != "":
+		return status.Vetoed
+	case b.facts.Unchecked:
+		return status.Unchecked
+	}
+	return status.Passed
+}
+
+func (b *Bundle) proofState() status.Proof {
+	switch {
+	case !b.proves():
+		return status.NoProof
+	case b.proof.timesOld > 0:
+		return status.ServedOld
+	case b.proof.absent:
+		return status.Unreachable
+	case b.facts.Unverified || len(b.seen.leaves) == 0:
+		return status.Unproven
+	}
+	return status.Served
+}
+
+// renews is when the first of what the bundle asks for and what ends will be asked
+// for again.
+func (b *Bundle) renews() time.Time {
+	var all []time.Time
+	if !b.facts.Fetching {
+		all = append(all, b.facts.FreshUntil)
+	}
+	for _, request := range b.wanted {
+		if answer, _ := b.secrets.Get(request); answer != nil && !answer.ExpiresAt.IsZero() {
+			all = append(all, answer.RenewAt)
+		}
+	}
+	for i, c := range b.facts.Certificates {
+		if !c.Absent && b.certificates[i].looked {
+			all = append(all, c.Due)
+		}
+	}
+	all = slices.DeleteFunc(all, time.Time.IsZero)
+	if len(all) == 0 {
+		return time.Time{}
+	}
+	return slices.MinFunc(all, func(x, y time.Time) int { return cmp.Compare(x.UnixNano(), y.UnixNano()) })
+}

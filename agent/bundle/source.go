@@ -1,0 +1,113 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package bundle
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+
+	"github.com/certagent/certagent/agent/render"
+	"github.com/certagent/certagent/agent/secrets"
+	"github.com/certagent/certagent/exec"
+)
+
+// pluginTimeout is what consul-template gives a plugin.
+const pluginTimeout = 30 * time.Second
+
+// source answers the questions of a bundle's templates, and remembers what it
+// answered with: all templates of one rendering see one version of a secret and
+// of a file.
+type source struct {
+	ctx     context.Context
+	answers func(secrets.Request) (*secrets.Answer, bool)
+	seen    map[secrets.Request]*secrets.Answer
+	files   map[string]string // contents
+}
+
+func newSource(ctx context.Context, answers func(secrets.Request) (*secrets.Answer, bool)) *source {
+	return &source{
+		ctx:     ctx,
+		answers: answers,
+		seen:    make(map[secrets.Request]*secrets.Answer),
+		files:   make(map[string]string),
+	}
+}
+
+// Secret implements render.Source.
+func (s *source) Secret(r render.Request) (*api.Secret, bool) {
+	request := secretsRequest(r)
+	answer, known := s.seen[request]
+	if !known {
+		if answer, known = s.answers(request); !known {
+			return nil, false
+		}
+		s.seen[request] = answer
+	}
+	return answer.Secret, true
+}
+
+// File implements render.Source.
+func (s *source) File(path string) (string, error) {
+	if content, known := s.files[path]; known {
+		return content, nil
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	s.files[path] = string(b)
+	return string(b), nil
+}
+
+// Plugin implements render.Source.
+func (s *source) Plugin(name string, args []string) (string, error) {
+	var stdout bytes.Buffer
+	_, err := exec.Run(s.ctx, exec.Command{Args: append([]string{name}, args...), Timeout: pluginTimeout, Stdout: &stdout})
+	if err != nil {
+		return "", fmt.Errorf("plugin: %w", err)
+	}
+	return stdout.String(), nil
+}
+
+// digests identify the files that were read.
+func (s *source) digests() map[string]string {
+	sums := make(map[string]string, len(s.files))
+	for path, content := range s.files {
+		sum := sha256.Sum256([]byte(content))
+		sums[path] = hex.EncodeToString(sum[:])
+	}
+	return sums
+}
+
+// nothing is the source of a template that is executed only to learn what it
+// asks for first.
+type nothing struct{}
+
+func (nothing) Secret(render.Request) (*api.Secret, bool) { return nil, false }
+func (nothing) File(path string) (string, error) {
+	b, err := os.ReadFile(path)
+	return string(b), err
+}
+func (nothing) Plugin(string, []string) (string, error) { return "", nil }
+
+// secretsRequest names a template's question as the store does: the two
+// packages do not know each other.
+func secretsRequest(r render.Request) secrets.Request {
+	return secrets.Request{Kind: secrets.Kind(r.Kind), Path: r.Path, Params: r.Params}
+}
+
+func secretsRequests(rs []render.Request) []secrets.Request {
+	requests := make([]secrets.Request, len(rs))
+	for i, r := range rs {
+		requests[i] = secretsRequest(r)
+	}
+	return requests
+}

@@ -1,0 +1,100 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package bundle
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+
+	"github.com/certagent/certagent/agent/config"
+	"github.com/certagent/certagent/agent/render"
+	"github.com/certagent/certagent/sinks"
+)
+
+// templateMember is a member that renders a template. What it renders is a file
+// or, for an env_template, a variable of the child's environment.
+type templateMember struct {
+	member
+	source   string // the file that holds the template; "" if it is inline
+	variable string // the variable's name; "" if the member is a file
+	input    render.Input
+	file     sinks.File // where the output goes, without content
+	wait     config.Wait
+	config   *config.Template // as it was written; nil for a variable
+
+	template *render.Template // nil as long as the source cannot be read or parsed
+}
+
+// newFileMember makes a member whose output goes to that path.
+func newFileMember(index int, t *config.Template, path string) *templateMember {
+	m := &templateMember{
+		member: member{index: index, pos: t.Pos, name: t.Destination, owner: owner{t.User, t.Group}},
+		source: t.Source,
+		input:  templateInput(t.Destination, t.Text, t.SandboxPath),
+		file:   sinks.File{Path: absolute(path), UID: -1, GID: -1, CreateDirs: t.CreateDestDirs, Backup: t.Backup},
+		wait:   t.Wait,
+		config: t,
+	}
+	if t.PermsSet {
+		m.file.Mode = t.Perms
+	}
+	return m
+}
+
+func newVariableMember(index int, t config.EnvTemplate) *templateMember {
+	return &templateMember{
+		member:   member{index: index, pos: t.Pos, name: t.Name},
+		source:   t.Source,
+		variable: t.Name,
+		input:    templateInput(t.Name, t.Text, ""),
+	}
+}
+
+func templateInput(name string, t config.Text, sandbox string) render.Input {
+	return render.Input{
+		Name: name, Source: t.Source, Contents: t.Contents, LeftDelim: t.LeftDelim, RightDelim: t.RightDelim,
+		SandboxPath: sandbox, ErrorOnMissingKey: t.ErrorOnMissingKey, Denylist: t.FunctionDenylist,
+	}
+}
+
+// load reads and parses the template. When that fails the template that was
+// loaded before stays.
+func (m *templateMember) load() error {
+	in := m.input
+	if m.source != "" {
+		contents, err := os.ReadFile(m.source)
+		if err != nil {
+			return fmt.Errorf("reading template: %w", err)
+		}
+		in.Contents = string(contents)
+	}
+	template, err := render.Parse(in)
+	if err != nil {
+		return err
+	}
+	m.input.Contents, m.template = in.Contents, template
+	return nil
+}
+
+// digest identifies what the member renders and what follows, so that a later
+// run can tell whether files on disk are the answer to the same configuration.
+func (m *templateMember) digest() string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%q %q %q %q %q %v\n", m.file.Path, m.variable, m.input.Contents, m.input.LeftDelim, m.input.RightDelim, m.input.ErrorOnMissingKey)
+	fmt.Fprintf(h, "%o %q %q\n", m.file.Mode, m.owner.user, m.owner.group)
+	names, _ := m.template.Environment()
+	for _, name := range names {
+		fmt.Fprintf(h, "%q=%q\n", name, os.Getenv(name))
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// reproducible says whether the output follows from the template, its secrets,
+// files and known environment variables alone.
+func (m *templateMember) reproducible() bool {
+	_, known := m.template.Environment()
+	return known && m.template.Reproducible()
+}

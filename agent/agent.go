@@ -1,13 +1,12 @@
 // Copyright (c) The certagent authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package agent puts the parts together: it logs in to Vault, renders what the
-// configuration asks for as bundles, publishes each, makes its consumers pick
-// it up, and supervises the child.
+// Package agent is one run of certagent: it makes the parts (the login, the store
+// of secrets, the bundles, the children, the token sinks), starts them, and stops
+// them in order.
 //
-// Each bundle is an independent state machine with a goroutine of its own (see
-// bundle.go); everything else here starts the parts and ends them in order. The
-// package decides nothing: package plan does.
+// It does not know how a bundle lives: each bundle is an independent state machine
+// with a goroutine of its own, in package bundle.
 package agent
 
 import (
@@ -27,32 +26,34 @@ type Agent struct {
 	// Stdin, Stdout and Stderr are the child's; nil is the null device.
 	Stdin, Stdout, Stderr *os.File
 
-	// Hurry, when closed, cuts short the time that the child gets to stop.
+	// Hurry, when closed, ends the time that the children get to stop: they are
+	// killed.
 	Hurry <-chan struct{}
 
-	// Signals brings signals to hand on to the children; nil brings none.
+	// Signals delivers signals to forward to the children; nil delivers none.
 	Signals <-chan os.Signal
 
-	// Reloads brings configurations to change to; nil brings none.
+	// Reloads delivers configurations to change to; nil delivers none.
 	Reloads <-chan Reload
 
-	// DiskInterval is how often published files are looked at for what somebody
-	// else did to them; 0 means 30 s.
+	// DiskInterval is how often published files are checked for changes by other
+	// programs; 0 means 30 s.
 	DiskInterval time.Duration
 
-	// Running is called once, when the parts run; before Ready, if it is. Ready is
-	// called once, when every bundle is published. Stopping is called once, when the
-	// stop begins, whatever the reason; before Run returns, and not if the parts never
-	// ran. Each must be quick; nil is not called.
+	// Running is called once, when the parts run, and before Ready. Ready is called
+	// once, when every bundle is published. Stopping is called once, when the stop
+	// begins, for whatever reason, and before Run returns; it is not called if the
+	// parts never ran. Each must be quick; nil is not called.
 	Running  func(*Handle)
 	Ready    func()
 	Stopping func()
 }
 
-// Run runs the agent until ctx ends, which is a clean stop: nil. Otherwise it
-// ends with nil when exit_after_auth is set and everything is done, with a
-// *ChildExit when the child has ended, and with a *Failure when the agent was
-// told to give up. All that it started has ended when it returns.
+// Run runs the agent until ctx ends, which is a clean stop, and then returns nil.
+// It also returns nil when exit_after_auth is set and everything is done, a
+// *ChildExit when a child has exited, and a *Failure when a setting such as
+// exit_on_retry_failure ends the agent. Everything that it started has ended when
+// it returns.
 func (a *Agent) Run(ctx context.Context) error {
 	running, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -61,7 +62,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		return err
 	}
 	err = r.run(running)
-	if ctx.Err() != nil && endedWithUs(err) {
+	if ctx.Err() != nil && exitedFromStop(err) {
 		return nil
 	}
 	return err

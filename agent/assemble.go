@@ -47,7 +47,7 @@ type assembly struct {
 	fail        func(error)   // ends the agent with that error
 }
 
-// assemble makes the parts.
+// assemble makes the parts. cancel is called with the error that ends the agent.
 func (a *Agent) assemble(cancel context.CancelCauseFunc) (*assembly, error) {
 	members, err := bundle.NewMembers(a.Config, 0)
 	if err != nil {
@@ -130,7 +130,7 @@ func (a *Agent) secretsConfig(r *assembly) secrets.Config {
 	}
 }
 
-// commandEnv is what Vault Agent adds to a command's environment.
+// commandEnv returns what Vault Agent adds to a command's environment.
 func commandEnv(v config.Vault) []string {
 	env := []string{"VAULT_ADDR=" + v.Address}
 	if v.CACert != "" {

@@ -15,10 +15,9 @@ import (
 	"github.com/certagent/certagent/agent/status"
 )
 
-// board shows what the loops tell of themselves. Each bundle writes its own
-// report, which replaces the one before; only the login writes the login's.
+// statusBoard holds the latest report of each loop.
 type statusBoard struct {
-	changed chan struct{} // one slot: what is known has changed
+	changed chan struct{} // one slot: the status has changed
 
 	mu         sync.Mutex
 	reports    map[*bundle.Bundle]report
@@ -67,27 +66,27 @@ func (b *statusBoard) put(r bundle.Report) {
 	before, known := b.reports[r.Of]
 	b.reports[r.Of] = report{order: r.Order, known: r.Status, heartbeat: beat(r.Step, r.Within)}
 	if !known || before.known != r.Status {
-		b.tell()
+		b.notify()
 	}
 }
 
-// remove forgets a bundle whose loop has ended.
+// remove deletes the report of a bundle whose loop has ended.
 func (b *statusBoard) remove(of *bundle.Bundle) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.reports, of)
-	b.tell()
+	b.notify()
 }
 
-// announce notes that everything is published.
+// announce records that everything is published.
 func (b *statusBoard) announce() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.ready = true
-	b.tell()
+	b.notify()
 }
 
-// loggedIn notes how the latest attempt to log in has ended.
+// loggedIn records the outcome of the latest login attempt.
 func (b *statusBoard) loggedIn(err error) {
 	awaits, text := status.Nothing, ""
 	if err != nil {
@@ -101,11 +100,11 @@ func (b *statusBoard) loggedIn(err error) {
 	defer b.mu.Unlock()
 	if b.login != awaits || b.loginError != text {
 		b.login, b.loginError = awaits, text
-		b.tell()
+		b.notify()
 	}
 }
 
-// beatLogin takes the login's heartbeat.
+// beatLogin records the login's heartbeat.
 func (b *statusBoard) beatLogin(within time.Duration) {
 	if within > 0 {
 		within += bundle.Grace
@@ -115,15 +114,15 @@ func (b *statusBoard) beatLogin(within time.Duration) {
 	b.loginBeat = beat("the login", within)
 }
 
-// tell says that something has changed. The lock is held.
-func (b *statusBoard) tell() {
+// notify reports a change to whoever waits for one. The caller holds the lock.
+func (b *statusBoard) notify() {
 	select {
 	case b.changed <- struct{}{}:
 	default:
 	}
 }
 
-// status copies what is known.
+// status returns a copy of the status.
 func (b *statusBoard) status() status.Agent {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -139,16 +138,17 @@ func (b *statusBoard) status() status.Agent {
 	return s
 }
 
-// missing names a loop whose next sign of life is overdue; nil if there is none.
+// missing returns an error that names a loop whose heartbeat is overdue, if there
+// is one.
 func (b *statusBoard) missing(now time.Time) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.loginBeat.overdue(now) {
-		return fmt.Errorf("the login gives no sign of life since %s", now.Sub(b.loginBeat.since).Round(time.Second))
+		return fmt.Errorf("no heartbeat from the login for %s", now.Sub(b.loginBeat.since).Round(time.Second))
 	}
 	for _, r := range b.reports {
 		if r.heartbeat.overdue(now) {
-			return fmt.Errorf("bundle %q gives no sign of life: %s since %s", r.known.Name, r.heartbeat.doing, now.Sub(r.heartbeat.since).Round(time.Second))
+			return fmt.Errorf("no heartbeat from bundle %q for %[3]s: it is at the step %[2]s", r.known.Name, r.heartbeat.doing, now.Sub(r.heartbeat.since).Round(time.Second))
 		}
 	}
 	return nil

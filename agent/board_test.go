@@ -35,7 +35,7 @@ func TestHeartbeats(t *testing.T) {
 	}{
 		{0, ""},
 		{59 * time.Second, ""},
-		{62 * time.Second, `bundle "web" gives no sign of life: publish since 1m2s`},
+		{62 * time.Second, `no heartbeat from bundle "web" for 1m2s: it is at the step publish`},
 	} {
 		if err := b.missing(now.Add(c.after)); (err == nil) != (c.want == "") || err != nil && err.Error() != c.want {
 			t.Errorf("after %s: %v, want %q", c.after, err, c.want)
@@ -45,7 +45,7 @@ func TestHeartbeats(t *testing.T) {
 	if err := b.missing(now.Add(time.Hour + bundle.Grace - time.Second)); err != nil {
 		t.Error(err)
 	}
-	if err := b.missing(now.Add(time.Hour + bundle.Grace + 2*time.Second)); err == nil || !strings.Contains(err.Error(), "the login gives no sign of life") {
+	if err := b.missing(now.Add(time.Hour + bundle.Grace + 2*time.Second)); err == nil || !strings.Contains(err.Error(), "no heartbeat from the login") {
 		t.Errorf("%v, want the login", err)
 	}
 	b.beatLogin(0) // it waits for ever
@@ -113,11 +113,11 @@ func TestMissingLoopIsNamed(t *testing.T) {
 	run, stop := context.WithCancel(t.Context())
 	ended := make(chan struct{}, 2)
 
-	if err := missing(); err == nil || !strings.Contains(err.Error(), "the bundles' manager gives no sign of life") {
+	if err := missing(); err == nil || !strings.Contains(err.Error(), "no heartbeat from the bundles' manager") {
 		t.Errorf("without the bundles' manager: %v", err)
 	}
 	go func() { r.bundles.run(run, nil); ended <- struct{}{} }()
-	if err := missing(); err == nil || !strings.Contains(err.Error(), "the store of secrets gives no sign of life") {
+	if err := missing(); err == nil || !strings.Contains(err.Error(), "no heartbeat from the store of secrets") {
 		t.Errorf("without the store: %v", err)
 	}
 	go func() { _ = r.store.Run(run); ended <- struct{}{} }()

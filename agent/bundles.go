@@ -12,14 +12,14 @@ import (
 	"github.com/certagent/certagent/agent/secrets"
 )
 
-// bundles runs the bundles' loops. It knows which bundle asks for what, and
-// merges bundles that turn out to share a secret: what a template asks for in
-// the end may depend on what it was answered before.
+// bundles is the manager that runs the bundles' loops. It knows which bundle makes
+// which requests, and merges bundles that turn out to share one: the requests of a
+// template may depend on earlier answers.
 type bundles struct {
 	board  *statusBoard
 	all    []*running // the loop's own
 	orders chan func(context.Context)
-	pings  chan struct{} // what is put here is taken as a sign of life
+	pings  chan struct{} // unbuffered: a send succeeds while the loop is alive
 	wg     sync.WaitGroup
 
 	mu     sync.Mutex
@@ -33,10 +33,10 @@ type running struct {
 	*bundle.Bundle
 	halt       context.CancelFunc
 	done       chan struct{}
-	mergedInto *running // nil as long as the bundle is its own
+	mergedInto *running // nil until the bundle is merged
 }
 
-// merging asks for two bundles to become one.
+// merging is a request to merge two bundles.
 type merging struct{ a, b *running }
 
 func newBundles(board *statusBoard) *bundles {
@@ -47,8 +47,8 @@ func newBundles(board *statusBoard) *bundles {
 	}
 }
 
-// run starts the bundles, merges them as they ask for it, and carries out orders,
-// until ctx ends.
+// run starts the bundles, merges them on request, and executes orders, until ctx
+// ends.
 func (bs *bundles) run(ctx context.Context, initial []*bundle.Bundle) {
 	defer bs.wg.Wait()
 	for _, b := range initial {
@@ -69,7 +69,7 @@ func (bs *bundles) run(ctx context.Context, initial []*bundle.Bundle) {
 	}
 }
 
-// now follows a bundle to the one that it was merged into.
+// now returns the bundle that r was merged into, or r.
 func (r *running) now() *running {
 	for r.mergedInto != nil {
 		r = r.mergedInto
@@ -77,8 +77,8 @@ func (r *running) now() *running {
 	return r
 }
 
-// stop ends a bundle's loop. What the bundle subscribed to stays. It gives signs
-// of life meanwhile, for that the loop takes its time is not our doing.
+// stop ends a bundle's loop; the bundle keeps its subscriptions. Meanwhile it
+// answers pings: the manager is alive even if the bundle takes its time.
 func (bs *bundles) stop(r *running) {
 	r.halt()
 	for {
@@ -104,9 +104,8 @@ func (bs *bundles) start(ctx context.Context, b *bundle.Bundle) *running {
 	return r
 }
 
-// claim notes that a bundle asks for the requests. It returns false if another
-// one does so already, and has the two merged; the loop of the one that called
-// ends then.
+// claim records that a bundle makes the requests. If another bundle makes one of
+// them already, it asks for a merge and returns false; the caller's loop then ends.
 func (bs *bundles) claim(r *running, requests []secrets.Request) bool {
 	bs.mu.Lock()
 	defer bs.mu.Unlock()
@@ -134,13 +133,13 @@ func (bs *bundles) takeMerges() []merging {
 	return merges
 }
 
-// restart starts a loop that has ended to be merged, and was not.
+// restart starts a loop again that ended for a merge which did not happen.
 func (bs *bundles) restart(ctx context.Context, r *running) {
 	select {
 	case <-r.done:
 		bs.forget(r)
 		r.mergedInto = bs.start(ctx, r.Bundle)
-	default: // it goes on
+	default: // it still runs
 	}
 }
 
@@ -156,13 +155,13 @@ func (bs *bundles) forget(gone ...*running) {
 	}
 }
 
-// join makes one bundle of two. The new one wants the secrets of both before
-// the old ones let go of them: nothing is issued twice.
+// join replaces two bundles by one. The new one subscribes to the secrets of both
+// before the old ones drop theirs, so that nothing is issued twice.
 func (bs *bundles) join(ctx context.Context, a, b *running) {
 	switch aLives, bLives := slices.Contains(bs.all, a), slices.Contains(bs.all, b); {
 	case a == b:
 		return
-	case !aLives || !bLives: // an order has ended the other one
+	case !aLives || !bLives: // an order has stopped the other one
 		for _, r := range []*running{a, b} {
 			if slices.Contains(bs.all, r) {
 				bs.restart(ctx, r)

@@ -18,18 +18,18 @@ import (
 	"github.com/certagent/certagent/logmsg"
 )
 
-// ChildExit is the error with which Run ends because a child ended for good.
+// ChildExit is the error of Run when a child has exited and is not restarted.
 type ChildExit struct {
-	// Code is the exit code to hand on: the child's, or 128+n for signal n.
+	// Code is the exit code for certagent: the child's, or 128+n for signal n.
 	Code int
 }
 
-func (e *ChildExit) Error() string { return fmt.Sprintf("the child ended with exit code %d", e.Code) }
+func (e *ChildExit) Error() string { return fmt.Sprintf("the child exited with code %d", e.Code) }
 
-// endedWithUs tells whether a child has ended by what ends us. Whoever signals a
-// whole process group or, as systemd does unless told otherwise, a whole cgroup
-// means us, though the child may be the first to have ended.
-func endedWithUs(err error) bool {
+// exitedFromStop reports whether the child exited from the signal that is stopping
+// the agent. A signal to the whole process group or, as systemd sends it by default,
+// to the whole cgroup is meant for the agent, although the child may exit first.
+func exitedFromStop(err error) bool {
 	var exit *ChildExit
 	return errors.As(err, &exit) && (exit.Code == 128+int(syscall.SIGTERM) || exit.Code == 128+int(syscall.SIGINT))
 }
@@ -40,11 +40,11 @@ type child struct {
 	config config.Exec
 	policy exec.RestartPolicy
 	log    *slog.Logger
-	begun  atomic.Bool // the first start was attempted
+	begun  atomic.Bool // set before the first start
 }
 
-// newChild makes a child. The only one gets our standard input and our terminal;
-// several could not share them.
+// newChild returns the child of an exec block. An only child gets the agent's
+// standard input and terminal; several cannot share them.
 func (r *assembly) newChild(cfg config.Exec, only bool) (*child, error) {
 	stdout, err := openOutput(cfg.Stdout, r.Stdout)
 	if err != nil {
@@ -81,8 +81,8 @@ func policyOf(p config.RestartPolicy) exec.RestartPolicy {
 	return exec.RestartPolicy{Restart: policies[p.When], MinDelay: p.Delay, MaxDelay: p.MaxDelay, Settled: p.Reset}
 }
 
-// stopSignal is what the child gets when certagent ends: what its supervisors send
-// for that, SIGTERM or SIGINT, is rewritten like any other signal.
+// stopSignal returns the signal that stops the child. If SIGTERM or SIGINT, which
+// stop the agent, are rewritten, then so is the child's.
 func stopSignal(cfg config.Exec) syscall.Signal {
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		if to, rewritten := cfg.Signals[sig]; rewritten {
@@ -93,7 +93,7 @@ func stopSignal(cfg config.Exec) syscall.Signal {
 }
 
 // openOutput opens the file that the child's output is appended to, or returns
-// the standard one. It stays open until the process ends.
+// standard. The file stays open until this process ends.
 func openOutput(path string, standard *os.File) (*os.File, error) {
 	if path == "" {
 		return standard, nil
@@ -101,9 +101,9 @@ func openOutput(path string, standard *os.File) (*os.File, error) {
 	return os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 }
 
-// run starts the child when ready is closed, or at once if it is to be so, and
-// keeps it running. It returns a *ChildExit when the child has ended for good, and
-// nil when ctx ends: stopping is for stop to do.
+// run starts the child when ready is closed, or at once if so configured, and keeps
+// it running. It returns a *ChildExit when the child has exited and is not
+// restarted, and nil when ctx ends; stop stops the child.
 func (c *child) run(ctx context.Context, ready <-chan struct{}) error {
 	if !c.config.StartImmediately {
 		select {
@@ -125,8 +125,8 @@ func (c *child) run(ctx context.Context, ready <-chan struct{}) error {
 	return startFailed(err)
 }
 
-// startFailed hands on the exit code with which a shell says that a program did
-// not start.
+// startFailed returns a *ChildExit with the code that a shell exits with when it
+// cannot start a program: 126 or 127.
 func startFailed(err error) error {
 	var failed *exec.StartError
 	if errors.As(err, &failed) {
@@ -135,7 +135,7 @@ func startFailed(err error) error {
 	return err
 }
 
-// stop ends the child; it is killed at once when hurry is closed.
+// stop stops the child, and kills it once hurry is closed.
 func (c *child) stop(hurry <-chan struct{}) {
 	stopped := make(chan struct{})
 	go func() {

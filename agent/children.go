@@ -19,14 +19,11 @@ import (
 )
 
 // children are the programs of the exec blocks, with the variables that the
-// env_templates rendered for them.
+// env_templates render for them.
 type children struct {
 	environment
 	all []*child
 }
-
-// everyChild, in place of a name, means those that restart when their variables
-// change. No exec block can have that name.
 
 // assembleChildren makes the children.
 func (r *assembly) assembleChildren() error {
@@ -41,20 +38,20 @@ func (r *assembly) assembleChildren() error {
 	return nil
 }
 
-// chosen are the children that a change to the named one is about.
-func (cs *children) chosen(name string) []*child {
-	var chosen []*child
+// named returns the child of that name, or those that bundle.EveryChild stands for.
+func (cs *children) named(name string) []*child {
+	var named []*child
 	for _, c := range cs.all {
 		if c.config.Name == name || name == bundle.EveryChild && c.config.Restart {
-			chosen = append(chosen, c)
+			named = append(named, c)
 		}
 	}
-	return chosen
+	return named
 }
 
-// Started says whether one of the chosen children was started, or is about to be.
+// Started reports whether a child of that name was started, or is about to be.
 func (cs *children) Started(name string) bool {
-	for _, c := range cs.chosen(name) {
+	for _, c := range cs.named(name) {
 		if c.begun.Load() {
 			return true
 		}
@@ -62,12 +59,12 @@ func (cs *children) Started(name string) bool {
 	return false
 }
 
-// Restart restarts the chosen children with the present environment.
+// Restart restarts the children of that name with the present environment.
 func (cs *children) Restart(ctx context.Context, name string) error {
 	return cs.each(name, func(c *child) error { return c.Restart(ctx) })
 }
 
-// Signal signals the chosen child.
+// Signal sends a signal to the child of that name.
 func (cs *children) Signal(ctx context.Context, name string, sig syscall.Signal) error {
 	return cs.each(name, func(c *child) error { return c.Signal(ctx, sig) })
 }
@@ -76,7 +73,7 @@ func (cs *children) Signal(ctx context.Context, name string, sig syscall.Signal)
 // after the other.
 func (cs *children) StopTimeout(name string) time.Duration {
 	var sum time.Duration
-	for _, c := range cs.chosen(name) {
+	for _, c := range cs.named(name) {
 		sum += c.config.KillTimeout
 	}
 	return sum
@@ -85,13 +82,13 @@ func (cs *children) StopTimeout(name string) time.Duration {
 // Any reports whether there is a child.
 func (cs *children) Any() bool { return len(cs.all) > 0 }
 
-// each does something to all chosen children. That some of them do not run is no
-// failure, if others do.
+// each calls do with each child of that name. It fails with exec.ErrNotRunning
+// only if none of them runs.
 func (cs *children) each(name string, do func(*child) error) error {
 	var errs []error
 	absent := 0
-	chosen := cs.chosen(name)
-	for _, c := range chosen {
+	named := cs.named(name)
+	for _, c := range named {
 		err := do(c)
 		if errors.Is(err, exec.ErrNotRunning) {
 			absent++
@@ -99,14 +96,13 @@ func (cs *children) each(name string, do func(*child) error) error {
 		}
 		errs = append(errs, err)
 	}
-	if absent == len(chosen) {
+	if absent == len(named) {
 		return exec.ErrNotRunning
 	}
 	return errors.Join(errs...)
 }
 
-// stop ends all children at the same time; they are killed at once when hurry is
-// closed.
+// stop stops all children at the same time, and kills them once hurry is closed.
 func (cs *children) stop(hurry <-chan struct{}) {
 	var all sync.WaitGroup
 	for _, c := range cs.all {
@@ -115,26 +111,28 @@ func (cs *children) stop(hurry <-chan struct{}) {
 	all.Wait()
 }
 
-// HandedOn are the signals that are a child's and not certagent's: all that can be
-// caught but those that mean something to certagent itself. SIGHUP may be both.
-func HandedOn() []os.Signal {
+// Forwarded returns the signals that are forwarded to the children: all that can be
+// caught, except those that certagent acts on itself. SIGHUP, which may be meant for
+// either, is not among them.
+func Forwarded() []os.Signal {
 	own := []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}
 	return slices.DeleteFunc(exec.Forwardable(), func(sig os.Signal) bool { return slices.Contains(own, sig) })
 }
 
-// passOn hands signals that certagent gets on to the children, until ctx ends.
-func (r *assembly) passOn(ctx context.Context) error {
+// forwardSignals forwards the signals that certagent gets to the children, until
+// ctx ends.
+func (r *assembly) forwardSignals(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case sig := <-r.Signals:
-			r.children.pass(ctx, sig)
+			r.children.forward(ctx, sig)
 		}
 	}
 }
 
-func (cs *children) pass(ctx context.Context, sig os.Signal) {
+func (cs *children) forward(ctx context.Context, sig os.Signal) {
 	number, ok := sig.(syscall.Signal)
 	if !ok {
 		return
@@ -151,7 +149,7 @@ func (cs *children) pass(ctx context.Context, sig os.Signal) {
 		switch {
 		case err == nil || ctx.Err() != nil:
 		case errors.Is(err, exec.ErrNotRunning) && number == syscall.SIGTSTP:
-			exec.Suspend() // a running child would have stopped, and we with it
+			exec.Suspend() // as would have happened with a running child
 		case !errors.Is(err, exec.ErrNotRunning):
 			c.log.Warn(logmsg.SignalNotForwarded, logkey.Signal, exec.SignalName(to), logkey.Error, err)
 		}

@@ -12,14 +12,14 @@ import (
 	"github.com/certagent/certagent/redact"
 )
 
-// environment holds the variables that the env_templates rendered. The zero value
-// is empty.
+// environment holds the variables that the env_templates render. The zero value is
+// empty.
 type environment struct {
 	mu     sync.Mutex
 	values map[string]redact.Bytes
 }
 
-// SetEnv gives the next start of the children a variable.
+// SetEnv sets a variable for the next start of the children.
 func (e *environment) SetEnv(name string, value redact.Bytes) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -29,7 +29,7 @@ func (e *environment) SetEnv(name string, value redact.Bytes) {
 	e.values[name] = value
 }
 
-// HasEnv says whether the variable has that value already.
+// HasEnv reports whether the variable has that value.
 func (e *environment) HasEnv(name string, value redact.Bytes) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -37,7 +37,7 @@ func (e *environment) HasEnv(name string, value redact.Bytes) bool {
 	return known && string(old) == string(value)
 }
 
-// environ is a child's whole environment.
+// environ returns a child's environment.
 func (e *environment) environ() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()

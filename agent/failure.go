@@ -17,13 +17,13 @@ const (
 	ExitUsage   = 2 // the command line
 	ExitConfig  = 3 // the configuration
 	ExitAuth    = 4 // the login failed, and exit_on_err is set
-	ExitSecrets = 5 // a secret was not to be had or a template failed, and exit_on_retry_failure is set
+	ExitSecrets = 5 // a secret could not be read or a template failed, and exit_on_retry_failure is set
 	ExitPublish = 6 // the files could not be written, and exit_on_retry_failure is set
 	ExitChange  = 7 // a change failed, and exit_on_retry_failure or fail_on_error is set
-	ExitMissing = 8 // of certagent wait: files are missing when its time is up
+	ExitMissing = 8 // certagent wait: files are missing when the time-out ends
 )
 
-// Failure is an error with the exit code that stands for it.
+// Failure is an error with its exit code.
 type Failure struct {
 	Code int
 	Err  error
@@ -31,7 +31,7 @@ type Failure struct {
 
 func (f *Failure) Error() string { return f.Err.Error() }
 
-// Unwrap returns the cause.
+// Unwrap returns Err.
 func (f *Failure) Unwrap() error { return f.Err }
 
 // exitFailure gives the failure of a bundle the exit code for its kind. Other

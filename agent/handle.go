@@ -13,25 +13,25 @@ import (
 	"github.com/certagent/certagent/agent/status"
 )
 
-// Handle is what others have of a running agent. It may be used from any
-// goroutine, and when the agent has ended, too.
+// Handle gives access to a running agent. It may be used from any goroutine, also
+// after the agent has ended.
 type Handle struct {
 	assembly *assembly
 	run      context.Context // ends when the stop begins
 }
 
-// Status is what is known now.
+// Status returns the present status.
 func (h *Handle) Status() status.Agent { return h.assembly.board.status() }
 
-// Changed fires when Status has changed since the last time. It has one slot, for
-// one reader.
+// Changed returns a channel that receives when Status has changed since the last
+// receive. It has one slot, for one reader.
 func (h *Handle) Changed() <-chan struct{} { return h.assembly.board.changed }
 
-// Alive asks the agent's loops for a sign of life: the bundles' manager, the store
-// of secrets and the children each have to answer before ctx ends. The login and the
-// bundles may be busy rightly: each has said until when at most, by the sum of its
-// time-outs. The error names the loop that gives no sign. Once the stop has begun
-// it is nil, for how long that may take is for others to say.
+// Alive returns an error that names a loop of the agent which is stuck. The bundles'
+// manager, the store of secrets and the supervisors of the children have to answer
+// before ctx ends. The login and the bundles may be busy for as long as their
+// time-outs add up to; their heartbeat must not be overdue. Once the stop has begun
+// Alive returns nil.
 func (h *Handle) Alive(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -54,13 +54,13 @@ func (r *assembly) missing(ctx context.Context) error {
 	}
 	for _, l := range loops {
 		if err := l.ask(ctx); err != nil {
-			return fmt.Errorf("%s gives no sign of life: %w", l.name, err)
+			return fmt.Errorf("no heartbeat from %s: %w", l.name, err)
 		}
 	}
 	return r.board.missing(time.Now())
 }
 
-// alive returns nil as soon as the loop gives a sign of life.
+// alive returns nil as soon as the loop answers.
 func (bs *bundles) alive(ctx context.Context) error {
 	select {
 	case bs.pings <- struct{}{}:
@@ -70,10 +70,9 @@ func (bs *bundles) alive(ctx context.Context) error {
 	}
 }
 
-// alive returns nil as soon as the child's loop gives a sign of life, or if it has
-// ended.
+// alive returns nil as soon as the child's loop answers, or if it has ended.
 func (c *child) alive(ctx context.Context) error {
-	const ask = syscall.Signal(0) // nobody is signalled, see kill(2)
-	_ = c.Signal(ctx, ask)        // whatever it answers: it does
+	const null = syscall.Signal(0) // sends nothing, see kill(2)
+	_ = c.Signal(ctx, null)        // any answer will do
 	return ctx.Err()
 }

@@ -260,7 +260,7 @@ template {
 	}
 }
 
-// A wait for a sign of life ends with its context.
+// A wait for a heartbeat ends with its context.
 func TestAliveEndsWithItsContext(t *testing.T) {
 	w := newWorld(t)
 	h := w.startHandled(loginBlocks + webBundle("", ""))

@@ -14,7 +14,7 @@ import (
 	"github.com/certagent/certagent/agent/config"
 )
 
-// newMethod makes the login method that the configuration names.
+// newMethod returns the login method of the configuration.
 func newMethod(m config.Method, log *slog.Logger) auth.Method {
 	switch {
 	case m.AppRole != nil:
@@ -57,8 +57,8 @@ func certFiles(c *config.Cert) []string {
 	return files
 }
 
-// newLoginClient returns the client for a method that has a certificate of its
-// own, or nil if the agent's client will do.
+// newLoginClient returns a client for a method that has a certificate of its own;
+// nil for any other, which uses the agent's.
 func newLoginClient(cfg client.Config, m config.Method) (*api.Client, error) {
 	if m.Cert == nil || m.Cert.CACert == "" && m.Cert.ClientCert == "" {
 		return nil, nil
@@ -97,14 +97,14 @@ func (r *assembly) assembleLogin() error {
 	return nil
 }
 
-// noteLoginFailed tells those who wait for a token that there is none yet.
+// noteLoginFailed reports a failed login to the bundles and the status.
 func (r *assembly) noteLoginFailed(err error) {
 	r.noLogin.Do(func() { close(r.loginFailed) })
 	r.board.loggedIn(err)
 }
 
-// deliver hands a new token to those who need it. Nothing is rebuilt: what is
-// valid stays valid.
+// deliver gives a new token to the store of secrets and the token sinks. Secrets
+// and certificates that are valid stay in use.
 func (r *assembly) deliver(t auth.Token) {
 	r.board.loggedIn(nil)
 	if !t.Wrapped {

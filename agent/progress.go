@@ -5,9 +5,9 @@ package agent
 
 import "sync"
 
-// progress tells when every member has come so far: published, so that the
-// child may start; ready, which is published and, where that is to be proven,
-// served; settled, with nothing owed, so that a one-shot run may end.
+// progress holds the milestones of the members: published, so that the children
+// may start; ready, which is published and, where verify is set, served; settled,
+// with no change owed, so that a one-shot run may end.
 type progress struct {
 	published, ready, settled *milestone
 }
@@ -34,7 +34,7 @@ func newMilestone(members int) *milestone {
 	return m
 }
 
-// pass notes that the members have passed; again and again does no harm.
+// pass records that the members have passed; a member may pass more than once.
 func (m *milestone) pass(indexes []int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -49,8 +49,8 @@ func (m *milestone) pass(indexes []int) {
 	}
 }
 
-// change takes members that are no more out of what is waited for, and adds
-// others, unless the milestone was reached before.
+// change removes members that no longer exist and adds others. A milestone that
+// was reached stays reached.
 func (m *milestone) change(gone, added []int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

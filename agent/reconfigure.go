@@ -15,12 +15,12 @@ import (
 // Reload is a configuration to change to while the agent runs.
 type Reload struct {
 	Config *config.Config
-	// Done is told when the agent has changed to it, or why it has not: then all
-	// stays as it was. It must not block.
+	// Done is called with nil when the agent has changed to it, or with the reason
+	// why not: then nothing has changed. It must not block.
 	Done func(error)
 }
 
-// reconfigure changes to other configurations as they come.
+// reconfigure changes to each configuration that arrives.
 func (r *assembly) reconfigure(ctx context.Context) error {
 	index := r.members.Next() // the first that is free
 	for {
@@ -33,9 +33,9 @@ func (r *assembly) reconfigure(ctx context.Context) error {
 	}
 }
 
-// changeTo has what has changed among templates and bundles stop, and begin anew.
-// What is as it was goes on undisturbed, and so does the child; what is still
-// valid is not asked for again.
+// changeTo stops and starts the templates and bundles that have changed. Unchanged
+// ones and the children keep running, and what is still valid is not requested
+// again.
 func (r *assembly) changeTo(ctx context.Context, cfg *config.Config, index *int) error {
 	if names := fixed(r.Config, cfg); len(names) > 0 {
 		r.Logger.Warn(logmsg.RestartNeeded, logkey.Block, names)
@@ -79,8 +79,8 @@ func fixed(a, b *config.Config) (names []string) {
 	return names
 }
 
-// rearrange stops the bundles of which something has changed, and starts what
-// takes their place.
+// rearrange stops the bundles that have changed, and starts those that replace
+// them.
 func (r *assembly) rearrange(ctx context.Context, all *bundle.Members) error {
 	if err := r.claims.Claim(all, r.Logger); err != nil {
 		return err

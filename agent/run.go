@@ -14,14 +14,14 @@ import (
 	"github.com/certagent/certagent/logmsg"
 )
 
-// run starts the parts, waits for the end, and ends them in order: the child
-// first, while its files are still looked after.
+// run starts the parts, waits for the stop, and stops them in order: the children
+// first, while their files are still renewed.
 func (r *assembly) run(ctx context.Context) error {
 	defer r.claims.Close()
 	if err := r.claims.Claim(r.members, r.Logger); err != nil {
 		return exitFailure(err)
 	}
-	r.adoptOrphans() // before a process is started that leaves some
+	r.setSubreaper() // before the first process is started
 	initial := r.members.Form(ctx, r.env, &r.adopter)
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
@@ -52,7 +52,7 @@ func (r *assembly) run(ctx context.Context) error {
 	for _, c := range r.children.all {
 		start(func(ctx context.Context) error { return c.run(ctx, r.progress.published.reached) })
 	}
-	start(r.passOn)
+	start(r.forwardSignals)
 	start(r.reap)
 
 	<-ctx.Done()
@@ -72,8 +72,9 @@ func (r *assembly) run(ctx context.Context) error {
 // errFinished ends a one-shot run.
 var errFinished = errors.New("everything is done")
 
-// adoptOrphans has the orphans come to us, if that was asked for.
-func (r *assembly) adoptOrphans() {
+// setSubreaper makes this process a child subreaper, see prctl(2), if it is
+// configured.
+func (r *assembly) setSubreaper() {
 	if !r.Config.Subreaper {
 		return
 	}
@@ -82,8 +83,7 @@ func (r *assembly) adoptOrphans() {
 	}
 }
 
-// reap collects orphans, if they come to us: as the init process, or because that
-// was asked for.
+// reap reaps orphans, if this process is the init process or a subreaper.
 func (r *assembly) reap(ctx context.Context) error {
 	if err := exec.NewReaper(r.Logger).Run(ctx); err != nil && !errors.Is(err, exec.ErrNoOrphans) {
 		return err
@@ -91,7 +91,7 @@ func (r *assembly) reap(ctx context.Context) error {
 	return nil
 }
 
-// outcome turns what ended the context into what Run returns.
+// outcome returns the error of Run for a context that has ended.
 func outcome(ctx context.Context) error {
 	cause := context.Cause(ctx)
 	if errors.Is(cause, errFinished) || errors.Is(cause, context.Canceled) {
@@ -100,8 +100,7 @@ func outcome(ctx context.Context) error {
 	return cause
 }
 
-// runLogin runs the login loop. That it ends by itself means that exit_on_err
-// is set.
+// runLogin runs the login loop, which fails only if exit_on_err is set.
 func (r *assembly) runLogin(ctx context.Context) error {
 	if err := r.login.Run(ctx); err != nil {
 		return &Failure{Code: ExitAuth, Err: err}
@@ -109,8 +108,8 @@ func (r *assembly) runLogin(ctx context.Context) error {
 	return nil
 }
 
-// announce says once that everything is published; without templates, that the
-// token is written.
+// announce logs once that everything is published, and calls Ready. Without
+// members it waits for the token sinks instead.
 func (r *assembly) announce(ctx context.Context) error {
 	waits := []<-chan struct{}{r.progress.published.reached, r.progress.ready.reached}
 	if r.members.Next() == 0 {
@@ -131,7 +130,7 @@ func (r *assembly) announce(ctx context.Context) error {
 }
 
 // finish ends a one-shot run once every sink is written and every bundle is
-// published with nothing owed.
+// settled.
 func (r *assembly) finish(ctx context.Context) error {
 	if !waitFor(ctx, append(r.sinksWritten(), r.progress.settled.reached, r.announced)) {
 		return nil
@@ -147,7 +146,7 @@ func (r *assembly) sinksWritten() []<-chan struct{} {
 	return written
 }
 
-// waitFor returns true when all channels are closed, and false when ctx ends.
+// waitFor waits until all channels are closed. It returns false if ctx ends before.
 func waitFor(ctx context.Context, all []<-chan struct{}) bool {
 	for _, done := range all {
 		select {

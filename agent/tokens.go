@@ -20,12 +20,11 @@ import (
 	"github.com/certagent/certagent/sinks"
 )
 
-// sinkBackoff is how Vault Agent spaces its attempts to write a sink, with an
-// upper bound.
+// sinkBackoff is Vault Agent's back-off for writing a sink, with an upper bound.
 var sinkBackoff = plan.Backoff{Min: 2 * time.Second, Max: time.Minute}
 
-// tokenSink writes each new login token to one sink. A sink that cannot be
-// written delays neither the others nor anything else.
+// tokenSink writes each new login token to one sink. A sink that cannot be written
+// delays nothing else.
 type tokenSink struct {
 	config  config.Sink
 	seal    *sinks.Encryption // nil if the token is not encrypted
@@ -50,8 +49,7 @@ func newTokenSink(cfg config.Sink, client *api.Client, log *slog.Logger) *tokenS
 	}
 }
 
-// deliver hands over a token; an older one that was not written yet is dropped.
-// Only one goroutine may deliver.
+// deliver replaces the token to write. Only one goroutine may call it.
 func (s *tokenSink) deliver(t auth.Token) {
 	select {
 	case <-s.next:
@@ -60,7 +58,7 @@ func (s *tokenSink) deliver(t auth.Token) {
 	s.next <- t
 }
 
-// run writes what is delivered until ctx ends.
+// run writes each token that is delivered, until ctx ends.
 func (s *tokenSink) run(ctx context.Context) {
 	var token auth.Token
 	var retry <-chan time.Time

@@ -159,15 +159,15 @@ func TestWatchdogOfAStuckLoop(t *testing.T) {
 		}
 		n.agent.setAlive(func(ctx context.Context) error {
 			<-ctx.Done()
-			return fmt.Errorf("the store of secrets gives no sign of life: %w", ctx.Err())
+			return fmt.Errorf("no heartbeat from the store of secrets: %w", ctx.Err())
 		})
 		if got := watchdogs(time.Minute); got != 0 {
 			t.Errorf("told %d times while a loop is stuck", got)
 		}
-		if got := n.logged("the store of secrets gives no sign of life"); got != 1 {
+		if got := n.logged("no heartbeat from the store of secrets"); got != 1 {
 			t.Errorf("logged %d times, want once", got)
 		}
-		n.agent.setAlive(func(context.Context) error { return errors.New("bundle \\\"web\\\" gives no sign of life") })
+		n.agent.setAlive(func(context.Context) error { return errors.New("no heartbeat from bundle \\\"web\\\"") })
 		if got := watchdogs(time.Minute); got != 0 {
 			t.Errorf("told %d times while another loop is stuck", got)
 		}

@@ -63,7 +63,7 @@ func TestEverySignalIsHandedOn(t *testing.T) {
 	p := w.start(login + password("") + listener("", syscall.SIGTERM))
 	p.number("listener")
 	var sent []int
-	for _, sig := range agent.HandedOn() {
+	for _, sig := range agent.Forwarded() {
 		sent = append(sent, int(sig.(syscall.Signal)))
 		if sig != syscall.SIGTSTP {
 			p.signal(sig.(syscall.Signal))

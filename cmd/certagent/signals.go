@@ -48,7 +48,7 @@ func watchSignals(logger *slog.Logger, children bool) *signals {
 	// SIGUSR1 and SIGUSR2 because Vault Agent's users send them.
 	signal.Notify(s.others, syscall.SIGPIPE)
 	if children {
-		signal.Notify(s.handed, agent.HandedOn()...)
+		signal.Notify(s.handed, agent.Forwarded()...)
 	} else {
 		signal.Notify(s.others, syscall.SIGUSR1, syscall.SIGUSR2)
 	}

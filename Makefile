@@ -1,4 +1,4 @@
-# The two commands of the README are "make demo" and "make test".
+# "make help" lists the targets. The README needs two: "make demo" and "make test".
 
 GO      ?= go
 BIN     := bin
@@ -6,54 +6,64 @@ VAULT   := $(BIN)/vault
 RELEASE ?=
 LDFLAGS := -s -w $(if $(RELEASE),-X main.release=$(RELEASE))
 
-# Where a Vault was built before: it takes minutes, and only its module matters.
-.PHONY: all build demo test bench lint mutate tools vault clean
+.PHONY: all build demo test lint mutate bench tools vault help clean
 
 all: build
 
-build: ## certagent itself, one static binary
+build: ## build bin/certagent, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/certagent ./cmd/certagent
 
-# Neither "go run" nor a shell stands between make and the demonstration: both
-# would call Ctrl-C an error. It is built with the flags of certagent itself, so
-# that nothing is compiled twice.
-demo: build ## nginx serving a fresh certificate every few seconds, until Ctrl-C
+# make runs the demonstration directly, for "go run" and a shell would report
+# Ctrl-C as an error. It is built with the flags of certagent, so that the
+# packages that both need are compiled once.
+demo: build ## run nginx with a new certificate every few seconds
 	@./scripts/install nginx || true
 	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/demo ./examples/nginx
 	@$(BIN)/demo -certagent $(BIN)/certagent
 
-tools: ## what the tests run beside certagent: nginx, HAProxy, Flask, gunicorn, Java, Node, systemd, strace
-	./scripts/install nginx flask strace haproxy gunicorn java node systemd polkit dbus
+test: tools vault build lint ## run lint and every test, with real programs and a real Vault
+	{ CERTAGENT_REQUIRE_REAL=1 CERTAGENT_VAULT=$(CURDIR)/$(VAULT) $(GO) test -race -timeout 30m -v ./...; \
+		cd tools && $(GO) test -race -v ./...; } 2>&1 | ./scripts/testlog
 
-vault: $(VAULT) ## the real Vault, server and agent, for the tests (some minutes the first time)
+lint: $(BIN)/tools/built ## run gofmt, go vet, staticcheck, deadcode and govulncheck
+	@./scripts/lint
 
-$(VAULT): acceptance/vault/go.mod acceptance/vault/go.sum acceptance/vault/main.go
-	cd acceptance/vault && CGO_ENABLED=0 $(GO) build -trimpath -tags minimal -ldflags '-s -w' -o ../../$(VAULT) .
+# The tools are a module of their own: nothing of theirs is in the product's
+# module graph.
+$(BIN)/tools/built: tools/go.mod tools/go.sum
+	mkdir -p $(BIN)/tools
+	cd tools && $(GO) build -o ../$(BIN)/tools/ tool
+	touch $@
 
-test: tools vault build lint ## every test: unit, end to end with nginx and Flask, against the real Vault
-	CERTAGENT_REQUIRE_REAL=1 CERTAGENT_VAULT=$(CURDIR)/$(VAULT) $(GO) test -race -timeout 30m -v ./... 2>&1 | ./scripts/testlog
-
-lint:
-	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
-	$(GO) vet ./...
-
-# The package that is mutated, the files of it (a regular expression), and other
-# packages whose tests have to notice too.
+# The package to mutate, a regular expression for its files, and other packages
+# whose tests may notice a mutant.
 PKG   ?= ./agent/plan
 FILES ?=
 TESTS ?=
 
-mutate: $(BIN)/mutate ## mutants that no test of a package notices: make mutate PKG=./agent/plan FILES= TESTS=
+mutate: $(BIN)/mutate ## find code that no test checks: PKG=./agent/plan FILES= TESTS=
 	@$(BIN)/mutate -files '$(FILES)' -tests '$(TESTS)' $(PKG)
 
 $(BIN)/mutate: tools/go.mod $(wildcard tools/mutate/*.go)
 	cd tools && $(GO) build -o ../$@ ./mutate
 
-bench: build vault $(BIN)/consul-template ## the budgets of BENCHMARKS.md as measured here, beside consul-template and Vault Agent
+bench: build vault $(BIN)/consul-template ## measure the tables of BENCHMARKS.md (12 minutes)
 	$(GO) run ./bench $(BENCH)
 
 $(BIN)/consul-template: bench/consul-template/go.mod bench/consul-template/go.sum
 	cd bench/consul-template && CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o ../../$@ github.com/hashicorp/consul-template
 
-clean:
+tools: ## install the programs that the tests run: nginx, HAProxy, Java ...
+	./scripts/install nginx flask strace haproxy gunicorn java node systemd polkit dbus
+
+vault: $(VAULT) ## build the real Vault for the tests (takes minutes)
+
+# Vault takes minutes to build, so it is built again only when its module changes.
+$(VAULT): acceptance/vault/go.mod acceptance/vault/go.sum acceptance/vault/main.go
+	cd acceptance/vault && CGO_ENABLED=0 $(GO) build -trimpath -tags minimal -ldflags '-s -w' -o ../../$(VAULT) .
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+clean: ## remove bin
 	rm -rf $(BIN)

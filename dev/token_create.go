@@ -59,7 +59,7 @@ func displayName(mount, name string) string {
 // tokenRequest is the body of auth/token/create.
 type tokenRequest struct {
 	ID              string            `json:"id"`
-	Policies        []string          `json:"policies,whole"`
+	Policies        []string          `json:"policies" decode:"whole"`
 	Meta            map[string]string `json:"meta"`
 	NoParent        bool              `json:"no_parent"`
 	NoDefaultPolicy bool              `json:"no_default_policy"`

@@ -65,10 +65,10 @@ func TestDecode(t *testing.T) {
 		Int      int               `json:"int"`
 		Duration Seconds           `json:"duration"`
 		List     []string          `json:"list"`
-		Whole    []string          `json:"whole,whole"`
+		Whole    []string          `json:"whole" decode:"whole"`
 		Map      map[string]string `json:"map"`
 		Ints     []int             `json:"ints"`
-		Old      Seconds           `json:"old,omitempty,old"`
+		Old      Seconds           `json:"old,omitempty" decode:"-"`
 	}
 	cases := []struct {
 		in   Fields

@@ -40,9 +40,10 @@ func (f Fields) String(name string) string {
 	}
 }
 
-// Decode sets the fields of the struct that dst points to, by their json names.
-// What f does not mention keeps its value. Text for a list is split at commas,
-// unless the tag says "whole"; what the tag calls "old" is left alone.
+// Decode sets the fields of the struct that dst points to, by their JSON names.
+// A field that f does not mention keeps its value. A string for a list is split
+// at commas, unless the field's tag is decode:"whole". Fields whose tag is
+// decode:"-" are not set.
 func (f Fields) Decode(dst any) error { return f.decode(reflect.ValueOf(dst).Elem()) }
 
 func (f Fields) decode(dst reflect.Value) error {
@@ -54,8 +55,9 @@ func (f Fields) decode(dst reflect.Value) error {
 			}
 			continue
 		}
-		name, option, _ := strings.Cut(field.Tag.Get("json"), ",")
-		if name == "" || strings.HasSuffix(option, ",old") || !f.Has(name) {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		option := field.Tag.Get("decode")
+		if name == "" || option == "-" || !f.Has(name) {
 			continue
 		}
 		value := f[name]

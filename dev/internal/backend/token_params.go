@@ -15,11 +15,12 @@ type TokenParams struct {
 	Policies        []string `json:"token_policies"`
 	TTL             Seconds  `json:"token_ttl"`
 	Type            string   `json:"token_type"`
-	// The same under older names, shown only where they were used.
-	OldMaxTTL   Seconds  `json:"max_ttl,omitempty,old"`
-	OldPeriod   Seconds  `json:"period,omitempty,old"`
-	OldPolicies []string `json:"policies,omitempty,old"`
-	OldTTL      Seconds  `json:"ttl,omitempty,old"`
+	// The same by their older names, shown only if the role was written with them.
+	// DecodeOld sets them.
+	OldMaxTTL   Seconds  `json:"max_ttl,omitempty" decode:"-"`
+	OldPeriod   Seconds  `json:"period,omitempty" decode:"-"`
+	OldPolicies []string `json:"policies,omitempty" decode:"-"`
+	OldTTL      Seconds  `json:"ttl,omitempty" decode:"-"`
 }
 
 // NewTokenParams returns the values that a new role starts from.

@@ -140,12 +140,12 @@ func (in *certRequest) checkFields(ro *role) error {
 			return backend.BadRequest("user_id %s is not allowed by this role", id)
 		}
 	}
-	for _, san := range in.OtherSANs {
-		oid, _, _ := strings.Cut(san, ";")
+	if len(in.OtherSANs) > 0 {
 		if len(ro.AllowedOtherSANs) == 0 {
+			oid, _, _ := strings.Cut(in.OtherSANs[0], ";")
 			return backend.BadRequest("other SAN OID %s not allowed by this role", oid)
 		}
-		return backend.BadRequest("the dev server does not make other SANs")
+		return backend.BadRequest("the dev server does not support other SANs")
 	}
 	return nil
 }

@@ -13,12 +13,13 @@ import (
 	"github.com/certagent/certagent/agent/config/hclread"
 )
 
-// AutoAuth is how certagent logs in, and where it leaves its token.
+// AutoAuth is the auto_auth block: how certagent logs in, and where it writes
+// its token.
 type AutoAuth struct {
 	Method Method
 	Sinks  []Sink
-	// ReauthOnNewCredentials logs in again when the method finds new
-	// credentials, rather than when the token ends.
+	// ReauthOnNewCredentials logs in again as soon as the method finds new
+	// credentials, not only when the token expires.
 	ReauthOnNewCredentials bool
 	Pos                    Pos
 }
@@ -40,7 +41,8 @@ func readAutoAuth(s *scope) *AutoAuth {
 	return a
 }
 
-// checkWrapping: a wrapped login has its token in the wrapping, once.
+// checkWrapping checks that wrapping is consistent: a wrapped token can be
+// unwrapped only once.
 func (a *AutoAuth) checkWrapping(s *scope) {
 	if a.Method.WrapTTL <= 0 {
 		return
@@ -54,16 +56,17 @@ func (a *AutoAuth) checkWrapping(s *scope) {
 	}
 }
 
-// Method is an auth method. Of the last five fields one is not nil.
+// Method is the method block: an auth method with its settings. Exactly one of
+// the last five fields is not nil.
 type Method struct {
 	Type      string // such as approle
-	MountPath string // without a slash at its end
-	// Namespace is for the login.
+	MountPath string // without a trailing slash
+	// Namespace is the namespace of the login.
 	Namespace  string
 	WrapTTL    time.Duration // 0: the login is not wrapped
 	MinBackoff time.Duration // 0: the default, 1 s
 	MaxBackoff time.Duration // 0: the default, 5 min
-	ExitOnErr  bool          // the first failed login ends certagent
+	ExitOnErr  bool          // exit after the first failed login
 	Pos        Pos
 
 	AppRole    *AppRole
@@ -73,7 +76,7 @@ type Method struct {
 	Kubernetes *Kubernetes
 }
 
-// The back-off between failed logins, if none is given.
+// The default back-off between failed logins.
 const (
 	defaultMinBackoff = time.Second
 	defaultMaxBackoff = 5 * time.Minute
@@ -97,8 +100,8 @@ func readMethod(s *scope) Method {
 	return m
 }
 
-// canonicalNamespace writes a namespace as Vault does: without a slash before,
-// with one after.
+// canonicalNamespace returns a namespace in the form that Vault uses: without a
+// leading slash, with a trailing one.
 func canonicalNamespace(namespace string) string {
 	if namespace == "" {
 		return ""
@@ -106,8 +109,9 @@ func canonicalNamespace(namespace string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(namespace, "/"), "/") + "/"
 }
 
-// readConfig reads the settings of the method. Vault Agent looks at them when it
-// starts, not when it reads the file.
+// readConfig reads the config block of the method. Its mistakes are start
+// errors, because Vault Agent checks the settings when it starts and not when
+// it reads the file.
 func (m *Method) readConfig(s *scope) {
 	settings := s.settings("config")
 	switch m.Type {
@@ -115,7 +119,7 @@ func (m *Method) readConfig(s *scope) {
 		m.AppRole = readAppRole(settings)
 	case "token_file":
 		m.TokenFile = readTokenFile(settings)
-		m.MountPath = "auth/token" // whatever is configured: only there is it a token
+		m.MountPath = "auth/token" // whatever is configured: a token can be looked up only there
 	case "cert":
 		m.Cert = readCert(settings)
 	case "jwt":
@@ -134,11 +138,12 @@ var (
 	otherMethods     = []string{"alicloud", "aws", "azure", "cf", "gcp", "kerberos", "ldap", "oci"}
 )
 
-// refuseMethod: an unknown method with settings is refused by Vault Agent when
-// it reads the file, one without when it starts.
+// refuseUnknownMethod reports a method that certagent does not have. Vault
+// Agent refuses an unknown method with settings when it reads the file, and one
+// without settings when it starts.
 func refuseUnknownMethod(s *scope, method string, settings *scope) {
 	if method == "" {
-		return // said already
+		return // already reported
 	}
 	hint := "supported methods: " + strings.Join(supportedMethods, ", ")
 	if slices.Contains(otherMethods, method) {
@@ -160,14 +165,14 @@ func refuseUnknownMethod(s *scope, method string, settings *scope) {
 	s.problem(kind, "", "unknown auth method "+strconv.Quote(method), hint)
 }
 
-// AppRole logs in with a role id and a secret id that are read from files.
+// AppRole is a login with a role ID and a secret ID that are read from files.
 type AppRole struct {
 	RoleIDFile   string
-	SecretIDFile string // empty: the role needs no secret id
-	// RemoveSecretIDFile removes the secret id's file after it has been read.
+	SecretIDFile string // empty: the role needs no secret ID
+	// RemoveSecretIDFile removes the file of the secret ID after it was read.
 	RemoveSecretIDFile bool
-	// SecretIDWrappingPath, if not empty, says that the file holds a wrapping
-	// token, which must have been created at this path.
+	// SecretIDWrappingPath, if not empty, means that the file contains a
+	// wrapping token, which must have been created at this path.
 	SecretIDWrappingPath string
 }
 
@@ -182,7 +187,7 @@ func readAppRole(s *scope) *AppRole {
 	return m
 }
 
-// TokenFile uses a token that is read from a file.
+// TokenFile is a token that is read from a file.
 type TokenFile struct {
 	Path string
 }
@@ -193,10 +198,10 @@ func readTokenFile(s *scope) *TokenFile {
 	return m
 }
 
-// Cert logs in with a client certificate: with its own, or with that of the
-// vault block if ClientCert and ClientKey are empty.
+// Cert is a login with a client certificate. If ClientCert and ClientKey are
+// empty, it is the client certificate of the vault block.
 type Cert struct {
-	Name                          string // of the role; empty: Vault finds it
+	Name                          string // of the role; empty: Vault tries all roles
 	CACert, ClientCert, ClientKey string
 	Reload                        bool
 	ReloadPeriod                  time.Duration // never 0
@@ -216,7 +221,7 @@ func readCert(s *scope) *Cert {
 	return m
 }
 
-// JWT logs in with a JSON Web Token that is read from a file.
+// JWT is a login with a JSON Web Token that is read from a file.
 type JWT struct {
 	Path, Role            string
 	RemoveAfterReading    bool
@@ -231,13 +236,13 @@ func readJWT(s *scope) *JWT {
 	getAs(s, StartError, "remove_jwt_after_reading", asRawBool, &m.RemoveAfterReading)
 	getAs(s, StartError, "remove_jwt_follows_symlinks", asRawBool, &m.RemoveFollowsSymlinks)
 	if m.RemoveAfterReading {
-		m.ReadPeriod = 500 * time.Millisecond // to see that there is a file is cheap
+		m.ReadPeriod = 500 * time.Millisecond // checking whether the file exists is cheap
 	}
 	getPeriod(s, "jwt_read_period", &m.ReadPeriod)
 	return m
 }
 
-// Kubernetes logs in with the token of a service account.
+// Kubernetes is a login with the token of a service account.
 type Kubernetes struct {
 	Role, TokenPath string
 }
@@ -252,8 +257,9 @@ func readKubernetes(s *scope) *Kubernetes {
 	return m
 }
 
-// checkWrapping: Vault Agent accepts this, and then asks for secrets with the
-// wrapping's JSON instead of a token.
+// checkWrapping reports a wrapped login together with templates. Vault Agent
+// accepts it and then reads secrets with the JSON of the wrapping instead of a
+// token.
 func (v validator) checkWrapping() {
 	if v.autoAuth != nil && v.autoAuth.Method.WrapTTL > 0 && v.countRendered() > 0 {
 		v.problem(StartError, v.autoAuth.Method.Pos, "auto_auth: method "+strconv.Quote(v.autoAuth.Method.Type), "wrap_ttl",

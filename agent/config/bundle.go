@@ -15,31 +15,32 @@ import (
 	"github.com/certagent/certagent/agent/config/hclread"
 )
 
-// Bundle is the files that change together, and what happens then.
+// Bundle is the bundle block: the files that change together, and the reaction
+// to their change.
 type Bundle struct {
-	// Name is unique, and fit to be part of a file's name.
+	// Name is unique and can be part of a file name.
 	Name string
-	// Directory holds all files of the bundle, and is published by one rename.
-	// If it is empty, files are published one by one, under a journal.
+	// Directory contains all files of the bundle and is published by one
+	// rename. If it is empty, the files are published one by one under a
+	// journal.
 	Directory      string
-	DirectoryPerms fs.FileMode // of the directories that are made; never 0
-	User, Group    string      // of these, and of files without their own; a name or a number; empty: not set
-	Members        []Member    // in the order of the file
+	DirectoryPerms fs.FileMode // of directories that certagent creates; never 0
+	User, Group    string      // of these directories, and the default of the files; a name or a number; empty: not set
+	Members        []Member    // in the order of the configuration file
 	Change         Change
-	// Debounce is how long a change waits for equal ones of other bundles, so
-	// that all of them run once; 0 does not wait.
+	// Debounce is how long a change waits for equal changes of other bundles,
+	// so that they run once together. 0 means no wait.
 	Debounce time.Duration
-	// MinInterval is how long after a change the next one runs at the earliest;
-	// 0 is at once.
+	// MinInterval is the minimum time between two changes. 0 means no minimum.
 	MinInterval time.Duration
-	Check       *Check  // nil: what is published is not checked
-	Verify      *Verify // nil: it is not proven that it is served
-	// Window is the time of the day when certificates are renewed, such as
-	// "02:00-05:00" or "22:00-04:00 Europe/Berlin"; without a time zone it is
-	// the host's. Empty is the whole day.
+	Check       *Check  // nil: no check
+	Verify      *Verify // nil: no verification
+	// Window is the time of day at which certificates are renewed, such as
+	// "02:00-05:00" or "22:00-04:00 Europe/Berlin". Without a time zone it is
+	// in the time zone of the host. Empty means any time.
 	Window string
 	// MaxIssuesPerHour is how often a certificate may be issued within an hour.
-	// It stops one that is issued again and again for a reason nobody thought of.
+	// It stops a loop that nobody foresaw.
 	MaxIssuesPerHour int
 	Pos              Pos
 }
@@ -49,8 +50,8 @@ const (
 	defaultMaxIssuesPerHour = 10
 )
 
-// Path returns where readers find a file: the destination, below the directory
-// if there is one.
+// Path returns the path at which readers find a file: its destination, below
+// the directory if the bundle has one.
 func (b *Bundle) Path(destination string) string {
 	return filepath.Join(b.Directory, destination)
 }
@@ -99,7 +100,7 @@ func (b *Bundle) readDirectory(s *scope) {
 	b.Directory = filepath.Clean(b.Directory)
 }
 
-// readPerms returns those of the members' files.
+// readPerms returns the default permissions of the members' files.
 func (b *Bundle) readPerms(s *scope) filePerms {
 	b.DirectoryPerms = 0o750
 	perms := defaultPerms.read(s, &b.DirectoryPerms)
@@ -115,13 +116,13 @@ func (b *Bundle) readPerms(s *scope) filePerms {
 	return perms
 }
 
-// isNoop says whether no change is what was asked for, and not the outcome of a
-// mistake.
+// isNoop reports whether the block asks for no change, as opposed to asking for
+// one in a way that is a mistake.
 func isNoop(s *scope, c Change) bool {
 	return c.Mode == Noop && (!s.has("change_mode") || s.value("change_mode").Text == "noop")
 }
 
-// readChange reads the reaction, which is one for all members.
+// readChange reads the change, which all members share.
 func (b *Bundle) readChange(s *scope) {
 	b.Change = readChange(s)
 	get(s, "debounce", asDuration, &b.Debounce)
@@ -142,8 +143,8 @@ func (b *Bundle) certificates() (all []*Certificate) {
 	return all
 }
 
-// checkMembers complains about a bundle without members, and about keys that
-// concern certificates where there are none.
+// checkMembers reports a bundle without members, and keys for certificates in a
+// bundle without certificates.
 func (b *Bundle) checkMembers(s *scope) {
 	if len(b.Members) == 0 {
 		if !s.has("certificate") && !s.has("template") {
@@ -161,7 +162,8 @@ func (b *Bundle) checkMembers(s *scope) {
 	}
 }
 
-// checkPerms complains about the bundle's permissions if a private key has them.
+// checkPerms reports permissions of the bundle that make a private key
+// accessible to every user.
 func (b *Bundle) checkPerms(s *scope, p filePerms) {
 	for _, c := range b.certificates() {
 		for _, f := range c.Files {
@@ -173,12 +175,12 @@ func (b *Bundle) checkPerms(s *scope, p filePerms) {
 	}
 }
 
-// checkVerified: what is served is compared with the leaf of a certificate. Of
-// several, the server name tells which.
+// checkVerified checks that there is a certificate to compare with the served
+// one, and that the server name selects it if there are several.
 func (b *Bundle) checkVerified(s *scope) {
 	var leaves []*Certificate
 	for _, c := range b.certificates() {
-		if c.has(leafKinds...) || len(c.Files) == 0 { // no files: said already
+		if c.has(leafKinds...) || len(c.Files) == 0 { // no files: already reported
 			leaves = append(leaves, c)
 		}
 	}
@@ -195,8 +197,8 @@ func (b *Bundle) checkVerified(s *scope) {
 	}
 }
 
-// named says whether a host name is one of a certificate among others, or is
-// covered by a wildcard.
+// named reports whether a host name is a name of one of the certificates, or is
+// covered by a wildcard name.
 func named(certificates []*Certificate, host string) bool {
 	_, parent, _ := strings.Cut(host, ".")
 	for _, c := range certificates {
@@ -229,14 +231,16 @@ func (v validator) checkBundles() {
 	}
 }
 
-// Member is a part of a bundle that makes files. One of the two is not nil.
+// Member is a certificate or template block of a bundle. Exactly one of its
+// fields is not nil.
 type Member struct {
 	Certificate *Certificate
-	// Template has no Change, which is the bundle's. Its Perms are always set.
+	// Template has no Change, because the change is that of the bundle. Its
+	// Perms are always set.
 	Template *Template
 }
 
-// Pos returns where the member's block starts.
+// Pos returns the place of the member's block.
 func (m Member) Pos() Pos {
 	if m.Certificate != nil {
 		return m.Certificate.Pos
@@ -244,7 +248,7 @@ func (m Member) Pos() Pos {
 	return m.Template.Pos
 }
 
-// memberDefaults is what a bundle says for all of its members.
+// memberDefaults holds the settings of a bundle that its members inherit.
 type memberDefaults struct {
 	bundle *Bundle
 	perms  filePerms
@@ -284,14 +288,15 @@ func readMemberTemplate(s *scope, d memberDefaults) *Template {
 	return &t
 }
 
-// reactionKeys are what readChange reads, and what else delays a reaction.
+// reactionKeys are the keys that readChange reads, and those that delay a
+// change.
 var reactionKeys = []string{
 	"change_mode", "change_signal", "change_script", "command", "command_timeout", "exec",
 	"pid_file", "change_exec", "splay", "debounce", "min_interval",
 }
 
-// refuseReaction: the files of a bundle change together, so there is one
-// reaction for all.
+// refuseReaction reports keys of a change in a member: the members of a bundle
+// change together and share one change.
 func refuseReaction(s *scope) {
 	for _, name := range reactionKeys {
 		s.refuse(name, "must be set in the bundle, whose members change together", "move it from this block into the bundle")

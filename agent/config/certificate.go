@@ -20,31 +20,32 @@ import (
 	"github.com/certagent/certagent/agent/config/hclread"
 )
 
-// Certificate is a request for one X.509 certificate and its key, and the files
-// that are made of it. The names of its keys are those of Vault's pki/sign and
-// pki/issue.
+// Certificate is the certificate block of a bundle: a request for one X.509
+// certificate and its key, and the files that are made of it. Its keys have the
+// names of the parameters of pki/sign and pki/issue.
 type Certificate struct {
-	Role string // the mount's path and the role's name, such as pki/web
+	Role string // the path of the mount and the name of the role, such as pki/web
 
 	CommonName string
 	AltNames   []string // host names and e-mail addresses
 	IPSANs     []string
 	URISANs    []string
 	OtherSANs  []string // "<oid>;UTF8:<text>"
-	// ExcludeCNFromSANs keeps CommonName from being an alternative name, too.
+	// ExcludeCNFromSANs keeps CommonName out of the subject alternative names.
 	ExcludeCNFromSANs bool
 
-	TTL      time.Duration // whole seconds; 0: the role decides
-	NotAfter string        // RFC 3339, in place of TTL; empty: not set
-	// Params are further parameters, which have no key of their own.
+	TTL      time.Duration // in whole seconds; 0: the role decides
+	NotAfter string        // RFC 3339, instead of TTL; empty: not set
+	// Params are further parameters of the request, for which Certificate has
+	// no field.
 	Params map[string]string
 
 	Key      Key
-	Files    []File    // in the order of the file; at least one
-	Password *Password // of the files that have one; nil if none has
-	Renew    Renew     // the bundle's, unless it has its own
+	Files    []File    // in the order of the configuration file; at least one
+	Password *Password // of keystores; nil if there is none among the files
+	Renew    Renew     // default: that of the bundle
 
-	User, Group string // the bundle's, unless it has its own; a name or a number; empty: not set
+	User, Group string // default: those of the bundle; a name or a number; empty: not set
 	Pos         Pos
 }
 
@@ -71,8 +72,8 @@ func readCertificate(s *scope, d memberDefaults) *Certificate {
 	return c
 }
 
-// refuseVaultKeys names the keys that are others here than in Vault or in a
-// template.
+// refuseForeignKeys reports keys that have another name in certagent than in
+// Vault's API or in a template block.
 func refuseForeignKeys(s *scope) {
 	s.refuse("key_type", "unknown key (from Vault's API)", `write key = { type = "ec" }`)
 	s.refuse("key_bits", "unknown key (from Vault's API)", `write key = { type = "ec", bits = 256 }`)
@@ -97,7 +98,7 @@ func (c *Certificate) readLifetime(s *scope) {
 	}
 }
 
-// readRole checks that the role has the form mount/role.
+// readRole reads the role and checks that it has the form MOUNT/ROLE.
 func (c *Certificate) readRole(s *scope) {
 	get(s, "role", asString, &c.Role)
 	segments := strings.Split(c.Role, "/")
@@ -114,8 +115,8 @@ func isBadSegment(segment string) bool {
 		strings.ContainsAny(segment, `?#%\`) || hasSpaceOrControl(segment)
 }
 
-// readNames refuses what Vault would leave out of the certificate without a
-// word.
+// readNames reads the names and refuses those that Vault would silently leave
+// out of the certificate.
 func (c *Certificate) readNames(s *scope) {
 	get(s, "common_name", asString, &c.CommonName)
 	if name := c.CommonName; name != strings.TrimSpace(name) || strings.ContainsFunc(name, unicode.IsControl) {
@@ -149,9 +150,9 @@ func readNameList(s *scope, key string, valid func(string) bool, complaint, hint
 }
 
 var (
-	// hostname is what Vault takes for a host name.
+	// hostname matches what Vault accepts as a host name.
 	hostname = regexp.MustCompile(`^(\*\.)?(([a-z0-9]|[a-z0-9][a-z0-9-]*[a-z0-9])\.)*([a-z0-9]|[a-z0-9][a-z0-9-]*[a-z0-9])$`)
-	// toASCII converts as Vault does: without mapping.
+	// toASCII converts as Vault does, without mapping.
 	toASCII    = idna.New(idna.StrictDomainName(true), idna.VerifyDNSLength(true))
 	otherNames = regexp.MustCompile(`^[0-2](\.(0|[1-9][0-9]*))+;(?i:utf-?8):[^[:cntrl:]]+$`)
 )
@@ -182,8 +183,8 @@ func isASCII(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII })
 }
 
-// Parameters of pki/sign and pki/issue that params must not set: those that have
-// a key of their own, and those that decide the form in which Vault answers.
+// Parameters of pki/sign and pki/issue that params must not set: ownParams have
+// a key of their own, and formParams change the form of Vault's response.
 var (
 	ownParams  = []string{"common_name", "alt_names", "ip_sans", "uri_sans", "other_sans", "exclude_cn_from_sans", "ttl", "not_after"}
 	formParams = []string{"csr", "format", "private_key_format"}
@@ -213,8 +214,8 @@ func readParams(s *scope) map[string]string {
 	return params
 }
 
-// asParam takes what Vault does: a string, a number, a bool, or a list of
-// strings, which Vault takes with commas between them.
+// asParam takes a string, a number, a bool, or a list of strings, which it
+// joins with commas as Vault expects.
 func asParam(v hclread.Value) (string, error) {
 	switch v.Kind {
 	case hclread.String, hclread.Integer, hclread.Float:
@@ -228,25 +229,27 @@ func asParam(v hclread.Value) (string, error) {
 	return "", &valueError{"must be a string, a number, a bool or a list, not " + v.Describe(), ""}
 }
 
-// Key is the kind of private key, and who makes it.
+// Key is the type of the private key, and who makes it.
 type Key struct {
-	// Type is ec, rsa or ed25519 for one that is made on this host and never
-	// leaves it, or vault for one that Vault makes, of the kind that its role says.
+	// Type is ec, rsa or ed25519 for a key that is made on this host and never
+	// leaves it, or vault for a key that Vault makes, of the type that the role
+	// defines.
 	Type string
-	// Bits is 256, 384 or 521 for ec and 2048, 3072 or 4096 for rsa. The others
-	// have none: it is 0.
+	// Bits is 256, 384 or 521 for ec, 2048, 3072 or 4096 for rsa, and 0
+	// otherwise.
 	Bits int
-	// Reuse asks for the next certificate with the same key.
+	// Reuse keeps the key when the certificate is renewed.
 	Reuse bool
 }
 
-// keySizes are the sizes of each type, the default first; nil for no choice.
+// keySizes are the sizes of each type of key, the default first; nil where
+// there is no choice.
 var keySizes = map[string][]int{
 	"ec": {256, 384, 521}, "rsa": {2048, 3072, 4096}, "ed25519": nil, "vault": nil,
 }
 
-// readKey also returns the form in which the key is written: pkcs8, pkcs1 or
-// sec1; empty if it is not given.
+// readKey reads the key, and the form in which it is written: pkcs8, pkcs1,
+// sec1, or empty if not given.
 func readKey(s *scope) (k Key, format string) {
 	k = Key{Type: "ec", Bits: 256}
 	s.accept("key")
@@ -297,8 +300,8 @@ func (k Key) bitsHint() string {
 	return "remove it"
 }
 
-// checkFormat: two of the forms are for one type of keys each. Of a key that
-// Vault makes, nobody here knows the type.
+// checkFormat checks that the form fits the type of key: pkcs1 and sec1 are for
+// one type each. The type of a key that Vault makes is not known here.
 func (k Key) checkFormat(s *scope, format string) {
 	types := map[string]string{"pkcs8": k.Type, "pkcs1": "rsa", "sec1": "ec"}
 	switch of, known := types[format]; {

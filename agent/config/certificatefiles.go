@@ -11,22 +11,22 @@ import (
 	"github.com/certagent/certagent/agent/config/hclread"
 )
 
-// File is one output of a certificate.
+// File is one file that is made of a certificate.
 type File struct {
 	Kind FileKind
-	// Form is pkcs8, pkcs1 or sec1 for a key, modern or legacy for PKCS#12, and
-	// for a truststore jks or one of those of PKCS#12; empty: there is no choice.
+	// Form is pkcs8, pkcs1 or sec1 for a key; modern or legacy for PKCS#12;
+	// jks, modern or legacy for a truststore; empty where there is no choice.
 	Form        string
 	Alias       string // of the entry in a JKS file; empty: certificate
-	Destination string // relative to the bundle's directory, or absolute if it has none; clean
+	Destination string // relative to the directory of the bundle, or absolute if there is none; clean
 	Perms       fs.FileMode
 	Pos         Pos
 }
 
-// FileKind is what a file holds, in the words of the configuration.
+// FileKind is the content of a file, as the configuration names it.
 type FileKind string
 
-// The kinds of file. All but the last three are PEM.
+// The kinds of file. All but the last three are PEM files.
 const (
 	CertFile       FileKind = "cert"      // the leaf
 	FullChainFile  FileKind = "fullchain" // the leaf, then the intermediates
@@ -47,16 +47,17 @@ var (
 	passwordKinds = []FileKind{PKCS12File, JKSFile, TruststoreFile}
 )
 
-// HoldsKey says whether there is a private key in such a file.
+// HoldsKey reports whether a file of this kind contains a private key.
 func (k FileKind) HoldsKey() bool { return slices.Contains(keyKinds, k) }
 
-// has says whether one of the certificate's files is of one of the kinds.
+// has reports whether one of the certificate's files is of one of the kinds.
 func (c *Certificate) has(kinds ...FileKind) bool {
 	return slices.ContainsFunc(c.Files, func(f File) bool { return slices.Contains(kinds, f.Kind) })
 }
 
-// readFiles reads which files are made of the certificate, and their forms. If
-// one cannot be read there are none, so that nothing else complains.
+// readFiles reads the files of the certificate, and their forms. If one file
+// cannot be read it leaves none, so that no other check reports the
+// consequences.
 func (c *Certificate) readFiles(s *scope, d memberDefaults, keyFormat string) {
 	perms := d.perms.read(s, nil)
 	if b := s.ownBlock("files"); b != nil {
@@ -109,8 +110,9 @@ func (c *Certificate) readDestinations(s *scope, b *Bundle, perms filePerms) {
 	}
 }
 
-// checkKept: at its start certagent keeps a pair that is still valid, if it finds
-// one.
+// checkKeptOnRestart warns if the certificate or its key is not in any file. At
+// its start certagent keeps a pair that it finds on disk and that is still
+// valid.
 func (c *Certificate) checkKeptOnRestart(s *scope) {
 	const consequence = " is not written to any file: each start issues a new one"
 	switch {
@@ -121,7 +123,7 @@ func (c *Certificate) checkKeptOnRestart(s *scope) {
 	}
 }
 
-// fileForms are the forms in which the files of a certificate are written.
+// fileForms are the forms of the files of a certificate.
 type fileForms struct {
 	key        string // empty: not given
 	profile    string // of PKCS#12
@@ -140,7 +142,7 @@ func readForms(s *scope, keyFormat string) fileForms {
 	return f
 }
 
-// of returns the form of a kind of file.
+// of returns the form of a file of this kind.
 func (f fileForms) of(kind FileKind) string {
 	switch {
 	case kind == PKCS12File, kind == TruststoreFile && f.truststore == "pkcs12":
@@ -155,7 +157,7 @@ func (f fileForms) of(kind FileKind) string {
 	return f.key
 }
 
-// check complains about forms of files that are not written.
+// check reports forms for kinds of file that the certificate does not have.
 func (f fileForms) check(s *scope, c *Certificate) {
 	if f.key != "" && !c.has(KeyFile, CombinedFile) {
 		s.problem(ValidateError, "key", "format has no effect without a key or combined file", "add key or combined to files, or remove it")
@@ -174,11 +176,11 @@ func (f fileForms) check(s *scope, c *Certificate) {
 	}
 }
 
-// Password is where the password of PKCS#12, JKS and truststore files comes
-// from: from a file, or else from a secret.
+// Password is the source of the password for PKCS#12, JKS and truststore files:
+// a file or a secret in Vault.
 type Password struct {
-	File string // empty: SecretPath and SecretField are not
-	// SecretPath is where Vault is asked, such as kv/data/web.
+	File string // empty if SecretPath and SecretField are set
+	// SecretPath is the path of the secret, such as kv/data/web.
 	SecretPath  string
 	SecretField string // the field of the secret, such as password
 	Pos         Pos
@@ -213,8 +215,7 @@ func readPassword(s *scope) *Password {
 	return p
 }
 
-// splitSecret splits at the last "#": paths may contain one, though nobody
-// writes them so.
+// splitSecret splits at the last "#", because a path may contain one.
 func (p *Password) splitSecret(s *scope, secret string) {
 	at := strings.LastIndexByte(secret, '#')
 	if at < 1 || at == len(secret)-1 {

@@ -14,15 +14,15 @@ import (
 	"github.com/certagent/certagent/agent/config/hclread"
 )
 
-// ChangeMode is the reaction to a changed file.
+// ChangeMode is the kind of reaction to changed files.
 type ChangeMode int
 
-// The reactions.
+// The modes of change_mode.
 const (
-	Noop    ChangeMode = iota // none
-	Signal                    // a signal to a process
-	Restart                   // a child is restarted
-	Command                   // a command is run
+	Noop    ChangeMode = iota // no reaction
+	Signal                    // send a signal to a process
+	Restart                   // restart a child
+	Command                   // run a command
 )
 
 var changeModes = map[string]ChangeMode{
@@ -30,28 +30,28 @@ var changeModes = map[string]ChangeMode{
 	"script": Command, // Nomad's word
 }
 
-// String returns the word that change_mode takes.
+// String returns the value of change_mode.
 func (m ChangeMode) String() string {
 	return [...]string{"noop", "signal", "restart", "command"}[m]
 }
 
-// Change is what happens when a template has changed.
+// Change is the reaction to a change of a template's or bundle's files.
 type Change struct {
 	Mode    ChangeMode
-	Signal  syscall.Signal // for Signal; never 0 then
-	PIDFile string         // of the process to signal; empty: the child of Exec
-	// Exec names the exec block of the child to restart or to signal. There is
-	// such a block if there is no other target; its name may be empty.
+	Signal  syscall.Signal // not 0 if Mode is Signal
+	PIDFile string         // of the process to signal; empty: the child that Exec names
+	// Exec is the name of the exec block whose child is restarted or signalled.
+	// The block exists unless there is another target. Its name may be empty.
 	Exec string
-	// Command is what to run for Command: a program and its arguments, without
-	// a shell unless it is spelled out. Empty only for other modes.
+	// Command is the program and its arguments for Command. It runs without a
+	// shell, unless the shell is the program. It is empty only for other modes.
 	Command     []string
-	Timeout     time.Duration // after which the command is ended
-	KillTimeout time.Duration // after which it is killed
-	Splay       time.Duration // a random delay up to this comes first
-	FailOnError bool          // a command that fails ends certagent
-	Pos         Pos           // of change_mode, or else of the template
-	ExecPos     Pos           // of change_exec; the zero value if it is not given
+	Timeout     time.Duration // after which the command gets SIGTERM
+	KillTimeout time.Duration // after which it gets SIGKILL
+	Splay       time.Duration // upper limit of a random delay before the change
+	FailOnError bool          // exit if the command fails
+	Pos         Pos           // of change_mode, or of the block without it
+	ExecPos     Pos           // of change_exec; zero if it is not set
 }
 
 const (
@@ -60,9 +60,10 @@ const (
 	defaultKillTimeout    = 30 * time.Second
 )
 
-// readChange reads Vault Agent's command, command_timeout and exec, Nomad's
-// change_mode, change_signal, change_script and splay, and our pid_file and
-// change_exec. Without a change_mode a command is run if there is one, as in Vault Agent.
+// readChange reads a change: Vault Agent's command, command_timeout and exec;
+// Nomad's change_mode, change_signal, change_script and splay; and pid_file and
+// change_exec, which only certagent has. Without change_mode the command runs
+// if there is one, as in Vault Agent.
 func readChange(s *scope) Change {
 	c := Change{Pos: s.pos(), Timeout: defaultCommandTimeout, KillTimeout: defaultKillTimeout}
 	c.readVaultAgentCommand(s)
@@ -129,8 +130,8 @@ func (c *Change) readScript(s *scope) {
 	c.Command = append([]string{program}, args...)
 }
 
-// readVaultAgent reads the command of a template as Vault Agent knows it: in
-// exec, or else in command and command_timeout.
+// readVaultAgentCommand reads the command as Vault Agent does: from exec, or
+// else from command and command_timeout.
 func (c *Change) readVaultAgentCommand(s *scope) {
 	c.Command = readCommand(s, "command")
 	getNanoseconds(s, "command_timeout", &c.Timeout)
@@ -160,15 +161,15 @@ func (c *Change) readVaultAgentCommand(s *scope) {
 	b.finish(LoadError)
 }
 
-// refuseExecKeys names the keys that consul-template has in exec, and that
-// Vault Agent refuses although its documentation points there.
+// refuseExecKeys reports the keys that consul-template has in exec. Vault Agent
+// refuses them, although its documentation refers to them.
 func refuseExecKeys(b *scope) {
 	for _, name := range []string{"env", "kill_signal", "reload_signal"} {
 		b.refuse(name, "unknown key (from consul-template)", "")
 	}
 }
 
-// checkWithoutMode complains about keys that need a change_mode.
+// checkWithoutMode reports keys that have no meaning without change_mode.
 func (c *Change) checkWithoutMode(s *scope) {
 	if s.has("change_script") {
 		s.problem(ValidateError, "change_script", "needs change_mode", `add change_mode = "command"`)
@@ -186,7 +187,7 @@ func (c *Change) checkWithoutMode(s *scope) {
 	}
 }
 
-// checkMode complains about keys that contradict the change_mode.
+// checkMode reports keys that do not go with the change_mode.
 func (c *Change) checkMode(s *scope) {
 	mode := s.value("change_mode").Describe()
 	used := map[ChangeMode][]string{
@@ -210,7 +211,7 @@ func (c *Change) checkMode(s *scope) {
 	}
 }
 
-// readTarget reads which process a change is about.
+// readTarget reads which process is signalled or restarted.
 func (c *Change) readTarget(s *scope) {
 	get(s, "pid_file", asString, &c.PIDFile)
 	if get(s, "change_exec", asString, &c.Exec) && c.Exec == "" {
@@ -221,12 +222,12 @@ func (c *Change) readTarget(s *scope) {
 	}
 }
 
-// targetsChild says whether the change is one of a child.
+// targetsChild reports whether the change restarts or signals a child.
 func (c *Change) targetsChild() bool {
 	return c.Mode == Restart || c.Mode == Signal && c.PIDFile == ""
 }
 
-// changes are all changes, with the titles of their blocks.
+// changes yields all changes, each with the title of its block.
 func (d *document) changes() iter.Seq2[string, *Change] {
 	return func(yield func(string, *Change) bool) {
 		for i := range d.templates {
@@ -246,7 +247,8 @@ func (d *document) changes() iter.Seq2[string, *Change] {
 	}
 }
 
-// nameTargets names the only exec block in the changes that are about its child.
+// setDefaultExec sets the name of the only exec block in the changes that
+// target its child.
 func (d *document) setDefaultExec() {
 	if len(d.execs) != 1 {
 		return
@@ -258,8 +260,8 @@ func (d *document) setDefaultExec() {
 	}
 }
 
-// checkTargets: a change that concerns a child needs one, and of several it must
-// say which.
+// checkTargets checks that the child that a change targets exists, and that the
+// change names one if there are several.
 func (v validator) checkTargets() {
 	for block, c := range v.changes() {
 		named := c.ExecPos != Pos{}
@@ -293,8 +295,8 @@ func (v validator) checkExecName(block string, c *Change) {
 	v.problem(ValidateError, c.ExecPos, block, "change_exec", "there is no exec block "+strconv.Quote(c.Exec), hint)
 }
 
-// namesHint lists the names that there are, after what to do with one. The block
-// without a label has none.
+// namesHint returns a hint: what to do, followed by the names of the exec
+// blocks.
 func (v validator) namesHint(do string) string {
 	var names []string
 	for _, e := range v.execs {

@@ -9,9 +9,9 @@ import (
 	"github.com/certagent/certagent/agent/config/hclread"
 )
 
-// Check is a command that may veto a published generation before the change,
-// such as nginx -t: with any exit code but 0, or by taking too long. A veto
-// brings the previous generation back.
+// Check is the check block: a command, such as nginx -t, that runs after a
+// generation is published and before the change. If it exits with another code
+// than 0 or takes too long, the previous generation is restored.
 type Check struct {
 	Command []string // a program and its arguments; never empty
 	Timeout time.Duration
@@ -29,7 +29,7 @@ func readCheck(s *scope) *Check {
 	return c
 }
 
-// isEmptyCommand says whether readCommand finds nothing to run, and no mistake.
+// isEmptyCommand reports whether readCommand finds a valid but empty command.
 func isEmptyCommand(v hclread.Value) bool {
 	command, err := asListOrCommas(v)
 	return err == nil && (len(command) == 0 || len(command) == 1 && command[0] == "")

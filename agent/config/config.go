@@ -1,14 +1,17 @@
 // Copyright (c) The certagent authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package config reads configuration, HCL or JSON, and returns one immutable
-// value. It reads Vault Agent's files unchanged, with the words of Nomad's
-// template block, bundle blocks and further exec blocks added to them.
+// Package config reads the configuration, in HCL or JSON, and returns one
+// immutable value. It reads Vault Agent's files unchanged. In addition it knows
+// the keys of Nomad's template block, bundle blocks and several exec blocks.
 //
-// It complains about everything at once, and each complaint has file, line,
-// block and name. No key is ignored without a warning. It knows nothing of
-// Vault, and looks at no file but the configuration itself, what its expressions
-// read with file(), and the system's time zones.
+// It reports all problems at once, each with file, line, block and key. It
+// ignores no key without a warning. It does not talk to Vault, and it reads no
+// files besides the configuration itself, those that its expressions read with
+// file(), and the time zones of the system.
+//
+// The readers of the languages are in package hclread. Here, each block has a
+// file with the type of its value, the function that reads it, and its checks.
 package config
 
 import (
@@ -16,35 +19,38 @@ import (
 	"time"
 )
 
-// Config is the whole configuration. Nobody changes it once it is loaded.
+// Config is the whole configuration. It is not changed after Load.
 type Config struct {
 	Vault Vault
-	// AutoAuth is never nil in a configuration without errors.
+	// AutoAuth is not nil in a configuration without errors.
 	AutoAuth       *AutoAuth
 	Templates      []Template
 	EnvTemplates   []EnvTemplate
 	Bundles        []Bundle
 	TemplateConfig TemplateConfig
-	// Execs are the programs that are run; none: there is no child.
+	// Execs are the programs that certagent runs and supervises; none: there is
+	// no child.
 	Execs         []Exec
-	PIDFile       string // of certagent itself; empty: none is written
+	PIDFile       string // of certagent itself; empty: none
 	ExitAfterAuth bool
-	// Subreaper makes certagent adopt and reap the processes that its descendants
-	// leave behind, even where it is not process 1, which always does.
+	// Subreaper makes certagent adopt and reap orphaned descendants even if it
+	// is not process 1, which always does.
 	Subreaper bool
-	// StopTimeout is how long who runs certagent waits for its end before he kills
-	// it: no child gets more than fits into that. 0: it is not known.
+	// StopTimeout is the time that the supervisor of certagent leaves it to
+	// stop, from SIGTERM to SIGKILL. The kill timeouts of children are cut to
+	// fit. 0 means unknown.
 	StopTimeout time.Duration
 	Log         Log
-	// DisableIdleConnections and DisableKeepAlives name the parts whose
-	// connections to Vault are meant: auto-auth, caching, proxying, templating.
+	// DisableIdleConnections and DisableKeepAlives list the parts of the agent
+	// to whose connections they apply: auto-auth, caching, proxying,
+	// templating.
 	DisableIdleConnections, DisableKeepAlives []string
-	Files                                     []string // that were read, in their order
+	Files                                     []string // that were read, in order
 }
 
-// Load reads files, and the *.hcl and *.json files of directories by name, and
-// merges them in their order. It returns all problems; the configuration is nil
-// if there is an error among them.
+// Load reads files, and the *.hcl and *.json files of directories in
+// alphabetical order, and merges them in this order. It returns all problems.
+// The configuration is nil if one of them is an error.
 func Load(paths []string, o Overrides) (*Config, Problems) {
 	if o.LookupEnv == nil {
 		o.LookupEnv = os.LookupEnv
@@ -64,7 +70,7 @@ func Load(paths []string, o Overrides) (*Config, Problems) {
 	return c, l.problems
 }
 
-// document is what one file says, or several files merged.
+// document is the content of one file, or of several files merged.
 type document struct {
 	vault          *Vault
 	autoAuth       *AutoAuth
@@ -137,14 +143,14 @@ func (d *document) readLater(s *scope) {
 	if b := s.block("telemetry"); b != nil {
 		readTelemetry(b)
 	}
-	// Vault Agent does so in each file, before it merges them.
+	// Vault Agent does this in each file, before it merges them.
 	if d.cache != nil && d.cache.token.enabled && d.apiProxy == nil {
 		d.apiProxy = &apiProxy{token: tokenUse{enabled: true}, pos: d.cache.pos}
 	}
 }
 
-// ignored are the keys that Vault Agent shares with Vault's server. They have no
-// effect in either agent.
+// ignored are keys that Vault Agent accepts because its parser is shared with
+// Vault's server. They have no effect in either agent.
 var ignored = map[string]check{
 	"disable_mlock": aRawBool, "default_max_request_duration": aDuration,
 	"cluster_name": aText, "administrative_namespace_path": aText,
@@ -161,8 +167,8 @@ func readIgnored(s *scope) {
 	}
 }
 
-// HUPReloads says whether certagent reads its configuration again on SIGHUP: it
-// does unless every exec block leaves it to its child.
+// HUPReloads reports whether certagent reloads its configuration on SIGHUP. It
+// does, unless every exec block has hup = "child".
 func (c *Config) HUPReloads() bool {
 	for _, e := range c.Execs {
 		if e.HUP != HUPChild {

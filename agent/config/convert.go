@@ -15,16 +15,17 @@ import (
 )
 
 // The conversions below are as strict as Vault Agent is for the keys that use
-// them, no more and no less: it decodes its blocks in three different ways.
+// them, no more and no less. Vault Agent decodes its blocks in three different
+// ways.
 
-// mismatch is a value that is not what the key takes.
+// valueError is the error of a value that the key does not accept.
 type valueError struct {
 	message, hint string
 }
 
 func (m *valueError) Error() string { return m.message }
 
-// hintOf returns the hint that comes with an error; empty if there is none.
+// hintOf returns the hint of an error, or "" if it has none.
 func hintOf(err error) string {
 	var m *valueError
 	if errors.As(err, &m) {
@@ -46,7 +47,7 @@ func wrongType(want string, v hclread.Value) error {
 	return m
 }
 
-// asText takes a string, or a whole number as it was written.
+// asText takes a string, or a whole number, which it returns as written.
 func asText(v hclread.Value) (string, error) {
 	if v.Kind != hclread.String && v.Kind != hclread.Integer {
 		return "", wrongType("a string", v)
@@ -54,7 +55,7 @@ func asText(v hclread.Value) (string, error) {
 	return v.Text, nil
 }
 
-// asString takes a string only.
+// asString takes only a string.
 func asString(v hclread.Value) (string, error) {
 	if v.Kind != hclread.String {
 		return "", wrongType("a string", v)
@@ -62,7 +63,7 @@ func asString(v hclread.Value) (string, error) {
 	return v.Text, nil
 }
 
-// asBool takes true and false only.
+// asBool takes only true and false.
 func asBool(v hclread.Value) (bool, error) {
 	if v.Kind != hclread.Bool {
 		return false, wrongType("a bool", v)
@@ -87,7 +88,7 @@ func asRawBool(v hclread.Value) (bool, error) {
 	return false, wrongType("a bool", v)
 }
 
-// asInteger takes a whole number only.
+// asInteger takes only a whole number.
 func asInteger(v hclread.Value) (int, error) {
 	if v.Kind != hclread.Integer {
 		return 0, wrongType("a whole number", v)
@@ -95,8 +96,8 @@ func asInteger(v hclread.Value) (int, error) {
 	return int(v.Int), nil
 }
 
-// asNumeric takes a whole number, or a string of one, octal and hexadecimal
-// included.
+// asNumeric takes a whole number, or a string that contains one in decimal,
+// octal or hexadecimal.
 func asNumeric(v hclread.Value) (int, error) {
 	if v.Kind == hclread.String {
 		if i, err := strconv.ParseInt(v.Text, 0, 0); err == nil {
@@ -106,7 +107,7 @@ func asNumeric(v hclread.Value) (int, error) {
 	return asInteger(v)
 }
 
-// asDecimal takes a whole number, or a string of a decimal one.
+// asDecimal takes a whole number, or a string that contains one in decimal.
 func asDecimal(v hclread.Value) (int, error) {
 	if v.Kind == hclread.String {
 		if i, err := strconv.ParseInt(v.Text, 10, 32); err == nil || v.Text == "" {
@@ -127,15 +128,15 @@ func asFloat(v hclread.Value) (float64, error) {
 	return 0, wrongType("a number", v)
 }
 
-// asAny takes everything.
+// asAny takes any value.
 func asAny(v hclread.Value) (hclread.Value, error) { return v, nil }
 
-// asList takes a list of strings.
+// asStringList takes a list of strings.
 func asStringList(v hclread.Value) ([]string, error) {
 	return listOf(v, asString)
 }
 
-// asLooseList takes a list of strings and numbers.
+// asStringOrNumberList takes a list of strings and whole numbers.
 func asStringOrNumberList(v hclread.Value) ([]string, error) {
 	return listOf(v, asText)
 }
@@ -155,7 +156,8 @@ func listOf(v hclread.Value, convert func(hclread.Value) (string, error)) ([]str
 	return result, nil
 }
 
-// asCommaList takes a list of strings, or one string that is split at its commas.
+// asListOrCommas takes a list of strings, or one string that it splits at its
+// commas.
 func asListOrCommas(v hclread.Value) ([]string, error) {
 	if v.Kind != hclread.String {
 		return asStringList(v)
@@ -166,8 +168,8 @@ func asListOrCommas(v hclread.Value) ([]string, error) {
 	return strings.Split(v.Text, ","), nil
 }
 
-// asOneOrMore takes a list of strings, or one string that is split at its
-// commas, without the spaces around them.
+// asListOrCommasTrimmed takes a list of strings, or one string that it splits
+// at its commas, with the spaces around them removed.
 func asListOrCommasTrimmed(v hclread.Value) ([]string, error) {
 	all, err := asListOrCommas(v)
 	for i := range all {
@@ -178,7 +180,8 @@ func asListOrCommasTrimmed(v hclread.Value) ([]string, error) {
 	return all, err
 }
 
-// elementOf returns the value that asOneOrMore made its element i of.
+// elementOf returns the value of the element i of what asListOrCommasTrimmed
+// returned for v.
 func elementOf(v hclread.Value, i int) hclread.Value {
 	if v.Kind == hclread.List {
 		return v.List[i]
@@ -187,8 +190,8 @@ func elementOf(v hclread.Value, i int) hclread.Value {
 	return v
 }
 
-// asSeconds takes a duration such as "5m" or "1d", or a number of seconds, in
-// quotes or not.
+// asSeconds takes a duration such as "5m" or "1d", or a number of seconds,
+// quoted or not.
 func asSeconds(v hclread.Value) (time.Duration, error) {
 	switch v.Kind {
 	case hclread.Integer:
@@ -221,7 +224,7 @@ func seconds(v hclread.Value, n float64, unit time.Duration) (time.Duration, err
 	return time.Duration(n) * unit, nil
 }
 
-// asDuration takes a duration such as "5m" only, not a negative one.
+// asDuration takes only a duration such as "5m", which must not be negative.
 func asDuration(v hclread.Value) (time.Duration, error) {
 	if v.Kind == hclread.String {
 		if d, err := time.ParseDuration(v.Text); err == nil && d >= 0 {

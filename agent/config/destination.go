@@ -9,14 +9,14 @@ import (
 	"strings"
 )
 
-// Names that certagent makes itself begin so: the first in a bundle's
-// directory, the second beside every destination.
+// Prefixes of the names that certagent uses itself: the first in the directory
+// of a bundle, the second next to every destination.
 const (
 	reservedInDirectory = ".."
 	reservedAnywhere    = ".certagent-"
 )
 
-// destination checks where a member's file goes, and returns it clean.
+// destination checks the destination of a member's file and returns it cleaned.
 func (b *Bundle) destination(s *scope, name, path string) string {
 	problem := func(message, hint string) { s.problem(ValidateError, name, message, hint) }
 	if path == "" {
@@ -51,14 +51,15 @@ func (b *Bundle) relativeHint(path string) string {
 	return "write a path relative to the directory, or remove directory and make all destinations absolute"
 }
 
-// output is one file that something writes.
+// outputFile is one file that a template or a bundle writes.
 type outputFile struct {
 	path string // absolute
-	// tree is what nobody else may write in: the file itself or, in a bundle's
-	// directory, the name in it that each generation replaces as a whole.
+	// exclusive is the path below which no other bundle may write: the file
+	// itself or, in the directory of a bundle, the top-level name in it, which
+	// each generation replaces as a whole.
 	exclusive string
-	bundle    string // the bundle's title; empty for a template at the top level
-	// place, block and name are where complaints go, of this kind.
+	bundle    string // title of the bundle; empty for a template at the top level
+	// kind, pos, block and name are those of a problem with this file.
 	kind        Kind
 	pos         Pos
 	block, name string
@@ -71,8 +72,8 @@ func (t outputFile) writer() string {
 	return t.bundle + " at " + t.pos.String()
 }
 
-// outputs returns all files that are written, in the order of the configuration,
-// those of the templates first.
+// outputs returns all files that are written, those of top-level templates
+// first, each in the order of the configuration.
 func (d *document) outputs() (all []outputFile) {
 	for _, t := range d.templates {
 		if path := absolute(t.Destination); t.Destination != "" {
@@ -111,7 +112,8 @@ func (b *Bundle) outputs() (all []outputFile) {
 	return all
 }
 
-// absolute is filepath.Abs where there is a working directory.
+// absolute returns an absolute path, or the cleaned path if there is no working
+// directory.
 func absolute(path string) string {
 	if abs, err := filepath.Abs(path); err == nil {
 		return abs
@@ -119,7 +121,9 @@ func absolute(path string) string {
 	return filepath.Clean(path)
 }
 
-// checkDestinations: Vault Agent lets the last of two templates win.
+// checkDestinations reports files that two blocks write, and files in the way
+// of others. Vault Agent accepts two templates with one destination, and the
+// last one wins.
 func (v validator) checkDestinations() {
 	files, trees, below := map[string]outputFile{}, map[string]outputFile{}, map[string]outputFile{}
 	for _, t := range v.outputs() {
@@ -138,8 +142,9 @@ func (v validator) checkDestinations() {
 	}
 }
 
-// conflict says why a file cannot be written beside those that are known: by
-// their path, by their tree, and by the directories that they are in.
+// conflict returns why a file cannot be written together with those already
+// known, or "". The maps hold these by their path, by their exclusive path, and
+// by each of their parent directories.
 func (t outputFile) conflict(files, trees, below map[string]outputFile) string {
 	if other, is := below[t.path]; is {
 		return "is a parent directory of a file written by " + other.writer()
@@ -160,7 +165,7 @@ func (t outputFile) conflict(files, trees, below map[string]outputFile) string {
 	return ""
 }
 
-// parents yields the directories above a path, the nearest first.
+// parents yields the parent directories of a path, the nearest first.
 func parents(path string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		for dir := filepath.Dir(path); dir != path; path, dir = dir, filepath.Dir(dir) {

@@ -8,15 +8,16 @@ import (
 	"strings"
 )
 
-// EnvTemplate is one variable of the child's environment, rendered from secrets.
+// EnvTemplate is the env_template block: one variable of the child's
+// environment, rendered from secrets.
 type EnvTemplate struct {
 	Text
 	Name string // of the variable
 	Pos  Pos
 }
 
-// notInEnvTemplate are keys of a template that have no meaning where no file is
-// written.
+// notInEnvTemplate are the keys of a template that have no meaning without a
+// file.
 var notInEnvTemplate = []string{
 	"backup", "command", "command_timeout", "create_dest_dirs", "destination", "exec", "perms",
 	"user", "uid", "group", "gid", "wait", "sandbox_path",
@@ -55,8 +56,8 @@ func (e *EnvTemplate) checkText(s *scope) {
 	}
 }
 
-// checkEnvTemplates: unlike Vault Agent, certagent runs a program beside
-// templates that write files, and takes both sorts of templates together.
+// checkEnvTemplates checks env_template blocks against the rest. Unlike Vault
+// Agent, certagent accepts them together with templates that write files.
 func (v validator) checkEnvTemplates() {
 	if len(v.envTemplates) > 0 && v.apiProxy != nil {
 		v.problem(ValidateError, v.apiProxy.pos, "api_proxy", "", "cannot be combined with env_template", "")

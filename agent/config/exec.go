@@ -13,32 +13,32 @@ import (
 	"github.com/certagent/certagent/agent/config/hclread"
 )
 
-// Exec is a program that certagent runs and supervises.
+// Exec is the exec block: a program that certagent runs and supervises.
 type Exec struct {
-	// Name is the block's label: unique, and fit to be part of a file's name. It
-	// is empty for the block without a label, of which there is at most one.
+	// Name is the label of the block. It is unique and can be part of a file
+	// name. It is empty for the one block that may have no label.
 	Name    string
 	Command []string // a program and its arguments, without a shell
 	// StartImmediately (start = "immediately") starts the program at once, with
-	// the files that are there. Otherwise (start = "published", the default) it
-	// starts once every bundle is published.
+	// the files that exist. Otherwise (start = "published", the default) it
+	// starts after every bundle is published.
 	StartImmediately bool
-	// Restart says that the program is restarted when a variable of its
-	// environment, an env_template, has changed.
+	// Restart restarts the program when a variable of its environment, an
+	// env_template, changes.
 	Restart       bool
-	RestartPolicy RestartPolicy // when it has ended by itself
-	// StopSignal (stop_signal, and restart_stop_signal as Vault Agent calls it)
-	// asks the program to end. 0: none, it is killed after KillTimeout.
+	RestartPolicy RestartPolicy // when it exits by itself
+	// StopSignal (stop_signal, or restart_stop_signal as in Vault Agent) stops
+	// the program. 0 means none: it is killed after KillTimeout.
 	StopSignal  syscall.Signal
-	KillTimeout time.Duration // after which the program's whole process group is killed
-	// Signals is what the program gets in the place of a signal that certagent
-	// gets: another one, or nothing if that is 0. SIGTERM and SIGINT end certagent,
-	// and with it the program: what stands here for them takes the place of
-	// StopSignal then. Nil: every signal is handed on as it is.
+	KillTimeout time.Duration // after which the whole process group is killed
+	// Signals maps a signal that certagent receives to the signal that the
+	// program gets instead, or to 0 for none. SIGTERM and SIGINT stop
+	// certagent, and with it the program; their entry is used instead of
+	// StopSignal then. If Signals is nil, every signal is forwarded unchanged.
 	Signals map[syscall.Signal]syscall.Signal
 	HUP     HUP
-	// Stdout and Stderr are files that the program's output is appended to; empty:
-	// certagent's own.
+	// Stdout and Stderr are files to which the output of the program is
+	// appended; empty: those of certagent.
 	Stdout, Stderr string
 	Pos            Pos
 }
@@ -67,7 +67,7 @@ func readExec(s *scope) Exec {
 	return e
 }
 
-// readName reads the label, which Vault Agent ignores.
+// readName reads the label. Vault Agent ignores it.
 func (e *Exec) readName(s *scope) {
 	if len(s.labels) > 1 {
 		s.problem(Unsupported, "", "has more than one label", `write exec "NAME" { … }`)
@@ -107,8 +107,8 @@ func (e *Exec) readStopSignal(s *scope) {
 	}
 }
 
-// readExecs reads Vault Agent's one block without a label, and ours with one
-// each.
+// readExecs reads all exec blocks: at most one without a label, as in Vault
+// Agent, and any number with a label each.
 func readExecs(s *scope) []Exec {
 	var all []Exec
 	line := 0 // of the block without a label
@@ -127,8 +127,8 @@ func readExecs(s *scope) []Exec {
 	return all
 }
 
-// mergeExecs: the block without a label replaces that of an earlier file, as in
-// Vault Agent. Those with labels add up.
+// mergeExecs merges the exec blocks of two files. The block without a label
+// replaces the earlier one, as in Vault Agent; those with labels add up.
 func mergeExecs(earlier, later []Exec) []Exec {
 	unlabelled := func(e Exec) bool { return e.Name == "" }
 	if slices.ContainsFunc(later, unlabelled) {
@@ -158,8 +158,8 @@ func (v validator) checkExecs() {
 	}
 }
 
-// checkVariables: a child that does not wait for anything does not wait for the
-// variables of its environment either.
+// checkVariables reports a child that starts before the variables of its
+// environment are rendered.
 func (v validator) checkVariables(e Exec) {
 	switch {
 	case !e.StartImmediately || len(v.envTemplates) == 0:
@@ -171,17 +171,19 @@ func (v validator) checkVariables(e Exec) {
 	}
 }
 
-// HUP says who gets the SIGHUP that is sent to certagent.
+// HUP is what a SIGHUP to certagent does: reload certagent, go to the child, or
+// both.
 type HUP string
 
-// Who gets it. The default is HUPAgent, as in Vault Agent.
+// The values of hup. The default is HUPAgent, as in Vault Agent.
 const (
-	HUPAgent HUP = "agent" // certagent, which reads its configuration again
-	HUPChild HUP = "child" // the child
+	HUPAgent HUP = "agent" // certagent reloads its configuration
+	HUPChild HUP = "child" // the child gets it
 	HUPBoth  HUP = "both"
 )
 
-// ToChild says whether it is handed on to the child, as Exec.Signals has it.
+// ToChild reports whether SIGHUP is forwarded to the child, as Exec.Signals
+// maps it.
 func (h HUP) ToChild() bool { return h != HUPAgent }
 
 func (e *Exec) readHUP(s *scope) {
@@ -189,53 +191,54 @@ func (e *Exec) readHUP(s *scope) {
 	readWord(s, "hup", &word, "agent", "child", "both")
 	e.HUP = HUP(word)
 	if given := s.value("hup"); given.Kind != hclread.Absent && given.Text != word {
-		return // it was complained about
+		return // already reported
 	}
 	if _, rewritten := e.Signals[syscall.SIGHUP]; rewritten && !e.HUP.ToChild() {
 		s.problem(ValidateError, "signals", "SIGHUP has no effect: it is not forwarded to the child", `add hup = "child" or "both"`)
 	}
 }
 
-// RestartWhen is the kind of end after which a child is started again.
+// RestartWhen is the condition under which a child that exits is restarted.
 type RestartWhen int
 
-// The kinds. They concern a child that has ended by itself, not one that
-// certagent has stopped.
+// The values of restart. They apply to a child that exits by itself, not to one
+// that certagent stops.
 const (
-	Never     RestartWhen = iota // certagent ends with the child's exit code, as Vault Agent does
-	OnFailure                    // any exit code but 0, a signal, and a restart that failed
+	Never     RestartWhen = iota // certagent exits with the child's exit code, as Vault Agent does
+	OnFailure                    // exit code other than 0, death by a signal, or a restart that failed
 	Always
 )
 
 var restartWords = []string{Never: "never", OnFailure: "on-failure", Always: "always"}
 
-// String returns the word that restart takes.
+// String returns the value of restart.
 func (w RestartWhen) String() string { return restartWords[w] }
 
-// RestartPolicy says what follows when a child has ended by itself. The delays
-// are meaningful, and not 0, whatever When is.
+// RestartPolicy is what certagent does when a child exits by itself. The delays
+// are valid, and not 0, for every When.
 type RestartPolicy struct {
 	When RestartWhen
-	// Delay comes before the first restart. Each further one waits about twice as
-	// long as the one before, at most MaxDelay, which is not shorter.
+	// Delay is the delay before the first restart. It about doubles with each
+	// further restart, up to MaxDelay, which is not shorter than Delay.
 	Delay, MaxDelay time.Duration
-	// Reset is how long a child must have lived for the next restart to wait
-	// for Delay again.
+	// Reset is the uptime of a child after which the delay starts at Delay
+	// again.
 	Reset time.Duration
 }
 
 const (
-	// One second is what s6, runit and daemontools wait.
+	// One second is the delay of s6, runit and daemontools.
 	defaultRestartDelay    = time.Second
 	defaultRestartMaxDelay = time.Minute
 )
 
-// readRestartPolicy: a delay that is given moves the other one's default out of
-// its way. Unless restart_reset is given, it is restart_max_delay. A
-// child that lives longer than the longest delay is started no more often than
-// one that is made to wait for it, so that there is nothing left to slow down;
-// and one that fails once a month comes back at once, which systemd's users miss
-// in RestartSteps, whose delays never become shorter again.
+// readRestartPolicy reads the restart keys. If only one delay is set and
+// contradicts the default of the other, the other is set to it.
+//
+// restart_reset is restart_max_delay by default: a child that lives longer than
+// the longest delay is restarted no more often than one that waits for it, so
+// no further back-off is needed. And a child that fails once a month restarts
+// at once. With systemd's RestartSteps, which never resets, it would not.
 func readRestartPolicy(s *scope) RestartPolicy {
 	var p RestartPolicy
 	word := p.When.String()

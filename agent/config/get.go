@@ -15,8 +15,8 @@ import (
 	"github.com/certagent/certagent/agent/config/hclread"
 )
 
-// get reads a key into to and tells whether it was there and right. A key that
-// is absent leaves to as it is, so that it can hold the default.
+// get reads a key into to and reports whether it is present and valid.
+// Otherwise it leaves to unchanged, so that to can hold the default.
 func get[T any](s *scope, name string, convert func(hclread.Value) (T, error), to *T) bool {
 	return getAs(s, LoadError, name, convert, to)
 }
@@ -37,7 +37,7 @@ func getAs[T any](s *scope, kind Kind, name string, convert func(hclread.Value) 
 	return true
 }
 
-// refuse complains about a key that people bring from elsewhere, if it is there.
+// refuse reports a key, if it is present, that people know from other programs.
 func (s *scope) refuse(name, message, hint string) {
 	if len(s.find(name)) == 0 {
 		return
@@ -46,7 +46,7 @@ func (s *scope) refuse(name, message, hint string) {
 	s.problem(LoadError, name, message, hint)
 }
 
-// required reads a setting that a method cannot do without.
+// requireString reads a string that must be present and not empty.
 func requireString(s *scope, name string, to *string) {
 	switch {
 	case !s.has(name):
@@ -57,20 +57,20 @@ func requireString(s *scope, name string, to *string) {
 	}
 }
 
-// optional reads a setting that is a string.
+// optionalString reads a string that may be absent.
 func optionalString(s *scope, name string, to *string) bool {
 	return getAs(s, StartError, name, asString, to)
 }
 
-// period reads how often something is looked at.
+// getPeriod reads an interval, which must be more than 0.
 func getPeriod(s *scope, name string, to *time.Duration) {
 	if getAs(s, StartError, name, asSeconds, to) && *to <= 0 {
 		s.problem(StartError, name, "must be longer than 0", "")
 	}
 }
 
-// getNanoseconds reads a duration whose plain numbers are nanoseconds, and says so
-// if there is one.
+// getNanoseconds reads a duration. A number without a unit is in nanoseconds,
+// as in Vault Agent, and gets a warning.
 func getNanoseconds(s *scope, name string, to *time.Duration) bool {
 	if !get(s, name, asNanoseconds, to) {
 		return false
@@ -81,7 +81,8 @@ func getNanoseconds(s *scope, name string, to *time.Duration) bool {
 	return true
 }
 
-// readWord reads one of some words. Another one leaves to as it is.
+// readWord reads a string that must be one of words. Otherwise it leaves to
+// unchanged.
 func readWord(s *scope, name string, to *string, words ...string) {
 	get(s, name, func(v hclread.Value) (string, error) {
 		hint := "write " + eitherOf(words)
@@ -96,7 +97,7 @@ func readWord(s *scope, name string, to *string, words ...string) {
 	}, to)
 }
 
-// eitherOf lists words for a hint: "a", "b" or "c".
+// eitherOf returns words as a hint lists them: "a", "b" or "c".
 func eitherOf(words []string) string {
 	quoted := make([]string, len(words))
 	for i, word := range words {
@@ -109,11 +110,11 @@ func eitherOf(words []string) string {
 	return strings.Join(quoted[:last], ", ") + " or " + quoted[last]
 }
 
-// plainNames are names that need no quoting anywhere: in files, on the command
-// line, in metrics.
+// plainNames matches names that need no quoting in file names, on the command
+// line or in metrics.
 var plainNames = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
-// checkName complains about a label that cannot be the name of such a block.
+// checkName reports a label that is not a valid name.
 func (s *scope) checkName(kind Kind, name, of string) {
 	if !plainNames.MatchString(name) {
 		s.problem(kind, "", strconv.Quote(name)+" is not a valid name for "+of,
@@ -121,9 +122,10 @@ func (s *scope) checkName(kind Kind, name, of string) {
 	}
 }
 
-// readCommand reads a command as Vault Agent does and returns the arguments to
-// run. A string is split at its commas, which nobody expects; what is then one
-// argument with white space in it goes to a shell.
+// readCommand reads a command as Vault Agent does and returns the program and
+// its arguments. A string is split at its commas, which surprises people and
+// gets a warning. A single argument that contains white space is run by a
+// shell.
 func readCommand(s *scope, name string) []string {
 	var command []string
 	if !get(s, name, asListOrCommas, &command) {
@@ -168,7 +170,7 @@ func checkWord(s *scope, kind Kind, name string, words ...string) {
 	s.problem(kind, name, "unknown value "+s.value(name).Describe(), "write "+strings.Join(words[1:], " or "))
 }
 
-// positive reads a key that must be more than zero.
+// getPositive reads a value that must be more than 0.
 func getPositive[T cmp.Ordered](s *scope, name string, convert func(hclread.Value) (T, error), to *T) bool {
 	var zero T
 	read := zero

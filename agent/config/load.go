@@ -14,7 +14,7 @@ import (
 	"github.com/certagent/certagent/agent/config/hclread"
 )
 
-// loader collects what the files say.
+// loader reads the files one after the other and merges them.
 type loader struct {
 	overrides  Overrides
 	sources    []*hclread.Source
@@ -48,9 +48,9 @@ func (l *loader) path(path string) {
 	}
 }
 
-// expand returns the files that a path stands for: itself, or, for a
-// directory, its *.hcl and *.json files in the order of their names. Vault
-// Agent leaves that order to the file system.
+// expand returns the files that a path names: the path itself or, for a
+// directory, its *.hcl and *.json files in alphabetical order. (Vault Agent
+// reads these in the order of the file system.)
 func expand(path string) ([]string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -69,7 +69,7 @@ func expand(path string) ([]string, error) {
 		if !isConfigName(entry.Name()) {
 			continue
 		}
-		// A named pipe would block; a directory is not read into.
+		// Reading a named pipe would block, and subdirectories are not read.
 		if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() {
 			continue
 		}
@@ -78,8 +78,8 @@ func expand(path string) ([]string, error) {
 	return files, nil
 }
 
-// isConfigName tells whether a file of a directory is configuration, and not
-// an editor's backup or lock.
+// isConfigName reports whether a file of a directory is configuration, and not
+// the backup or lock file of an editor.
 func isConfigName(name string) bool {
 	if strings.HasPrefix(name, ".#") || strings.HasSuffix(name, "~") {
 		return false
@@ -90,7 +90,8 @@ func isConfigName(name string) bool {
 	return strings.HasSuffix(name, ".hcl") || strings.HasSuffix(name, ".json")
 }
 
-// reason is an error without the path, which stands before it already.
+// reason returns the text of an error without the path, which the problem has
+// already.
 func reason(err error) string {
 	var at *fs.PathError
 	if errors.As(err, &at) {
@@ -115,16 +116,17 @@ func (l *loader) source(src *hclread.Source) {
 	l.document = l.document.merge(readDocument(&scope{reader: r, items: tree.Items}))
 }
 
-// allowsDuplicates reads the variable by which Vault Agent, for a while, can be
-// told to accept a key that is set twice.
+// allowsDuplicates reports whether a key may be set twice. Vault Agent allows
+// it for a transition period if this variable is set.
 func (l *loader) allowsDuplicates() bool {
 	set, _ := l.overrides.LookupEnv("VAULT_ALLOW_PENDING_REMOVAL_DUPLICATE_HCL_ATTRIBUTES")
 	allowed, err := strconv.ParseBool(set)
 	return err == nil && allowed
 }
 
-// finish applies what counts more than the files, and checks the whole. A file
-// that could not be read leaves gaps that the checks would complain about.
+// finish applies the overrides, checks the merged document, and returns the
+// configuration. The checks are skipped if a file could not be read, because
+// they would report what is missing.
 func (l *loader) finish() *Config {
 	d := l.document
 	l.overrides.apply(d, &l.problems)

@@ -13,24 +13,25 @@ import (
 	"github.com/certagent/certagent/agent/config/hclread"
 )
 
-// Log is what is logged, how and where.
+// Log is the configuration of the log.
 type Log struct {
 	Level  string // trace, debug, info, warn or error
 	Format string // standard or json
-	// File is where the log goes besides the standard error; empty: nowhere.
+	// File is the file to which the log is written in addition to standard
+	// error; empty: none.
 	File           string
 	RotateBytes    int           // 0: no limit
 	RotateDuration time.Duration // 0: no limit
-	RotateMaxFiles int           // 0: all are kept; negative: none
+	RotateMaxFiles int           // 0: keep all; negative: keep none
 }
 
-// logKeys is the log's part of a file, of the environment and of the flags. It
-// is looked at as a whole when the last word is spoken.
+// logSettings holds the log settings as one file, the environment or the flags
+// set them. They are checked together, after all have been merged.
 type logSettings struct {
 	level, format, file, rotateDuration string
 	rotateBytes, rotateMaxFiles         *int
-	// origin holds, for each key, a problem with all but the message: where the
-	// key was set.
+	// origin holds, for each key, where it was set: a problem without a
+	// message.
 	origin map[string]Problem
 }
 
@@ -59,7 +60,7 @@ func optionalNumber(s *scope, name string) *int {
 	return &n
 }
 
-// merge returns the keys, with those of a later file in their place.
+// merge returns the settings with those of a later file taking precedence.
 func (k logSettings) merge(later logSettings) logSettings {
 	return logSettings{
 		level:          cmp.Or(later.level, k.level),
@@ -84,7 +85,8 @@ var logLevels = map[string]string{
 	"warn": "warn", "warning": "warn", "err": "error", "error": "error",
 }
 
-// final checks the keys, which Vault Agent does when it starts.
+// resolve checks the settings and returns the result. Vault Agent checks them
+// when it starts.
 func (k logSettings) resolve(problems *Problems) Log {
 	problem := func(name, message, hint string) {
 		p := k.origin[name]
@@ -101,7 +103,7 @@ func (k logSettings) resolve(problems *Problems) Log {
 		problem("log_format", "unknown log format", "write standard or json")
 	}
 	if strings.HasSuffix(l.File, "/") {
-		l.File = filepath.Join(l.File, "vault.log") // as Vault Agent names it
+		l.File = filepath.Join(l.File, "vault.log") // the name that Vault Agent uses
 	}
 	if strings.ContainsAny(l.File, "*?[") {
 		problem("log_file", "must not contain *, ? or [", "choose another name: rotated files are found by a pattern made from it")

@@ -5,10 +5,10 @@ package config
 
 import "cmp"
 
-// merge returns what two files say together, as Vault Agent merges them: a
-// block of the later file replaces the earlier one's as a whole, templates,
-// bundles, exec blocks with labels and listeners add up, switches stay on, and
-// texts count if they are not empty.
+// merge merges the document of a later file into an earlier one, as Vault Agent
+// does. A block of the later file replaces the whole block of the earlier one.
+// Templates, bundles, listeners and exec blocks with labels add up. Switches
+// stay on once set, and empty strings do not override.
 func (d *document) merge(later *document) *document {
 	merged := &document{
 		vault:         or(later.vault, d.vault),
@@ -29,7 +29,7 @@ func (d *document) merge(later *document) *document {
 		disableIdleConnections: union(d.disableIdleConnections, later.disableIdleConnections),
 		disableKeepAlives:      union(d.disableKeepAlives, later.disableKeepAlives),
 	}
-	// A block that says nothing does not take back what an earlier one said.
+	// An empty block does not reset an earlier one.
 	merged.templateConfig = d.templateConfig
 	if later.templateConfig != noTemplateConfig {
 		merged.templateConfig = later.templateConfig

@@ -8,15 +8,16 @@ import (
 	"strings"
 )
 
-// Overrides are what counts more than the files: flag before environment
-// before file before default.
+// Overrides take precedence over the files. The order is flag, environment,
+// file, default.
 type Overrides struct {
 	Flags Flags
-	// LookupEnv reads the environment; nil is os.LookupEnv.
+	// LookupEnv looks up an environment variable; nil means os.LookupEnv.
 	LookupEnv func(string) (string, bool)
 }
 
-// Flags are the flags of the command line; nil is one that was not given.
+// Flags are the flags of the command line. A nil field is a flag that was not
+// given.
 type Flags struct {
 	Address, CACert, CAPath, ClientCert, ClientKey, TLSServerName, Namespace *string
 
@@ -26,7 +27,7 @@ type Flags struct {
 	TLSSkipVerify, ExitAfterAuth *bool
 }
 
-// apply lets flags and environment replace what the files say.
+// apply sets the flags and environment variables in the document.
 func (o Overrides) apply(d *document, problems *Problems) {
 	if d.vault == nil {
 		d.vault = &Vault{}
@@ -59,8 +60,9 @@ func (o Overrides) applyVault(v *Vault, problems *Problems) {
 	}
 }
 
-// text sets a text from a flag or a variable. A variable that is set but empty
-// counts, as in Vault Agent, and is worth a warning if it hides something.
+// text sets a string from a flag or an environment variable. A variable that is
+// set but empty counts, as in Vault Agent, and gets a warning if it overrides a
+// value.
 func (o Overrides) text(flag *string, variable string, to *string, problems *Problems) {
 	set, isSet := o.LookupEnv(variable)
 	switch {
@@ -93,9 +95,9 @@ func (o Overrides) skipVerify(v *Vault, problems *Problems) {
 	}
 }
 
-// applyNamespace: a namespace from outside replaces all namespaces of the files,
-// unless it is empty. Among those, the login's is its own, and each stands in
-// where the other is not set.
+// applyNamespace sets the namespaces. A namespace from a flag or the
+// environment replaces those of the files, unless it is empty. The namespace of
+// the login and that of the vault block each default to the other.
 func (o Overrides) applyNamespace(d *document) {
 	namespace, _ := o.LookupEnv("VAULT_NAMESPACE")
 	if o.Flags.Namespace != nil {
@@ -116,7 +118,7 @@ func (o Overrides) applyNamespace(d *document) {
 }
 
 func (o Overrides) applyLog(k *logSettings) {
-	k.origin = mergeOrigins(k.origin, nil) // not to change a file's own
+	k.origin = mergeOrigins(k.origin, nil) // a copy: the map belongs to a file
 	o.logText(o.Flags.LogLevel, "VAULT_LOG_LEVEL", "log_level", k, &k.level)
 	o.logText(o.Flags.LogFormat, "VAULT_LOG_FORMAT", "log_format", k, &k.format)
 	o.logText(o.Flags.LogFile, "", "log_file", k, &k.file)

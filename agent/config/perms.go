@@ -14,16 +14,16 @@ import (
 
 // filePerms are the permissions of a bundle's files.
 type filePerms struct {
-	key   fs.FileMode // of files that hold a private key
+	key   fs.FileMode // of files with a private key
 	other fs.FileMode
-	named bool // key was set by its name, not together with all others
+	named bool // key was set by its name, not by one mode for all files
 }
 
 var defaultPerms = filePerms{key: 0o600, other: 0o644}
 
-// read returns the permissions with what the perms key says in their place: one
-// mode for all files, or a block with key, other and, if directory is not nil,
-// directory. As in a template, 0 says nothing.
+// read returns the permissions as the perms key changes them: one mode for all
+// files, or a block with key, other and, if directory is not nil, directory. As
+// in a template, 0 means not set.
 func (p filePerms) read(s *scope, directory *fs.FileMode) filePerms {
 	if s.value("perms").Kind != hclread.Block {
 		if mode, ok := oneMode(s, "perms"); ok {
@@ -55,8 +55,9 @@ func oneMode(s *scope, name string) (fs.FileMode, bool) {
 	return readMode(s, LoadError, name, mode), true
 }
 
-// checkKey complains about a private key that everybody may read: as an error
-// where one mode for all files is the probable reason.
+// checkKey reports a private key that is accessible to every user. It is an
+// error if one mode was set for all files, which is probably an oversight, and
+// a warning otherwise.
 func (p filePerms) checkKey(s *scope) {
 	switch {
 	case p.key&0o007 == 0:
@@ -81,7 +82,8 @@ func asMode(v hclread.Value) (int, error) {
 	return 0, &valueError{"must be permissions, not " + v.Describe(), `write octal digits in quotes, such as "0640"`}
 }
 
-// readMode checks permissions and says where they are not what was meant.
+// readMode checks permissions, and warns about those that are probably not
+// intended.
 func readMode(s *scope, kind Kind, name string, mode int) fs.FileMode {
 	v := s.value(name)
 	if mode < 0 || mode > 0o7777 {
@@ -98,9 +100,9 @@ func readMode(s *scope, kind Kind, name string, mode int) fs.FileMode {
 	return fs.FileMode(mode & 0o777)
 }
 
-// looksOctal tells whether a number was written in decimal that was probably
-// meant to be octal. In JSON, which has no octal, decimal is right unless the
-// outcome is odd.
+// looksOctal reports whether a number written in decimal was probably meant to
+// be octal. JSON has no octal numbers, so there a decimal number is right
+// unless it is too large.
 func (s *scope) looksOctal(written string, mode int) bool {
 	if strings.HasPrefix(written, "0") || len(written) < 3 || strings.ContainsAny(written, "89") {
 		return false

@@ -11,48 +11,49 @@ import (
 	"github.com/certagent/certagent/agent/config/hclread"
 )
 
-// Kind tells who refuses a configuration, and when. In what Vault Agent does not
-// know, such as a bundle, a LoadError is a value that cannot be understood, and a
-// ValidateError one that contradicts others.
+// Kind is the kind of a problem: when Vault Agent refuses such a configuration.
+// For blocks that Vault Agent does not have, such as a bundle, a LoadError is a
+// value that cannot be understood, and a ValidateError one that contradicts
+// another.
 type Kind int
 
 const (
-	// LoadError is a mistake that Vault Agent, too, refuses while reading the file.
+	// LoadError is a mistake that Vault Agent refuses when it reads the file.
 	LoadError Kind = iota
-	// ValidateError is a mistake that Vault Agent refuses when it looks at the
-	// configuration as a whole.
+	// ValidateError is a mistake that Vault Agent refuses when it checks the
+	// whole configuration.
 	ValidateError
-	// StartError is a mistake that Vault Agent overlooks until it starts or first
-	// uses the value; certagent says so before it starts.
+	// StartError is a mistake that Vault Agent finds only when it starts or
+	// first uses the value. certagent reports it before it starts.
 	StartError
-	// Unsupported works in Vault Agent and is refused here.
+	// Unsupported is valid in Vault Agent and refused by certagent.
 	Unsupported
-	// Warning is accepted, but probably not what was meant.
+	// Warning is accepted, but probably not intended.
 	Warning
 )
 
-// String names the kind.
+// String returns the name of the kind.
 func (k Kind) String() string {
 	return [...]string{"load error", "validate error", "start error", "unsupported", "warning"}[k]
 }
 
-// Pos is a place in a configuration file. The zero value is no place, such as that
-// of an environment variable.
+// Pos is a place in a configuration file. The zero value is no place, for
+// example for an environment variable.
 type Pos = hclread.Pos
 
-// Problem is one complaint about the configuration.
+// Problem is one error or warning about the configuration.
 type Problem struct {
 	Kind       Kind
 	Pos        Pos
 	Block      string // such as `method "approle"`; empty at the top level
-	Name       string // the key complained about; empty when it is the block
+	Name       string // the key; empty if the problem is with the block
 	Message    string
-	Hint       string // what to do; empty when the message says it
+	Hint       string // what to do; empty if the message is enough
 	SourceLine string // the line at Pos
 }
 
-// Error returns the problem for people: where and what, the source line, and
-// what to do.
+// Error returns the problem as text: place and message, the source line, and
+// the hint.
 func (p Problem) Error() string {
 	severity := ""
 	if p.Kind == Warning {
@@ -74,7 +75,7 @@ func (p Problem) Error() string {
 	return text
 }
 
-// Problems are all that was found, in the order of the files and their lines.
+// Problems are all problems, sorted by file and line.
 type Problems []Problem
 
 // Error returns all problems, one after the other.
@@ -86,12 +87,12 @@ func (ps Problems) Error() string {
 	return strings.Join(texts, "\n")
 }
 
-// Errors returns the problems that forbid to use the configuration.
+// Errors returns the problems that make the configuration unusable.
 func (ps Problems) Errors() Problems {
 	return ps.filter(func(p Problem) bool { return p.Kind != Warning })
 }
 
-// Warnings returns the problems that do not.
+// Warnings returns the problems that do not make the configuration unusable.
 func (ps Problems) Warnings() Problems {
 	return ps.filter(func(p Problem) bool { return p.Kind == Warning })
 }
@@ -106,9 +107,9 @@ func (ps Problems) filter(keep func(Problem) bool) Problems {
 	return kept
 }
 
-// arrange sorts the problems by file, in the order in which the files were
-// read, then by line and column, and adds the source lines. Problems without a
-// place come last.
+// sort sorts the problems by file, in the order in which the files were read,
+// then by line and column, and adds the source lines. Problems without a place
+// come last.
 func (ps Problems) sort(sources []*hclread.Source) {
 	order := map[string]int{"": len(sources)}
 	byName := map[string]*hclread.Source{}

@@ -11,18 +11,18 @@ import (
 	"github.com/certagent/certagent/agent/config/hclread"
 )
 
-// This file has the blocks that certagent reads and does not implement: cache,
-// api_proxy, listener and telemetry. They are checked as Vault Agent checks them,
-// so that a mistake in them is reported, and each gets a warning.
+// This file contains the blocks that certagent reads but does not implement:
+// cache, api_proxy, listener and telemetry. They are checked as Vault Agent
+// checks them, so that mistakes are reported, and each gets a warning.
 
 func warnNotImplemented(s *scope) {
 	s.problem(Warning, "", "is not implemented yet and has no effect", "certagent runs without it")
 }
 
-// check reads a key to check its type only.
+// check reads a key and checks its type; the value is not used.
 type check func(s *scope, name string)
 
-// checkKeys checks the keys of a block that have no effect.
+// checkKeys checks the types of keys that have no effect.
 func checkKeys(s *scope, checks map[string]check) {
 	for name, check := range checks {
 		check(s, name)
@@ -44,8 +44,8 @@ var (
 	anything  = checked(asAny)
 )
 
-// listenerKeys are the keys of a listener that are checked one by one. Many are
-// of Vault's server and have no effect in Vault Agent.
+// listenerKeys are the keys of a listener block. Many are for Vault's server
+// and have no effect in Vault Agent either.
 var listenerKeys = map[string]check{
 	"address": aText, "cluster_address": aText, "role": aText, "purpose": anything,
 	"require_request_header": aRawBool, "max_request_size": anInt, "max_request_duration": aDuration,
@@ -68,7 +68,7 @@ var listenerKeys = map[string]check{
 	"max_json_object_entry_count": anInt, "max_json_array_element_count": anInt, "max_json_token": anInt,
 }
 
-// listenerBlocks are the blocks of a listener, each with its one key.
+// listenerBlocks are the blocks in a listener block. Each has one key.
 var listenerBlocks = []struct {
 	name, key string
 	check     check
@@ -80,7 +80,7 @@ var listenerBlocks = []struct {
 	{"inflight_requests_logging", "unauthenticated_in_flight_requests_access", aRawBool},
 }
 
-// listener is what validation needs to know of a listener block.
+// listener is a listener block.
 type listener struct {
 	pos Pos
 }
@@ -107,8 +107,7 @@ func readListener(s *scope) listener {
 	return listener{pos: s.pos()}
 }
 
-// tokenUse is use_auto_auth_token of cache or api_proxy: whether it is set, and
-// whether it says yes.
+// tokenUse is use_auto_auth_token of cache or api_proxy.
 type tokenUse struct {
 	set, enabled bool
 }
@@ -157,7 +156,7 @@ func readCache(s *scope) *cache {
 }
 
 // readConsistency reads the keys that cache and api_proxy share. Vault Agent
-// looks at their values when it starts.
+// checks their values when it starts.
 func readConsistency(s *scope) {
 	checkWord(s, StartError, "enforce_consistency", "", "never", "always")
 	checkWord(s, StartError, "when_inconsistent", "", "fail", "retry", "forward")

@@ -11,11 +11,11 @@ import (
 	"github.com/certagent/certagent/agent/config/hclread"
 )
 
-// Renew says when a certificate is renewed. The zero value is at two thirds of
+// Renew is when a certificate is renewed: the zero value means at two thirds of
 // its lifetime. At most one field is not zero.
 type Renew struct {
-	Before time.Duration // this long before its end
-	At     float64       // at this part of its lifetime, between 0 and 1
+	Before time.Duration // this long before it expires
+	At     float64       // at this fraction of its lifetime, between 0 and 1
 }
 
 func readRenew(s *scope) Renew {
@@ -28,7 +28,7 @@ func readRenew(s *scope) Renew {
 	return r
 }
 
-// asPart takes a number between 0 and 1.
+// asFraction takes a number between 0 and 1, both excluded.
 func asFraction(v hclread.Value) (float64, error) {
 	if part, err := asFloat(v); err == nil && part > 0 && part < 1 {
 		return part, nil
@@ -36,7 +36,7 @@ func asFraction(v hclread.Value) (float64, error) {
 	return 0, &valueError{"must be a fraction of the lifetime, between 0 and 1, not " + v.Describe(), "write for example 0.66"}
 }
 
-// or returns what a bundle says of its certificates, unless one says it itself.
+// or returns r, or the setting of the bundle if r is not set.
 func (r Renew) or(bundles Renew) Renew {
 	if r == (Renew{}) {
 		return bundles
@@ -44,8 +44,8 @@ func (r Renew) or(bundles Renew) Renew {
 	return r
 }
 
-// checkBefore: a certificate that is to be renewed before it was issued would be
-// renewed for ever.
+// checkShorterThan checks that renew_before is shorter than the lifetime:
+// otherwise the certificate would be renewed continuously.
 func (r Renew) checkShorterThan(s *scope, ttl time.Duration) {
 	switch {
 	case ttl == 0 || r.Before < ttl:
@@ -60,8 +60,8 @@ var clockTimes = regexp.MustCompile(`^((?:[01]\d|2[0-3]):[0-5]\d)-((?:[01]\d|2[0
 
 const windowHint = `write for example "02:00-05:00" or "22:00-04:00 Europe/Berlin"`
 
-// asWindow takes a time of the day, which may go over midnight, and a time zone
-// after it: a name, or an offset such as +02:00.
+// asWindow takes a time window, which may span midnight, optionally followed by
+// a time zone: a name, or an offset such as +02:00.
 func asWindow(v hclread.Value) (string, error) {
 	window, err := asString(v)
 	if err != nil {

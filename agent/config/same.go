@@ -5,8 +5,8 @@ package config
 
 import "reflect"
 
-// Same says whether two values of one of this package's types mean the same: they
-// are equal but for where they are written.
+// Same reports whether two values of this package's types are equal, places in
+// files aside.
 func Same[T any](a, b T) bool {
 	return same(reflect.ValueOf(&a).Elem(), reflect.ValueOf(&b).Elem())
 }

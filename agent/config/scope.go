@@ -11,14 +11,14 @@ import (
 	"github.com/certagent/certagent/agent/config/hclread"
 )
 
-// reader holds what decoding one file needs: the file, where problems go, and
-// the environment.
+// reader holds what reading the blocks of one file needs: the file, the list of
+// problems, and the environment.
 type reader struct {
 	src       *hclread.Source
 	problems  *Problems
 	lookupEnv func(string) (string, bool)
-	// duplicates is what a key that is set twice is: an error, or, in JSON and
-	// where Vault Agent has been told so, a warning.
+	// duplicates is the kind of problem that a key set twice is: LoadError, or
+	// Warning in JSON and where Vault Agent allows it.
 	duplicates Kind
 }
 
@@ -28,19 +28,20 @@ func (r *reader) report(kind Kind, block, name string, offset int, message, hint
 	})
 }
 
-// scope is one block while it is decoded. It remembers which names it was asked
-// for, and complains about the others in the end.
+// scope is a block that is being read. It records which keys and blocks it was
+// asked for, and finally reports the others as unknown.
 type scope struct {
 	*reader
-	title         string // how messages name it, such as `method "approle"`
+	title         string // for messages, such as `method "approle"`
 	labels        []string
 	items         []hclread.Item
 	offset        int
 	accepted      []string
-	caseSensitive bool // names are compared with their case
+	caseSensitive bool // for the names of keys
 }
 
-// problem reports a complaint about a key of this block, or about the block.
+// problem reports a problem with a key of this block or, if name is empty, with
+// the block.
 func (s *scope) problem(kind Kind, name, message, hint string) {
 	offset := s.offset
 	if found := s.find(name); len(found) > 0 {
@@ -49,11 +50,11 @@ func (s *scope) problem(kind Kind, name, message, hint string) {
 	s.report(kind, s.title, name, offset, message, hint)
 }
 
-// pos returns where the block starts.
+// pos returns the place of the block.
 func (s *scope) pos() Pos { return s.src.Pos(s.offset) }
 
-// posOf returns where a key is, of the first one if there are several. There is
-// one.
+// posOf returns the place of a key, which must exist; of the first one if there
+// are several.
 func (s *scope) posOf(name string) Pos { return s.src.Pos(s.find(name)[0].Offset) }
 
 func (s *scope) find(name string) []hclread.Item {
@@ -66,7 +67,7 @@ func (s *scope) find(name string) []hclread.Item {
 	return found
 }
 
-// value returns the value of a key, of the last one if there are several. It is
+// value returns the value of a key; of the last one if there are several. It is
 // absent if there is none.
 func (s *scope) value(name string) hclread.Value {
 	found := s.find(name)
@@ -78,11 +79,11 @@ func (s *scope) value(name string) hclread.Value {
 
 func (s *scope) has(name string) bool { return s.value(name).Kind != hclread.Absent }
 
-// mostHints bounds the search for nearest names in one block.
+// mostHints limits how often finish searches for the nearest name.
 const mostHints = 100
 
-// finish complains about every key that was not asked for: with LoadError if
-// Vault Agent refuses the block, with Warning if it ignores the key.
+// finish reports every key that was not accepted: as LoadError if Vault Agent
+// refuses the block, as Warning if it ignores the key.
 func (s *scope) finish(unknown Kind) {
 	s.checkDuplicates()
 	message := "unknown key"
@@ -102,7 +103,7 @@ func (s *scope) finish(unknown Kind) {
 	}
 }
 
-// accept marks a key or block as known, so that finish does not refuse it.
+// accept marks a key or block as known, so that finish does not report it.
 func (s *scope) accept(name string) { s.accepted = append(s.accepted, name) }
 
 func (s *scope) isAccepted(name string) bool {
@@ -114,7 +115,7 @@ func (s *scope) isAccepted(name string) bool {
 	return false
 }
 
-// checkDuplicates complains about keys that are set twice.
+// checkDuplicates reports keys that are set twice.
 func (s *scope) checkDuplicates() {
 	first := map[string]int{}
 	for _, it := range s.items {
@@ -131,7 +132,8 @@ func (s *scope) checkDuplicates() {
 	}
 }
 
-// blocks returns all blocks of a name, in their order.
+// blocks returns all blocks of a name, in order. A label is ignored with a
+// warning.
 func (s *scope) blocks(name string) []*scope {
 	all := s.labelled(name)
 	for _, b := range all {
@@ -142,13 +144,12 @@ func (s *scope) blocks(name string) []*scope {
 	return all
 }
 
-// block returns the one block of a name, or nil. Several are an error.
+// block returns the block of a name, or nil. It reports more than one.
 func (s *scope) block(name string) *scope {
 	return s.single(s.blocks(name))
 }
 
-// only returns the one block of several, or nil if there is none. More than one
-// is an error.
+// single returns the block, or nil if there is none. It reports more than one.
 func (s *scope) single(all []*scope) *scope {
 	if len(all) == 0 {
 		return nil
@@ -160,8 +161,8 @@ func (s *scope) single(all []*scope) *scope {
 	return all[0]
 }
 
-// lastBlock returns the last block of a name, or nil, as Vault Agent does where
-// it takes several.
+// lastBlock returns the last block of a name, or nil. The others are ignored
+// with a warning, as Vault Agent ignores them.
 func (s *scope) lastBlock(name string) *scope {
 	all := s.blocks(name)
 	if len(all) == 0 {
@@ -173,9 +174,9 @@ func (s *scope) lastBlock(name string) *scope {
 	return all[len(all)-1]
 }
 
-// labelled returns all blocks of a name with their labels. In JSON an object
-// around the blocks holds the label as its key, unless one of its keys is the
-// name of a block that they contain themselves.
+// labelled returns all blocks of a name with their labels. In JSON the label is
+// the key of an object around the block. An object that has a key from inner is
+// the block itself: inner lists the blocks that the block may contain.
 func (s *scope) labelled(name string, inner ...string) []*scope {
 	s.accept(name)
 	var all []*scope
@@ -218,8 +219,8 @@ func holdsLabels(o *hclread.Object, inner []string) bool {
 	return len(o.Items) > 0
 }
 
-// child is the scope of a block. Its place is its name, unless the name is that
-// of a list of blocks.
+// child returns the scope of a block. Its place is that of its name or, in a
+// list of blocks, that of its brace.
 func (s *scope) child(it hclread.Item, labels []string, v hclread.Value) *scope {
 	title := strings.ToLower(it.Name)
 	if s.title != "" {
@@ -236,8 +237,8 @@ func (s *scope) child(it hclread.Item, labels []string, v hclread.Value) *scope 
 }
 
 // settings returns the keys of a block that Vault Agent reads as a map, such as
-// config: their names are compared with their case. It is empty if there is no
-// such block.
+// config. Their names are case-sensitive. It is empty if there is no such
+// block.
 func (s *scope) settings(name string) *scope {
 	merged := &scope{reader: s.reader, title: s.title + ": " + name, offset: s.offset, caseSensitive: true}
 	for _, b := range s.blocks(name) {
@@ -247,8 +248,8 @@ func (s *scope) settings(name string) *scope {
 	return merged
 }
 
-// typed returns what kind of a method, sink, listener or persist a block is:
-// its type key, or else its label.
+// typeName returns the type of a method, sink, listener or persist block: its
+// type key, or else its label.
 func (s *scope) typeName() string {
 	kind := ""
 	if get(s, "type", asText, &kind) && kind != "" {
@@ -264,8 +265,8 @@ func (s *scope) typeName() string {
 	return kind
 }
 
-// unlabelled returns all blocks of a name that take no label, and, unlike
-// blocks, refuses those that have one: Vault Agent does not know them.
+// unlabelled returns all blocks of a name and reports those that have a label.
+// It is for blocks that Vault Agent does not know; for the others, see blocks.
 func (s *scope) unlabelled(name string) []*scope {
 	all := s.labelled(name)
 	for _, b := range all {
@@ -276,7 +277,8 @@ func (s *scope) unlabelled(name string) []*scope {
 	return all
 }
 
-// ownBlock returns the one block of a name that takes no label, or nil.
+// ownBlock returns the one block of a name, or nil. It reports a label, and
+// more than one block.
 func (s *scope) ownBlock(name string) *scope {
 	return s.single(s.unlabelled(name))
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/certagent/certagent/agent/config/hclread"
 )
 
-// asSignal takes a signal's name with SIG before it, in any case, as Vault
-// Agent does. The empty string is signal 0: none.
+// asSignal takes the name of a signal with the prefix SIG, in upper or lower
+// case, as Vault Agent does. The empty string is 0, no signal.
 func asSignal(v hclread.Value) (syscall.Signal, error) {
 	name, err := asString(v)
 	if err != nil {
@@ -35,8 +35,8 @@ func asSignal(v hclread.Value) (syscall.Signal, error) {
 	return 0, &valueError{"unknown signal " + v.Describe(), hint}
 }
 
-// asAnySignal takes what asSignal takes, the names that Vault Agent does not
-// know, such as SIGPWR and SIGRTMIN+3, and numbers, 0 for none.
+// asAnySignal takes in addition the names that Vault Agent does not know, such
+// as SIGPWR and SIGRTMIN+3, and numbers, with 0 for no signal.
 func asAnySignal(v hclread.Value) (syscall.Signal, error) {
 	switch v.Kind {
 	case hclread.Integer:
@@ -61,12 +61,12 @@ func asAnySignal(v hclread.Value) (syscall.Signal, error) {
 }
 
 const (
-	firstRealtime syscall.Signal = 34 // SIGRTMIN as programs know it: the C library keeps two for itself
+	firstRealtime syscall.Signal = 34 // SIGRTMIN for programs: the C library reserves two
 	lastSignal    syscall.Signal = 64 // SIGRTMAX
 )
 
-// signalNamed returns the signal of a name with SIG before it, in any case, or
-// of a number.
+// signalNamed returns the signal of a name with the prefix SIG, in upper or
+// lower case, or of a number.
 func signalNamed(text string) (syscall.Signal, bool) {
 	if n, err := strconv.ParseUint(text, 10, 8); err == nil {
 		return syscall.Signal(n), syscall.Signal(n) <= lastSignal
@@ -88,7 +88,8 @@ func signalNamed(text string) (syscall.Signal, bool) {
 	return realtime(lastSignal, offset)
 }
 
-// realtime returns the signal that is so far from another one: "", "+3" or "-1".
+// realtime returns the signal at an offset, such as "", "+3" or "-1", from
+// another one.
 func realtime(from syscall.Signal, offset string) (syscall.Signal, bool) {
 	n := 0
 	if offset != "" {
@@ -101,7 +102,7 @@ func realtime(from syscall.Signal, offset string) (syscall.Signal, bool) {
 	return sig, firstRealtime <= sig && sig <= lastSignal
 }
 
-// signalHint says what to write instead of an unknown name.
+// signalHint returns a hint for an unknown name.
 func signalHint(name string) string {
 	if _, known := signalNamed("SIG" + name); known {
 		return "add the prefix SIG"
@@ -118,20 +119,20 @@ func signalHint(name string) string {
 	return `write its name, such as "SIGTERM", or its number`
 }
 
-// uncatchable are the signals that no process can be told of.
+// uncatchable are the signals that no process can handle.
 var uncatchable = []syscall.Signal{syscall.SIGKILL, syscall.SIGSTOP}
 
-// unforwarded are signals that are about certagent itself: faults, its runtime's,
-// its own children, files and terminal, and what the C library keeps for itself
-// (signal(7)). They are never handed on.
+// unforwarded are the signals that concern certagent itself and are never
+// forwarded: those of faults, of its runtime, children, files and terminal, and
+// those that the C library reserves (signal(7)).
 var unforwarded = []syscall.Signal{
 	syscall.SIGILL, syscall.SIGTRAP, syscall.SIGABRT, syscall.SIGBUS, syscall.SIGFPE, syscall.SIGSEGV,
 	syscall.SIGSTKFLT, syscall.SIGSYS, syscall.SIGPROF, syscall.SIGURG, syscall.SIGCHLD, syscall.SIGPIPE,
 	syscall.SIGTTIN, syscall.SIGTTOU, 32, 33, 34,
 }
 
-// readSignals reads what takes a signal's place on its way to the child: nil if
-// nothing does.
+// readSignals reads the signals block: which signal is forwarded instead of
+// which. It returns nil if there is none.
 func readSignals(s *scope) map[syscall.Signal]syscall.Signal {
 	b := s.ownBlock("signals")
 	if b == nil {

@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// Sink is a place where the login token is written.
+// Sink is the sink block: a place to which the login token is written.
 type Sink struct {
 	Type      string // always file
 	Path      string
 	Mode      fs.FileMode   // permission bits only
-	UID, GID  int           // -1: certagent's own
+	UID, GID  int           // -1: those of certagent
 	WrapTTL   time.Duration // 0: the token is not wrapped
 	DHType    string        // curve25519, or empty: the token is not encrypted
-	DHPath    string        // the file that holds the reader's public key
+	DHPath    string        // the file with the public key of the reader
 	DeriveKey bool
 	AAD       string
 	Pos       Pos

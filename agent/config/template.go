@@ -15,8 +15,8 @@ import (
 	"github.com/certagent/certagent/agent/config/hclread"
 )
 
-// Template is one file that is rendered from secrets, and what happens when it
-// has changed.
+// Template is the template block: one file that is rendered from secrets, and
+// the reaction to its change.
 type Template struct {
 	Text
 	Destination    string
@@ -25,20 +25,20 @@ type Template struct {
 	PermsSet       bool
 	User, Group    string // a name or a number; empty: not set
 	Backup         bool
-	SandboxPath    string // what the file function is confined to; empty: nothing
+	SandboxPath    string // the only directory that the function file may read; empty: no limit
 	Wait           Wait
 	Change         Change
 	Pos            Pos
 }
 
-// Text is what templates and environment templates have in common.
+// Text holds what template and env_template blocks have in common.
 type Text struct {
-	Source   string // a file; empty: the text is in Contents
+	Source   string // a file; empty if Contents is set
 	Contents string
 
 	ErrorOnMissingKey bool
-	// ErrorFatal is read for Vault Agent's sake: false says that a template that
-	// fails must not end the agent, and in certagent none does.
+	// ErrorFatal is read for compatibility only: with false a failed template
+	// does not stop Vault Agent. In certagent it never does.
 	ErrorFatal            bool
 	LeftDelim, RightDelim string // empty: "{{" and "}}"
 	FunctionDenylist      []string
@@ -51,7 +51,7 @@ func readTemplate(s *scope) Template {
 	return t
 }
 
-// readTemplateFile reads all but the reaction.
+// readTemplateFile reads all keys but those of the change.
 func readTemplateFile(s *scope) Template {
 	t := Template{Text: readText(s), CreateDestDirs: true, Pos: s.pos()}
 	get(s, "destination", asString, &t.Destination)
@@ -64,7 +64,7 @@ func readTemplateFile(s *scope) Template {
 	return t
 }
 
-// check ends the reading of the block.
+// check reports unknown keys, and then checks the template as a whole.
 func (t *Template) check(s *scope) {
 	refuseNomadKeys(s)
 	s.finish(LoadError)
@@ -80,7 +80,8 @@ func (t *Template) check(s *scope) {
 	}
 }
 
-// refuseNomadKeys names the keys of Nomad's template block that are others here.
+// refuseNomadKeys reports keys of Nomad's template block that have another name
+// here.
 func refuseNomadKeys(s *scope) {
 	s.refuse("data", "unknown key (from Nomad)", "use contents")
 	s.refuse("env", "unknown key (from Nomad)", "use env_template with an exec block")
@@ -104,7 +105,7 @@ func readText(s *scope) Text {
 	return t
 }
 
-// readOwner: uid and gid count where user and group are not given.
+// readOwner reads user and group, or uid and gid if these are not set.
 func (t *Template) readOwner(s *scope) {
 	get(s, "user", asString, &t.User)
 	get(s, "group", asString, &t.Group)
@@ -124,7 +125,8 @@ func idInstead(s *scope, name, owner, idName string) string {
 	return owner
 }
 
-// readPerms: no permissions, and 0, keep those of an existing file.
+// readPerms reads the permissions. Without them, or with 0, an existing file
+// keeps its own.
 func (t *Template) readPerms(s *scope) {
 	var mode int
 	if get(s, "perms", asMode, &mode) && mode != 0 {
@@ -133,14 +135,13 @@ func (t *Template) readPerms(s *scope) {
 	}
 }
 
-// Wait says how long a template waits for its secrets to settle before it is
-// rendered again: for Min without a change, but no longer than Max. Zero is not
-// to wait.
+// Wait delays the rendering of a template until its secrets have not changed
+// for Min, but no longer than Max. Zero means no delay.
 type Wait struct {
 	Min, Max time.Duration
 }
 
-// readWait takes a block with min and max, or a string "min:max".
+// readWait reads a wait block with min and max, or a string "MIN:MAX".
 func readWait(s *scope) Wait {
 	if s.value("wait").Kind == hclread.String {
 		var w Wait
@@ -155,7 +156,8 @@ func readWait(s *scope) Wait {
 	getNanoseconds(b, "min", &w.Min)
 	hasMax := getNanoseconds(b, "max", &w.Max)
 	enabled := w.Min != 0
-	// consul-template's name for it, by mistake, which Vault Agent has kept.
+	// The key is named bool by mistake in consul-template, and Vault Agent has
+	// kept that.
 	get(b, "bool", asBool, &enabled)
 	b.refuse("enabled", "unknown key", `use bool to turn it on or off`)
 	b.finish(LoadError)
@@ -197,15 +199,16 @@ func parseWait(s string) (Wait, error) {
 	return w, nil
 }
 
-// TemplateConfig holds for all templates.
+// TemplateConfig is the template_config block: settings of all templates.
 type TemplateConfig struct {
-	// ExitOnRetryFailure ends certagent when a secret cannot be had.
+	// ExitOnRetryFailure exits when a secret cannot be read after all retries.
 	ExitOnRetryFailure bool
-	// StaticSecretRenderInterval is how often secrets without a lease are read.
+	// StaticSecretRenderInterval is the interval at which secrets without a
+	// lease are read.
 	StaticSecretRenderInterval time.Duration
-	MaxConnectionsPerHost      int // 0: any number
-	// LeaseRenewalThreshold is the part of a lease or a certificate's life after
-	// which it is renewed, between 0 and 1.
+	MaxConnectionsPerHost      int // 0: no limit
+	// LeaseRenewalThreshold is the fraction of the lifetime of a lease or a
+	// certificate after which it is renewed, between 0 and 1.
 	LeaseRenewalThreshold float64
 }
 
@@ -215,7 +218,7 @@ const (
 	defaultRenewalThreshold = 0.90
 )
 
-// noTemplateConfig is a template_config block that says nothing.
+// noTemplateConfig is the value of an empty template_config block.
 var noTemplateConfig = TemplateConfig{MaxConnectionsPerHost: defaultMaxConnections}
 
 func readTemplateConfig(s *scope) TemplateConfig {
@@ -233,7 +236,8 @@ func readTemplateConfig(s *scope) TemplateConfig {
 	return t
 }
 
-// checkThreshold: Vault Agent takes any number, and with 1.5 renews after expiry.
+// checkThreshold warns about a fraction that is not between 0 and 1. Vault
+// Agent accepts any number: with 1.5 it would renew after expiry.
 func (t *TemplateConfig) checkThreshold(s *scope) {
 	if t.LeaseRenewalThreshold > 0 && t.LeaseRenewalThreshold < 1 {
 		return
@@ -244,7 +248,7 @@ func (t *TemplateConfig) checkThreshold(s *scope) {
 	t.LeaseRenewalThreshold = defaultRenewalThreshold
 }
 
-// withDefaults fills in what was not set.
+// withDefaults returns the settings with defaults for what is not set.
 func (t TemplateConfig) withDefaults() TemplateConfig {
 	t.StaticSecretRenderInterval = cmp.Or(t.StaticSecretRenderInterval, defaultStaticInterval)
 	t.LeaseRenewalThreshold = cmp.Or(t.LeaseRenewalThreshold, defaultRenewalThreshold)

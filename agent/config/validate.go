@@ -3,7 +3,8 @@
 
 package config
 
-// validator checks what no block can see alone.
+// validator checks what concerns several blocks. The checks are in the files of
+// the blocks.
 type validator struct {
 	*document
 	problems *Problems
@@ -15,12 +16,14 @@ func (v validator) problem(kind Kind, pos Pos, block, name, message, hint string
 	})
 }
 
-// rendered is how much there is that needs secrets.
+// countRendered returns the number of templates, env_templates and bundles,
+// which all need secrets.
 func (v validator) countRendered() int {
 	return len(v.templates) + len(v.envTemplates) + len(v.bundles)
 }
 
-// validate checks the merged document: Vault Agent's rules first, then ours.
+// validate checks the merged document: Vault Agent's rules first, then those of
+// certagent.
 func (v validator) validate() {
 	v.checkTokenUse()
 	v.checkTokenIsUsed()

@@ -12,8 +12,8 @@ import (
 	"github.com/certagent/certagent/agent/config/hclread"
 )
 
-// Vault is how the server is reached. The values are what is left after flags
-// and environment have had their say.
+// Vault is the vault block: how to connect to the server. Flags and environment
+// have been applied.
 type Vault struct {
 	Address       string // never empty
 	CACert        string // a file
@@ -22,11 +22,11 @@ type Vault struct {
 	ClientKey     string // a file
 	TLSServerName string
 	TLSSkipVerify bool
-	// Namespace is for the requests of templates; for the login there is
+	// Namespace is the namespace for templates. The login has its own,
 	// Method.Namespace.
 	Namespace string
-	// NumRetries is how often a failed request of a template is repeated; none
-	// if it is negative.
+	// NumRetries is how often a failed request of a template is retried;
+	// negative means never.
 	NumRetries int
 	Pos        Pos
 }
@@ -56,9 +56,9 @@ func readVault(s *scope) *Vault {
 	return v
 }
 
-// normalizeAddress writes an IPv6 address in the host of a URL in the one form
-// that RFC 5952 recommends, as Vault Agent does, so that it equals what a
-// certificate or an allow-list contains.
+// normalizeAddress returns a URL with an IPv6 host in the form that RFC 5952
+// recommends, as Vault Agent does, so that it equals the address in a
+// certificate or an allow list.
 func normalizeAddress(address string) string {
 	u, err := url.Parse(address)
 	if err != nil || !strings.HasPrefix(u.Host, "[") {
@@ -76,8 +76,8 @@ func normalizeAddress(address string) string {
 	return u.String()
 }
 
-// readSubsystems reads disable_idle_connections or disable_keep_alives: whose
-// connections to Vault are meant.
+// readSubsystems reads disable_idle_connections or disable_keep_alives: a list
+// of parts of the agent.
 func readSubsystems(s *scope, name string) []string {
 	var named []string
 	get(s, name, asStringOrNumberList, &named)
@@ -113,8 +113,8 @@ func union(a, b []string) []string {
 	return all
 }
 
-// subsystemsFromEnv lets an environment variable, a list with commas, replace
-// what the files say.
+// subsystemsFromEnv returns the list from an environment variable, separated by
+// commas, or that of the files if the variable is not set.
 func subsystemsFromEnv(o Overrides, variable string, fromFiles []string, problems *Problems) []string {
 	set, _ := o.LookupEnv(variable)
 	if set == "" {

@@ -10,34 +10,34 @@ import (
 	"time"
 )
 
-// Verify is the proof that the change took effect: TLS handshakes that show the
-// published leaf.
+// Verify is the verify block: TLS handshakes that prove that servers present
+// the published certificate.
 type Verify struct {
-	// Addresses are the servers that must all serve it: each host:port, or unix:
+	// Addresses are the servers that must all present it: host:port, or unix:
 	// and the path of a socket. There is at least one.
 	Addresses []string
-	// ServerName is the name that they are asked for; empty: the address's host.
-	// In a bundle of several certificates it is never empty.
+	// ServerName is the server name of the handshake; empty: the host of the
+	// address. In a bundle of several certificates it is not empty.
 	ServerName string
-	// StartTLS is the protocol spoken until TLS begins: postgres, mysql, smtp or
-	// ldap; empty if TLS begins at once.
+	// StartTLS is the protocol in which TLS is started: postgres, mysql, smtp
+	// or ldap; empty: TLS starts at once.
 	StartTLS string
-	// ProxyProtocol is the version of the PROXY header that they expect, 1 or 2;
-	// 0 for none.
+	// ProxyProtocol is the version of the PROXY header to send, 1 or 2; 0:
+	// none.
 	ProxyProtocol int
-	// ClientCert and ClientKey are files of what is shown to servers that demand
-	// a client certificate. Both are empty, or neither.
+	// ClientCert and ClientKey are the files of a client certificate, for
+	// servers that require one. Both are set or neither.
 	ClientCert, ClientKey string
-	Timeout               time.Duration // until it must be proven
-	// Fallback is the change that is made if the one that was made did not take
-	// effect; nil for none. It is not Noop.
+	Timeout               time.Duration // until which all servers must present it
+	// Fallback is the change to make if the first one did not take effect; nil:
+	// none. Its mode is not Noop.
 	Fallback *Change
 	Pos      Pos
 }
 
 const (
 	defaultVerifyTimeout = 10 * time.Second
-	// Three handshakes, spread over 300 ms, do not fit into much less.
+	// Three handshakes, spread over 300 ms, need about this long.
 	minVerifyTimeout = time.Second
 )
 

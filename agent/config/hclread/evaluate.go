@@ -11,8 +11,8 @@ import (
 	"github.com/zclconf/go-cty/cty"
 )
 
-// evaluate returns the value of an expression that is more than a literal, such
-// as env("ROLE").
+// evaluate returns the value of an expression that is not a literal, such as
+// env("ROLE").
 func (r *hcl2Reader) evaluate(expr hclsyntax.Expression) Value {
 	offset := expr.Range().Start.Byte
 	if err := r.restore(expr); err != nil {
@@ -29,9 +29,9 @@ func (r *hcl2Reader) evaluate(expr hclsyntax.Expression) Value {
 	return fromCty(result, offset)
 }
 
-// restore puts the meaning of the source's literals in place of what hcl/v2 has
-// read from the masked text. It refuses loops: configuration needs none, and
-// nested ones take forever.
+// restore replaces the literals that hcl/v2 read from the masked text by those
+// of the source. It refuses loops: a configuration does not need them, and
+// nested loops can run for ever.
 func (r *hcl2Reader) restore(expr hclsyntax.Expression) *SyntaxError {
 	var failed *SyntaxError
 	hclsyntax.VisitAll(expr, func(node hclsyntax.Node) hcl.Diagnostics {
@@ -62,8 +62,8 @@ func (r *hcl2Reader) restore(expr hclsyntax.Expression) *SyntaxError {
 	return failed
 }
 
-// fromCty converts what an expression returned; every part of it has the
-// expression's place.
+// fromCty converts the result of an expression. All its parts have the place of
+// the expression.
 func fromCty(from cty.Value, offset int) Value {
 	to := Value{Offset: offset, Computed: true}
 	kind := from.Type()

@@ -16,12 +16,12 @@ import (
 	"github.com/zclconf/go-cty/cty/function/stdlib"
 )
 
-// maxResult bounds what one call returns, because calls can be nested so that
-// each multiplies the length of the one before.
+// maxResultLength limits the result of one call. Nested calls could otherwise
+// multiply the length with each level.
 const maxResultLength = 1 << 20
 
-// newFunctions returns what expressions may call: what HCL's users know from
-// other programs, as far as a configuration has a use for it.
+// newFunctions returns the functions of expressions: those that are known from
+// other programs and useful in a configuration.
 func newFunctions(o *externalReads) map[string]function.Function {
 	return map[string]function.Function{
 		"env":        o.env(),
@@ -48,7 +48,7 @@ func textParameter(name string) function.Parameter {
 
 var errTooLong = errors.New("the result is longer than 1 MiB")
 
-// joinFunction is join(separator, list...), with a bounded result.
+// joinFunction is join(separator, list...) with a limited result.
 func joinFunction() function.Function {
 	lists := function.Parameter{Name: "lists", Type: cty.List(cty.String)}
 	return function.New(&function.Spec{
@@ -74,7 +74,8 @@ func joinFunction() function.Function {
 
 var wideVerb = regexp.MustCompile(`[0-9]{4}`)
 
-// formatFunction is format(spec, values...), without widths that fill memory.
+// formatFunction is format(spec, values...) without widths that would fill the
+// memory.
 func formatFunction() function.Function {
 	values := function.Parameter{Name: "values", Type: cty.DynamicPseudoType, AllowNull: true}
 	return function.New(&function.Spec{
@@ -96,16 +97,16 @@ func formatFunction() function.Function {
 	})
 }
 
-// outside is what expressions can see of the world: the environment and files.
-// It remembers what the expression that is being evaluated has seen, because
-// that may be a secret, and no message must show it.
+// externalReads holds the functions that read the environment and files. It
+// records what they return while one expression is evaluated: that may be a
+// secret, which no message may show.
 type externalReads struct {
 	lookupEnv func(string) (string, bool)
-	returned  []string // what was returned
-	err       error    // why nothing was
+	returned  []string // by the functions
+	err       error    // of the function that failed
 }
 
-// answer is what a function returns, taken down.
+// record returns the result of a function and records it.
 func (o *externalReads) record(content string, err error) (cty.Value, error) {
 	if err != nil {
 		o.err = err
@@ -115,8 +116,8 @@ func (o *externalReads) record(content string, err error) (cty.Value, error) {
 	return cty.StringVal(content), nil
 }
 
-// explain returns what may be said about an expression that failed: our own
-// error, or hcl/v2's, which quotes values, if nothing was seen.
+// explain returns the message for an expression that failed: the error of our
+// function, or that of hcl/v2, which quotes values, if nothing was read.
 func (o *externalReads) explain(err SyntaxError) string {
 	if o.err == nil {
 		if len(o.returned) > 0 {
@@ -132,9 +133,9 @@ func (o *externalReads) explain(err SyntaxError) string {
 	return o.err.Error()
 }
 
-// envFunction is env(name) and env(name, default). A variable that is not set
-// and has no default is an error: an empty role or path fails later, elsewhere,
-// and harder to understand.
+// env is env(name) and env(name, default). A variable that is not set and has
+// no default is an error, because an empty role or path would cause an error
+// later that is harder to understand.
 func (o *externalReads) env() function.Function {
 	fallback := textParameter("default")
 	return function.New(&function.Spec{
@@ -155,8 +156,8 @@ func (o *externalReads) env() function.Function {
 	})
 }
 
-// fileFunction is file(path): the content of a regular file, relative to the
-// working directory, as all paths of the configuration are.
+// file is file(path): the content of a regular file. A relative path is
+// relative to the working directory, as all paths of the configuration are.
 func (o *externalReads) file() function.Function {
 	return function.New(&function.Spec{
 		Params: []function.Parameter{textParameter("path")},

@@ -13,11 +13,11 @@ import (
 	"github.com/hashicorp/hcl/hcl/token"
 )
 
-// readHCL1 reads HCL with the parser of its first version. Duplicate keys pass:
-// they are found in the tree, where all readers' are.
+// readHCL1 reads HCL with the parser of its first version. It accepts duplicate
+// keys, which are found later in the tree.
 func readHCL1(src *Source) (tree *Object, failed *SyntaxError) {
 	defer func() {
-		// The parser is no longer maintained, and has panicked on odd input before.
+		// The parser is not maintained any more, and has panicked on malformed input before.
 		if p := recover(); p != nil {
 			tree, failed = nil, &SyntaxError{Message: fmt.Sprintf("the file cannot be read: %v", p)}
 		}
@@ -33,7 +33,8 @@ func readHCL1(src *Source) (tree *Object, failed *SyntaxError) {
 	return hcl1Object(list)
 }
 
-// hcl1Error converts the parser's error; some it words for its own developers.
+// hcl1Error converts an error of the parser and rewords messages that only its
+// developers understand.
 func hcl1Error(err error) *SyntaxError {
 	var at *parser.PosError
 	if !errors.As(err, &at) {

@@ -21,8 +21,8 @@ type hcl2Reader struct {
 	failed    bool // something was reported
 }
 
-// read returns the tree, or why the text is not HCL. Expressions that cannot be
-// evaluated are reported, all of them, and are absent from the tree.
+// read returns the tree, or the errors if the text is not HCL. It reports every
+// expression that cannot be evaluated and leaves it out of the tree.
 func (r *hcl2Reader) read() (*Object, []SyntaxError) {
 	file, diags := hclsyntax.ParseConfig(r.masked.text, r.src.Name, hcl.InitialPos)
 	if errs := syntaxErrors(diags); len(errs) > 0 {
@@ -55,7 +55,7 @@ func (r *hcl2Reader) body(body *hclsyntax.Body) *Object {
 			Offset: b.TypeRange.Start.Byte,
 		})
 	}
-	// The attributes come from a map.
+	// The attributes come from a map, in random order.
 	slices.SortFunc(result.Items, func(a, b Item) int { return cmp.Compare(a.Offset, b.Offset) })
 	return result
 }
@@ -70,8 +70,8 @@ func (r *hcl2Reader) labels(b *hclsyntax.Block) []string {
 	return labels
 }
 
-// expression returns an expression's value. Literals keep their text and place;
-// anything else is evaluated.
+// expression returns the value of an expression. Literals keep their text and
+// place; anything else is evaluated.
 func (r *hcl2Reader) expression(expr hclsyntax.Expression) Value {
 	offset := expr.Range().Start.Byte
 	switch e := expr.(type) {

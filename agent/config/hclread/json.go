@@ -10,7 +10,7 @@ import (
 	"io"
 )
 
-// jsonReader reads JSON, token by token, so that every value has its place.
+// jsonReader reads JSON token by token, so that every value has its place.
 type jsonReader struct {
 	src *Source
 	dec *json.Decoder
@@ -30,7 +30,7 @@ func readJSON(src *Source, report func(SyntaxError)) (*Object, bool) {
 	return v.Object, true
 }
 
-// next returns the next token and where it starts.
+// next returns the next token and its offset.
 func (r *jsonReader) next() (json.Token, int, *SyntaxError) {
 	at := int(r.dec.InputOffset())
 	for at < len(r.src.text) && bytes.IndexByte([]byte(" \t\n\r,:"), r.src.text[at]) >= 0 {
@@ -49,7 +49,7 @@ func (r *jsonReader) next() (json.Token, int, *SyntaxError) {
 	return tok, at, nil
 }
 
-// end checks that nothing follows.
+// end checks that nothing follows the object.
 func (r *jsonReader) end() *SyntaxError {
 	at := int(r.dec.InputOffset())
 	if rest := bytes.TrimSpace(r.src.text[at:]); len(rest) > 0 {

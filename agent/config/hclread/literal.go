@@ -12,11 +12,11 @@ import (
 	"github.com/hashicorp/hcl/hcl/token"
 )
 
-// Literals mean what HCL's first version takes them for, whichever parser reads
-// the file, because Vault Agent's files are written in it: 0640 is octal, and
-// "${x}" and "%{x}" are plain text.
+// Literals have the meaning of HCL's first version, whichever parser reads the
+// file, because Vault Agent's files are written in it: 0640 is octal, and
+// "${x}" and "%{x}" are literal text.
 
-// quotedText returns the text of a quoted string, quotes included.
+// quotedText returns the text of a quoted string, which includes its quotes.
 func quotedText(raw string) (string, error) {
 	s, err := hcl1strconv.Unquote(raw)
 	if err != nil {
@@ -25,13 +25,13 @@ func quotedText(raw string) (string, error) {
 	return s, nil
 }
 
-// heredocText returns the text of a heredoc, from "<<" to the line end after
-// its closing marker.
+// heredocText returns the text of a heredoc, which reaches from "<<" to the
+// line end after its closing marker.
 func heredocText(raw string) string {
 	return token.Token{Type: token.HEREDOC, Text: raw}.Value().(string)
 }
 
-// number returns the value of a number as it was written.
+// number returns the value of a number in the source.
 func number(raw string) (Value, error) {
 	hex := strings.Contains(raw, "0x") || strings.Contains(raw, "0X")
 	if !hex && strings.ContainsAny(raw, ".eE") {

@@ -10,18 +10,19 @@ import (
 	"unicode/utf8"
 )
 
-// maxOperators bounds the operators of a file, outside strings and comments:
-// hcl/v2 recurses for each, and a stack that overflows cannot be recovered from.
+// maxOperators limits the number of operators in a file, outside strings and
+// comments. hcl/v2 recurses for each, and a stack overflow cannot be recovered
+// from.
 const maxOperators = 10_000
 
-// masked is a source whose strings and heredocs are hidden, so that hcl/v2
-// finds neither templates nor escapes of its own in them.
+// masked is a source whose strings and heredocs are hidden, so that hcl/v2 does
+// not interpret templates and escape sequences in them.
 type masked struct {
-	text     []byte          // as long as the source: offsets are the same in both
-	literals map[int]literal // by the offset of their first byte
+	text     []byte          // of the same length as the source, so that offsets are equal
+	literals map[int]literal // by offset
 }
 
-// mask replaces each string and heredoc by a quoted string of equal length.
+// mask replaces each string and heredoc by a quoted string of the same length.
 func mask(src []byte) (*masked, *SyntaxError) {
 	m := &masked{text: bytes.Clone(src), literals: map[int]literal{}}
 	var depth, operators int
@@ -58,7 +59,7 @@ func mask(src []byte) (*masked, *SyntaxError) {
 	return m, nil
 }
 
-// isAssignment tells whether the byte is a "=" of its own, not of "==".
+// isAssignment reports whether the byte is a single "=", not a part of "==".
 func isAssignment(src []byte, i int) bool {
 	return src[i] == '=' && src[i-min(i, 1)] != '=' && src[min(i+1, len(src)-1)] != '='
 }
@@ -71,8 +72,8 @@ func (m *masked) hide(at int, lit literal) {
 	m.text[at], m.text[lit.end-1] = '"', '"'
 }
 
-// literal is a string or a heredoc of the source, with its meaning in HCL's
-// first version.
+// literal is a string or heredoc of the source, with its meaning in HCL's first
+// version.
 type literal struct {
 	end  int // the offset after its last byte
 	text string
@@ -94,12 +95,12 @@ func scanLiteral(src []byte, at int) (literal, *SyntaxError) {
 	if end < 0 {
 		return literal{}, &SyntaxError{at, "the heredoc has no closing marker", "write the marker alone on the line after the text"}
 	}
-	// The line end belongs to the token in HCL's first version, to the attribute in the second.
+	// The line end is part of the token in HCL's first version, and of the attribute in the second.
 	return literal{end - 1, heredocText(string(src[at:end]))}, nil
 }
 
-// quotedEnd returns the offset after the closing quote, or -1. Within ${ }
-// quotes and line ends are text.
+// quotedEnd returns the offset after the closing quote, or -1. Quotes and line
+// ends within ${ } are text.
 func quotedEnd(src []byte, at int) int {
 	braces := 0
 	for i := at + 1; i < len(src); i++ {
@@ -150,7 +151,8 @@ func isMarker(marker []byte) bool {
 	return true
 }
 
-// through returns the length of text up to the end of mark, or all of it.
+// through returns the length of text up to and including mark, or of all text
+// if mark is not in it.
 func through(text []byte, mark string) int {
 	if at := bytes.Index(text, []byte(mark)); at >= 0 {
 		return at + len(mark)

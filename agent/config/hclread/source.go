@@ -12,19 +12,18 @@ import (
 	"strings"
 )
 
-// maxFileSize bounds what is read of one file, so that a wrong path (a device,
-// a disk image) is a message and not a machine out of memory.
+// maxFileSize limits the size of a file, so that a wrong path (a device, a disk
+// image) is an error and does not exhaust the memory.
 const maxFileSize = 4 << 20
 
 // Pos is a place in a configuration file. Line and Column count from 1, Column
-// in bytes, as Go's tools count them. The zero value is no place, such as that
-// of an environment variable.
+// in bytes, as Go's tools count. The zero value is no place.
 type Pos struct {
 	File         string
 	Line, Column int
 }
 
-// String returns file:line:column, as far as they are known.
+// String returns file:line:column, or as much of it as is known.
 func (p Pos) String() string {
 	if p.Line == 0 {
 		return p.File
@@ -32,12 +31,12 @@ func (p Pos) String() string {
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
 }
 
-// source is the text of one configuration file: without a byte order mark,
-// with \n as its line ends, and with one at its end.
+// Source is the text of one configuration file, without a byte order mark, with
+// \n as line ends, and with one at its end.
 type Source struct {
 	Name  string
 	text  []byte
-	lines []int // the offset of each line's start
+	lines []int // the offset of the start of each line
 }
 
 func NewSource(name string, text []byte) *Source {
@@ -55,21 +54,21 @@ func NewSource(name string, text []byte) *Source {
 	return s
 }
 
-// isJSON tells whether the text is JSON, as Vault Agent decides: by its first
-// byte that is not white space.
+// IsJSON reports whether the text is JSON. As in Vault Agent, the first byte
+// that is not white space decides.
 func (s *Source) IsJSON() bool {
 	return bytes.HasPrefix(bytes.TrimSpace(s.text), []byte("{"))
 }
 
-// pos returns the place of an offset into the text.
+// Pos returns the place of an offset.
 func (s *Source) Pos(offset int) Pos {
 	offset = max(0, min(offset, len(s.text)))
 	line := sort.SearchInts(s.lines, offset+1) - 1
 	return Pos{File: s.Name, Line: line + 1, Column: offset - s.lines[line] + 1}
 }
 
-// excerpt returns the line at a place, or its part around the column if it is
-// long, as in JSON written by a program.
+// Excerpt returns the line at a place or, if the line is long, as in JSON
+// written by a program, the part of it around the column.
 func (s *Source) Excerpt(p Pos) string {
 	if p.Line < 1 || p.Line >= len(s.lines) {
 		return ""

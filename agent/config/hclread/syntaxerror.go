@@ -10,19 +10,20 @@ import (
 	"github.com/hashicorp/hcl/v2"
 )
 
-// syntaxError is a text that a reader cannot read, and where.
+// SyntaxError is a mistake in the text of a file, or in an expression, and its
+// place.
 type SyntaxError struct {
 	Offset        int
 	Message, Hint string
 }
 
-// tooDeep is the error of a nesting beyond maxDepth.
+// tooDeep returns the error of a nesting deeper than maxDepth.
 func tooDeep(offset int) *SyntaxError {
 	return &SyntaxError{offset, fmt.Sprintf("the nesting is deeper than %d levels", maxDepth), ""}
 }
 
-// syntaxErrors converts the errors of hcl/v2: what is wrong becomes the
-// message, and the explanation the hint.
+// syntaxErrors converts the errors of hcl/v2: the summary becomes the message,
+// and the detail the hint.
 func syntaxErrors(diags hcl.Diagnostics) []SyntaxError {
 	var errs []SyntaxError
 	for _, d := range diags {
@@ -42,16 +43,16 @@ func lowerFirst(s string) string {
 	return strings.ToLower(s[:min(1, len(s))]) + s[min(1, len(s)):]
 }
 
-// betterError chooses among what the two parsers of HCL complain about. Either
-// stumbles first over what only the other one knows, so the one that came
-// further has found the mistake; but hcl/v2, which goes on after an error, has
-// the better words for it.
+// betterError selects the error to show if both parsers of HCL fail. Each fails
+// early at syntax that only the other one knows, so the parser that came
+// further has found the mistake. But hcl/v2, which continues after an error,
+// has the better message for it.
 func betterError(src *Source, err1 SyntaxError, errs2 []SyntaxError) SyntaxError {
 	if err1.Offset <= errs2[0].Offset {
 		return errs2[0]
 	}
 	if err1.Offset >= len(src.text) {
-		return errs2[len(errs2)-1] // something was not closed: hcl/v2 says what
+		return errs2[len(errs2)-1] // hcl/v2 names what was not closed
 	}
 	for _, err2 := range errs2 {
 		if src.Pos(err2.Offset).Line == src.Pos(err1.Offset).Line {

@@ -5,41 +5,41 @@ package hclread
 
 import "strconv"
 
-// The tree is what all three readers produce: HCL in its second and in its
-// first version, and JSON. It does not tell `config { … }` from `config = { … }`,
-// as HCL's first version did not.
+// The tree is the result of all three readers: HCL in its first and second
+// version, and JSON. It does not distinguish `config { … }` from `config = { …
+// }`, as HCL's first version does not.
 
-// object is the inside of a pair of braces, or a whole file.
+// Object is the content of a pair of braces, or of a whole file.
 type Object struct {
 	Items []Item
 }
 
-// item is one key with its value, or one block.
+// Item is one key with its value, or one block.
 type Item struct {
 	Name     string
 	Labels   []string // of a block
 	Value    Value
 	Offset   int  // of the name
-	Assigned bool // written with "=", so that it may occur only once
+	Assigned bool // written with "=": must not occur twice
 }
 
-// value is what stands after a key.
+// Value is the value of a key, or the content of a block.
 type Value struct {
 	Kind     Kind
-	Text     string // of a text; of a number, as it was written
+	Text     string // of a string; of a number, as written
 	Bool     bool
 	Int      int64
 	Float    float64
 	List     []Value
 	Object   *Object
 	Offset   int
-	Computed bool // by an expression, so that it must not be shown: it may be a secret
+	Computed bool // result of an expression: may be a secret and must not be shown
 }
 
 type Kind int
 
 const (
-	Absent Kind = iota // null: as if the key was not there
+	Absent Kind = iota // null: as if the key were absent
 	Bool
 	Integer
 	Float
@@ -48,17 +48,17 @@ const (
 	Block
 )
 
-// String names the kind as a message does: "is a number".
+// String returns the kind as messages name it, such as "a number".
 func (k Kind) String() string {
 	return [...]string{"null", "a bool", "a number", "a fraction", "a string", "a list", "a block"}[k]
 }
 
-// maxDepth bounds the nesting of braces, brackets and parentheses. The parsers
-// are recursive, and a stack that overflows cannot be recovered from.
+// maxDepth limits the nesting of braces, brackets and parentheses. The parsers
+// are recursive, and a stack overflow cannot be recovered from.
 const maxDepth = 100
 
-// objects returns the blocks that a value holds: itself, or, as in JSON, those
-// of a list. It is false if the value is neither.
+// Blocks returns the blocks in a value: itself or, as in JSON, those of a list.
+// The result is false if the value is neither.
 func (v Value) Blocks() ([]Value, bool) {
 	switch v.Kind {
 	case Block:
@@ -74,8 +74,8 @@ func (v Value) Blocks() ([]Value, bool) {
 	return nil, false
 }
 
-// describe describes the value for a message: a literal as it was written, and
-// only the kind of a value that an expression returned, which may be a secret.
+// Describe describes the value for a message: a literal as written, and the
+// kind of a value that an expression returned, which may be a secret.
 func (v Value) Describe() string {
 	shown := v.Kind.String()
 	switch {
@@ -90,7 +90,7 @@ func (v Value) Describe() string {
 	return shown
 }
 
-// isQuotedNumber reports whether the value is a number in quotes.
+// IsQuotedNumber reports whether the value is a string that contains a number.
 func (v Value) IsQuotedNumber() bool {
 	if v.Kind != String || v.Computed {
 		return false

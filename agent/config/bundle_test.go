@@ -132,26 +132,6 @@ func TestBundle(t *testing.T) {
 	}
 }
 
-func TestWindow(t *testing.T) {
-	t.Parallel()
-	for window, want := range map[string]string{
-		"22:00-04:00": "22:00-04:00", "00:00-24:00": "00:00-24:00", "02:00-05:00 UTC": "02:00-05:00 UTC",
-		"02:00-05:00  +02:00": "02:00-05:00 +02:00", "02:00-05:00 Local": "02:00-05:00 Local",
-		"": "", "02:00": "", "25:00-26:00": "", "24:00-01:00": "", "02:60-03:00": "", "02:00 - 05:00": "", "02:00-05:00,": "",
-		"02:00-02:00": "", "02:00-05:00 Mars": "", "02:00-05:00 ../etc/passwd": "", "02:00-05:00 +2": "",
-	} {
-		c, problems := config.Load([]string{filepath.Join(write(t, map[string]string{
-			"a.hcl": inBundle(aCertificate + "window = \"" + window + "\""),
-		}), "a.hcl")}, config.Overrides{LookupEnv: noEnv})
-		switch {
-		case want == "" && (len(problems) != 1 || problems[0].Name != "window" || problems[0].Pos.Line == 0):
-			t.Errorf("%q: got %v", window, problems)
-		case want != "" && (c == nil || c.Bundles[0].Window != want):
-			t.Errorf("%q: got %+v, %v", window, c, problems)
-		}
-	}
-}
-
 // What the bundle says holds for its members, unless they say it themselves.
 func TestMembers(t *testing.T) {
 	t.Parallel()
@@ -211,19 +191,6 @@ func TestBundleOfFiles(t *testing.T) {
 	b := c.Bundles[0]
 	if file := b.Members[0].Certificate.Files[1]; b.Directory != "" || b.Path(file.Destination) != "/etc/tls/tls.key" {
 		t.Errorf("got %+v", file)
-	}
-}
-
-// Of several certificates, the one to be served is named, maybe by a wildcard.
-func TestVerifiedOfSeveral(t *testing.T) {
-	t.Parallel()
-	for _, names := range []string{`common_name = "b.test"`, `alt_names = ["a.test", "B.test"]`, `alt_names = "*.test"`} {
-		c := load(t, inBundle(aCertificate+"certificate {\n role = \"pki/web\"\n"+names+"\n"+
-			"files = { pkcs12 = \"b.p12\" }\n password = { file = \"/p\" }\n}\n"+
-			"verify {\n address = \"127.0.0.1:8443\"\n server_name = \"b.test\"\n}"), config.Overrides{})
-		if got := c.Bundles[0].Verify.ServerName; got != "b.test" {
-			t.Errorf("%s: got %q", names, got)
-		}
 	}
 }
 

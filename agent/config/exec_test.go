@@ -112,29 +112,6 @@ exec {
 	}
 }
 
-func TestEnvTemplates(t *testing.T) {
-	t.Parallel()
-	c := load(t, login+`
-exec {
-  command = ["app"]
-}
-env_template "A" {
-  contents = "y"
-}
-env_template B {
-  source               = "/b.tpl"
-  error_on_missing_key = true
-}
-`, config.Overrides{})
-	want := []config.EnvTemplate{
-		{Name: "A", Text: config.Text{Contents: "y", ErrorFatal: true}},
-		{Name: "B", Text: config.Text{Source: "/b.tpl", ErrorOnMissingKey: true, ErrorFatal: true}},
-	}
-	if diff := cmp.Diff(want, c.EnvTemplates, noPos); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-}
-
 // An exec block may come several times, with a label each. Exec is the one that
 // is meant where only one can be.
 func TestExecs(t *testing.T) {

@@ -4,7 +4,6 @@
 package config_test
 
 import (
-	"path/filepath"
 	"strconv"
 	"testing"
 
@@ -79,103 +78,5 @@ func TestMerge(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
-	}
-}
-
-// A directory is read by name, without what is not configuration. Several paths
-// are read in their order.
-func TestFiles(t *testing.T) {
-	t.Parallel()
-	dir := write(t, map[string]string{
-		"b.hcl": "pid_file = \"/b\"\n", "a.json": `{"pid_file": "/a"}`, "c.hcl": login + aTemplate,
-		"d.hcl~": "not read", ".#d.hcl": "not read", "#d.hcl#": "not read", "d.txt": "not read", "d.hcl.bak": "not read",
-	})
-	single := filepath.Join(write(t, map[string]string{"any.name": "pid_file = \"/single\"\n"}), "any.name")
-	tests := []struct {
-		paths []string
-		files []string
-		pid   string
-	}{
-		{[]string{dir}, []string{"a.json", "b.hcl", "c.hcl"}, "/b"},
-		{[]string{dir, single}, []string{"a.json", "b.hcl", "c.hcl", "any.name"}, "/single"},
-		{[]string{single, dir}, []string{"any.name", "a.json", "b.hcl", "c.hcl"}, "/b"},
-	}
-	for _, test := range tests {
-		c, problems := config.Load(test.paths, config.Overrides{LookupEnv: noEnv})
-		if len(problems) > 0 {
-			t.Fatal(problems.Error())
-		}
-		var files []string
-		for _, file := range c.Files {
-			files = append(files, filepath.Base(file))
-		}
-		if diff := cmp.Diff(test.files, files); diff != "" || c.PIDFile != test.pid {
-			t.Errorf("pid_file %q, want %q; files (-want +got):\n%s", c.PIDFile, test.pid, diff)
-		}
-	}
-}
-
-func TestUnreadable(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	large := filepath.Join(write(t, map[string]string{"large.hcl": string(make([]byte, 4<<20+1))}), "large.hcl")
-	tests := map[string]struct {
-		paths []string
-		want  string
-	}{
-		"no path":         {nil, "there is no configuration\n  hint: name a file or a directory with -config"},
-		"no such file":    {[]string{dir + "/none.hcl"}, dir + "/none.hcl: no such file or directory"},
-		"empty directory": {[]string{dir}, dir + ": warning: the directory contains no *.hcl or *.json file\nthe auto_auth block is missing\n  hint: add auto_auth: without a login no secret can be read"},
-		"too large":       {[]string{large}, large + ": the file is larger than 4 MiB"},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			c, problems := config.Load(test.paths, config.Overrides{LookupEnv: noEnv})
-			if diff := cmp.Diff(test.want, problems.Error()); diff != "" || c != nil {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
-// All mistakes of all files come at once, in the order of the files and their
-// lines, whatever finds them when.
-func TestProblemsInOrder(t *testing.T) {
-	t.Parallel()
-	dir := write(t, map[string]string{
-		"1.hcl": "exit_after_auth = 1\nfoo = 1\nvault {\n  tls_skip_verify = \"yes\"\n}\n",
-		"2.hcl": "pid_file = \"x\n",
-		"3.hcl": "template {\n  perms = \"rw\"\n  destnation = \"/run/x\"\n}\nlog_level = \"loud\"\n",
-	})
-	_, problems := config.Load([]string{dir}, config.Overrides{LookupEnv: env{"VAULT_SKIP_VERIFY": "yes"}.lookup})
-	type place struct {
-		File        string
-		Line        int
-		Kind        config.Kind
-		Name, Line0 string
-	}
-	var got []place
-	for _, p := range problems {
-		file := p.Pos.File
-		if file != "" {
-			file = filepath.Base(file)
-		}
-		got = append(got, place{file, p.Pos.Line, p.Kind, p.Name, p.SourceLine})
-	}
-	want := []place{
-		{"1.hcl", 1, config.LoadError, "exit_after_auth", "exit_after_auth = 1"},
-		{"1.hcl", 2, config.Warning, "foo", "foo = 1"},
-		{"1.hcl", 4, config.LoadError, "tls_skip_verify", `tls_skip_verify = "yes"`},
-		{"2.hcl", 1, config.LoadError, "", `pid_file = "x`},
-		{"3.hcl", 1, config.StartError, "destination", "template {"},
-		{"3.hcl", 1, config.StartError, "", "template {"},
-		{"3.hcl", 2, config.LoadError, "perms", `perms = "rw"`},
-		{"3.hcl", 3, config.LoadError, "destnation", `destnation = "/run/x"`},
-		{"3.hcl", 5, config.StartError, "log_level", `log_level = "loud"`},
-		{"", 0, config.StartError, "VAULT_SKIP_VERIFY", ""},
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

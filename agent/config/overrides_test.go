@@ -175,16 +175,3 @@ func TestEnvironmentProblems(t *testing.T) {
 		})
 	}
 }
-
-// Vault Agent can be told, for a while, to accept a key that is set twice.
-func TestDuplicatesAllowed(t *testing.T) {
-	t.Parallel()
-	file := login + aTemplate + "pid_file = \"/a\"\npid_file = \"/b\"\n"
-	if errs := errorsOf(t, file); len(errs) != 1 {
-		t.Errorf("without the variable: %v", errs)
-	}
-	c := load(t, file, config.Overrides{LookupEnv: env{"VAULT_ALLOW_PENDING_REMOVAL_DUPLICATE_HCL_ATTRIBUTES": "true"}.lookup})
-	if c.PIDFile != "/b" {
-		t.Errorf("pid_file is %q: the last one counts", c.PIDFile)
-	}
-}

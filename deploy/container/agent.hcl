@@ -1,4 +1,4 @@
-# In the image of nginx.Dockerfile.
+# For the image of nginx.Dockerfile.
 
 vault {
   address = env("VAULT_ADDR", "https://vault.example.test:8200")
@@ -15,7 +15,7 @@ auto_auth {
 }
 
 bundle "nginx" {
-  directory = "/run/certagent/tls" # a tmpfs: private keys are not on disk
+  directory = "/run/certagent/tls" # a tmpfs: no private key on disk
 
   certificate {
     role        = "pki/web"
@@ -38,6 +38,6 @@ bundle "nginx" {
 
 exec {
   command             = ["nginx", "-e", "stderr"]
-  restart_stop_signal = "SIGQUIT" # to nginx: end what you are sending
+  restart_stop_signal = "SIGQUIT" # nginx finishes open requests
   kill_timeout        = "8s"      # less than the 10 s of docker stop
 }

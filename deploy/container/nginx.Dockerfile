@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
 
-# nginx with certagent as its init. From this directory:
+# nginx with certagent as the init process. Run from this directory:
 #
 #   docker build -f nginx.Dockerfile --build-arg INIT=certagent-init -t web .
 
@@ -12,8 +12,8 @@ FROM nginxinc/nginx-unprivileged:1.29
 COPY --from=init /certagent /certagent
 COPY agent.hcl /etc/certagent/agent.hcl
 COPY nginx.conf /etc/nginx/nginx.conf
-# It is SIGQUIT in nginx's image, which is for nginx. certagent ends with SIGTERM
-# and passes SIGQUIT to nginx.
+# nginx's image has SIGQUIT here. certagent stops at SIGTERM, and sends SIGQUIT to
+# nginx.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/certagent"]
 CMD ["agent", "-config=/etc/certagent/agent.hcl"]

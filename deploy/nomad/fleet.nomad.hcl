@@ -1,5 +1,5 @@
-# One certagent on every client, for what runs there outside of Nomad: each host
-# has a certificate with its own name in /var/lib/certagent/node.
+# One certagent on every client, for programs that run there outside of Nomad. Each
+# host has a certificate for its own name in /var/lib/certagent/node.
 
 variable "certagent" {
   default = "/usr/bin/certagent" # on every client
@@ -53,7 +53,7 @@ job "certagent" {
           }
 
           bundle "node" {
-            directory = "/var/lib/certagent/node" # outlives the allocation: a new one issues nothing
+            directory = "/var/lib/certagent/node" # outlives the allocation: the next one issues nothing
 
             certificate {
               role        = "pki/node"
@@ -68,7 +68,7 @@ job "certagent" {
         EOF
       }
 
-      # A client that lost its servers keeps its certificates.
+      # A client that has lost its servers keeps renewing its certificates.
       restart {
         attempts = 10
         interval = "5m"
@@ -82,7 +82,7 @@ job "certagent" {
       }
     }
 
-    # One host after the other.
+    # Update one host at a time.
     update {
       max_parallel = 1
     }

@@ -1,6 +1,6 @@
-# nginx as certagent's child, in one raw_exec task: Nomad starts and stops
-# certagent, certagent starts nginx when its files are there, reloads it with new
-# ones, and ends it without losing a response.
+# nginx as certagent's child, in one raw_exec task. Nomad starts and stops
+# certagent. certagent starts nginx when its files are there, reloads it after each
+# renewal, and stops it gracefully.
 
 variable "certagent" {
   default = "/usr/bin/certagent" # on every client
@@ -24,9 +24,9 @@ job "web" {
         args    = ["agent", "-config=local/agent.hcl"]
       }
 
-      # Nomad signals certagent alone. After kill_timeout it kills; so it has to be
-      # more than that of the exec block, and no more than max_kill_timeout of the
-      # clients, which is 30s unless they say otherwise.
+      # Nomad signals certagent only, and kills it after kill_timeout. This must be
+      # longer than the exec block's kill_timeout, and at most the clients'
+      # max_kill_timeout, 30s by default.
       kill_signal  = "SIGTERM"
       kill_timeout = "25s"
 
@@ -42,7 +42,7 @@ job "web" {
       template {
         destination   = "local/agent.hcl"
         change_mode   = "signal"
-        change_signal = "SIGHUP" # certagent reads its configuration again
+        change_signal = "SIGHUP" # certagent reloads its configuration
         data          = <<-EOF
           vault {
             address = "https://vault.example.test:8200"
@@ -60,7 +60,7 @@ job "web" {
           }
 
           bundle "nginx" {
-            directory = "secrets/tls" # in memory, and this task's alone
+            directory = "secrets/tls" # in memory; only this task sees it
 
             certificate {
               role        = "pki/web"
@@ -83,7 +83,7 @@ job "web" {
 
           exec {
             command             = ["nginx", "-e", "stderr", "-p", "local", "-c", "nginx.conf"]
-            restart_stop_signal = "SIGQUIT" # to nginx: end what you are sending
+            restart_stop_signal = "SIGQUIT" # nginx finishes open requests
             kill_timeout        = "20s"
           }
         EOF

@@ -1,6 +1,6 @@
-# certagent beside nginx: a task of its own, which starts before nginx, runs as
-# long as it, and signals it by the pid file in the directory that the tasks of an
-# allocation share. nginx waits for its files.
+# certagent beside nginx, as a task of its own. It starts before nginx, runs as long
+# as nginx does, and signals nginx by the pid file in the directory that the tasks of
+# an allocation share. nginx starts when its files are there.
 
 variable "certagent" {
   default = "/usr/bin/certagent" # on every client
@@ -11,7 +11,7 @@ variable "nginx" {
 }
 
 locals {
-  # For two tasks.
+  # For both tasks.
   agent = <<-EOF
     vault {
       address = "https://vault.example.test:8200"
@@ -96,8 +96,8 @@ job "web" {
       }
     }
 
-    # To Nomad a sidecar has started when its process runs. This task ends when the
-    # files are there, and only then the main task starts.
+    # For Nomad, a sidecar has started when its process runs. This task ends when the
+    # files are there; Nomad starts the main task after that.
     task "wait" {
       driver = "raw_exec"
 
@@ -130,7 +130,7 @@ job "web" {
         args    = ["-e", "stderr", "-p", "local", "-c", "nginx.conf"]
       }
 
-      kill_signal  = "SIGQUIT" # end what you are sending
+      kill_signal  = "SIGQUIT" # nginx finishes open requests
       kill_timeout = "25s"
 
       template {

@@ -9,7 +9,7 @@ vault {
 auto_auth {
   method "approle" {
     config = {
-      # LoadCredential= of the unit: only this service sees them, and only to read.
+      # From LoadCredential= of the unit: only this service can read them.
       role_id_file_path                   = format("%s/role_id", env("CREDENTIALS_DIRECTORY"))
       secret_id_file_path                 = format("%s/secret_id", env("CREDENTIALS_DIRECTORY"))
       remove_secret_id_file_after_reading = false
@@ -27,15 +27,15 @@ bundle "nginx" {
     files       = { fullchain = "tls.crt", key = "tls.key", ca = "ca.crt" }
   }
 
-  # certagent-reload@nginx.path sees the file and has systemd reload nginx. With
-  # the polkit rule in its place:
+  # certagent-reload@nginx.path watches this file and reloads nginx. With the
+  # polkit rule instead:
   #   command = ["systemctl", "try-reload-or-restart", "nginx.service"]
   change_mode = "command"
   command     = ["touch", "/run/certagent/reload-nginx"]
 
-  # The proof that nginx was reloaded. Without it, the change is tried again. The
-  # first time, when nginx waits for certagent, this is how long certagent waits
-  # for nginx.
+  # Verifies that nginx was reloaded; if not, certagent runs the change again. At
+  # the first start, when nginx waits for certagent, certagent waits this long for
+  # nginx.
   verify {
     address     = "127.0.0.1:443"
     server_name = "www.example.test"

@@ -25,7 +25,7 @@ bundle "nginx" {
     files       = { fullchain = "tls.crt", key = "tls.key", ca = "ca.crt" }
   }
 
-  change_mode   = "signal" # to the child, for there is no pid_file
+  change_mode   = "signal" # to the child, because there is no pid_file
   change_signal = "SIGHUP"
 
   check {
@@ -39,7 +39,7 @@ bundle "nginx" {
 
 exec {
   command = ["nginx", "-c", "/etc/certagent/nginx.conf", "-e", "stderr"]
-  # To nginx, SIGTERM means to drop what it is sending, SIGQUIT to end it.
+  # nginx drops open requests at SIGTERM, and finishes them at SIGQUIT.
   restart_stop_signal = "SIGQUIT"
   kill_timeout        = "30s"
 }

@@ -1,5 +1,5 @@
 # /etc/certagent/owner.hcl for certagent-owner.service: PostgreSQL's files, which
-# belong to postgres from their first byte. In postgresql.conf:
+# belong to postgres from the first byte on. In postgresql.conf:
 #   ssl_cert_file = '/var/lib/certagent-owner/postgresql/server.crt'
 #   ssl_key_file  = '/var/lib/certagent-owner/postgresql/server.key'
 
@@ -30,7 +30,7 @@ bundle "postgresql" {
     files       = { fullchain = "server.crt", key = "server.key", ca = "ca.crt" }
   }
 
-  # certagent-reload@.path with the directory of this unit, or the polkit rule.
+  # Needs certagent-reload@.path with this unit's directory, or the polkit rule.
   change_mode = "command"
   command     = ["touch", "/run/certagent-owner/reload-postgresql"]
 

@@ -2,11 +2,11 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Command flask demonstrates two Flask services that call each other over mutual
-// TLS, with certificates of a few seconds' life. Each is the child of a
-// certagent, which restarts it when its certificate has been replaced.
+// TLS, with certificates that are replaced every few seconds. Each service is the
+// child of a certagent, which restarts it after each rotation.
 //
 // Vault is the embedded dev server. Everything runs on loopback addresses in a
-// temporary directory and is gone at the end.
+// temporary directory, and is removed at the end.
 package main
 
 import (
@@ -27,12 +27,13 @@ every few seconds, until Ctrl-C.
 Usage:
     go run ./examples/flask [flags]
 
-    -certagent=PATH   the certagent to show (bin/certagent; where there is none it is built)
-    -rotations=N      end after each service has been restarted N times
+    -certagent=PATH   the certagent to run; default bin/certagent, which is
+                      built if it does not exist
+    -rotations=N      exit after N restarts of each service
 `
 
-// run is the command. Its exit code is 1 if anything failed, a call between the
-// services included.
+// run runs the command and returns its exit code: 1 if anything failed, such as a
+// call between the services.
 func run(args []string, stdout, stderr io.Writer) int {
 	var d demo
 	flags := flag.NewFlagSet("flask", flag.ContinueOnError)
@@ -52,7 +53,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	if view.failed > 0 {
-		fmt.Fprintf(stderr, "error: calls that failed: %d\n", view.failed)
+		fmt.Fprintf(stderr, "error: %d calls failed\n", view.failed)
 		return 1
 	}
 	return 0

@@ -1,6 +1,6 @@
-# The three templates that Vault Agent's users have today: CA, certificate and
-# key of one pki/issue. The last three keys of each are certagent's: they make
-# nginx pick the files up, once for all three.
+# Three templates of Vault Agent's: CA, certificate and key from one pki/issue. The
+# last three keys of each are certagent's: they reload nginx once for all three
+# files.
 
 vault {
   address     = "https://127.0.0.1:8200" # demands client certificates
@@ -50,8 +50,8 @@ template {
   pid_file      = "nginx.pid"
 }
 
-# For the client: certificate and key in one file, which it reads at each new
-# connection, so that nobody has to be told.
+# The client's certificate and key, in one file. The client reads it for each new
+# connection and needs no reload.
 template {
   contents    = <<EOT
 {{ with secret "pki/issue/client" "common_name=client" "ttl=10s" }}{{ .Data.certificate }}

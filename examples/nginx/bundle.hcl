@@ -1,6 +1,6 @@
-# nginx's files as one bundle: published by one rename, looked at by nginx before
-# it is told, and proven to be served afterwards. The private key is made here
-# and goes nowhere else: Vault signs.
+# nginx's files as one bundle: published by one rename, tested by nginx before the
+# reload, and verified after it. The private key is generated on this host and never
+# leaves it: Vault signs a CSR.
 
 vault {
   address     = "https://127.0.0.1:8200" # demands client certificates
@@ -31,13 +31,12 @@ bundle "web" {
     files       = { fullchain = "tls.crt", key = "tls.key", ca = "ca.crt" }
   }
 
-  # Replaced after some five seconds: there is time to break nginx.conf and to
-  # repair it. Without these two lines it is two thirds of the lifetime, and at
-  # most ten certificates an hour.
+  # Renew after some five seconds, which leaves time to break and repair nginx.conf.
+  # The defaults are two thirds of the lifetime, and ten certificates an hour.
   renew_before        = "55s"
   max_issues_per_hour = 2000
 
-  # In the directory of the demonstration; elsewhere it is nginx -t.
+  # For the demonstration's directory; elsewhere: nginx -t.
   check { command = ["nginx", "-p", ".", "-c", "nginx.conf", "-t", "-q"] }
 
   change_mode   = "signal"
@@ -50,8 +49,8 @@ bundle "web" {
   }
 }
 
-# For the client: certificate and key in one file, which it reads at each new
-# connection, so that nobody has to be told.
+# The client's certificate and key, in one file. The client reads it for each new
+# connection and needs no reload.
 bundle "client" {
   directory = "client"
 

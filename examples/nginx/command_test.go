@@ -40,7 +40,7 @@ func TestCommand(t *testing.T) {
 		for _, server := range []string{nginx, "none"} {
 			t.Run(fmt.Sprintf("%v with nginx=%s", sig, filepath.Base(server)), func(t *testing.T) {
 				c := startCommand(t, program, "-certagent="+certagent, "-nginx="+server)
-				c.until("       0  ")
+				c.until("  0  ")
 				c.signal(sig)
 				c.rest()
 				c.ends(0)
@@ -49,7 +49,7 @@ func TestCommand(t *testing.T) {
 	}
 	t.Run("SIGKILL", func(t *testing.T) {
 		c := startCommand(t, program, "-certagent="+certagent, "-nginx="+nginx)
-		c.until("       0  ")
+		c.until("  0  ")
 		c.signal(syscall.SIGKILL)
 		_ = c.cmd.Wait() // it was killed
 		// The directory is left, but no process.

@@ -1,14 +1,14 @@
 // Copyright (c) The certagent authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Command nginx demonstrates certificates of a few seconds' life: a Vault, an
-// nginx with mutual TLS in front of it, certagent that replaces nginx's
-// certificate every five seconds, and a client that opens new connections all
-// the while and counts those that fail.
+// Command nginx demonstrates certificates that are replaced every few seconds: a
+// Vault, an nginx with mutual TLS in front of it, a certagent that replaces
+// nginx's certificate every five seconds, and a client that keeps opening new
+// connections and counts those that fail.
 //
-// Vault is the embedded dev server, nginx the installed one; where there is
-// none, a small built-in server takes its place. Everything runs on loopback
-// addresses in a temporary directory and is gone at the end.
+// Vault is the embedded dev server, nginx the installed one; without nginx, a
+// small built-in server replaces it. Everything runs on loopback addresses in a
+// temporary directory, and is removed at the end.
 package main
 
 import (
@@ -28,23 +28,25 @@ func main() {
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
-const usage = `Shows nginx serving a fresh certificate every few seconds, until Ctrl-C.
+const usage = `Shows nginx with a new certificate every few seconds, until Ctrl-C.
 
 Usage:
     go run ./examples/nginx [flags]
 
-    -form=FORM        how certagent is configured: "bundle" (bundle.hcl) or "templates"
-                      (agent.hcl: the three templates of Vault Agent's users)
-    -certagent=PATH   the certagent to show (bin/certagent; where there is none it is built)
-    -nginx=PATH       the nginx to use; "none" is the built-in server;
-                      without it, nginx if it is installed
-    -listen=ADDRESS   where nginx listens (127.0.0.1:8443); another port if that is taken
-    -rotations=N      end after N replaced certificates
-    -clients=N        how many clients open connections without pause (1)
+    -form=FORM        certagent's configuration: "bundle" (bundle.hcl) or
+                      "templates" (agent.hcl: three of Vault Agent's templates)
+    -certagent=PATH   the certagent to run; default bin/certagent, which is
+                      built if it does not exist
+    -nginx=PATH       the nginx to run; "none" is the built-in server;
+                      default: the installed nginx, if there is one
+    -listen=ADDRESS   nginx's address; default 127.0.0.1:8443, or another port
+                      if that is taken
+    -rotations=N      exit after N rotations
+    -clients=N        number of clients that open connections; default 1
 `
 
-// run is the command. Its exit code is 1 if anything failed, a request of the
-// client included.
+// run runs the command and returns its exit code: 1 if anything failed, such as a
+// request of the client.
 func run(args []string, stdout, stderr io.Writer) int {
 	d := demo{out: stdout, startVault: startDevServer, patience: serveTimeout}
 	flags := flag.NewFlagSet("nginx", flag.ContinueOnError)

@@ -1,12 +1,12 @@
 // Copyright (c) The certagent authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Command token demonstrates an API token as a file: a token of 30 seconds' life
-// that certagent replaces in time, running a command each time. A reader takes
-// the token from the file all the while and has Vault look it up.
+// Command token demonstrates an API token in a file: the token lives for 30
+// seconds; certagent replaces it in time and runs a command each time. A reader
+// keeps reading the token from the file and looks it up in Vault.
 //
 // Vault is the embedded dev server. Everything runs on loopback addresses in a
-// temporary directory and is gone at the end.
+// temporary directory, and is removed at the end.
 package main
 
 import (
@@ -27,13 +27,14 @@ const usage = `Shows an API token in a file being replaced before it expires, un
 Usage:
     go run ./examples/token [flags]
 
-    -certagent=PATH   the certagent to show (bin/certagent; where there is none it is built)
-    -rotations=N      end after N replaced tokens
-    -ttl=30s          how long a token lives
+    -certagent=PATH   the certagent to run; default bin/certagent, which is
+                      built if it does not exist
+    -rotations=N      exit after N rotations
+    -ttl=D            lifetime of a token; default 30s
 `
 
-// run is the command. Its exit code is 1 if anything failed; that the token in
-// the file was refused once is a failure.
+// run runs the command and returns its exit code: 1 if anything failed, such as a
+// look-up of the token in the file.
 func run(args []string, stdout, stderr io.Writer) int {
 	var d demo
 	flags := flag.NewFlagSet("token", flag.ContinueOnError)

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// view prints a line for each token and for each run of the command.
+// view prints a line for each token and each run of the command.
 type view struct {
 	out     io.Writer
 	last    event // the last that was looked up
@@ -27,7 +27,7 @@ func (v *view) show(e event) {
 		v.print("token %s lives for %v, meta %v", short(e.digest), e.left, e.meta)
 		v.last, v.lookUps = e, 1
 	default:
-		v.print("token %s lives for %v; the one before was looked up %d times and had %v left", short(e.digest), e.left, v.lookUps, v.last.left)
+		v.print("token %s lives for %v; the previous one: %d look-ups, %v left", short(e.digest), e.left, v.lookUps, v.last.left)
 		v.last, v.lookUps = e, 1
 	}
 }
@@ -36,5 +36,5 @@ func (v *view) print(format string, args ...any) {
 	fmt.Fprintf(v.out, "%s  %s\n", time.Now().Format(time.TimeOnly), fmt.Sprintf(format, args...))
 }
 
-// short is enough of a digest to tell tokens apart.
+// short returns a prefix of a digest that tells tokens apart.
 func short(digest string) string { return digest[:min(len(digest), 8)] }

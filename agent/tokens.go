@@ -13,7 +13,7 @@ import (
 
 	"github.com/certagent/certagent/agent/auth"
 	"github.com/certagent/certagent/agent/config"
-	"github.com/certagent/certagent/agent/plan"
+	"github.com/certagent/certagent/backoff"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
 	"github.com/certagent/certagent/redact"
@@ -21,7 +21,7 @@ import (
 )
 
 // sinkBackoff is Vault Agent's back-off for writing a sink, with an upper bound.
-var sinkBackoff = plan.Backoff{Min: 2 * time.Second, Max: time.Minute}
+var sinkBackoff = backoff.Law{Min: 2 * time.Second, Max: time.Minute}
 
 // tokenSink writes each new login token to one sink. A sink that cannot be written
 // delays nothing else.

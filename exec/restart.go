@@ -6,6 +6,8 @@ package exec
 import (
 	"slices"
 	"time"
+
+	"github.com/certagent/certagent/backoff"
 )
 
 // Restart says after which end a child is started again.
@@ -54,16 +56,8 @@ func (p RestartPolicy) After(e Exit, restarts int, random float64) Next {
 	if e.Lived >= p.Settled {
 		restarts = 0
 	}
-	due := min(p.MinDelay, p.MaxDelay)
-	for range restarts {
-		if due >= p.MaxDelay/2 {
-			due = p.MaxDelay
-			break
-		}
-		due *= 2
-	}
-	half := due / 2
-	return Next{Restart: true, Delay: half + time.Duration(random*float64(due-half)), Attempt: restarts + 1}
+	law := backoff.Law{Min: p.MinDelay, Max: p.MaxDelay, Jitter: backoff.UpperHalf}
+	return Next{Restart: true, Delay: law.Delay(restarts+1, random), Attempt: restarts + 1}
 }
 
 func (p RestartPolicy) withDefaults() RestartPolicy {

@@ -112,7 +112,7 @@ func (s *session) requestRenewal(ctx context.Context, token Token) (Token, error
 // other early in their life: logging in is not what is wrong then. It returns
 // false when ctx has ended.
 func (s *session) afterRefusal(ctx context.Context, token Token) bool {
-	early := s.backoff.max
+	early := s.backoff.Max
 	if token.LeaseDuration > 0 {
 		early = min(early, token.LeaseDuration/2)
 	}

@@ -134,7 +134,11 @@ func TestRenewalFails(t *testing.T) {
 				if failed < test.attempts[0] || failed > test.attempts[1] {
 					t.Errorf("%d renewals failed, want between %d and %d", failed, test.attempts[0], test.attempts[1])
 				}
-				if n := len(r.log.lines(logmsg.TokenNotRenewed, "level=WARN")) + len(r.log.lines(logmsg.TokenNotRenewed, "level=ERROR")); n != 1 {
+				n := 0
+				for _, message := range []string{logmsg.TokenNotRenewed, logmsg.TokenNotRenewedLogin, logmsg.TokenEndsLogin} {
+					n += len(r.log.lines(message, "level=WARN")) + len(r.log.lines(message, "level=ERROR"))
+				}
+				if n != 1 {
 					t.Errorf("said %d times that the renewal failed, want once", n)
 				}
 			})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/vault/api"
 
+	"github.com/certagent/certagent/backoff"
 	"github.com/certagent/certagent/redact"
 )
 
@@ -79,12 +80,15 @@ func (l *Loop) Invalidate(token redact.Secret) { l.holder.invalidate(token) }
 // and when the fields make no sense.
 func (l *Loop) Run(ctx context.Context) error {
 	s := &session{
-		Loop:    l,
-		backoff: backoff{cmp.Or(l.MinBackoff, defaultMinBackoff), cmp.Or(l.MaxBackoff, defaultMaxBackoff)},
-		log:     orDiscard(l.Logger),
+		Loop: l,
+		backoff: backoff.Law{
+			Min: cmp.Or(l.MinBackoff, time.Second), Max: cmp.Or(l.MaxBackoff, 5*time.Minute),
+			Jitter: backoff.FromMin, Patience: 1,
+		},
+		log: orDiscard(l.Logger),
 	}
-	if s.backoff.min < 0 || s.backoff.min > s.backoff.max {
-		return fmt.Errorf("min_backoff (%s) must not be above max_backoff (%s)", s.backoff.min, s.backoff.max)
+	if s.backoff.Min < 0 || s.backoff.Min > s.backoff.Max {
+		return fmt.Errorf("min_backoff (%s) must not be above max_backoff (%s)", s.backoff.Min, s.backoff.Max)
 	}
 	s.client = s.ownClient()
 	for {

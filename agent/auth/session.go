@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/vault/api"
 
+	"github.com/certagent/certagent/backoff"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
 )
@@ -20,7 +21,7 @@ import (
 type session struct {
 	*Loop
 	client  *api.Client // the loop's own, with its namespace and wrapping
-	backoff backoff
+	backoff backoff.Law
 	log     *slog.Logger
 
 	retryAfter  time.Duration // what the last answer asked for
@@ -41,7 +42,7 @@ func (s *session) ownClient() *api.Client {
 		namespace = base.Namespace()
 	}
 	own := base.WithNamespace(namespace).WithResponseCallbacks(func(r *api.Response) {
-		s.retryAfter = retryAfter(r.Header.Get("Retry-After"), time.Now())
+		s.retryAfter = backoff.RetryAfter(r.Header.Get("Retry-After"), time.Now())
 	})
 	own.ClearToken()
 	own.SetWrappingLookupFunc(func(_, path string) string {
@@ -101,7 +102,11 @@ func (s *session) attempt(ctx context.Context) (Token, error) {
 // wait is how long to wait after so many failures: the back-off, on top of what
 // the server asked for within reason. Only the back-off tells agents apart.
 func (s *session) wait(failures int, lasts bool) time.Duration {
-	return min(s.retryAfter, s.backoff.max) + s.backoff.after(failures, lasts, rand.Float64())
+	law := s.backoff
+	if lasts {
+		law.Factor = 4
+	}
+	return law.After(backoff.Failure{Count: failures, RetryAfter: s.retryAfter, Random: rand.Float64()})
 }
 
 // report logs a failure unless it repeats the last one: at error level if

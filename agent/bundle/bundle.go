@@ -16,6 +16,7 @@ import (
 	"github.com/certagent/certagent/agent/plan"
 	"github.com/certagent/certagent/agent/secrets"
 	"github.com/certagent/certagent/agent/watch"
+	"github.com/certagent/certagent/backoff"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
 	"github.com/certagent/certagent/sinks"
@@ -33,10 +34,10 @@ const (
 var (
 	// localBackoff spaces attempts that cost Vault nothing: rendering, publishing,
 	// reacting.
-	localBackoff = plan.Backoff{Min: 500 * time.Millisecond, Max: 30 * time.Second}
+	localBackoff = backoff.Law{Min: 500 * time.Millisecond, Max: 30 * time.Second}
 	// slowBackoff spaces what disturbs a consumer, or waits for somebody to repair
 	// it: a generation that was vetoed, a change that did not take effect.
-	slowBackoff = plan.Backoff{Min: 2 * time.Second, Max: 5 * time.Minute}
+	slowBackoff = backoff.Law{Min: 2 * time.Second, Max: 5 * time.Minute}
 )
 
 // Bundle is one state machine: the files that change together and the reaction

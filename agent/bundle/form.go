@@ -87,10 +87,10 @@ func (m *Members) formTemplates(e *Env, a *Adopter) []*Bundle {
 // anything. It is executed for that only if its text does not tell.
 func (m *templateMember) firstRequests() []secrets.Request {
 	if requests := m.template.Requests(); len(requests) > 0 {
-		return secretsRequests(requests)
+		return requests
 	}
 	result, _ := m.template.Execute(nothing{}) // its failure is met again when it is rendered
-	return secretsRequests(result.Missing)
+	return result.Missing
 }
 
 // group partitions members into bundles: members that share a request, directly

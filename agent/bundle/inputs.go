@@ -62,7 +62,7 @@ func (b *Bundle) firstRequests() []secrets.Request {
 		}
 	}
 	for _, m := range b.certificates {
-		requests = append(requests, secretsRequests(m.password.requests())...)
+		requests = append(requests, m.password.requests()...)
 	}
 	return unique(requests)
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/certagent/certagent/agent/certificate"
 	"github.com/certagent/certagent/agent/secrets"
+	"github.com/certagent/certagent/backoff"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
 )
@@ -96,15 +97,15 @@ func (b *Bundle) answered(ctx context.Context, a issueResult) {
 // issueBackoff spaces attempts to have a certificate; refusalBackoff those that
 // Vault refuses, which only an operator can help.
 var (
-	issueBackoff   = certificate.Backoff{Min: 500 * time.Millisecond, Max: time.Minute}
-	refusalBackoff = certificate.Backoff{Min: 5 * time.Second, Max: 5 * time.Minute}
+	issueBackoff   = backoff.Law{Min: 500 * time.Millisecond, Max: time.Minute}
+	refusalBackoff = backoff.Law{Min: 5 * time.Second, Max: 5 * time.Minute}
 )
 
 func (b *Bundle) issueFailed(m *certificateMember, err error, now time.Time) {
 	m.attempts.failures++
 	m.attempts.refused = refused(err)
 	b.noteError(err)
-	f := certificate.Failure{Count: m.attempts.failures, Random: rand.Float64()}
+	f := backoff.Failure{Count: m.attempts.failures, Random: rand.Float64()}
 	if leaf := m.pair.Leaf; leaf != nil {
 		f.Life, f.Left = leaf.NotAfter.Sub(leaf.NotBefore), leaf.NotAfter.Sub(now)
 	}
@@ -122,7 +123,7 @@ func (b *Bundle) issueFailed(m *certificateMember, err error, now time.Time) {
 	case errors.As(err, &refused):
 		pace = refusalBackoff
 	}
-	delay := pace.Delay(f)
+	delay := pace.After(f)
 	m.attempts.notBefore = now.Add(delay)
 	attributes := []any{logkey.Certificate, m.name, logkey.Error, err, logkey.Attempt, m.attempts.failures, logkey.Retry, delay.Round(time.Millisecond)}
 	if m.pair.Leaf != nil {

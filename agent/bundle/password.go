@@ -5,12 +5,11 @@ package bundle
 
 import (
 	"fmt"
-	"net/url"
 	"strings"
 
 	"github.com/certagent/certagent/agent/config"
-	"github.com/certagent/certagent/agent/render"
 	"github.com/certagent/certagent/redact"
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // password says where the password of a certificate's files comes from. The zero
@@ -25,16 +24,15 @@ func newPassword(c *config.Password) password {
 	if c == nil {
 		return password{}
 	}
-	escaped := (&url.URL{Path: strings.Trim(c.SecretPath, "/")}).EscapedPath() // as a Read has it
-	return password{file: c.File, path: escaped, field: c.SecretField}
+	return password{file: c.File, path: vaultreq.EscapePath(c.SecretPath), field: c.SecretField}
 }
 
 // requests is what is asked of Vault for it.
-func (p password) requests() []render.Request {
+func (p password) requests() []vaultreq.Request {
 	if p.path == "" {
 		return nil
 	}
-	return []render.Request{{Kind: render.Read, Path: p.path}}
+	return []vaultreq.Request{{Kind: vaultreq.Read, Path: p.path}}
 }
 
 // inputs are the local files that are read for it.

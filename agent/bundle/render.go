@@ -81,7 +81,7 @@ func (b *Bundle) execute(source *source) (g *generation, asked []secrets.Request
 			inputs = append(inputs, m.source)
 		}
 		result, err := m.execute(source)
-		asked = append(asked, secretsRequests(result.Used)...)
+		asked = append(asked, result.Used...)
 		inputs = append(inputs, result.Inputs...)
 		missing = missing || len(result.Missing) > 0
 		if err == nil && len(result.Missing) == 0 {
@@ -92,7 +92,7 @@ func (b *Bundle) execute(source *source) (g *generation, asked []secrets.Request
 		}
 	}
 	for _, m := range b.certificates {
-		asked = append(asked, secretsRequests(m.password.requests())...)
+		asked = append(asked, m.password.requests()...)
 		inputs = append(inputs, m.password.inputs()...)
 		complete, err := g.make(m, source)
 		missing = missing || !complete

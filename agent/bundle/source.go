@@ -14,9 +14,9 @@ import (
 
 	"github.com/hashicorp/vault/api"
 
-	"github.com/certagent/certagent/agent/render"
 	"github.com/certagent/certagent/agent/secrets"
 	"github.com/certagent/certagent/exec"
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // pluginTimeout is what consul-template gives a plugin.
@@ -27,23 +27,22 @@ const pluginTimeout = 30 * time.Second
 // of a file.
 type source struct {
 	ctx     context.Context
-	answers func(secrets.Request) (*secrets.Answer, bool)
-	seen    map[secrets.Request]*secrets.Answer
+	answers func(vaultreq.Request) (*secrets.Answer, bool)
+	seen    map[vaultreq.Request]*secrets.Answer
 	files   map[string]string // contents
 }
 
-func newSource(ctx context.Context, answers func(secrets.Request) (*secrets.Answer, bool)) *source {
+func newSource(ctx context.Context, answers func(vaultreq.Request) (*secrets.Answer, bool)) *source {
 	return &source{
 		ctx:     ctx,
 		answers: answers,
-		seen:    make(map[secrets.Request]*secrets.Answer),
+		seen:    make(map[vaultreq.Request]*secrets.Answer),
 		files:   make(map[string]string),
 	}
 }
 
 // Secret implements render.Source.
-func (s *source) Secret(r render.Request) (*api.Secret, bool) {
-	request := secretsRequest(r)
+func (s *source) Secret(request vaultreq.Request) (*api.Secret, bool) {
 	answer, known := s.seen[request]
 	if !known {
 		if answer, known = s.answers(request); !known {
@@ -91,23 +90,9 @@ func (s *source) digests() map[string]string {
 // asks for first.
 type nothing struct{}
 
-func (nothing) Secret(render.Request) (*api.Secret, bool) { return nil, false }
+func (nothing) Secret(vaultreq.Request) (*api.Secret, bool) { return nil, false }
 func (nothing) File(path string) (string, error) {
 	b, err := os.ReadFile(path)
 	return string(b), err
 }
 func (nothing) Plugin(string, []string) (string, error) { return "", nil }
-
-// secretsRequest names a template's question as the store does: the two
-// packages do not know each other.
-func secretsRequest(r render.Request) secrets.Request {
-	return secrets.Request{Kind: secrets.Kind(r.Kind), Path: r.Path, Params: r.Params}
-}
-
-func secretsRequests(rs []render.Request) []secrets.Request {
-	requests := make([]secrets.Request, len(rs))
-	for i, r := range rs {
-		requests[i] = secretsRequest(r)
-	}
-	return requests
-}

@@ -83,37 +83,6 @@ func TestNextIsDrawnOnce(t *testing.T) {
 	}
 }
 
-func TestBackoff(t *testing.T) {
-	b := Backoff{Min: time.Second, Max: time.Minute}
-	for _, tt := range []struct {
-		name       string
-		f          Failure
-		low, limit time.Duration
-	}{
-		{"first", Failure{Count: 1}, 100 * time.Millisecond, time.Second},
-		{"fourth", Failure{Count: 4}, 800 * time.Millisecond, 8 * time.Second},
-		{"many", Failure{Count: 1 << 30}, 6 * time.Second, time.Minute},
-		{"much is left", Failure{Count: 99, Life: 72 * time.Hour, Left: 24 * time.Hour}, 6 * time.Second, time.Minute},
-		{"below a tenth", Failure{Count: 99, Life: 72 * time.Hour, Left: time.Hour}, 1500 * time.Millisecond, 15 * time.Second},
-		{"never past what is left", Failure{Count: 99, Life: time.Minute, Left: 50 * time.Second}, 500 * time.Millisecond, 5 * time.Second},
-		{"a second is left", Failure{Count: 99, Life: time.Minute, Left: time.Second}, 100 * time.Millisecond, time.Second},
-		{"after the end, for ever", Failure{Count: 99999, Life: time.Hour, Left: -1000 * time.Hour}, 1500 * time.Millisecond, 15 * time.Second},
-		{"the server's wish", Failure{Count: 1, RetryAfter: 10 * time.Second}, 10100 * time.Millisecond, 11 * time.Second},
-		{"a wish without measure", Failure{Count: 1, RetryAfter: 1 << 62}, 300100 * time.Millisecond, 301 * time.Second},
-		{"a wish past the end", Failure{Count: 1, RetryAfter: time.Hour, Life: time.Hour, Left: 4 * time.Minute}, 120100 * time.Millisecond, 121 * time.Second},
-		{"a wish of less than nothing", Failure{Count: 1, RetryAfter: -time.Hour}, 100 * time.Millisecond, time.Second},
-	} {
-		f := tt.f
-		if got := b.Delay(f); got != tt.low {
-			t.Errorf("%s: at least %v, want %v", tt.name, got, tt.low)
-		}
-		f.Random = 0.999999999
-		if got := b.Delay(f); got > tt.limit || got < tt.limit-tt.limit/100 {
-			t.Errorf("%s: at most %v, want %v", tt.name, got, tt.limit)
-		}
-	}
-}
-
 func TestBreaker(t *testing.T) {
 	var b Breaker
 	at := func(m int) time.Time { return noon.Add(time.Duration(m) * time.Minute) }

@@ -21,6 +21,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/consul-template/dependency"
 	"github.com/hashicorp/vault/api"
+
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // issued is what Vault answers to pki/issue: texts without a final line feed.
@@ -109,8 +111,8 @@ func TestPKICert(t *testing.T) {
 
 func TestPKICertInTemplate(t *testing.T) {
 	answer := issued(t)
-	request := write(Certificate, "pki/issue/web", map[string]string{"common_name": "web"})
-	w := &world{secrets: map[Request]*api.Secret{request: {Data: answer}}}
+	request := write(vaultreq.Certificate, "pki/issue/web", map[string]string{"common_name": "web"})
+	w := &world{secrets: map[vaultreq.Request]*api.Secret{request: {Data: answer}}}
 	in := Input{Contents: `{{ with pkiCert "pki/issue/web" "common_name=web" }}{{ .Cert }}{{ .Data.Key }}{{ .CA }}{{ range .CAChain }}{{ . }}{{ end }}{{ end }}`}
 	want := ""
 	for _, field := range []string{"certificate", "private_key", "issuing_ca", "issuing_ca"} {

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/hashicorp/vault/api"
+
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // issue is the template of a certificate's file as users write it.
@@ -15,8 +17,8 @@ const issue = `{{ with secret "pki/issue/web" "common_name=web.example.test" "tt
 {{ .Data.issuing_ca }}{{ end }}`
 
 func certificates() *world {
-	request := write(Write, "pki/issue/web", map[string]string{"common_name": "web.example.test", "ttl": "24h"})
-	return &world{secrets: map[Request]*api.Secret{request: {Data: map[string]any{
+	request := write(vaultreq.Write, "pki/issue/web", map[string]string{"common_name": "web.example.test", "ttl": "24h"})
+	return &world{secrets: map[vaultreq.Request]*api.Secret{request: {Data: map[string]any{
 		"certificate": strings.Repeat("c", 1200), "issuing_ca": strings.Repeat("i", 1000), "private_key": strings.Repeat("k", 240),
 		"ca_chain": []any{strings.Repeat("i", 1000)}, "serial_number": "01:02", "private_key_type": "ec",
 	}}}}

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"github.com/certagent/certagent/redact"
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // Source is what an execution asks for all that is not in the template. It is
@@ -19,7 +20,7 @@ import (
 type Source interface {
 	// Secret returns the answer to a request, and false as long as there is none.
 	// A nil answer is one: some writes return nothing. Answers are not changed.
-	Secret(Request) (*api.Secret, bool)
+	Secret(vaultreq.Request) (*api.Secret, bool)
 
 	// File returns a file's content.
 	File(path string) (string, error)
@@ -32,11 +33,11 @@ type Source interface {
 // Result is what came of an execution. Used, Missing and Inputs hold even if the
 // execution failed, so that a caller knows what to wait for.
 type Result struct {
-	Output  redact.Bytes // nothing as long as something is missing
-	Written []Written    // what writeToFile was told to write; likewise
-	Used    []Request    // all that was asked, in order of first use
-	Missing []Request    // the part of Used that had no answer
-	Inputs  []string     // the files that were asked for, in order of first use
+	Output  redact.Bytes       // nothing as long as something is missing
+	Written []Written          // what writeToFile was told to write; likewise
+	Used    []vaultreq.Request // all that was asked, in order of first use
+	Missing []vaultreq.Request // the part of Used that had no answer
+	Inputs  []string           // the files that were asked for, in order of first use
 }
 
 // Execute renders the template. Its error is of type [*Error].
@@ -44,7 +45,7 @@ type Result struct {
 // As long as an answer is missing there is neither an output nor an error: what
 // fails for want of an answer need not fail with it.
 func (t *Template) Execute(source Source) (Result, error) {
-	e := &execution{source: source, sandbox: t.in.SandboxPath, answers: map[Request]any{}}
+	e := &execution{source: source, sandbox: t.in.SandboxPath, answers: map[vaultreq.Request]any{}}
 	output, err := t.run(e.functions())
 	result := Result{Used: e.used, Missing: e.missing, Inputs: e.inputs}
 	if len(e.missing) > 0 {

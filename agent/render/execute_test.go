@@ -16,20 +16,22 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/vault/api"
+
+	"github.com/certagent/certagent/vaultreq"
 )
 
 func TestMissingHoldsBackOutputAndErrors(t *testing.T) {
 	for _, c := range []struct {
 		name, template string
-		want           []Request
+		want           []vaultreq.Request
 	}{
-		{"with", `text {{ with secret "a" }}{{ secret "b" }}{{ end }}`, []Request{read("a")}},
+		{"with", `text {{ with secret "a" }}{{ secret "b" }}{{ end }}`, []vaultreq.Request{read("a")}},
 		{"all that are reached", `{{ secret "a" }}{{ range secrets "l" }}{{ end }}{{ pkiCert "c" "x=y" }}`,
-			[]Request{read("a"), {Kind: List, Path: "l"}, write(Certificate, "c", map[string]string{"x": "y"})}},
-		{"once each", `{{ secret "a" }}{{ secret "a" }}`, []Request{read("a")}},
-		{"an error for want of the answer", `{{ (secret "a").Data.x | base64Decode }}`, []Request{read("a")}},
-		{"no value for want of the answer", `{{ (secret "a").Data.x }}`, []Request{read("a")}},
-		{"nothing is written", `{{ secret "a" }}{{ writeToFile "/f" "" "" "0600" "x" }}`, []Request{read("a")}},
+			[]vaultreq.Request{read("a"), {Kind: vaultreq.List, Path: "l"}, write(vaultreq.Certificate, "c", map[string]string{"x": "y"})}},
+		{"once each", `{{ secret "a" }}{{ secret "a" }}`, []vaultreq.Request{read("a")}},
+		{"an error for want of the answer", `{{ (secret "a").Data.x | base64Decode }}`, []vaultreq.Request{read("a")}},
+		{"no value for want of the answer", `{{ (secret "a").Data.x }}`, []vaultreq.Request{read("a")}},
+		{"nothing is written", `{{ secret "a" }}{{ writeToFile "/f" "" "" "0600" "x" }}`, []vaultreq.Request{read("a")}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -62,7 +64,7 @@ func TestAnswersAreNotChanged(t *testing.T) {
 }
 
 func TestSecrets(t *testing.T) {
-	list := Request{Kind: List, Path: "kv"}
+	list := vaultreq.Request{Kind: vaultreq.List, Path: "kv"}
 	in := Input{Contents: `{{ range secrets "kv" }}{{ . }},{{ end }}`}
 	for _, c := range []struct {
 		name   string
@@ -73,14 +75,14 @@ func TestSecrets(t *testing.T) {
 		{"nothing to list", nil, ""},
 		{"no keys", &api.Secret{}, ""},
 	} {
-		result := rendered(t, in, &world{secrets: map[Request]*api.Secret{list: c.answer}})
+		result := rendered(t, in, &world{secrets: map[vaultreq.Request]*api.Secret{list: c.answer}})
 		if got := string(result.Output); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
 	for _, keys := range []any{"text", []any{1}} {
 		answer := &api.Secret{Data: map[string]any{"keys": keys}}
-		if _, err := parsed(t, in).Execute(&world{secrets: map[Request]*api.Secret{list: answer}}); err == nil {
+		if _, err := parsed(t, in).Execute(&world{secrets: map[vaultreq.Request]*api.Secret{list: answer}}); err == nil {
 			t.Errorf("keys %v: no error", keys)
 		}
 	}

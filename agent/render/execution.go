@@ -10,6 +10,8 @@ import (
 	tt "text/template"
 
 	"github.com/hashicorp/vault/api"
+
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // execution is one execution of a template. It belongs to one goroutine.
@@ -17,9 +19,9 @@ type execution struct {
 	source  Source
 	sandbox string
 
-	answers map[Request]any // what the functions returned, nil if missing
-	used    []Request
-	missing []Request
+	answers map[vaultreq.Request]any // what the functions returned, nil if missing
+	used    []vaultreq.Request
+	missing []vaultreq.Request
 	inputs  []string
 	written []Written
 	secrets []*api.Secret // what Source answered, to keep it out of errors
@@ -59,7 +61,7 @@ func (e *execution) list(path string) ([]string, error) {
 	if path == "" {
 		return nil, nil
 	}
-	request, err := newRequest(List, path, nil)
+	request, err := vaultreq.New(vaultreq.List, path)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +75,7 @@ func (e *execution) pkiCert(args ...string) (any, error) {
 	if len(args) == 0 {
 		return nil, nil
 	}
-	request, err := newRequest(Certificate, args[0], args[1:])
+	request, err := vaultreq.New(vaultreq.Certificate, args[0], args[1:]...)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +84,7 @@ func (e *execution) pkiCert(args ...string) (any, error) {
 
 // ask returns the converted answer to a request, and nil if there is none yet.
 // Within one execution a request has one answer.
-func (e *execution) ask(request Request, convert func(*api.Secret) (any, error)) (any, error) {
+func (e *execution) ask(request vaultreq.Request, convert func(*api.Secret) (any, error)) (any, error) {
 	if answer, ok := e.answers[request]; ok {
 		return answer, nil
 	}
@@ -98,7 +100,7 @@ func (e *execution) ask(request Request, convert func(*api.Secret) (any, error))
 	}
 	answer, err := convert(secret)
 	if err != nil {
-		return nil, fmt.Errorf("the answer to %s: %w", request, err)
+		return nil, fmt.Errorf("the answer to %s %s: %w", request.Kind, request.Path, err)
 	}
 	e.answers[request] = answer
 	return answer, nil

@@ -8,16 +8,18 @@ import (
 	"text/template/parse"
 
 	glob "github.com/ryanuber/go-glob"
+
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // facts is what a template's syntax trees show without executing them. It holds
 // on to no node, and so to no tree.
 type facts struct {
-	calls               []callee        // in the order of the text
-	denied              map[string]bool // of the functions that are called; nil for none
-	library             bool            // a function of consul-template is called
-	requests            []Request       // see Template.Requests
-	environment         []string        // sorted
+	calls               []callee           // in the order of the text
+	denied              map[string]bool    // of the functions that are called; nil for none
+	library             bool               // a function of consul-template is called
+	requests            []vaultreq.Request // see Template.Requests
+	environment         []string           // sorted
 	environmentComputed bool
 	unreproducible      bool
 }
@@ -89,8 +91,8 @@ func (f *facts) check(in Input) Errors {
 
 // foretell lists the requests that every execution makes: it follows the trees
 // as an execution does and turns aside at everything that is conditional.
-func foretell(trees map[string]*parse.Tree, denied map[string]bool) []Request {
-	var requests []Request
+func foretell(trees map[string]*parse.Tree, denied map[string]bool) []vaultreq.Request {
+	var requests []vaultreq.Request
 	ended := false
 	sure(trees, func(fn *parse.IdentifierNode, args arguments) {
 		ended = ended || denied[fn.Ident] || local.has(fn.Ident)
@@ -98,14 +100,14 @@ func foretell(trees map[string]*parse.Tree, denied map[string]bool) []Request {
 		if ended || !literal || len(texts) == 0 {
 			return
 		}
-		request, err := Request{}, error(nil)
+		request, err := vaultreq.Request{}, error(nil)
 		switch fn.Ident {
 		case "secret":
 			request, err = readOrWrite(texts[0], texts[1:])
 		case "secrets":
-			request, err = newRequest(List, texts[0], nil)
+			request, err = vaultreq.New(vaultreq.List, texts[0])
 		case "pkiCert":
-			request, err = newRequest(Certificate, texts[0], texts[1:])
+			request, err = vaultreq.New(vaultreq.Certificate, texts[0], texts[1:]...)
 		default:
 			return
 		}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/certagent/certagent/vaultreq"
 )
 
 func TestRequests(t *testing.T) {
@@ -14,30 +16,30 @@ func TestRequests(t *testing.T) {
 	none := map[string]string{}
 	for _, c := range []struct {
 		name, template string
-		want           []Request
+		want           []vaultreq.Request
 	}{
-		{"read", `{{ secret "kv/app" }}`, []Request{read("kv/app")}},
-		{"write", `{{ with secret "pki/issue/web" "common_name=web" "ttl=1h" }}{{ end }}`, []Request{write(Write, "pki/issue/web", web)}},
-		{"list", `{{ range secrets "kv" }}{{ end }}`, []Request{{Kind: List, Path: "kv"}}},
-		{"certificate", `{{ with pkiCert "pki/issue/web" "ttl=1h" "common_name=web" }}{{ end }}`, []Request{write(Certificate, "pki/issue/web", web)}},
-		{"certificate without parameters", `{{ pkiCert "pki/issue/web" }}`, []Request{write(Certificate, "pki/issue/web", none)}},
-		{"with an empty parameter it is a write", `{{ secret "kv/app" "" }}`, []Request{write(Write, "kv/app", none)}},
-		{"query", `{{ secret "kv/app?version=2&a=1" }}`, []Request{read("kv/app?a=1&version=2")}},
-		{"in order, once each", `{{ secret "b" }}{{ secret "a" }}{{ secret "/b/" }}`, []Request{read("b"), read("a")}},
-		{"assignment", `{{ $s := secret "a" }}`, []Request{read("a")}},
-		{"pipeline", `{{ secret "a" | toJSON }}{{ "b" | secret }}{{ "k=v" | secret "c" }}`, []Request{read("a"), read("b"), write(Write, "c", map[string]string{"k": "v"})}},
-		{"parentheses", `{{ (secret "a").Data.x }}{{ toJSON (secret "b").Data }}{{ if not (secret "c") }}{{ end }}`, []Request{read("a"), read("b"), read("c")}},
-		{"defined template that is called", `{{ define "T" }}{{ secret "a" }}{{ end }}{{ template "T" }}`, []Request{read("a")}},
+		{"read", `{{ secret "kv/app" }}`, []vaultreq.Request{read("kv/app")}},
+		{"write", `{{ with secret "pki/issue/web" "common_name=web" "ttl=1h" }}{{ end }}`, []vaultreq.Request{write(vaultreq.Write, "pki/issue/web", web)}},
+		{"list", `{{ range secrets "kv" }}{{ end }}`, []vaultreq.Request{{Kind: vaultreq.List, Path: "kv"}}},
+		{"certificate", `{{ with pkiCert "pki/issue/web" "ttl=1h" "common_name=web" }}{{ end }}`, []vaultreq.Request{write(vaultreq.Certificate, "pki/issue/web", web)}},
+		{"certificate without parameters", `{{ pkiCert "pki/issue/web" }}`, []vaultreq.Request{write(vaultreq.Certificate, "pki/issue/web", none)}},
+		{"with an empty parameter it is a write", `{{ secret "kv/app" "" }}`, []vaultreq.Request{write(vaultreq.Write, "kv/app", none)}},
+		{"query", `{{ secret "kv/app?version=2&a=1" }}`, []vaultreq.Request{read("kv/app?a=1&version=2")}},
+		{"in order, once each", `{{ secret "b" }}{{ secret "a" }}{{ secret "/b/" }}`, []vaultreq.Request{read("b"), read("a")}},
+		{"assignment", `{{ $s := secret "a" }}`, []vaultreq.Request{read("a")}},
+		{"pipeline", `{{ secret "a" | toJSON }}{{ "b" | secret }}{{ "k=v" | secret "c" }}`, []vaultreq.Request{read("a"), read("b"), write(vaultreq.Write, "c", map[string]string{"k": "v"})}},
+		{"parentheses", `{{ (secret "a").Data.x }}{{ toJSON (secret "b").Data }}{{ if not (secret "c") }}{{ end }}`, []vaultreq.Request{read("a"), read("b"), read("c")}},
+		{"defined template that is called", `{{ define "T" }}{{ secret "a" }}{{ end }}{{ template "T" }}`, []vaultreq.Request{read("a")}},
 		{"defined template that is not called", `{{ define "T" }}{{ secret "a" }}{{ end }}`, nil},
-		{"template that calls itself", `{{ define "T" }}{{ secret "a" }}{{ template "T" }}{{ end }}{{ template "T" }}`, []Request{read("a")}},
-		{"body of with", `{{ with secret "a" }}{{ secret "b" }}{{ else }}{{ secret "c" }}{{ end }}`, []Request{read("a")}},
-		{"body of if", `{{ if secret "a" }}{{ secret "b" }}{{ else if secret "c" }}{{ end }}`, []Request{read("a")}},
-		{"body of range", `{{ range secrets "a" }}{{ secret "b" }}{{ end }}`, []Request{{Kind: List, Path: "a"}}},
-		{"short circuit", `{{ and (secret "a") (secret "b") }}{{ or (secret "c") (secret "d") }}`, []Request{read("a"), read("c")}},
+		{"template that calls itself", `{{ define "T" }}{{ secret "a" }}{{ template "T" }}{{ end }}{{ template "T" }}`, []vaultreq.Request{read("a")}},
+		{"body of with", `{{ with secret "a" }}{{ secret "b" }}{{ else }}{{ secret "c" }}{{ end }}`, []vaultreq.Request{read("a")}},
+		{"body of if", `{{ if secret "a" }}{{ secret "b" }}{{ else if secret "c" }}{{ end }}`, []vaultreq.Request{read("a")}},
+		{"body of range", `{{ range secrets "a" }}{{ secret "b" }}{{ end }}`, []vaultreq.Request{{Kind: vaultreq.List, Path: "a"}}},
+		{"short circuit", `{{ and (secret "a") (secret "b") }}{{ or (secret "c") (secret "d") }}`, []vaultreq.Request{read("a"), read("c")}},
 		{"computed", `{{ secret (print "a") }}{{ secret "b" (env "X") }}{{ $p := "c" }}{{ secret $p }}`, nil},
 		{"piped in from a computation", `{{ print "a" | secret }}{{ "x" | print "y" | secret "b" }}`, nil},
 		{"malformed", `{{ secret "a" "novalue" }}{{ secret "" }}{{ secret }}`, nil},
-		{"nothing after what may end it here", `{{ secret "a" }}{{ mustEnv "X" }}{{ secret "b" }}`, []Request{read("a")}},
+		{"nothing after what may end it here", `{{ secret "a" }}{{ mustEnv "X" }}{{ secret "b" }}`, []vaultreq.Request{read("a")}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -51,7 +53,7 @@ func TestRequests(t *testing.T) {
 
 func TestNothingIsForetoldBehindADeniedFunction(t *testing.T) {
 	in := Input{Contents: `{{ secret "a" }}{{ secrets "b" }}{{ secret "c" }}`, Denylist: []string{"secrets"}}
-	if got, want := parsed(t, in).Requests(), []Request{read("a")}; !slices.Equal(got, want) {
+	if got, want := parsed(t, in).Requests(), []vaultreq.Request{read("a")}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
@@ -92,7 +94,7 @@ func TestEqualRequestsWrittenDifferently(t *testing.T) {
 }
 
 func TestDifferentRequests(t *testing.T) {
-	seen := map[Request]string{}
+	seen := map[vaultreq.Request]string{}
 	for _, template := range []string{
 		`{{ secret "x" }}`, `{{ secrets "x" }}`, `{{ pkiCert "x" }}`, `{{ secret "x" "" }}`, `{{ secret "X" }}`, `{{ secret "x?a=1" }}`,
 		`{{ secret "x" "ttl=1h" }}`, `{{ secret "x" "ttl=60m" }}`, `{{ secret "x" "a=1" "b=2" }}`, `{{ secret "x" "a=1,b=2" }}`,

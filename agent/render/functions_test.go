@@ -10,6 +10,8 @@ import (
 	"github.com/hashicorp/consul-template/dependency"
 	ct "github.com/hashicorp/consul-template/template"
 	"github.com/hashicorp/vault/api"
+
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // answers is what the templates of the table find at "kv/app" and, as version 2
@@ -107,7 +109,7 @@ var table = []struct{ template, want string }{
 // ours executes a template with our functions, by both ways where there are two.
 func ours(t *testing.T, in Input) string {
 	t.Helper()
-	w := &world{secrets: map[Request]*api.Secret{}}
+	w := &world{secrets: map[vaultreq.Request]*api.Secret{}}
 	for path, secret := range answers() {
 		w.secrets[read(path)] = secret
 	}

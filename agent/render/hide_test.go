@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/hashicorp/vault/api"
+
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // The canaries stand for secrets. No error may hold one, in whatever form.
@@ -89,7 +91,7 @@ func TestErrorsHideSecrets(t *testing.T) {
 }
 
 func TestErrorsHideWhatIsBesideTheData(t *testing.T) {
-	w := &world{secrets: map[Request]*api.Secret{read("auth"): {
+	w := &world{secrets: map[vaultreq.Request]*api.Secret{read("auth"): {
 		LeaseID:  "canaryLEASE",
 		Auth:     &api.SecretAuth{ClientToken: "canaryTOKEN", Accessor: "canaryACCESSOR", Metadata: map[string]string{"a": "canaryMETA"}},
 		WrapInfo: &api.SecretWrapInfo{Token: "canaryWRAP", WrappedAccessor: "canaryWRAPPED"},

@@ -24,6 +24,8 @@ package render
 import (
 	"slices"
 	"text/template/parse"
+
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // Input is a template as it was configured.
@@ -68,7 +70,7 @@ func Parse(in Input) (*Template, error) {
 // and pkiCert whose arguments are literal and that stand outside the bodies of
 // if, with and range. A caller that fetches them beforehand needs only one
 // execution for most templates.
-func (t *Template) Requests() []Request { return slices.Clone(t.facts.requests) }
+func (t *Template) Requests() []vaultreq.Request { return slices.Clone(t.facts.requests) }
 
 // Environment lists the environment variables that the template may read, in
 // order of their names. It is not known if a name is computed.

@@ -12,17 +12,18 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"github.com/certagent/certagent/redact"
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // world is a Source that knows what a test tells it.
 type world struct {
-	secrets map[Request]*api.Secret
+	secrets map[vaultreq.Request]*api.Secret
 	files   map[string]string
 	plugins map[string]func(args []string) (string, error)
-	asked   []Request // every call of Secret
+	asked   []vaultreq.Request // every call of Secret
 }
 
-func (w *world) Secret(r Request) (*api.Secret, bool) {
+func (w *world) Secret(r vaultreq.Request) (*api.Secret, bool) {
 	w.asked = append(w.asked, r)
 	s, ok := w.secrets[r]
 	return s, ok
@@ -44,17 +45,17 @@ func (w *world) Plugin(name string, args []string) (string, error) {
 
 // kv is a world with one secret at "kv/app".
 func kv(data map[string]any) *world {
-	return &world{secrets: map[Request]*api.Secret{read("kv/app"): {Data: data}}}
+	return &world{secrets: map[vaultreq.Request]*api.Secret{read("kv/app"): {Data: data}}}
 }
 
-func read(path string) Request { return Request{Kind: Read, Path: path} }
+func read(path string) vaultreq.Request { return vaultreq.Request{Kind: vaultreq.Read, Path: path} }
 
-func write(kind Kind, path string, params map[string]string) Request {
+func write(kind vaultreq.Kind, path string, params map[string]string) vaultreq.Request {
 	encoded, err := json.Marshal(params)
 	if err != nil {
 		panic(err)
 	}
-	return Request{Kind: kind, Path: path, Params: redact.Secret(encoded)}
+	return vaultreq.Request{Kind: kind, Path: path, Params: redact.Secret(encoded)}
 }
 
 // parsed parses a template with default settings, which must succeed.

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/api"
+
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // TestAdopt: what the host has is used, without a login and without Vault, until
@@ -18,7 +20,7 @@ import (
 func TestAdopt(t *testing.T) {
 	for _, tt := range []struct {
 		name        string
-		kind        Kind
+		kind        vaultreq.Kind
 		begun, left time.Duration
 		data        func(map[string]any)
 		adopted     bool

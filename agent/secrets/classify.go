@@ -8,11 +8,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/hashicorp/vault/api"
+
+	"github.com/certagent/certagent/backoff"
 )
 
 // classify turns what the Vault client returns into an Error.
@@ -23,7 +24,7 @@ func classify(response *api.Response, err error) *Error {
 	}
 	e := &Error{Status: refusal.StatusCode, cause: errors.New(refusalText(refusal))}
 	if response != nil {
-		e.RetryAfter = retryAfter(response.Header.Get("Retry-After"), time.Now())
+		e.RetryAfter = backoff.RetryAfter(response.Header.Get("Retry-After"), time.Now())
 	}
 	switch status := refusal.StatusCode; {
 	case status == http.StatusForbidden && mentions(refusal, "invalid token"):
@@ -65,16 +66,4 @@ func refusalText(r *api.ResponseError) string {
 
 func mentions(r *api.ResponseError, text string) bool {
 	return !r.RawError && strings.Contains(strings.Join(r.Errors, "\n"), text)
-}
-
-// retryAfter reads the header of that name (RFC 9110, 10.2.3): seconds or a
-// date; 0 for anything else.
-func retryAfter(value string, now time.Time) time.Duration {
-	if n, err := strconv.ParseInt(value, 10, 64); err == nil {
-		return seconds(n)
-	}
-	if t, err := http.ParseTime(value); err == nil {
-		return max(t.Sub(now), 0)
-	}
-	return 0
 }

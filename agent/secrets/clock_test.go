@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // TestSuspendedMachineRenewsOnWaking: the wall clock is eight hours ahead of the
@@ -86,7 +88,7 @@ func TestClockSteps(t *testing.T) {
 // arrival, one years behind finds it not valid yet. Neither asks in a loop.
 func TestWrongClockIsNoLoop(t *testing.T) {
 	for _, off := range []time.Duration{10 * 365 * 24 * time.Hour, -10 * 365 * 24 * time.Hour} {
-		for _, kind := range []Kind{Write, Certificate} {
+		for _, kind := range []vaultreq.Kind{Write, Certificate} {
 			synctest.Test(t, func(t *testing.T) {
 				ca := newAuthority(t)
 				f := start(t, Config{}, func(*http.Request, string) (int, any) {
@@ -150,7 +152,7 @@ func TestClockSetBackWhileFailing(t *testing.T) {
 // for four to five.
 func TestShortLives(t *testing.T) {
 	for _, tt := range []struct {
-		kind      Kind
+		kind      vaultreq.Kind
 		low, high int
 	}{{Write, 12, 16}, {Certificate, 22, 32}} {
 		synctest.Test(t, func(t *testing.T) {
@@ -208,4 +210,23 @@ func TestZeroLifetimesAreNoLoop(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestSetBack(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name         string
+		wall, uptime time.Duration
+		want         time.Duration
+	}{
+		{"both run", 30 * time.Second, 30 * time.Second, 0},
+		{"slewed", 29 * time.Second, 30 * time.Second, 0},
+		{"suspended, or set ahead", 8 * time.Hour, 30 * time.Second, 0},
+		{"set back an hour", -59*time.Minute - 30*time.Second, 30 * time.Second, time.Hour},
+	} {
+		after := reading{noon.Add(tt.wall), tt.uptime}
+		if got := setBack(reading{wall: noon}, after); got != tt.want {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+	}
 }

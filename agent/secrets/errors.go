@@ -54,7 +54,7 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	return fmt.Sprintf("%s %q: %v", e.Request.Kind.verb(), e.Request.Path, e.cause)
+	return fmt.Sprintf("%s %q: %v", e.Request.Kind.Gerund(), e.Request.Path, e.cause)
 }
 
 func (e *Error) Unwrap() error { return e.cause }
@@ -67,7 +67,7 @@ func (e *Error) Slow() bool { return e.Class.slow() }
 func (e *Error) Hint() string {
 	switch e.Class {
 	case Denied:
-		return fmt.Sprintf("the token's policies must allow %q on %q", e.Request.Kind.capability(), e.Request.Path)
+		return fmt.Sprintf("the token's policies must allow %q on %q", e.Request.Kind.Capability(), e.Request.Path)
 	case NotFound:
 		return "check the path, its mount, and that the secret has not been deleted"
 	case Refused:
@@ -76,11 +76,6 @@ func (e *Error) Hint() string {
 		return "check that the address is Vault's and that no proxy answers in its place"
 	}
 	return ""
-}
-
-// capability is the word that a policy has for the kind.
-func (k Kind) capability() string {
-	return [...]string{"read", "update", "list", "update"}[k]
 }
 
 func malformed(format string, args ...any) *Error {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/certagent/certagent/logmsg"
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // TestClasses is each way in which Vault, or what stands before it, can fail.
@@ -30,7 +31,7 @@ func TestClasses(t *testing.T) {
 	const page = "<html><body>Sign in to the guest network</body></html>"
 	for _, tt := range []struct {
 		name    string
-		kind    Kind
+		kind    vaultreq.Kind
 		status  int
 		answer  any
 		class   Class
@@ -90,18 +91,6 @@ func TestClasses(t *testing.T) {
 				t.Errorf("the error is more than one line, or has foreign text: %q", err)
 			}
 		})
-	}
-}
-
-func TestRetryAfterHeader(t *testing.T) {
-	t.Parallel()
-	for value, want := range map[string]time.Duration{
-		"": 0, "7": 7 * time.Second, "-7": 0, "0": 0, "soon": 0, "99999999999999": 1<<63 - 1, "1e3": 0,
-		"Tue, 01 Jan 2030 12:00:30 GMT": 30 * time.Second, "Mon, 01 Jan 2029 12:00:00 GMT": 0,
-	} {
-		if got := retryAfter(value, noon); got != want {
-			t.Errorf("%q: %v, want %v", value, got, want)
-		}
 	}
 }
 

@@ -27,6 +27,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"github.com/certagent/certagent/redact"
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // fakeVault answers requests inside the process, so that it works in a synctest
@@ -248,9 +249,9 @@ func fired(s *Subscription) bool {
 	}
 }
 
-func req(t testing.TB, kind Kind, path string, parameters ...string) Request {
+func req(t testing.TB, kind vaultreq.Kind, path string, parameters ...string) Request {
 	t.Helper()
-	r, err := NewRequest(kind, path, parameters...)
+	r, err := vaultreq.New(kind, path, parameters...)
 	if err != nil {
 		t.Fatal(err)
 	}

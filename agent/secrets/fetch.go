@@ -45,7 +45,7 @@ func (v *vault) fetch(ctx context.Context, token redact.Secret, r Request, asked
 // certificate, which everybody may read, the mount is looked up only if there
 // turns out to be nothing to be had.
 func (v *vault) read(ctx context.Context, token string, r Request) (s *api.Secret, err *Error) {
-	path, query := r.target()
+	path, query := r.Target()
 	m, known := v.mounts.find(path)
 	late := !known && isIssuer(path)
 	if !known && !late {

@@ -8,6 +8,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/certagent/certagent/backoff"
 	"github.com/certagent/certagent/redact"
 )
 
@@ -16,7 +17,7 @@ type loop struct {
 	*Store
 	timeout time.Duration // of one act
 	policy  policy
-	pace    pace
+	backoff backoff.Law
 	report  *reporter
 
 	entries   map[Request]*entry
@@ -44,7 +45,7 @@ func newLoop(s *Store) *loop {
 	}
 	return &loop{
 		Store: s, timeout: timeout,
-		policy: policy{c.Threshold, c.StaticInterval}, pace: pace{c.MinBackoff, c.MaxBackoff},
+		policy: policy{c.Threshold, c.StaticInterval}, backoff: backoff.Law{Min: c.MinBackoff, Max: c.MaxBackoff},
 		report:  newReporter(c.Logger),
 		entries: make(map[Request]*entry),
 		// A slot for each worker: none is ever held up handing back.

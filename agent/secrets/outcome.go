@@ -6,6 +6,7 @@ package secrets
 import (
 	"math/rand/v2"
 
+	"github.com/certagent/certagent/backoff"
 	"github.com/certagent/certagent/redact"
 )
 
@@ -95,9 +96,9 @@ func (l *loop) failed(e *entry, r result) {
 		err.Failures = e.err.Failures + 1
 	}
 	err.Exhausted = err.Failures > max(l.config.Retries, 0)
-	wait := l.pace.delay(failure{
-		class: err.Class, count: err.Failures, retryAfter: err.RetryAfter,
-		life: e.life, left: e.left(l.now.wall), random: rand.Float64(),
+	wait := l.backoff.After(backoff.Failure{
+		Count: err.Failures, Slow: err.Slow(), RetryAfter: err.RetryAfter,
+		Life: e.life, Left: e.left(l.now.wall), Random: rand.Float64(),
 	})
 	err.RetryAt = l.now.wall.Add(wait)
 	l.report.failed(e, &err, wait, l.now)

@@ -52,7 +52,7 @@ func (l *loop) concluded(e *entry, r result) {
 		return
 	}
 	e.err, e.waits = &err, true
-	l.schedule(e, l.now.wall.Add(l.pace.max*slowMax))
+	l.schedule(e, l.now.wall.Add(l.backoff.SlowMax()))
 	l.invalid(r.token)
 }
 

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/api"
+
+	"github.com/certagent/certagent/vaultreq"
 )
 
 const (
@@ -23,7 +25,7 @@ const (
 
 // facts is what the renewal clock needs to know about an answer.
 type facts struct {
-	kind    Kind
+	kind    vaultreq.Kind
 	secret  *api.Secret
 	window  window
 	asked   time.Time // when Vault was asked, by the wall clock

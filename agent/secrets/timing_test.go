@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/api"
+
+	"github.com/certagent/certagent/vaultreq"
 )
 
 var noon = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
@@ -210,7 +212,7 @@ func TestNextNeverLoopsNorOverflows(t *testing.T) {
 	for _, lease := range numbers {
 		for _, notBefore := range times {
 			for _, notAfter := range times {
-				for _, kind := range []Kind{Read, Certificate} {
+				for _, kind := range []vaultreq.Kind{Read, Certificate} {
 					for _, renewable := range []bool{false, true} {
 						for _, id := range []string{"", "l"} {
 							d := next(facts{

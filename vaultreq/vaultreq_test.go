@@ -1,7 +1,7 @@
 // Copyright (c) The certagent authors
 // SPDX-License-Identifier: MPL-2.0
 
-package secrets
+package vaultreq
 
 import (
 	"bytes"
@@ -13,9 +13,9 @@ import (
 	"github.com/hashicorp/consul-template/dependency"
 )
 
-func TestNewRequest(t *testing.T) {
+func TestNew(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct {
+	for _, c := range []struct {
 		kind       Kind
 		path       string
 		parameters []string
@@ -32,29 +32,29 @@ func TestNewRequest(t *testing.T) {
 		{Write, "a/b", []string{""}, Request{Write, "a/b", `{}`}},
 		{Certificate, "pki/issue/web?x=y", []string{"ttl=1h"}, Request{Certificate, "pki/issue/web", `{"ttl":"1h"}`}},
 	} {
-		got, err := NewRequest(tt.kind, tt.path, tt.parameters...)
-		if err != nil || got != tt.want {
-			t.Errorf("NewRequest(%d, %q, %q) = %q %q, %v", tt.kind, tt.path, tt.parameters, got.Path, string(got.Params), err)
+		got, err := New(c.kind, c.path, c.parameters...)
+		if err != nil || got != c.want {
+			t.Errorf("New(%d, %q, %q) = %q %q, %v", c.kind, c.path, c.parameters, got.Path, string(got.Params), err)
 		}
 	}
 }
 
-func TestNewRequestRefuses(t *testing.T) {
+func TestNewRefuses(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct {
+	for _, c := range []struct {
 		kind       Kind
 		path       string
 		parameters []string
 		want       string
 	}{
-		{Read, " / ", nil, "the path in Vault is empty"},
+		{Read, " / ", nil, `not a path in Vault: " / "`},
 		{Read, "a%zz", nil, "invalid URL escape"},
 		{Read, "a", []string{"k=v"}, `reading "a" takes no parameters`},
-		{Write, "a", []string{"k=v", "hunter2"}, `parameter 2 of "a" is not of the form key=value`},
+		{Write, "a", []string{"k=v", "hunter2"}, `not a name=value pair: "hunter2"`},
 	} {
-		_, err := NewRequest(tt.kind, tt.path, tt.parameters...)
-		if err == nil || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("NewRequest(%d, %q, %q): %v, want %q", tt.kind, tt.path, tt.parameters, err, tt.want)
+		_, err := New(c.kind, c.path, c.parameters...)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("New(%d, %q, %q): %v, want %q", c.kind, c.path, c.parameters, err, c.want)
 		}
 	}
 }
@@ -75,23 +75,23 @@ func TestNamesAreConsulTemplates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, tt := range []struct {
+	for _, c := range []struct {
 		got  Request
 		want fmt.Stringer
 	}{
-		{req(t, Read, "secret/foo?version=2"), read},
-		{req(t, List, "secret/"), list},
-		{req(t, Write, "/pki/issue/web", `common_name=a"b`, "ttl=1h"), write},
+		{request(t, Read, "secret/foo?version=2"), read},
+		{request(t, List, "secret/"), list},
+		{request(t, Write, "/pki/issue/web", `common_name=a"b`, "ttl=1h"), write},
 	} {
-		if tt.got.String() != tt.want.String() {
-			t.Errorf("%q, want %q", tt.got, tt.want)
+		if c.got.String() != c.want.String() {
+			t.Errorf("%q, want %q", c.got, c.want)
 		}
 	}
 }
 
 func TestParametersAreNotPrinted(t *testing.T) {
 	t.Parallel()
-	r := req(t, Write, "transit/encrypt/k", "plaintext=hunter2")
+	r := request(t, Write, "transit/encrypt/k", "plaintext=hunter2")
 	var log bytes.Buffer
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("m", "request", r)
 	slog.New(slog.NewTextHandler(&log, nil)).Info("m", "request", &r)
@@ -106,28 +106,52 @@ func TestParametersAreNotPrinted(t *testing.T) {
 	}
 }
 
-func TestDraw(t *testing.T) {
-	t.Parallel()
-	r := req(t, Certificate, "pki/issue/web", "ttl=1h")
-	if draw("host", r, "1") != draw("host", r, "1") {
-		t.Error("a restart draws another number")
+func request(t *testing.T, kind Kind, path string, params ...string) Request {
+	t.Helper()
+	r, err := New(kind, path, params...)
+	if err != nil {
+		t.Fatal(err)
 	}
-	seen := map[float64]string{}
-	for name, d := range map[string]float64{
-		"one":     draw("host", r, "1"),
-		"host":    draw("other", r, "1"),
-		"serial":  draw("host", r, "2"),
-		"kind":    draw("host", Request{Write, r.Path, r.Params}, "1"),
-		"path":    draw("host", Request{r.Kind, "pki/issue/db", r.Params}, "1"),
-		"params":  draw("host", Request{r.Kind, r.Path, `{}`}, "1"),
-		"borders": draw("hostp", Request{r.Kind, "ki/issue/web", r.Params}, "1"),
+	return r
+}
+
+// The numbers are part of the record that a bundle keeps of what it asked.
+func TestKinds(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		kind                     Kind
+		number                   int
+		name, gerund, capability string
+	}{
+		{Read, 0, "read", "reading", "read"},
+		{Write, 1, "write", "writing", "update"},
+		{List, 2, "list", "listing", "list"},
+		{Certificate, 3, "certificate", "issuing", "update"},
 	} {
-		if d < 0 || d >= 1 {
-			t.Errorf("%s: %v is not in [0,1)", name, d)
+		if int(c.kind) != c.number || c.kind.String() != c.name || c.kind.Gerund() != c.gerund || c.kind.Capability() != c.capability {
+			t.Errorf("%d %v %q %q, want %+v", c.kind, c.kind, c.kind.Gerund(), c.kind.Capability(), c)
 		}
-		if other, ok := seen[d]; ok {
-			t.Errorf("%s draws what %s draws", name, other)
+	}
+	if got := Kind(9).String(); got != "kind 9" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestTarget(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		request     Request
+		path, query string
+	}{
+		{request(t, Read, "kv/data/a b?version=2&a=1"), "kv/data/a b", "a=1&version=2"},
+		{request(t, Write, "kv/a%20b"), "kv/a%20b", ""},
+		{Request{Kind: Read, Path: "a%zz"}, "a%zz", ""},
+	} {
+		if path, query := c.request.Target(); path != c.path || query.Encode() != c.query {
+			t.Errorf("%s: %q %q, want %q %q", c.request.Path, path, query.Encode(), c.path, c.query)
 		}
-		seen[d] = name
+	}
+	if got := EscapePath("/kv/data/a b/"); got != "kv/data/a%20b" {
+		t.Errorf("EscapePath: %q", got)
 	}
 }

@@ -338,7 +338,7 @@ func TestNotifySocket(t *testing.T) {
 			if c.complaint != "" {
 				want = 1
 			}
-			if n := p.count(`systemd `); n != want {
+			if n := p.count(logmsg.NotifyFailed); n != want {
 				t.Errorf("%d complaints about systemd, want %d", n, want)
 			}
 			if m != nil {

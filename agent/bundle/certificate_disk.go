@@ -16,53 +16,58 @@ import (
 	"github.com/certagent/certagent/redact"
 )
 
-// look takes up the pair that is on disk, whoever put it there: from plain PEM
-// files, or from keystores if there are no others. It returns false as long as
-// the password that this takes is not known.
-func (m *certificateMember) look(password redact.Secret, known bool, left issuedPayload, now time.Time) bool {
-	pair, trust := m.onDisk(func(o output) bool { return !o.HasPassword() }, "")
-	if pair.Leaf == nil || pair.Key.Signer() == nil {
-		if m.needsPassword() && !known {
-			return false
-		}
-		pair, trust = m.onDisk(func(output) bool { return true }, password)
-	}
-	m.takeUp(pair, trust, left, now)
-	m.looked = true
-	return true
+// diskFile is what one of a certificate's files holds.
+type diskFile struct {
+	output
+	pair  certificate.Pair
+	trust certificate.Trust
+	err   error // why it does not hold what its output says
 }
 
-// onDisk reads what the chosen outputs hold. What cannot be read is missing from
-// the pair, which is then not kept.
-func (m *certificateMember) onDisk(chosen func(output) bool, password redact.Secret) (certificate.Pair, certificate.Trust) {
-	var pair certificate.Pair
-	var trust certificate.Trust
-	var pool []*x509.Certificate
+// readDisk decodes the certificate's files, of which content returns what they
+// hold, or false for a file that cannot be read; such files are left out. So are
+// those with a password unless known is true.
+func (m *certificateMember) readDisk(content func(path string) ([]byte, bool), password redact.Secret, known bool) []diskFile {
+	var files []diskFile
 	for _, o := range m.outputs {
-		if !chosen(o) {
-			continue
-		}
-		content, err := os.ReadFile(o.file.Path)
-		if err != nil {
+		text, ok := content(o.file.Path)
+		if !ok || o.HasPassword() && !known {
 			continue
 		}
 		if o.HasPassword() {
 			o.Password = password
 		}
-		found, bundle, err := o.Decode(content)
-		if err != nil {
+		f := diskFile{output: o}
+		f.pair, f.trust, f.err = o.Decode(text)
+		files = append(files, f)
+	}
+	return files
+}
+
+// readContent reads a file for readDisk.
+func readContent(path string) ([]byte, bool) {
+	content, err := os.ReadFile(path)
+	return content, err == nil
+}
+
+// assemblePair returns the pair and the CAs that files hold together. What is
+// damaged counts as missing.
+func assemblePair(files []diskFile) (pair certificate.Pair, trust certificate.Trust) {
+	var pool []*x509.Certificate
+	for _, f := range files {
+		if f.err != nil {
 			continue
 		}
 		if pair.Leaf == nil {
-			pair.Leaf = found.Leaf
+			pair.Leaf = f.pair.Leaf
 		}
 		if pair.Key.Signer() == nil {
-			pair.Key = found.Key
+			pair.Key = f.pair.Key
 		}
-		pool = append(pool, found.Chain...)
-		pool = append(pool, bundle.Certificates()...)
+		pool = append(pool, f.pair.Chain...)
+		pool = append(pool, f.trust.Certificates()...)
 		if len(trust) == 0 {
-			trust = bundle
+			trust = f.trust
 		}
 	}
 	if pair.Leaf != nil {
@@ -71,9 +76,25 @@ func (m *certificateMember) onDisk(chosen func(output) bool, password redact.Sec
 	return pair, trust
 }
 
-// lookAtDisk takes up the certificates on disk, as far as that is possible
+// load takes over the pair that is on disk, whoever wrote it: from plain PEM
+// files, or from keystores if that is not complete. It returns false as long as
+// the password that this takes is not known.
+func (m *certificateMember) load(password redact.Secret, known bool, left issuedPayload, now time.Time) bool {
+	pair, trust := assemblePair(m.readDisk(readContent, "", false))
+	if pair.Leaf == nil || pair.Key.Signer() == nil {
+		if m.needsPassword() && !known {
+			return false
+		}
+		pair, trust = assemblePair(m.readDisk(readContent, password, true))
+	}
+	m.takeUp(pair, trust, left, now)
+	m.looked = true
+	return true
+}
+
+// loadFromDisk takes over the certificates on disk, as far as that is possible
 // without an answer from Vault.
-func (b *Bundle) lookAtDisk(now time.Time) {
+func (b *Bundle) loadFromDisk(now time.Time) {
 	for _, m := range b.certificates {
 		if m.looked {
 			continue
@@ -83,7 +104,7 @@ func (b *Bundle) lookAtDisk(now time.Time) {
 			return answer, answer != nil
 		})
 		password, known, err := m.password.read(source)
-		if !m.look(password, known && err == nil, b.seen.memo.Certificates[m.name], now) {
+		if !m.load(password, known && err == nil, b.seen.memo.Certificates[m.name], now) {
 			if err != nil && !m.blind {
 				b.log.Error(logmsg.PasswordMissing, logkey.Certificate, m.name, logkey.Error, err)
 			}
@@ -97,7 +118,7 @@ func (b *Bundle) lookAtDisk(now time.Time) {
 	}
 }
 
-// leavesHeld are the leaves of the certificates that there are.
+// leavesHeld returns the leaves of the bundle's certificates.
 func (b *Bundle) leavesHeld() (leaves []*x509.Certificate) {
 	for _, m := range b.certificates {
 		if m.pair.Leaf != nil {
@@ -107,11 +128,11 @@ func (b *Bundle) leavesHeld() (leaves []*x509.Certificate) {
 	return leaves
 }
 
-// leavesOnDisk are the certificates' leaves as far as files without a password
-// hold them.
+// leavesOnDisk returns the certificates' leaves from the files without a password;
+// where these hold none, the leaf that was issued last.
 func (b *Bundle) leavesOnDisk() (leaves []*x509.Certificate) {
 	for _, m := range b.certificates {
-		pair, _ := m.onDisk(func(o output) bool { return !o.HasPassword() }, "")
+		pair, _ := assemblePair(m.readDisk(readContent, "", false))
 		if pair.Leaf == nil {
 			pair.Leaf = m.pair.Leaf
 		}

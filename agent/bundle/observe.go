@@ -47,7 +47,7 @@ func (b *Bundle) observeCertificates(now time.Time) {
 	if len(b.certificates) == 0 {
 		return
 	}
-	b.lookAtDisk(now)
+	b.loadFromDisk(now)
 	b.observeIssuers(now)
 	b.facts.Certificates = b.facts.Certificates[:0]
 	for _, m := range b.certificates {

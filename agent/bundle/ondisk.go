@@ -22,8 +22,9 @@ import (
 	"github.com/certagent/certagent/redact"
 )
 
-// Disk is what a configuration has the agent publish, for somebody who waits for
-// that. It belongs to no agent, asks nothing of Vault and writes nothing.
+// Disk knows the files that an agent with a certain configuration publishes, and
+// reports what is missing. It needs no running agent, requests nothing and writes
+// nothing.
 type Disk struct{ sets []fileSet }
 
 // fileSet is the files of one bundle.
@@ -33,8 +34,8 @@ type fileSet struct {
 	certificates []*certificateMember
 }
 
-// OnDisk finds out which files belong together. What a template's text does not
-// tell, such as a file that it writes itself, it does not know.
+// OnDisk returns the Disk of a configuration. Files that a template writes by
+// itself, with writeToFile, are not known.
 func OnDisk(cfg *config.Config) (*Disk, error) {
 	all, err := NewMembers(cfg, 0)
 	if err != nil {
@@ -60,7 +61,7 @@ func OnDisk(cfg *config.Config) (*Disk, error) {
 	return d, nil
 }
 
-// Paths are the files that Missing depends on.
+// Paths returns the files that Missing depends on.
 func (d *Disk) Paths() []string {
 	var paths []string
 	for _, s := range d.sets {
@@ -72,10 +73,10 @@ func (d *Disk) Paths() []string {
 	return paths
 }
 
-// Missing says what is missing, a line each; nothing, if every file is there and
-// holds something, certificates and keys can be read and fit each other and their
-// CAs, and are valid now. A keystore whose password is not at hand need only hold
-// something.
+// Missing returns a line for each thing that is missing. It returns none if every
+// file is there and is not empty, and if certificates and keys can be read, match
+// each other and their CAs, and are valid now. Of a keystore whose password comes
+// from Vault only the first is asked.
 func (d *Disk) Missing(now time.Time) []string {
 	var missing []string
 	for _, s := range d.sets {
@@ -90,10 +91,10 @@ func (s fileSet) missing(now time.Time) (missing []string) {
 		return missing
 	}
 	for _, m := range s.certificates {
-		opened, wrong := m.open(files)
+		decoded, wrong := m.decode(files)
 		missing = append(missing, wrong...)
-		missing = append(missing, differing(opened)...)
-		files = append(files, keystores(opened)...)
+		missing = append(missing, differences(decoded)...)
+		files = append(files, keystoresAsPEM(decoded)...)
 	}
 	if len(missing) > 0 {
 		return missing
@@ -104,7 +105,7 @@ func (s fileSet) missing(now time.Time) (missing []string) {
 	return missing
 }
 
-// readFiles reads files, and says which are not there or empty.
+// readFiles reads files, and returns a line for each that is missing or empty.
 func readFiles(paths []string) (files []inspect.File, missing []string) {
 	for _, path := range paths {
 		content, err := os.ReadFile(path)
@@ -122,71 +123,66 @@ func readFiles(paths []string) (files []inspect.File, missing []string) {
 	return files, missing
 }
 
-// openedFile is one of a certificate's files, with what it holds.
-type openedFile struct {
-	output
-	pair certificate.Pair
-}
-
-// open reads the certificate's files as what they are to be, and says which are
-// not. Keystores whose password is not at hand stay closed.
-func (m *certificateMember) open(files []inspect.File) (opened []openedFile, wrong []string) {
+// decode decodes the certificate's files, and returns what is wrong with them.
+// Keystores whose password comes from Vault are left out.
+func (m *certificateMember) decode(files []inspect.File) (decoded []diskFile, wrong []string) {
 	var password redact.Secret
 	known := false
-	if m.password.path == "" { // what cannot be read is not at hand, either
+	if m.password.path == "" { // a file that cannot be read is as good as no password
 		password, known, _ = m.password.read(newSource(context.Background(), nil))
 	}
-	for _, o := range m.outputs {
-		at := slices.IndexFunc(files, func(f inspect.File) bool { return f.Path == o.file.Path })
-		if at < 0 || o.HasPassword() && !known {
-			continue
+	content := func(path string) ([]byte, bool) {
+		at := slices.IndexFunc(files, func(f inspect.File) bool { return f.Path == path })
+		if at < 0 {
+			return nil, false
 		}
-		o.Password = password
-		pair, _, err := o.Decode(files[at].Content)
-		if err != nil {
-			wrong = append(wrong, fmt.Sprintf("%s: %v", o.file.Path, err))
-			continue
-		}
-		opened = append(opened, openedFile{o, pair})
+		return files[at].Content, true
 	}
-	return opened, wrong
+	for _, f := range m.readDisk(content, password, known) {
+		if f.err != nil {
+			wrong = append(wrong, fmt.Sprintf("%s: %v", f.file.Path, f.err))
+			continue
+		}
+		decoded = append(decoded, f)
+	}
+	return decoded, wrong
 }
 
-// differing says which of a certificate's files hold another certificate than the
-// first, or a key that does not fit that.
-func differing(opened []openedFile) (wrong []string) {
+// differences returns a line for each file that holds another certificate than the
+// first, or a key that does not match it.
+func differences(files []diskFile) (wrong []string) {
 	var leaf *x509.Certificate
 	var first string
-	for _, o := range opened {
-		if leaf == nil && o.pair.Leaf != nil {
-			leaf, first = o.pair.Leaf, o.file.Path
+	for _, f := range files {
+		if leaf == nil && f.pair.Leaf != nil {
+			leaf, first = f.pair.Leaf, f.file.Path
 		}
 	}
 	if leaf == nil {
 		return nil
 	}
-	for _, o := range opened {
-		if o.pair.Leaf != nil && !o.pair.Leaf.Equal(leaf) {
-			wrong = append(wrong, fmt.Sprintf("%s: it holds another certificate than %s", o.file.Path, first))
+	for _, f := range files {
+		if f.pair.Leaf != nil && !f.pair.Leaf.Equal(leaf) {
+			wrong = append(wrong, fmt.Sprintf("%s: it holds another certificate than %s", f.file.Path, first))
 		}
-		key, ok := o.pair.Key.Public().(interface{ Equal(crypto.PublicKey) bool })
+		key, ok := f.pair.Key.Public().(interface{ Equal(crypto.PublicKey) bool })
 		if ok && !key.Equal(leaf.PublicKey) {
-			wrong = append(wrong, fmt.Sprintf("%s: the private key does not fit the certificate in %s", o.file.Path, first))
+			wrong = append(wrong, fmt.Sprintf("%s: the private key does not match the certificate in %s", f.file.Path, first))
 		}
 	}
 	return wrong
 }
 
-// keystores makes files of what is in keystores, as inspect can read it.
-func keystores(opened []openedFile) (files []inspect.File) {
-	for _, o := range opened {
-		if !o.HasPassword() || !o.HoldsKey() {
+// keystoresAsPEM returns the contents of keystores in a form that inspect reads.
+func keystoresAsPEM(files []diskFile) (plain []inspect.File) {
+	for _, f := range files {
+		if !f.HasPassword() || !f.HoldsKey() {
 			continue
 		}
-		content, err := certificate.Output{Kind: certificate.Combined}.Encode(o.pair, nil)
-		if err == nil { // or there is a part of a pair only, which is for differing to judge
-			files = append(files, inspect.File{Path: o.file.Path, Content: content})
+		content, err := certificate.Output{Kind: certificate.Combined}.Encode(f.pair, nil)
+		if err == nil { // a keystore with half a pair is what differences reports
+			plain = append(plain, inspect.File{Path: f.file.Path, Content: content})
 		}
 	}
-	return files
+	return plain
 }

@@ -27,7 +27,7 @@ func (b *Bundle) resume(ctx context.Context, record sinks.Record) {
 	b.seen.record, b.seen.memo = record, left
 	b.seen.owed = b.takeUpOwed(left.Owed)
 	b.logOwed()
-	b.lookAtDisk(now)
+	b.loadFromDisk(now)
 	b.facts.Unchecked = left.Unchecked && b.block != nil && b.block.Check != nil
 	b.seen.leaves = b.leavesHeld()
 	b.facts.Unverified = b.proves() && len(b.leavesToServe()) > 0 // or there is nothing to prove before it is published

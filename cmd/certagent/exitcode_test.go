@@ -115,7 +115,7 @@ func TestExitCodesOfAOneShotRun(t *testing.T) {
 		{"a change that may not fail", func(*world) string {
 			return login + password("change_mode = \"command\"\n change_script {\n command = \"false\"\n fail_on_error = true\n}")
 		}, 7, `exit code 1`},
-		{"a check that refuses", func(*world) string { return strict + webBlock("pki/web", `check { command = ["false"] }`) }, 7, `the check refuses`},
+		{"a check that refuses", func(*world) string { return strict + webBlock("pki/web", `check { command = ["false"] }`) }, 7, logmsg.CheckFailed},
 		{"another certificate is served", func(w *world) string { return strict + webBlock("pki/web", verify(serveOther(w))) }, 7,
 			`another certificate is being served than the published one" code=7`},
 		{"the child ends first", func(w *world) string {

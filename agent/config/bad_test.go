@@ -18,8 +18,8 @@ import (
 
 var update = flag.Bool("update", false, "write the .want files of testdata/bad anew")
 
-// TestBad loads files with one mistake each. The exact message stands beside
-// them, each problem after its kind.
+// TestBad loads files with one mistake each. The file .want beside each of them
+// holds the exact problems, each after its kind.
 func TestBad(t *testing.T) {
 	files, err := filepath.Glob("testdata/bad/*.[hj]*")
 	if err != nil || len(files) == 0 {

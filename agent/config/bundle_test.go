@@ -23,12 +23,14 @@ certificate {
 }
 `
 
-// inBundle is a bundle in a directory with these keys and blocks.
+// inBundle returns a configuration with a bundle in a directory that has these
+// keys and blocks.
 func inBundle(keys string) string {
 	return login + "bundle \"web\" {\n directory = \"/etc/tls\"\n" + keys + "\n}\n"
 }
 
-// defaultCertificate is what aCertificate is where the bundle says nothing.
+// defaultCertificate returns the value of aCertificate in a bundle without keys
+// of its own.
 func defaultCertificate() *config.Certificate {
 	return &config.Certificate{
 		Role: "pki/web", CommonName: "example.test", Key: config.Key{Type: "ec", Bits: 256},
@@ -39,7 +41,7 @@ func defaultCertificate() *config.Certificate {
 	}
 }
 
-// defaultBundle is what a bundle is that holds aCertificate and says no more.
+// defaultBundle returns the value of a bundle that contains only aCertificate.
 func defaultBundle() config.Bundle {
 	return config.Bundle{
 		Name: "web", Directory: "/etc/tls", DirectoryPerms: 0o750,
@@ -132,7 +134,7 @@ func TestBundle(t *testing.T) {
 	}
 }
 
-// What the bundle says holds for its members, unless they say it themselves.
+// Members inherit the settings of the bundle, unless they have their own.
 func TestMembers(t *testing.T) {
 	t.Parallel()
 	c := load(t, inBundle(`
@@ -182,8 +184,8 @@ template {
 	}
 }
 
-// Without a directory, destinations are absolute, and files of others may be in
-// the same directory.
+// Without a directory, destinations are absolute, and other bundles may write
+// in the same directories.
 func TestBundleOfFiles(t *testing.T) {
 	t.Parallel()
 	absolute := strings.ReplaceAll(aCertificate, `"tls.`, `"/etc/tls/tls.`)
@@ -202,8 +204,8 @@ func TestBundlePath(t *testing.T) {
 	}
 }
 
-// Bundles in one directory each, or side by side below one, do not disturb each
-// other, nor does a template beside the names of a bundle.
+// Bundles with directories side by side do not conflict, nor does a template
+// beside the files of a bundle.
 func TestBundlesSideBySide(t *testing.T) {
 	t.Parallel()
 	c := load(t, login+`
@@ -225,7 +227,7 @@ template {
 	}
 }
 
-// A bundle is enough to need a login, and for a child to be run.
+// A bundle is enough to need a login, and to run a child.
 func TestBundleAlone(t *testing.T) {
 	t.Parallel()
 	c := load(t, inBundle(aCertificate+`change_mode = "restart"`)+"exec {\n command = [\"app\"]\n}\n", config.Overrides{})
@@ -238,7 +240,7 @@ func TestBundleAlone(t *testing.T) {
 	}
 }
 
-// Bundles of several files add up, and are compared with each other.
+// Bundles of several files add up and are checked against each other.
 func TestBundlesOfSeveralFiles(t *testing.T) {
 	t.Parallel()
 	other := strings.NewReplacer(`"web"`, `"other"`, "/etc/tls", "/etc/other", login, "").Replace(inBundle(aCertificate))

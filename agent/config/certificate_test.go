@@ -106,7 +106,7 @@ func TestFilesOfCertificates(t *testing.T) {
 	}
 }
 
-// Messages do not show what came from the environment, which may be a secret.
+// No message shows a value from the environment, which may be a secret.
 func TestNamesFromTheEnvironment(t *testing.T) {
 	t.Parallel()
 	content := inBundle(strings.NewReplacer(`"pki/web"`, `env("SECRET")`, `"example.test"`, "\"a.test\"\n alt_names = [env(\"SECRET\")]\n ip_sans = env(\"SECRET\")").

@@ -56,8 +56,8 @@ func TestChange(t *testing.T) {
 	}
 }
 
-// A child is the target where no pid_file is given: the only one, or the one
-// that is named.
+// Without pid_file the target is a child: the only one, or the one that is
+// named.
 func TestChangeOfTheChild(t *testing.T) {
 	t.Parallel()
 	const (

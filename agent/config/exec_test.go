@@ -13,7 +13,7 @@ import (
 	"github.com/certagent/certagent/agent/config"
 )
 
-// defaultExec is what an exec block is that says only what it must.
+// defaultExec returns the value of an exec block without optional keys.
 func defaultExec(name string, change func(*config.Exec)) config.Exec {
 	e := config.Exec{
 		Name: name, Command: []string{"app", "--flag"},
@@ -112,8 +112,8 @@ exec {
 	}
 }
 
-// An exec block may come several times, with a label each. Exec is the one that
-// is meant where only one can be.
+// Several exec blocks may each have a label. A change without change_exec
+// targets the only one.
 func TestExecs(t *testing.T) {
 	t.Parallel()
 	block := func(label string) string { return "exec " + label + " {\n command = [\"app\", \"--flag\"]\n}\n" }
@@ -152,8 +152,8 @@ func TestExecs(t *testing.T) {
 	}
 }
 
-// certagent reads its configuration on SIGHUP unless all blocks want the signal
-// for their children alone.
+// certagent reloads on SIGHUP unless all exec blocks leave the signal to their
+// children.
 func TestHUPReloads(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

@@ -55,7 +55,7 @@ func TestExpressions(t *testing.T) {
 	}
 }
 
-// Expressions give whatever a key takes.
+// An expression may be the value of any type of key.
 func TestExpressionTypes(t *testing.T) {
 	t.Parallel()
 	c := load(t, `
@@ -88,7 +88,7 @@ vault {
 	}
 }
 
-// What an expression returns may be a secret: no message shows it.
+// No message shows the result of an expression, which may be a secret.
 func TestExpressionValuesAreNotShown(t *testing.T) {
 	t.Parallel()
 	const canary = "hvs.CANARY"
@@ -110,7 +110,8 @@ func TestExpressionValuesAreNotShown(t *testing.T) {
 	}
 }
 
-// Calls that multiply what they are given end before memory does.
+// Nested calls that multiply their arguments fail before they exhaust the
+// memory.
 func TestExpressionsAreBounded(t *testing.T) {
 	t.Parallel()
 	grow := `"aaaaaaaaaa"`

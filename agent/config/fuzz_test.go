@@ -11,8 +11,8 @@ import (
 	"github.com/certagent/certagent/agent/config"
 )
 
-// FuzzLoad: whatever the file contains, Load returns, and either a configuration
-// or an error with a place in the file.
+// FuzzLoad checks that Load returns for any content of the file, with a
+// configuration or with an error that has a place in the file.
 func FuzzLoad(f *testing.F) {
 	for _, pattern := range []string{"quirks/*.[hj]*", "bad/*.[hj]*", "examples/*"} {
 		files, err := filepath.Glob(filepath.Join("testdata", pattern))
@@ -51,7 +51,7 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
-// checkChildren: a change that is about a child is about one that there is.
+// checkChildren checks that a change targets only a child that exists.
 func checkChildren(t *testing.T, c *config.Config) {
 	t.Helper()
 	names := map[string]bool{}

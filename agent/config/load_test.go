@@ -12,8 +12,8 @@ import (
 	"github.com/certagent/certagent/agent/config"
 )
 
-// A directory is read by name, without what is not configuration. Several paths
-// are read in their order.
+// The files of a directory are read in alphabetical order, without those that
+// are not configuration. Several paths are read in the given order.
 func TestFiles(t *testing.T) {
 	t.Parallel()
 	dir := write(t, map[string]string{
@@ -69,7 +69,7 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
-// Vault Agent can be told, for a while, to accept a key that is set twice.
+// A variable of Vault Agent allows keys that are set twice.
 func TestDuplicatesAllowed(t *testing.T) {
 	t.Parallel()
 	file := login + aTemplate + "pid_file = \"/a\"\npid_file = \"/b\"\n"

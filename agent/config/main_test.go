@@ -11,7 +11,7 @@ import (
 	"github.com/certagent/certagent/agent/config"
 )
 
-// login is the part of a configuration that nothing works without.
+// login is the block that every configuration needs.
 const login = `
 auto_auth {
   method "token_file" {
@@ -40,13 +40,13 @@ func write(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-// load loads one file with this content, which has no errors.
+// load loads one file with this content. It must have no errors.
 func load(t *testing.T, content string, o config.Overrides) *config.Config {
 	t.Helper()
 	return loadDir(t, map[string]string{"a.hcl": content}, o)
 }
 
-// loadDir loads a directory with these files, which have no errors.
+// loadDir loads a directory with these files. They must have no errors.
 func loadDir(t *testing.T, files map[string]string, o config.Overrides) *config.Config {
 	t.Helper()
 	if o.LookupEnv == nil {

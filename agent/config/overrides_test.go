@@ -12,7 +12,8 @@ import (
 	"github.com/certagent/certagent/agent/config"
 )
 
-// Flag before environment before file before default, key by key.
+// A flag overrides the environment, which overrides the file, which overrides
+// the default, for each key.
 func TestPrecedence(t *testing.T) {
 	t.Parallel()
 	const set = "from-"
@@ -60,7 +61,7 @@ func TestPrecedence(t *testing.T) {
 			check(set+"file", file, config.Overrides{})
 			if test.variable != "" {
 				check(set+"environment", file, config.Overrides{LookupEnv: variables.lookup})
-				// Set but empty counts, and is the default.
+				// Set but empty counts as the default.
 				check(test.fallback, file, config.Overrides{LookupEnv: env{test.variable: ""}.lookup})
 			}
 			check(set+"flag", file, config.Overrides{Flags: flags, LookupEnv: variables.lookup})

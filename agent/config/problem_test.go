@@ -12,8 +12,8 @@ import (
 	"github.com/certagent/certagent/agent/config"
 )
 
-// All mistakes of all files come at once, in the order of the files and their
-// lines, whatever finds them when.
+// All mistakes of all files are reported at once, sorted by file and line,
+// whichever check finds them.
 func TestProblemsInOrder(t *testing.T) {
 	t.Parallel()
 	dir := write(t, map[string]string{

@@ -12,15 +12,15 @@ import (
 	"github.com/certagent/certagent/agent/config"
 )
 
-// A verdict is what Vault Agent says to a configuration.
+// A verdict is what Vault Agent does with a configuration.
 const (
 	accepted = "OK"
 	refused  = "LOAD_ERR"
 	invalid  = "VALIDATE_ERR"
 )
 
-// quirkDifferences are the files that certagent judges differently from Vault
-// Agent, and why that is safe.
+// quirkDifferences are the files on which certagent and Vault Agent differ, and
+// why that is safe.
 var quirkDifferences = map[string]struct{ verdict, why string }{
 	"inj2.json": {accepted, "one method and one sink, both objects: Vault Agent mistakes them for two auto_auth blocks; " +
 		"there is only one way to understand them"},
@@ -31,9 +31,10 @@ var quirkDifferences = map[string]struct{ verdict, why string }{
 	"tmpl-list.hcl": {accepted, "template as a list of objects, as in JSON"},
 }
 
-// verdict says how Vault Agent would have called what certagent says: its own
-// check does not find what goes wrong at the start, and does not refuse what
-// certagent lacks.
+// verdict returns the verdict of Vault Agent that corresponds to problems.
+// Start errors and unsupported features do not count, because Vault Agent does
+// not report the former when it checks a configuration and does not refuse the
+// latter.
 func verdict(problems config.Problems) string {
 	verdict := accepted
 	for _, p := range problems {
@@ -76,7 +77,7 @@ func TestQuirks(t *testing.T) {
 	}
 }
 
-// readVerdicts reads verdicts.tsv, which names every file of its directory.
+// readVerdicts reads verdicts.tsv, which lists every file of its directory.
 func readVerdicts(t *testing.T) map[string]string {
 	t.Helper()
 	table, err := os.ReadFile("testdata/quirks/verdicts.tsv")

@@ -13,10 +13,10 @@ import (
 	"github.com/certagent/certagent/agent/config"
 )
 
-// hcl finds the configurations in a document.
+// hcl matches the configurations in a document.
 var hcl = regexp.MustCompile("(?s)```hcl\n(.*?)```")
 
-// Whatever a document shows is a configuration without errors or warnings.
+// Every configuration in the documentation loads without errors or warnings.
 func TestDocuments(t *testing.T) {
 	t.Parallel()
 	found := 0

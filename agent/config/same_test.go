@@ -50,7 +50,7 @@ func TestSame(t *testing.T) {
 	}
 }
 
-// Same sees a difference in any field of an exec block, whatever is added to it.
+// Same compares every field of an exec block, including those added later.
 func TestSameExecs(t *testing.T) {
 	t.Parallel()
 	base := load(t, login+aTemplate+"exec \"web\" {\n command = [\"app\"]\n signals = { SIGTERM = \"SIGQUIT\" }\n}\n", config.Overrides{}).Execs
@@ -70,7 +70,7 @@ func TestSameExecs(t *testing.T) {
 	}
 }
 
-// fieldsOf returns the way to each field of a struct, but for places.
+// fieldsOf returns the index path of each field of a struct, except places.
 func fieldsOf(of reflect.Type, before []int) (all [][]int) {
 	for i := range of.NumField() {
 		path := append(slices.Clone(before), i)

@@ -29,10 +29,11 @@ func TestSignalNamed(t *testing.T) {
 	}
 }
 
-// Every signal that a program can be told of is handed on, or said to be ours.
-func TestSignalsThatAreHandedOn(t *testing.T) {
+// Every signal that a process can handle is forwarded, or refused because it is
+// for certagent itself.
+func TestForwardedSignals(t *testing.T) {
 	t.Parallel()
-	handedOn := 0
+	forwarded := 0
 	for sig := syscall.Signal(1); sig <= lastSignal; sig++ {
 		var problems Problems
 		it := hclread.Item{Name: strconv.Itoa(int(sig)), Value: hclread.Value{Kind: hclread.Integer, Int: int64(syscall.SIGUSR1)}}
@@ -43,10 +44,10 @@ func TestSignalsThatAreHandedOn(t *testing.T) {
 		if (len(rewrites) == 1) == (len(problems) == 1) {
 			t.Errorf("%v: %v, %v", sig, rewrites, problems)
 		}
-		handedOn += len(rewrites)
+		forwarded += len(rewrites)
 	}
-	// Of 64, two cannot be caught, and 17 are about certagent itself.
-	if handedOn != 45 {
-		t.Errorf("%d signals are handed on", handedOn)
+	// Of 64 signals, two cannot be caught and 17 are for certagent itself.
+	if forwarded != 45 {
+		t.Errorf("%d signals are forwarded", forwarded)
 	}
 }

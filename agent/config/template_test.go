@@ -16,7 +16,7 @@ import (
 
 var noPos = cmpopts.IgnoreTypes(config.Pos{})
 
-// defaultTemplate is what a template is that says only what it must.
+// defaultTemplate returns the value of a template without optional keys.
 func defaultTemplate(change func(*config.Template)) config.Template {
 	t := config.Template{
 		Text:           config.Text{Contents: "x", ErrorFatal: true},

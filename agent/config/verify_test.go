@@ -9,7 +9,8 @@ import (
 	"github.com/certagent/certagent/agent/config"
 )
 
-// Of several certificates, the one to be served is named, maybe by a wildcard.
+// With several certificates, server_name selects the served one, also by a
+// wildcard name.
 func TestVerifiedOfSeveral(t *testing.T) {
 	t.Parallel()
 	for _, names := range []string{`common_name = "b.test"`, `alt_names = ["a.test", "B.test"]`, `alt_names = "*.test"`} {

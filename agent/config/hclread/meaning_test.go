@@ -22,8 +22,8 @@ func objectOf(pairs ...any) Value {
 	return Value{Kind: Block, Object: o}
 }
 
-// meanings are what literals mean, in both versions of HCL, to certagent: what
-// they mean in the first.
+// meanings are the values of literals in both versions of HCL: those of the
+// first.
 var meanings = map[string]struct {
 	source string
 	want   Value
@@ -89,7 +89,7 @@ func TestBothVersionsMeanTheSame(t *testing.T) {
 	}
 }
 
-// Blocks, labels and places are the same, too.
+// Both versions also produce the same blocks, labels and places.
 func TestBothVersionsBuildTheSameTree(t *testing.T) {
 	t.Parallel()
 	src := NewSource("a.hcl", []byte(`
@@ -120,10 +120,10 @@ EOF
 
 var treeTypes = cmp.AllowUnexported(Value{}, Object{}, Item{})
 
-// noLabels: to one reader the lack of labels is nil, to the other an empty slice.
+// noLabels treats nil and an empty slice as equal: the readers differ in it.
 var noLabels = cmp.FilterValues(func(a, b []string) bool { return len(a)+len(b) == 0 }, cmp.Ignore())
 
-// What only one version reads is read all the same.
+// Syntax that only one version has is read as well.
 func TestEitherVersion(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{
@@ -187,7 +187,7 @@ func throughHCL1(t *testing.T, src *Source) *Object {
 	return tree
 }
 
-// plain returns a value without places, and without numbers as they were written.
+// plain returns a value without its place and without the text of numbers.
 func plain(v Value) Value {
 	v.Offset = 0
 	if v.Kind != String {

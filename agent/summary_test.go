@@ -50,20 +50,20 @@ bundle "one" {
   }
 }`))
 	want := `bundle directory
-  certificate: pki/sign/web, private key made on this host; it never leaves it
-  published: all files by one rename of a link: a reader that opens the directory sees the old set or the new one, whenever a crash comes
-  checked: by nginx; if it refuses, the previous generation comes back
-  then: SIGHUP to /run/nginx.pid
-  verified: by handshakes with 127.0.0.1:443, unix:/run/tls.sock; if the old certificate stays: command systemctl
+  certificate: pki/sign/web, private key made on this host and never sent
+  publish: by one symlink rename; opening the directory gives one complete set
+  check: nginx; a failure restores the previous generation
+  change: SIGHUP to /run/nginx.pid
+  verify: TLS handshakes with 127.0.0.1:443, unix:/run/tls.sock; fallback: command systemctl
 bundle files
-  certificate: pki/issue/web, private key made by Vault; it travels
-  published: file by file under a journal: a crash leaves no mixed set, a reader may see one for a moment
-  checked: by app; if it refuses, the files from before are published again, unless certagent was killed in between
-  then: nothing
+  certificate: pki/issue/web, private key made by Vault and sent to this host
+  publish: file by file, crash-safe; a reader may see a mixed set for a moment
+  check: app; a failure restores the previous files, except after a crash
+  change: none
 bundle one
-  certificate: pki/sign/web, private key made on this host; it never leaves it
-  published: each file by one rename
-  then: nothing
+  certificate: pki/sign/web, private key made on this host and never sent
+  publish: one file, by one rename
+  change: none
 `
 	if diff := cmp.Diff(want, summary); diff != "" || len(errs) > 0 {
 		t.Errorf("(-want +got):\n%s%v", diff, errs)

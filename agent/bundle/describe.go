@@ -12,9 +12,9 @@ import (
 	"github.com/certagent/certagent/agent/secrets"
 )
 
-// Check looks at what a configuration names besides itself, templates and
-// owners, and says what the agent would make of it, a few lines a bundle. It asks
-// nothing of Vault and writes nothing.
+// Check checks what a configuration refers to, template files and owners, and
+// returns a summary of what the agent would do with it, a few lines for each
+// bundle. It does not talk to Vault and writes nothing.
 func Check(cfg *config.Config) (summary string, errs []error) {
 	all, err := NewMembers(cfg, 0)
 	if err != nil {
@@ -51,7 +51,7 @@ func Check(cfg *config.Config) (summary string, errs []error) {
 	return b.String(), errs
 }
 
-// check says what is wrong with what the template names.
+// check returns the mistakes in what the template refers to.
 func (m *templateMember) check() (errs []error) {
 	if err := m.load(); err != nil {
 		errs = append(errs, fmt.Errorf("%s: template %q: %w", m.pos, m.name, err))
@@ -63,14 +63,14 @@ func (m *templateMember) check() (errs []error) {
 }
 
 const (
-	promiseFile      = "each file by one rename"
-	promiseVariables = "variables of the child"
-	promiseFiles     = "file by file under a journal: a crash leaves no mixed set, a reader may see one for a moment"
-	promiseDirectory = "all files by one rename of a link: a reader that opens the directory sees the old set or the new one, whenever a crash comes"
+	promiseFile      = "one file, by one rename"
+	promiseVariables = "environment variables of the child"
+	promiseFiles     = "file by file, crash-safe; a reader may see a mixed set for a moment"
+	promiseDirectory = "by one symlink rename; opening the directory gives one complete set"
 )
 
-// summariseTemplates says what a bundle of templates at the top level publishes,
-// with which promise, and what follows.
+// summariseTemplates writes the summary of a bundle of templates at the top level:
+// its members, how they are published, and the change.
 func summariseTemplates(b *strings.Builder, templates []*templateMember, reactions []*reaction) {
 	var names, changes []string
 	files := 0
@@ -90,14 +90,14 @@ func summariseTemplates(b *strings.Builder, templates []*templateMember, reactio
 	case files > 1:
 		how = promiseFiles
 	}
-	then := "nothing"
+	change := "none"
 	if len(changes) > 0 {
-		then = strings.Join(changes, ", ")
+		change = strings.Join(changes, ", ")
 	}
-	fmt.Fprintf(b, "bundle %s\n  published: %s\n  then: %s\n", strings.Join(names, ", "), how, then)
+	fmt.Fprintf(b, "bundle %s\n  publish: %s\n  change: %s\n", strings.Join(names, ", "), how, change)
 }
 
-// summarise says the same of a bundle block.
+// summarise writes the summary of a bundle block.
 func (c block) summarise(b *strings.Builder) {
 	how := promiseFiles
 	switch {
@@ -108,26 +108,30 @@ func (c block) summarise(b *strings.Builder) {
 	}
 	fmt.Fprintf(b, "bundle %s\n", c.config.Name)
 	for _, m := range c.certificates {
-		key := "made on this host; it never leaves it"
+		key := "made on this host and never sent"
 		if m.spec.Key.Type == "vault" {
-			key = "made by Vault; it travels"
+			key = "made by Vault and sent to this host"
 		}
 		fmt.Fprintf(b, "  certificate: %s, private key %s\n", m.spec.Path(), key)
 	}
-	fmt.Fprintf(b, "  published: %s\n", how)
+	fmt.Fprintf(b, "  publish: %s\n", how)
 	if c.config.Check != nil {
-		back := "the previous generation comes back"
+		restored := "the previous generation"
 		if c.config.Directory == "" {
-			back = "the files from before are published again, unless certagent was killed in between"
+			restored = "the previous files, except after a crash"
 		}
-		fmt.Fprintf(b, "  checked: by %s; if it refuses, %s\n", c.config.Check.Command[0], back)
+		fmt.Fprintf(b, "  check: %s; a failure restores %s\n", c.config.Check.Command[0], restored)
 	}
-	fmt.Fprintf(b, "  then: %s\n", c.reaction)
+	change := "none"
+	if c.reaction.key != "" {
+		change = c.reaction.String()
+	}
+	fmt.Fprintf(b, "  change: %s\n", change)
 	if v := c.config.Verify; v != nil {
 		fallback := ""
 		if v.Fallback != nil {
-			fallback = "; if the old certificate stays: " + newReaction(v.Fallback).String()
+			fallback = "; fallback: " + newReaction(v.Fallback).String()
 		}
-		fmt.Fprintf(b, "  verified: by handshakes with %s%s\n", strings.Join(v.Addresses, ", "), fallback)
+		fmt.Fprintf(b, "  verify: TLS handshakes with %s%s\n", strings.Join(v.Addresses, ", "), fallback)
 	}
 }

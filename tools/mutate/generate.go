@@ -59,7 +59,7 @@ func (g *generator) declaration(d ast.Decl) {
 		g.results = []*ast.FieldList{d.Type.Results}
 		g.walk(d.Body)
 	case *ast.GenDecl:
-		g.function, g.results = "", nil
+		g.function, g.results = topLevel, nil
 		for _, spec := range d.Specs {
 			if value, ok := spec.(*ast.ValueSpec); ok {
 				for _, v := range value.Values {

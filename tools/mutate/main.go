@@ -19,6 +19,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -49,7 +50,7 @@ type options struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	clean, err := mutate(ctx, parseFlags())
+	clean, err := mutate(ctx, parseFlags(), os.Stdout)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutate:", err)
@@ -85,7 +86,7 @@ func parseFlags() options {
 }
 
 // mutate reports whether every mutant is killed or known as equivalent.
-func mutate(ctx context.Context, o options) (bool, error) {
+func mutate(ctx context.Context, o options, out io.Writer) (bool, error) {
 	started := time.Now()
 	scratch, err := os.MkdirTemp("", "mutate")
 	if err != nil {
@@ -109,7 +110,7 @@ func mutate(ctx context.Context, o options) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	r := newReport(o, known)
+	r := newReport(o, out, known)
 	if err := judgeAll(ctx, b, covered, mutantsOf(files), r); err != nil {
 		return false, err
 	}

@@ -19,7 +19,7 @@ type mutant struct {
 	from, to int    // the bytes of the file that are replaced
 	code     string // what replaces them
 	line     int
-	function string // the function or method that contains the change; empty outside functions
+	function string // the function or method that contains the change, or topLevel
 	operator string
 	// before and after show the change. The code may be longer: it keeps using
 	// the variables and imports that the original uses, so that it compiles.
@@ -30,12 +30,14 @@ type mutant struct {
 
 // key identifies a mutant in the list of equivalent mutants. It survives moves
 // of the function within the package.
-func (m mutant) key() string {
-	where := m.function
+func (m mutant) key() string { return m.where() + "\n" + m.change() }
+
+// where returns the function, with a number if it has the same change twice.
+func (m mutant) where() string {
 	if m.repeat > 0 {
-		where = fmt.Sprintf("%s#%d", where, m.repeat+1)
+		return fmt.Sprintf("%s#%d", m.function, m.repeat+1)
 	}
-	return strings.TrimSpace(where) + "\n" + m.change()
+	return m.function
 }
 
 func (m mutant) change() string {
@@ -50,6 +52,9 @@ func (m mutant) String() string {
 func (m mutant) text() string {
 	return string(m.file.text[:m.from]) + m.code + string(m.file.text[m.to:])
 }
+
+// topLevel stands for the function of changes outside functions.
+const topLevel = "package"
 
 // source is one parsed file.
 type source struct {

@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"path/filepath"
 	"sync"
 	"time"
@@ -14,15 +15,17 @@ import (
 // report collects the verdicts.
 type report struct {
 	options
+	out     io.Writer
 	known   []entry
 	matched map[string]bool // keys of mutants in the list that survived or were not run
 	counts  map[verdict]int
 	allowed int
+	missed  int // survivors that are not in the list because no test runs the line
 	faults  int
 }
 
-func newReport(o options, known []entry) *report {
-	return &report{options: o, known: known, matched: make(map[string]bool), counts: make(map[verdict]int)}
+func newReport(o options, out io.Writer, known []entry) *report {
+	return &report{options: o, out: out, known: known, matched: make(map[string]bool), counts: make(map[verdict]int)}
 }
 
 // judgeAll tests the mutants, several at once, and reports them in their order.
@@ -71,7 +74,7 @@ func judgeAll(ctx context.Context, b *bench, covered *coverage, mutants []mutant
 	return nil
 }
 
-// equivalent reports whether the list has the mutant.
+// isEquivalent reports whether the list has the mutant.
 func (r *report) isEquivalent(m mutant) bool {
 	for _, e := range r.known {
 		if e.pkg == r.directory && e.key == m.key() {
@@ -84,7 +87,7 @@ func (r *report) isEquivalent(m mutant) bool {
 func (r *report) add(m mutant, v verdict) {
 	r.counts[v]++
 	if r.verbose {
-		fmt.Printf("%-9s %v\n", [...]string{"killed", "timed out", "invalid", "survived", "uncovered"}[v], m)
+		fmt.Fprintf(r.out, "%-9s %v\n", [...]string{"killed", "timed out", "invalid", "survived", "uncovered"}[v], m)
 	}
 	if v != survived && v != uncovered {
 		return
@@ -97,13 +100,10 @@ func (r *report) add(m mutant, v verdict) {
 	r.faults++
 	note := ""
 	if v == uncovered {
+		r.missed++
 		note = " (no test runs this line)"
 	}
-	where := m.function
-	if m.repeat > 0 {
-		where = fmt.Sprintf("%s#%d", where, m.repeat+1)
-	}
-	fmt.Printf("%v in %s%s\n", m, where, note)
+	fmt.Fprintf(r.out, "%v, in %s%s\n", m, m.where(), note)
 }
 
 // finish prints the entries that match nothing and the sum, and reports whether
@@ -112,12 +112,12 @@ func (r *report) finish(took time.Duration) bool {
 	for _, e := range r.known {
 		if e.pkg == r.directory && !r.matched[e.key] {
 			r.faults++
-			fmt.Printf("%s:%d: this mutant does not exist, or a test kills it: remove the entry\n", r.equivalent, e.line)
+			fmt.Fprintf(r.out, "%s:%d: this mutant does not exist, or a test kills it: remove the entry\n", r.equivalent, e.line)
 		}
 	}
 	run := r.counts[killed] + r.counts[timedOut] + r.counts[survived] + r.counts[uncovered]
-	fmt.Printf("mutate: %s: %d mutants, %d killed (%d by time), %d equivalent, %d survived (%d without a test); %d did not compile; %s\n",
+	fmt.Fprintf(r.out, "mutate: %s: %d mutants, %d killed (%d by time), %d equivalent, %d survived (%d without a test); %d did not compile; %s\n",
 		r.directory, run, r.counts[killed]+r.counts[timedOut], r.counts[timedOut], r.allowed,
-		r.counts[survived]+r.counts[uncovered]-r.allowed, r.counts[uncovered], r.counts[invalid], took.Round(time.Second))
+		r.counts[survived]+r.counts[uncovered]-r.allowed, r.missed, r.counts[invalid], took.Round(time.Second))
 	return r.faults == 0
 }

@@ -51,7 +51,7 @@ func start(cfg *config.Config, problems config.Problems, c configFlags, s stream
 		return exitConfig
 	}
 	defer file.Close()
-	logger, level := newLogger(cfg.Log, w, isTerminal(s.err) && cfg.Log.File == "")
+	logger, level := newLogger(cfg.Log, w, s.err)
 	signals := watchSignals(logger, len(cfg.Execs) > 0) // before the first line: see SIGPIPE there
 	defer signals.stop()
 	logger.Info(logmsg.Starting, logkey.Version, version(), logkey.Files, cfg.Files, logkey.Address, cfg.Vault.Address)

@@ -150,7 +150,7 @@ func TestPrecedenceOfNamespace(t *testing.T) {
 	}
 }
 
-// The usage's worked example is a configuration that certagent takes.
+// The usage's worked example is a valid configuration without warnings.
 func TestUsageExample(t *testing.T) {
 	t.Parallel()
 	example := regexp.MustCompile(`(?s)\$ cat agent\.hcl\n(.*?)\n    \$ certagent validate`).FindStringSubmatch(usage)
@@ -163,7 +163,8 @@ func TestUsageExample(t *testing.T) {
 	}
 	p := launch(t, dir, nil, "validate", "-config=agent.hcl")
 	p.ends(0)
-	p.says(`valid: agent.hcl\nbundle /etc/nginx/tls/tls.crt, /etc/nginx/tls/tls.key\n`)
+	p.says(`valid: agent.hcl\nbundle web\n`)
+	p.says(`checked: by nginx(?s:.*)then: SIGHUP to /run/nginx\.pid`)
 	if strings.Contains(p.out.String(), "warning") {
 		t.Error("it has warnings")
 	}

@@ -28,16 +28,20 @@ var levels = map[string]slog.Level{
 	"trace": levelTrace, "debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
 }
 
-// newLogger makes the logger that the configuration asks for. The level can be
-// changed while it is in use.
-func newLogger(cfg config.Log, w io.Writer, terminal bool) (*slog.Logger, *slog.LevelVar) {
+// newLogger returns the logger that the configuration asks for, and its level,
+// which can be changed while it is in use. If standard error is a terminal, and the
+// log goes nowhere else, it has the terminal's form; JSON is the same everywhere.
+func newLogger(cfg config.Log, w io.Writer, standard *os.File) (*slog.Logger, *slog.LevelVar) {
 	level := new(slog.LevelVar)
 	level.Set(levels[cfg.Level])
 	var handler slog.Handler
-	if cfg.Format == "json" {
+	switch {
+	case cfg.Format == "json":
 		handler = slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: readable})
-	} else {
-		handler = tint.NewHandler(w, &tint.Options{Level: level, TimeFormat: "2006-01-02T15:04:05.000Z07:00", NoColor: !terminal, ReplaceAttr: readable})
+	case cfg.File == "" && isTerminal(standard):
+		handler = newTerminalHandler(w, level, wantsColour(), widthOf(standard))
+	default:
+		handler = tint.NewHandler(w, &tint.Options{Level: level, TimeFormat: "2006-01-02T15:04:05.000Z07:00", NoColor: true, ReplaceAttr: readable})
 	}
 	logger := slog.New(handler)
 	log.SetFlags(0)
@@ -45,8 +49,8 @@ func newLogger(cfg config.Log, w io.Writer, terminal bool) (*slog.Logger, *slog.
 	return logger, level
 }
 
-// readable gives the trace level a name of its own, and writes errors and durations
-// as text, also in JSON, where they would be {} and a number of nanoseconds.
+// readable names the trace level, and writes errors and durations as text, also in
+// JSON, where they would be {} and a number of nanoseconds.
 func readable(groups []string, a slog.Attr) slog.Attr {
 	if a.Key == slog.LevelKey && len(groups) == 0 {
 		if level, ok := a.Value.Any().(slog.Level); ok && level == levelTrace {
@@ -62,14 +66,8 @@ func readable(groups []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// isTerminal says whether the file is a terminal and takes colours.
-func isTerminal(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
-}
-
-// bridge leads what libraries write to the standard logger, as "[LEVEL] text",
-// into ours.
+// bridge forwards what libraries write to the standard logger, as "[LEVEL] text", to
+// certagent's logger.
 type bridge struct{ logger *slog.Logger }
 
 func (b bridge) Write(line []byte) (int, error) {
@@ -87,8 +85,7 @@ func (b bridge) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// openLog returns what the log is written to: standard error, and a file too if
-// there is to be one.
+// openLog returns the log's writer: standard error, and log_file if it is set.
 func openLog(cfg config.Log, standard io.Writer) (io.Writer, io.Closer, error) {
 	if cfg.File == "" {
 		return standard, io.NopCloser(nil), nil
@@ -100,8 +97,7 @@ func openLog(cfg config.Log, standard io.Writer) (io.Writer, io.Closer, error) {
 	return both{standard, f}, f, nil
 }
 
-// both writes to two places; that one of them fails does not keep the other
-// from being written.
+// both writes to two places, to each even if the other one fails.
 type both struct{ a, b io.Writer }
 
 func (w both) Write(p []byte) (int, error) {

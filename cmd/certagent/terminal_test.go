@@ -6,6 +6,7 @@ package main
 import (
 	"bytes"
 	"os"
+	"regexp"
 	"strconv"
 	"syscall"
 	"testing"
@@ -27,6 +28,13 @@ type terminal struct {
 // startOnTerminal runs certagent as the leader of a session on a terminal.
 func (w *world) startOnTerminal(text string) *terminal {
 	w.Helper()
+	return w.startOnTerminalOf(0, "", text)
+}
+
+// startOnTerminalOf does so on a terminal with a width, 0 for one that does not
+// report its own, and with these variables.
+func (w *world) startOnTerminalOf(width uint16, env, text string) *terminal {
+	w.Helper()
 	keyboard, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
 		missing(w.T, "there are no pseudo-terminals here: %v", err)
@@ -36,6 +44,9 @@ func (w *world) startOnTerminal(text string) *terminal {
 		if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
 			return err
 		}
+		if err := unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: width}); err != nil {
+			return err
+		}
 		number, err = unix.IoctlGetInt(fd, unix.TIOCGPTN)
 		return err
 	})
@@ -43,7 +54,7 @@ func (w *world) startOnTerminal(text string) *terminal {
 	line, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOCTTY, 0) // lest reading ends before certagent has opened it
 	w.check(err)
 	// Opening a terminal makes it that of a session that has none.
-	p := w.startUnder([]string{"setsid", "sh", "-c", `exec "$@" <>` + path + ` >&0 2>&1`, "sh"}, text)
+	p := w.startUnder([]string{"setsid", "sh", "-c", `exec env ` + env + ` "$@" <>` + path + ` >&0 2>&1`, "sh"}, text)
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
@@ -79,6 +90,38 @@ func (t *terminal) types(text string) {
 	t.Helper()
 	if _, err := t.keyboard.WriteString(text); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// The log has the terminal's form, in its width, with colours unless the
+// environment refuses them.
+func TestLogOnATerminal(t *testing.T) {
+	for _, c := range []struct {
+		name, colour, refusal string
+		width                 uint16
+		want                  string
+	}{
+		{"80 columns", faint, "", 0, `published bundle=…\S*/password`},
+		{"400 columns", faint, "", 400, `published bundle=/\S*/password`},
+		{"NO_COLOR", "", "NO_COLOR=1", 0, `^\d\d:\d\d:\d\d INF published bundle=…\S*/password generation=1 files=1`},
+		{"TERM=dumb", "", "TERM=dumb", 0, `^\d\d:\d\d:\d\d INF published bundle=…\S*/password generation=1 files=1`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			p := w.startOnTerminalOf(c.width, "TERM=xterm NO_COLOR= "+c.refusal, login+password(""))
+			p.says(logmsg.AllPublished)
+			p.stop()
+			plain := uncoloured.Replace(p.out.String())
+			if coloured := p.out.String() != plain; coloured != (c.colour != "") {
+				t.Errorf("coloured is %t:\n%q", coloured, p.out.String())
+			}
+			if !regexp.MustCompile("(?m)" + c.want).MatchString(plain) {
+				t.Errorf("no line has %s:\n%s", c.want, plain)
+			}
+			if !regexp.MustCompile(`(?m) logged in method=approle expires in \d+\w`).MatchString(plain) {
+				t.Errorf("no relative time:\n%s", plain)
+			}
+		})
 	}
 }
 

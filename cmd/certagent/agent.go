@@ -17,7 +17,7 @@ import (
 	"github.com/certagent/certagent/logmsg"
 )
 
-// runAgent is "certagent agent": it runs until it is told to stop.
+// runAgent implements "certagent agent".
 func runAgent(args []string, s streams) int {
 	var c configFlags
 	flags := flag.NewFlagSet("agent", flag.ContinueOnError)
@@ -26,14 +26,14 @@ func runAgent(args []string, s streams) int {
 		return code
 	}
 	if len(c.paths) == 0 {
-		complain(s.err, "there is no configuration", "name a file or a directory: certagent agent -config=PATH")
+		complain(s.err, "no configuration given", "name a file or a directory: certagent agent -config=PATH")
 		return exitUsage
 	}
 	saveMemory()
 	cfg, problems := c.load()
 	if cfg == nil {
 		fmt.Fprintln(s.err, problems.Error())
-		complain(s.err, count(len(problems.Errors()), "error")+" in the configuration", "mend the lines above; certagent validate checks them without starting anything")
+		complain(s.err, count(len(problems.Errors()), "error")+" in the configuration", "fix the lines above; certagent validate checks them without starting anything")
 		return exitConfig
 	}
 	if c.verifyOnly {
@@ -43,7 +43,7 @@ func runAgent(args []string, s streams) int {
 	return start(cfg, problems, c, s)
 }
 
-// start sets up what a running agent needs around it, and runs it.
+// start sets up log, signals, systemd and reloads for an agent, and runs it.
 func start(cfg *config.Config, problems config.Problems, c configFlags, s streams) int {
 	w, file, err := openLog(cfg.Log, s.err)
 	if err != nil {
@@ -81,7 +81,7 @@ func start(cfg *config.Config, problems config.Problems, c configFlags, s stream
 	return exitCode(a.Run(signals.ctx), logger)
 }
 
-// warn logs what is accepted but probably not what was meant.
+// warn logs the warnings about the configuration and the flags that are ignored.
 func warn(problems config.Problems, ignoredFlags []string, logger *slog.Logger) {
 	for _, p := range problems.Warnings() {
 		var attributes []any
@@ -99,7 +99,7 @@ func warn(problems config.Problems, ignoredFlags []string, logger *slog.Logger) 
 	}
 }
 
-// exitCode says how the agent ended, in the log and as a number.
+// exitCode logs how the agent ended and returns the exit code.
 func exitCode(err error, logger *slog.Logger) int {
 	var child *agent.ChildExit
 	var failure *agent.Failure
@@ -119,7 +119,7 @@ func exitCode(err error, logger *slog.Logger) int {
 	}
 }
 
-// writePIDFile writes the process's number to path, unless that is empty.
+// writePIDFile writes the process's number to path, unless path is empty.
 func writePIDFile(path string) (remove func(), err error) {
 	if path == "" {
 		return func() {}, nil
@@ -127,10 +127,10 @@ func writePIDFile(path string) (remove func(), err error) {
 	if err := os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600); err != nil {
 		return nil, fmt.Errorf("writing pid_file: %w", err)
 	}
-	return func() { _ = os.Remove(path) }, nil // a left-over file does no harm: it is checked when it is used
+	return func() { _ = os.Remove(path) }, nil // a stale pid file is harmless: its readers check the process
 }
 
-// count says "1 error" or "3 errors".
+// count returns "1 error" or "3 errors".
 func count(n int, what string) string {
 	if n == 1 {
 		return "1 " + what

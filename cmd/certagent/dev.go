@@ -25,7 +25,7 @@ type devOptions struct {
 	tls                    bool
 }
 
-// runDev is "certagent dev".
+// runDev implements "certagent dev".
 func runDev(args []string, s streams) int {
 	var o devOptions
 	flags := flag.NewFlagSet("dev", flag.ContinueOnError)
@@ -73,8 +73,8 @@ func (o devOptions) serve(ctx context.Context, s streams) error {
 	return nil
 }
 
-// writeCA writes the CA of the listener's certificate, if there is one, and
-// returns its path.
+// writeCA writes the CA of the listener's certificate to a file and returns its path,
+// or "" without TLS.
 func (o devOptions) writeCA(ca []byte) (string, error) {
 	if ca == nil {
 		return "", nil
@@ -83,7 +83,7 @@ func (o devOptions) writeCA(ca []byte) (string, error) {
 	return path, os.WriteFile(path, ca, 0o644)
 }
 
-// devFacts are what a user of the server needs to know.
+// devFacts are what the help text and the configuration of the dev server need.
 type devFacts struct{ URL, Token, Dir, CACert string }
 
 var (
@@ -95,7 +95,7 @@ var (
 	devConfig     = template.Must(template.New("agent.hcl").Delims("<<", ">>").Parse(devConfigText))
 )
 
-// seed gives the server something to serve, and writes the files to try it.
+// seed fills the server and writes the files to try it.
 func (f devFacts) seed(ctx context.Context) error {
 	cfg := api.DefaultConfig()
 	cfg.Address = f.URL

@@ -12,7 +12,7 @@ import (
 	"github.com/certagent/certagent/agent/config"
 )
 
-// paths is a flag that may be repeated.
+// paths is the value of a flag that may be repeated.
 type paths []string
 
 func (p *paths) String() string { return strings.Join(*p, " ") }
@@ -22,13 +22,13 @@ func (p *paths) Set(path string) error {
 	return nil
 }
 
-// configFlags are the flags that say where the configuration is and what counts
-// more than it: those of Vault Agent.
+// configFlags are the flags that name the configuration and override it. They are
+// Vault Agent's.
 type configFlags struct {
 	paths      paths
 	values     config.Flags
 	verifyOnly bool
-	ignored    []string // flags that were given and have no meaning here
+	ignored    []string // given flags that have no effect
 }
 
 func (c *configFlags) register(flags *flag.FlagSet) {
@@ -47,7 +47,7 @@ func (c *configFlags) register(flags *flag.FlagSet) {
 	flags.Var(boolFlag{&v.ExitAfterAuth}, "exit-after-auth", "")
 	flags.Var(boolFlag{&v.ExitAfterAuth}, "once", "") // consul-template's word for it
 	flags.BoolVar(&c.verifyOnly, "test-verify-only", false, "")
-	// What Vault Agent accepts and what an agent has no use for.
+	// Flags that Vault Agent accepts and that have no effect on an agent.
 	for _, name := range []string{"agent-address", "header", "mfa", "wrap-ttl", "unlock-key"} {
 		flags.Func(name, "", func(string) error { c.ignored = append(c.ignored, name); return nil })
 	}
@@ -61,8 +61,8 @@ func (c *configFlags) load() (*config.Config, config.Problems) {
 	return config.Load(c.paths, config.Overrides{Flags: c.values})
 }
 
-// The flags below tell one that was not given from one that was given its zero
-// value: a flag that was given counts more than the environment.
+// The flags below distinguish a flag that was not given from one with a zero value:
+// a given flag overrides the environment.
 
 type textFlag struct{ to **string }
 

@@ -13,29 +13,29 @@ import (
 )
 
 const (
-	// statusPause is how long to wait, after a change and at first, for what else
-	// changes.
+	// statusPause is how long to wait after a change, so that several changes make
+	// one status.
 	statusPause = 100 * time.Millisecond
-	// statusInterval is how often to look without one: some of the status is a
-	// matter of time.
+	// statusInterval is how often the status is sent without a change: parts of it
+	// depend on the time.
 	statusInterval = 5 * time.Second
-	// startExtension is how much more time to ask for, each statusInterval, while
-	// only Vault keeps the start from ending.
+	// startExtension is by how much the start time-out is extended, at each
+	// statusInterval, while the start waits for Vault only.
 	startExtension = 3 * statusInterval
-	// longestExtension is how long to ask for more time. That is enough for a Vault
-	// that restarts and is unsealed; then the start fails after all (unless the unit
-	// grants it more), so that whoever watches failed units comes to know of it.
+	// longestExtension is for how long the start time-out is extended. That is enough
+	// for a Vault that restarts and is unsealed. After it the start fails, unless the
+	// unit allows more time, so that monitoring of failed units notices.
 	longestExtension = 10 * time.Minute
 )
 
-// handle is what an agent.Handle tells.
+// handle is the part of agent.Handle that follow uses.
 type handle interface {
 	Alive(context.Context) error
 	Status() status.Agent
 	Changed() <-chan struct{}
 }
 
-// follow keeps systemd informed of a running agent, until close.
+// follow reports the state of a running agent to systemd, until close.
 func (n *notifier) follow(h handle) {
 	if n.send == nil {
 		return
@@ -46,8 +46,8 @@ func (n *notifier) follow(h handle) {
 	}
 }
 
-// followStatus tells the status when it changes, and asks for time while the agent
-// waits for Vault at its start.
+// followStatus sends the status when it changes, and extends the start time-out while
+// the agent waits for Vault.
 func (n *notifier) followStatus(h handle) {
 	ticker := time.NewTicker(statusInterval)
 	defer ticker.Stop()
@@ -71,8 +71,9 @@ func (n *notifier) followStatus(h handle) {
 	}
 }
 
-// feedWatchdog tells systemd's watchdog at half of its time that the agent's loops
-// are alive. While one of them is not it says nothing: systemd ends us then.
+// feedWatchdog sends WATCHDOG=1 at half of the watchdog's time-out while all loops of
+// the agent respond. While one does not, it sends nothing, and systemd restarts the
+// service.
 func (n *notifier) feedWatchdog(h handle) {
 	interval := n.watchdog / 2
 	ticker := time.NewTicker(interval)

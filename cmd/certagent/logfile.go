@@ -15,9 +15,8 @@ import (
 	"time"
 )
 
-// logFile is a log that is rotated as Vault Agent rotates it: when it has grown
-// to a size or is older than a duration it is renamed to "name-<nanoseconds>.ext",
-// and only so many of the old ones are kept.
+// logFile is a log file that is rotated as Vault Agent does: at a size or an age it is
+// renamed to "name-<nanoseconds>.ext", and a limited number of old files is kept.
 type logFile struct {
 	dir, stem, ext string
 	bytes          int64         // 0: no limit
@@ -74,7 +73,7 @@ func (l *logFile) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// due says whether the file is to be rotated before n more bytes are written.
+// due reports whether the file must be rotated before n more bytes are written.
 func (l *logFile) due(n int) bool {
 	if l.file == nil || l.size == 0 {
 		return false
@@ -96,7 +95,7 @@ func (l *logFile) rotate() error {
 	return l.prune()
 }
 
-// prune removes the oldest of the files that were rotated away.
+// prune removes the oldest of the rotated files.
 func (l *logFile) prune() error {
 	if l.maxFiles == 0 {
 		return nil
@@ -111,7 +110,7 @@ func (l *logFile) prune() error {
 			rotated = append(rotated, e.Name())
 		}
 	}
-	slices.Sort(rotated) // their numbers have the same length until the year 2286
+	slices.Sort(rotated) // the numbers have equal lengths until the year 2286
 	for len(rotated) > max(l.maxFiles, 0) {
 		if err := os.Remove(filepath.Join(l.dir, rotated[0])); err != nil {
 			return err

@@ -1,8 +1,8 @@
 // Copyright (c) The certagent authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Command certagent is the last mile of certificate rotation: see usage.txt,
-// which certagent -h prints.
+// Command certagent keeps the certificates of programs fresh, with Vault as the
+// issuer. usage.txt, which certagent -h prints, describes it.
 package main
 
 import (
@@ -30,8 +30,8 @@ var commands = map[string]command{
 	"version":  runVersion,
 }
 
-// run finds the subcommand. Without one, flags are those of agent, so that
-// "certagent -config=PATH" works.
+// run runs a subcommand and returns its exit code. Flags without a subcommand are
+// those of agent: "certagent -config=PATH" works.
 func run(args []string, s streams) int {
 	if len(args) == 0 {
 		io.WriteString(s.err, usage)

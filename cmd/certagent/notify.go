@@ -18,31 +18,30 @@ import (
 	"github.com/certagent/certagent/logmsg"
 )
 
-// notifier tells systemd how far we are (sd_notify(3)). Without a NOTIFY_SOCKET it
-// does nothing; what goes wrong is logged once, and is no reason to do anything
-// else. What systemd makes of each message decides on their order:
+// notifier reports the service's state to systemd (sd_notify(3)). Without a
+// NOTIFY_SOCKET it does nothing. The first failure is logged; failures have no other
+// effect. The order of the messages follows from how systemd reads them:
 //
-//   - Before the first READY=1 there is STATUS and EXTEND_TIMEOUT_USEC only. The
-//     READY=1 that ends a reload would count as that of the start, and a WATCHDOG=1
-//     would have the start watched. A SIGHUP that comes so early is not systemd's,
-//     which sends one only to a service that runs, so it is not told of it.
+//   - Before the first READY=1, only STATUS and EXTEND_TIMEOUT_USEC are sent. The
+//     READY=1 at the end of a reload would count as the end of the start, and a
+//     WATCHDOG=1 would start the watchdog. A SIGHUP before READY=1 does not come from
+//     systemd, which sends one only to a running service, so it is not reported.
 //   - With Type=notify-reload, systemd waits for a RELOADING=1 whose MONOTONIC_USEC
-//     is not before its SIGHUP, and then for READY=1: what it hears of a reload that
-//     had begun before is not for it. So reloads that come in a row are made one
-//     after the other, each with both messages, and a SIGHUP that comes during one
-//     leads to another.
-//   - A reload ends with READY=1 also when the new configuration is refused. There
-//     is no message for that, and systemctl reload would wait until its time-out.
-//   - After STOPPING=1 nothing is sent: a dying service cannot become ready, and a
-//     WATCHDOG=1 would have the stop watched.
+//     is not before its SIGHUP, and then for READY=1; it ignores a reload that began
+//     earlier. So reloads run one after the other, each with both messages, and a
+//     SIGHUP during a reload causes another one.
+//   - A reload ends with READY=1 even if the new configuration is refused. There is
+//     no message for that, and systemctl reload would wait until its time-out.
+//   - Nothing is sent after STOPPING=1: a stopping service cannot become ready, and a
+//     WATCHDOG=1 would apply the watchdog to the stop.
 type notifier struct {
 	logger   *slog.Logger
-	send     func(datagram string) error // nil if there is nobody to tell
-	watchdog time.Duration               // how long systemd waits for WATCHDOG=1; 0: it does not
+	send     func(datagram string) error // nil without a NOTIFY_SOCKET
+	watchdog time.Duration               // systemd's time-out for WATCHDOG=1; 0 is none
 
 	mu         sync.Mutex
 	phase      phase
-	status     string // as it was told last
+	status     string // the last one sent
 	complained bool
 
 	ctx       context.Context // of the followers
@@ -50,7 +49,7 @@ type notifier struct {
 	followers sync.WaitGroup
 }
 
-// phase is how far we are, as systemd sees it.
+// phase is the state of the service, as systemd sees it.
 type phase int
 
 const (
@@ -59,7 +58,7 @@ const (
 	stopping
 )
 
-// newNotifier makes a notifier for the systemd that the environment names.
+// newNotifier returns a notifier for the socket that the environment names.
 func newNotifier(logger *slog.Logger) *notifier {
 	n := &notifier{logger: logger, send: notifySocket()}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
@@ -70,15 +69,15 @@ func newNotifier(logger *slog.Logger) *notifier {
 	return n
 }
 
-// close ends what follow has started.
+// close stops what follow started.
 func (n *notifier) close() {
 	n.stopping()
 	n.cancel()
 	n.followers.Wait()
 }
 
-// ready says that every bundle is published. Vault Agent says so before it has
-// logged in.
+// ready reports that every bundle is published. Vault Agent reports READY=1 before it
+// has logged in.
 func (n *notifier) ready() {
 	n.tell(func() string {
 		if n.phase != starting {
@@ -89,8 +88,8 @@ func (n *notifier) ready() {
 	})
 }
 
-// reloading says that a reload begins, which done says has ended. The SIGHUP must
-// have come before.
+// reloading reports that a reload begins; done reports its end. It must be called
+// after the SIGHUP arrived.
 func (n *notifier) reloading() (done func()) {
 	done = func() {}
 	n.tell(func() string {
@@ -107,19 +106,19 @@ func (n *notifier) reloaded() {
 	n.tell(func() string { return n.during(running, daemon.SdNotifyReady) })
 }
 
-// alive keeps systemd's watchdog from barking.
+// alive sends WATCHDOG=1.
 func (n *notifier) alive() {
 	n.tell(func() string { return n.during(running, daemon.SdNotifyWatchdog) })
 }
 
-// extend says that the start takes up to that long from now on, at least.
+// extend extends the start time-out to at least that long from now.
 func (n *notifier) extend(by time.Duration) {
 	n.tell(func() string {
 		return n.during(starting, "EXTEND_TIMEOUT_USEC="+strconv.FormatInt(by.Microseconds(), 10))
 	})
 }
 
-// setStatus tells people how we are, if that is news.
+// setStatus sends a STATUS line if it differs from the last one.
 func (n *notifier) setStatus(text string) {
 	text = oneLine(text)
 	n.tell(func() string {
@@ -131,7 +130,7 @@ func (n *notifier) setStatus(text string) {
 	})
 }
 
-// stopping says that the stop begins. It may be called again.
+// stopping reports that the stop begins. Further calls have no effect.
 func (n *notifier) stopping() {
 	n.tell(func() string {
 		if n.phase == stopping {
@@ -142,7 +141,7 @@ func (n *notifier) stopping() {
 	})
 }
 
-// during returns the message if it is the time for it.
+// during returns the message in this phase, and "" in others.
 func (n *notifier) during(p phase, message string) string {
 	if n.phase != p {
 		return ""
@@ -150,8 +149,8 @@ func (n *notifier) during(p phase, message string) string {
 	return message
 }
 
-// tell sends what message returns, which holds the lock: the order of what is said
-// is that in which things happen.
+// tell sends what message returns. message runs under the lock, so that messages are
+// sent in the order of the events.
 func (n *notifier) tell(message func() string) {
 	if n.send == nil {
 		return
@@ -161,7 +160,7 @@ func (n *notifier) tell(message func() string) {
 	}
 }
 
-// post returns the first error there is.
+// post sends a message and returns the first error of all calls.
 func (n *notifier) post(message func() string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -177,7 +176,7 @@ func (n *notifier) post(message func() string) error {
 	return err
 }
 
-// lines makes one datagram of several messages.
+// lines joins several messages in one datagram.
 func lines(all ...string) string {
 	for i, line := range all {
 		all[i] = strings.TrimSuffix(line, "\n")
@@ -185,7 +184,7 @@ func lines(all ...string) string {
 	return strings.Join(all, "\n")
 }
 
-// oneLine keeps a text from being taken for several messages, or for none.
+// oneLine returns a text without what would end the message or make it invalid.
 func oneLine(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {

@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// notifyPatience is how long a datagram may take. Nobody may be reading: then we
-// have better things to do than to wait.
+// notifyPatience limits the time to send a datagram, in case nobody reads the socket.
 const notifyPatience = time.Second
 
-// notifySocket returns what sends a datagram to the socket that NOTIFY_SOCKET
-// names, by its path or, after an @, in the abstract namespace; nil if there is
-// none. Unlike daemon.SdNotify it does not wait for a reader for ever.
+// notifySocket returns a function that sends a datagram to the socket in
+// NOTIFY_SOCKET, which is a path or, after an @, a name in the abstract namespace. It
+// returns nil if the variable is not set. Unlike daemon.SdNotify, the function does
+// not wait for a reader without limit.
 func notifySocket() func(datagram string) error {
 	address := &net.UnixAddr{Name: os.Getenv("NOTIFY_SOCKET"), Net: "unixgram"}
 	if address.Name == "" {

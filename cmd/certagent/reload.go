@@ -17,14 +17,13 @@ import (
 )
 
 // reloader reads the configuration again for each SIGHUP, one after the other, and
-// has the agent change to it. Flags and environment still count more than the
-// files.
+// passes it to the agent. Flags and environment still override the files.
 type reloader struct {
 	flags    configFlags
 	level    *slog.LevelVar
 	logger   *slog.Logger
 	notifier *notifier
-	config   *config.Config    // says whom SIGHUP is for
+	config   *config.Config    // says which process handles SIGHUP
 	handed   chan<- os.Signal  // for the children
 	reloads  chan agent.Reload // for the agent
 
@@ -32,7 +31,7 @@ type reloader struct {
 	done   sync.WaitGroup
 }
 
-// start begins to read again, until stop.
+// start handles SIGHUPs until stop.
 func (r *reloader) start(hangups <-chan os.Signal) {
 	var ctx context.Context
 	ctx, r.cancel = context.WithCancel(context.Background())
@@ -49,28 +48,28 @@ func (r *reloader) start(hangups <-chan os.Signal) {
 	})
 }
 
-// stop ends it. The agent need not have come to the last one.
+// stop stops it. The agent may not have applied the last configuration.
 func (r *reloader) stop() {
 	r.cancel()
 	r.done.Wait()
 }
 
-// hangUp does what a SIGHUP asks for. For systemd that is a reload, whoever it is
-// for.
+// hangUp handles a SIGHUP. systemd sees a reload, whichever process handles the
+// signal.
 func (r *reloader) hangUp(ctx context.Context, sig os.Signal) {
 	done := r.notifier.reloading()
 	defer done()
 	select {
-	case r.handed <- sig: // those whom it is for
-	default: // they were told of too many already
+	case r.handed <- sig: // the children, if it is for them
+	default: // too many are waiting already
 	}
 	if r.config.HUPReloads() {
 		r.reload(ctx)
 	}
 }
 
-// reload is over when the agent has changed to the configuration, or it is clear
-// that it does not.
+// reload reads the configuration and returns when the agent has applied or refused
+// it.
 func (r *reloader) reload(ctx context.Context) {
 	cfg, problems := r.flags.load()
 	if cfg == nil {
@@ -88,7 +87,7 @@ func (r *reloader) reload(ctx context.Context) {
 	}
 }
 
-// change has the agent change to the configuration.
+// change passes the configuration to the agent and returns why it was refused.
 func (r *reloader) change(ctx context.Context, cfg *config.Config) error {
 	changed := make(chan error, 1)
 	select {

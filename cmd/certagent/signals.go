@@ -18,24 +18,23 @@ import (
 	"github.com/certagent/certagent/logmsg"
 )
 
-// signals turns the signals that the process gets into what they mean; the
-// README has them as a table. Each kind has a channel with room for as many as
-// mean something, so that none is lost for another: the runtime drops what does
-// not fit.
+// signals receives the signals of the process; the README has a table of their
+// effects. Each kind has its own channel with enough room, because the runtime drops
+// a signal that does not fit.
 type signals struct {
 	ctx     context.Context // ends with the first SIGINT or SIGTERM
 	hurry   chan struct{}   // closed by the second
-	hangups chan os.Signal  // one slot: there was a SIGHUP, or several
+	hangups chan os.Signal  // one slot, for one SIGHUP or several
 
-	handed        chan os.Signal // for the children; room for a burst of all kinds, several of each
+	handed        chan os.Signal // for the children; with room for a burst
 	stops, others chan os.Signal
 	quit          chan struct{}
 	done          sync.WaitGroup
 	cancel        context.CancelFunc
 }
 
-// watchSignals begins to take signals, with children all that may be meant for
-// them.
+// watchSignals starts to receive signals; with children, also those that are
+// forwarded to them.
 func watchSignals(logger *slog.Logger, children bool) *signals {
 	s := &signals{
 		hurry: make(chan struct{}), hangups: make(chan os.Signal, 1), handed: make(chan os.Signal, 256),
@@ -44,8 +43,8 @@ func watchSignals(logger *slog.Logger, children bool) *signals {
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	signal.Notify(s.hangups, syscall.SIGHUP)
 	signal.Notify(s.stops, syscall.SIGINT, syscall.SIGTERM)
-	// SIGPIPE is taken so that a log whose reader is gone does not end us;
-	// SIGUSR1 and SIGUSR2 because Vault Agent's users send them.
+	// SIGPIPE, so that certagent survives the end of the log's reader; SIGUSR1 and
+	// SIGUSR2, because Vault Agent's users send them.
 	signal.Notify(s.others, syscall.SIGPIPE)
 	if children {
 		signal.Notify(s.handed, agent.Forwarded()...)
@@ -82,7 +81,7 @@ func (s *signals) loop(logger *slog.Logger) {
 
 func signalName(sig os.Signal) string { return unix.SignalName(sig.(syscall.Signal)) }
 
-// stop gives the signals back.
+// stop restores the default effects of the signals.
 func (s *signals) stop() {
 	for _, c := range []chan os.Signal{s.hangups, s.handed, s.stops, s.others} {
 		signal.Stop(c)

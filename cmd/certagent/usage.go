@@ -35,7 +35,7 @@ var (
 	usageVersion string
 )
 
-// complain tells in two lines what is wrong and what to do.
+// complain prints an error and a hint, each on its line.
 func complain(w io.Writer, message, hint string) {
 	fmt.Fprintf(w, "certagent: error: %s\n", message)
 	if hint != "" {
@@ -43,9 +43,9 @@ func complain(w io.Writer, message, hint string) {
 	}
 }
 
-// parse parses flags. When it returns false the process ends with the code.
+// parse parses flags. If it returns false, the process exits with the code.
 func parse(flags *flag.FlagSet, args []string, s streams, usage string) (code int, ok bool) {
-	flags.SetOutput(io.Discard) // what is wrong is said below, once
+	flags.SetOutput(io.Discard) // the error is printed below, once
 	err := flags.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):

@@ -11,7 +11,7 @@ import (
 	"github.com/certagent/certagent/agent/bundle"
 )
 
-// runValidate is "certagent validate".
+// runValidate implements "certagent validate".
 func runValidate(args []string, s streams) int {
 	var c configFlags
 	flags := flag.NewFlagSet("validate", flag.ContinueOnError)
@@ -20,7 +20,7 @@ func runValidate(args []string, s streams) int {
 		return code
 	}
 	if len(c.paths) == 0 {
-		complain(s.err, "there is no configuration", "name a file or a directory: certagent validate -config=PATH")
+		complain(s.err, "no configuration given", "name a file or a directory: certagent validate -config=PATH")
 		return exitUsage
 	}
 	cfg, problems := c.load()

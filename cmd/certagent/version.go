@@ -13,7 +13,7 @@ import (
 // release is set when a release is built, with -ldflags "-X main.release=v1.2.3".
 var release string
 
-// version names what was built.
+// version returns the release, or the module's version.
 func version() string {
 	if release != "" {
 		return release
@@ -24,7 +24,7 @@ func version() string {
 	return "(devel)"
 }
 
-// runVersion is "certagent version".
+// runVersion implements "certagent version".
 func runVersion(args []string, s streams) int {
 	if code, ok := parse(flag.NewFlagSet("version", flag.ContinueOnError), args, s, usageVersion); !ok {
 		return code

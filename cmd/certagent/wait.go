@@ -19,14 +19,14 @@ import (
 
 const (
 	defaultWait = 60 * time.Second
-	// waitInterval is how often the files are looked at though none has changed:
-	// time alone makes some of them valid.
+	// waitInterval is how often the files are checked without a change: a certificate
+	// can become valid by time alone.
 	waitInterval = 2 * time.Second
 	// mostMissing is how many missing files are named.
 	mostMissing = 5
 )
 
-// runWait is "certagent wait".
+// runWait implements "certagent wait".
 func runWait(args []string, s streams) int {
 	var c configFlags
 	timeout := defaultWait
@@ -40,13 +40,13 @@ func runWait(args []string, s streams) int {
 		return code
 	}
 	if len(c.paths) == 0 {
-		complain(s.err, "there is no configuration", "name a file or a directory: certagent wait -config=PATH")
+		complain(s.err, "no configuration given", "name a file or a directory: certagent wait -config=PATH")
 		return exitUsage
 	}
 	cfg, problems := c.load()
 	if cfg == nil {
 		fmt.Fprintln(s.err, problems.Error())
-		complain(s.err, count(len(problems.Errors()), "error")+" in the configuration", "mend the lines above; certagent validate checks them without starting anything")
+		complain(s.err, count(len(problems.Errors()), "error")+" in the configuration", "fix the lines above; certagent validate checks them without starting anything")
 		return exitConfig
 	}
 	disk, err := bundle.OnDisk(cfg)
@@ -55,23 +55,23 @@ func runWait(args []string, s streams) int {
 		return exitConfig
 	}
 	if missing := awaitFiles(disk, timeout); len(missing) > 0 {
-		complain(s.err, fmt.Sprintf("not every file is there after %s: %s", timeout, some(missing)), "certagent agent publishes them: its log says what it waits for; -timeout is how long to wait here")
+		complain(s.err, fmt.Sprintf("files are missing after %s: %s", timeout, some(missing)), "certagent agent publishes them, and its log says what it waits for; -timeout sets how long to wait here")
 		return agent.ExitMissing
 	}
 	return exitOK
 }
 
-// parseTimeout reads how long to wait.
+// parseTimeout parses the value of -timeout.
 func parseTimeout(text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	if err != nil || d < 0 {
-		return 0, errors.New("must be a duration, such as 90s or 5m, or 0 to look once")
+		return 0, errors.New("must be a duration, such as 90s or 5m, or 0 to check once")
 	}
 	return d, nil
 }
 
-// awaitFiles looks until nothing is missing or the time is up, and returns what is
-// missing then. It looks at least once.
+// awaitFiles waits until no file is missing or the time-out has passed, and returns
+// the missing files. It checks at least once.
 func awaitFiles(disk *bundle.Disk, timeout time.Duration) (missing []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
@@ -80,11 +80,11 @@ func awaitFiles(disk *bundle.Disk, timeout time.Duration) (missing []string) {
 	defer cancel()
 	watcher := watch.New(nil, watch.Options{})
 	changed := watcher.Subscribe(disk.Paths())
-	watching.Go(func() { _ = watcher.Run(ctx) }) // it only ends with ctx
+	watching.Go(func() { _ = watcher.Run(ctx) }) // it fails only when ctx ends
 	ticker := time.NewTicker(waitInterval)
 	defer ticker.Stop()
 	for {
-		over := ctx.Err() != nil // before the last look
+		over := ctx.Err() != nil // before the last check
 		if missing = disk.Missing(time.Now()); len(missing) == 0 || over {
 			return missing
 		}
@@ -96,7 +96,7 @@ func awaitFiles(disk *bundle.Disk, timeout time.Duration) (missing []string) {
 	}
 }
 
-// some names the first of many.
+// some returns a text with the first few of all.
 func some(all []string) string {
 	if len(all) <= mostMissing {
 		return strings.Join(all, "; ")

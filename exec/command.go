@@ -39,8 +39,8 @@ type Result struct {
 	Duration time.Duration
 }
 
-// Run runs a command to its end. The error is nil if the exit code is 0; it
-// says which program failed and how, never with which arguments.
+// Run runs a command to its end. The error is nil if the exit code is 0. Its
+// text names the command as CommandLine does, and how it failed.
 //
 // When ctx ends, the command is ended as after its time-out, but has at most a
 // second for it. What a command that ended in time leaves running in the
@@ -69,9 +69,9 @@ func run(ctx context.Context, c Command, start starter) (Result, error) {
 	r := Result{Code: exit.Code, Output: out.close(), Duration: time.Since(began)}
 	switch {
 	case cut != nil:
-		return r, fmt.Errorf("command %q: %w", c.Args[0], cut)
+		return r, fmt.Errorf("command %q: %w", CommandLine(c.Args), cut)
 	case exit.Code != 0:
-		return r, fmt.Errorf("command %q: %s", c.Args[0], exit)
+		return r, fmt.Errorf("command %q: %s", CommandLine(c.Args), exit)
 	}
 	return r, nil
 }

@@ -22,7 +22,7 @@ func runRole(ctx context.Context, role string, timeout, killTimeout time.Duratio
 }
 
 func TestRun(t *testing.T) {
-	program := `command "` + os.Args[0] + `": `
+	program := `command "` + os.Args[0] + ` …": ` // the argument could be a secret
 	tests := []struct {
 		name    string
 		role    string
@@ -64,7 +64,7 @@ func TestRun(t *testing.T) {
 func TestRunEndedBySignal(t *testing.T) {
 	t.Parallel()
 	r, err := Run(t.Context(), Command{Args: []string{"sh", "-c", "kill -KILL $$"}, Timeout: soon})
-	if r.Code != 137 || err == nil || err.Error() != `command "sh": ended by SIGKILL` {
+	if r.Code != 137 || err == nil || err.Error() != `command "kill -KILL …": ended by SIGKILL` {
 		t.Errorf("got code %d, error %v", r.Code, err)
 	}
 }

@@ -20,7 +20,7 @@ func (m *machine) askToEnd() {
 		return
 	}
 	m.ending = true
-	m.Logger.Info(logmsg.ChildStopping, logkey.Command, m.Command[0], logkey.PID, m.proc.PID(),
+	m.Logger.Info(logmsg.ChildStopping, logkey.Command, CommandLine(m.Command), logkey.PID, m.proc.PID(),
 		logkey.Signal, SignalName(m.StopSignal))
 	to := leader
 	if m.StopGroup {
@@ -52,7 +52,7 @@ func (m *machine) leaderEnded() {
 	if m.killed {
 		return
 	}
-	m.Logger.Info(logmsg.ChildGroupLeft, logkey.Command, m.Command[0], logkey.PID, m.proc.PID())
+	m.Logger.Info(logmsg.ChildGroupLeft, logkey.Command, CommandLine(m.Command), logkey.PID, m.proc.PID())
 	if m.alone || !m.StopGroup {
 		m.sendStop(group)
 	}
@@ -72,7 +72,7 @@ func (m *machine) lookForOthers() {
 func (m *machine) deadlinePassed() {
 	switch {
 	case !m.killed:
-		m.Logger.Warn(logmsg.ChildKilled, logkey.Command, m.Command[0],
+		m.Logger.Warn(logmsg.ChildKilled, logkey.Command, CommandLine(m.Command),
 			logkey.PID, m.proc.PID(), logkey.Duration, m.KillTimeout)
 		m.kill()
 	case m.ended == nil:
@@ -81,7 +81,7 @@ func (m *machine) deadlinePassed() {
 		m.Logger.Warn(logmsg.ChildGroupStuck, logkey.PID, m.proc.PID())
 		m.gone()
 	default:
-		m.Logger.Error(logmsg.ChildStuck, logkey.Command, m.Command[0], logkey.PID, m.proc.PID())
+		m.Logger.Error(logmsg.ChildStuck, logkey.Command, CommandLine(m.Command), logkey.PID, m.proc.PID())
 		m.deadline = nil
 	}
 }
@@ -109,7 +109,7 @@ func (m *machine) gone() {
 	m.ending, m.alone, m.killed = false, false, false
 	m.deadline, m.look = nil, nil
 
-	m.Logger.Info(logmsg.ChildExited, logkey.Command, m.Command[0], logkey.PID, pid, logkey.Code, m.last.Code)
+	m.Logger.Info(logmsg.ChildExited, logkey.Command, CommandLine(m.Command), logkey.PID, pid, logkey.Code, m.last.Code)
 	switch {
 	case m.final:
 	case next != nil:

@@ -126,7 +126,7 @@ func (m *machine) launch(env []string) error {
 		close(ended)
 	}()
 	m.proc, m.ended, m.began, m.unclaimed, m.unstarted = proc, ended, time.Now(), nil, false
-	m.Logger.Info(logmsg.ChildStarted, logkey.Command, m.Command[0], logkey.PID, proc.PID())
+	m.Logger.Info(logmsg.ChildStarted, logkey.Command, CommandLine(m.Command), logkey.PID, proc.PID())
 	return nil
 }
 

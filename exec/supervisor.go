@@ -80,7 +80,7 @@ func (s *Supervisor) Run(ctx context.Context) (Exit, error) {
 			return exit, nil
 		}
 		restarts = next.Attempt
-		s.cfg.Logger.Warn(logmsg.ChildRestarts, logkey.Command, s.cfg.Command[0],
+		s.cfg.Logger.Warn(logmsg.ChildRestarts, logkey.Command, CommandLine(s.cfg.Command),
 			logkey.Code, exit.Code, logkey.Attempt, next.Attempt, logkey.Retry, next.Delay)
 		if err := s.startAfter(ctx, next.Delay); err != nil {
 			return exit, err

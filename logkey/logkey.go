@@ -15,7 +15,7 @@ const (
 	Certificate = "certificate" // a certificate of a bundle, by its first file
 	Child       = "child"       // the name of an exec block
 	Code        = "code"        // an exit code or an HTTP status
-	Command     = "command"     // the program's name, without its arguments
+	Command     = "command"     // a command line, without what may be secret
 	Destination = "destination" // a file that certagent publishes
 	Detail      = "detail"      // what exactly, such as the names that are missing
 	Duration    = "duration"    // how long something took

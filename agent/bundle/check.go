@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/certagent/certagent/agent/plan"
+	"github.com/certagent/certagent/exec"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
 	"github.com/certagent/certagent/sinks"
@@ -29,14 +30,14 @@ func (b *Bundle) check(ctx context.Context) {
 		b.seen.memo.Before, b.seen.memo.Rejected = previousPayload{}, ""
 		b.former, b.seen.of, b.veto = nil, nil, veto{}
 		b.save(ctx)
-		b.log.Debug(logmsg.CheckPassed, logkey.Command, c.Command[0], logkey.Generation, b.seen.record.Generation)
+		b.log.Debug(logmsg.CheckPassed, logkey.Command, exec.CommandLine(c.Command), logkey.Generation, b.seen.record.Generation)
 		b.pass()
 	case ctx.Err() != nil: // it is run again at the next start
 	default:
 		b.veto.times++
 		b.facts.Vetoed = true
 		b.noteError(err)
-		b.log.Error(logmsg.CheckFailed, logkey.Command, c.Command[0], logkey.Error, err,
+		b.log.Error(logmsg.CheckFailed, logkey.Command, exec.CommandLine(c.Command), logkey.Error, err,
 			logkey.Generation, b.seen.record.Generation, logkey.Attempt, b.veto.times)
 		if b.env.ExitOnRetryFailure && b.veto.times > b.env.Retries {
 			b.env.Fail(&Failure{Kind: Change, Err: err})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/certagent/certagent/agent/config"
 	"github.com/certagent/certagent/agent/secrets"
+	"github.com/certagent/certagent/exec"
 )
 
 // Check checks what a configuration refers to, template files and owners, and
@@ -120,7 +121,7 @@ func (c block) summarise(b *strings.Builder) {
 		if c.config.Directory == "" {
 			restored = "the previous files, except after a crash"
 		}
-		fmt.Fprintf(b, "  check: %s; a failure restores %s\n", c.config.Check.Command[0], restored)
+		fmt.Fprintf(b, "  check: %s; a failure restores %s\n", exec.CommandLine(c.config.Check.Command), restored)
 	}
 	change := "none"
 	if c.reaction.key != "" {

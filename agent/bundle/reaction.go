@@ -34,7 +34,8 @@ func (r *reaction) targetsChild() bool {
 	return r.Mode == config.Restart || r.Mode == config.Signal && r.PIDFile == ""
 }
 
-// String names the change for the log, without arguments, which may be secret.
+// String returns the change as the log and validate show it, without what may be
+// secret.
 func (r *reaction) String() string {
 	switch r.Mode {
 	case config.Signal:
@@ -46,7 +47,7 @@ func (r *reaction) String() string {
 	case config.Restart:
 		return "restart of " + ChildName(r.Exec)
 	case config.Command:
-		return "command " + r.Command[0]
+		return "command " + exec.CommandLine(r.Command)
 	}
 	return "nothing"
 }

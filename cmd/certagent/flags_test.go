@@ -164,7 +164,7 @@ func TestUsageExample(t *testing.T) {
 	p := launch(t, dir, nil, "validate", "-config=agent.hcl")
 	p.ends(0)
 	p.says(`valid: agent.hcl\nbundle web\n`)
-	p.says(`checked: by nginx(?s:.*)then: SIGHUP to /run/nginx\.pid`)
+	p.says(`check: nginx -t; (?s:.*)change: SIGHUP to /run/nginx\.pid`)
 	if strings.Contains(p.out.String(), "warning") {
 		t.Error("it has warnings")
 	}

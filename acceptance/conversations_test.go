@@ -20,7 +20,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/certagent/certagent/acceptance/server"
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 )
@@ -41,7 +41,7 @@ func TestConversations(t *testing.T) {
 			if *update {
 				rewrite(t, file, vars)
 			}
-			server.Each(t, func(t *testing.T, b server.Backend) { converse(t, b, file, vars) })
+			harness.Each(t, func(t *testing.T, b harness.Backend) { converse(t, b, file, vars) })
 		})
 	}
 }
@@ -55,7 +55,7 @@ func load(t *testing.T, file string) script {
 	return parseScript(t, string(text))
 }
 
-func converse(t *testing.T, b server.Backend, file string, vars map[string]string) {
+func converse(t *testing.T, b harness.Backend, file string, vars map[string]string) {
 	s := load(t, file)
 	s.run(t, b, copyOf(vars), func(at int, got string) {
 		if diff := cmp.Diff(s.blocks[at].want, got); diff != "" {
@@ -66,7 +66,7 @@ func converse(t *testing.T, b server.Backend, file string, vars map[string]strin
 
 func rewrite(t *testing.T, file string, vars map[string]string) {
 	s := load(t, file)
-	s.run(t, server.StartVault(t, server.Options{}), copyOf(vars), func(at int, got string) { s.blocks[at].want = got })
+	s.run(t, harness.StartVault(t, harness.ServerOptions{}), copyOf(vars), func(at int, got string) { s.blocks[at].want = got })
 	if err := os.WriteFile(file, []byte(strings.TrimSpace(s.String())+"\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,7 @@ package acceptance
 import (
 	"testing"
 
-	"github.com/certagent/certagent/acceptance/server"
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/dev/seed"
 	"github.com/hashicorp/vault/api"
 )
@@ -14,7 +14,7 @@ import (
 // TestRevocationReachesEverything revokes a token and looks at what hung on it:
 // its child, and the certificate that was leased to it.
 func TestRevocationReachesEverything(t *testing.T) {
-	server.Each(t, func(t *testing.T, b server.Backend) {
+	harness.Each(t, func(t *testing.T, b harness.Backend) {
 		ctx := t.Context()
 		roles := map[string]seed.Params{"leased": {"allow_any_name": true, "generate_lease": true, "ttl": "1h"}}
 		if _, err := (seed.PKI{Roles: roles}).Apply(ctx, b.Client); err != nil {
@@ -65,7 +65,7 @@ func revokedAt(t *testing.T, c *api.Client, serial string) string {
 
 // TestSeeds applies what seed has, as tests and demonstrations do.
 func TestSeeds(t *testing.T) {
-	server.Each(t, func(t *testing.T, b server.Backend) {
+	harness.Each(t, func(t *testing.T, b harness.Backend) {
 		ctx := t.Context()
 		rules := `path "secret/data/app" { capabilities = ["read"] }
 path "kv/app" { capabilities = ["read"] }`

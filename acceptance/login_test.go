@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/certagent/certagent/acceptance/server"
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/dev/seed"
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/vault/api"
@@ -87,7 +87,7 @@ func TestJWTLogin(t *testing.T) {
 		{"unknown role", good(), "none", outcome{Err: `400 role "none" could not be found`}},
 		{"no token", nil, "web", outcome{Err: "400 missing token"}},
 	}
-	server.Each(t, func(t *testing.T, b server.Backend) {
+	harness.Each(t, func(t *testing.T, b harness.Backend) {
 		role := seed.JWT{Role: "web", Params: seed.Params{
 			"bound_audiences": "vault", "bound_subject": "machine", "bound_claims": seed.Params{"team": "red"},
 			"claim_mappings": seed.Params{"team": "team"}, "token_ttl": "10m",
@@ -126,7 +126,7 @@ func TestJWTLogin(t *testing.T) {
 // pairs makes a CA with a few certificates, on a dev server of its own.
 func pairs(t *testing.T, names ...string) (ca string, certs map[string]*tls.Certificate) {
 	t.Helper()
-	helper := server.StartDev(t, server.Options{})
+	helper := harness.StartDev(t, harness.ServerOptions{})
 	ca, err := seed.PKI{CommonName: "clients", Roles: map[string]seed.Params{"client": {"allow_any_name": true}}}.Apply(t.Context(), helper.Client)
 	if err != nil {
 		t.Fatal(err)
@@ -165,7 +165,7 @@ func TestCertLogin(t *testing.T) {
 		{"another CA", strangers["web.example.test"], seed.Params{"name": "web"}, refused},
 		{"no certificate", nil, nil, outcome{Err: "400 client certificate must be supplied"}},
 	}
-	server.EachWith(t, server.Options{TLS: true}, func(t *testing.T, b server.Backend) {
+	harness.EachWith(t, harness.ServerOptions{TLS: true}, func(t *testing.T, b harness.Backend) {
 		params := seed.Params{"allowed_common_names": "*.example.test", "token_ttl": "10m"}
 		if err := seed.CertLogin(t.Context(), b.Client, "cert", "web", ca, params); err != nil {
 			t.Fatal(err)
@@ -185,7 +185,7 @@ func TestCertLogin(t *testing.T) {
 		}
 	})
 	t.Run("without TLS", func(t *testing.T) {
-		server.Each(t, func(t *testing.T, b server.Backend) {
+		harness.Each(t, func(t *testing.T, b harness.Backend) {
 			if err := seed.CertLogin(t.Context(), b.Client, "cert", "web", ca, nil); err != nil {
 				t.Fatal(err)
 			}
@@ -209,8 +209,8 @@ func (o outcome) metadataName() string {
 func TestClientCertificateRequired(t *testing.T) {
 	ca, certs := pairs(t, "agent")
 	_, strangers := pairs(t, "agent")
-	o := server.Options{ClientCA: []byte(ca), ClientCert: certs["agent"]}
-	server.EachWith(t, o, func(t *testing.T, b server.Backend) {
+	o := harness.ServerOptions{ClientCA: []byte(ca), ClientCert: certs["agent"]}
+	harness.EachWith(t, o, func(t *testing.T, b harness.Backend) {
 		health := func(cert *tls.Certificate) error {
 			res, err := b.NewClientWith(t, "", cert).CloneConfig().HttpClient.Get(b.URL + "/v1/sys/health")
 			if err != nil {

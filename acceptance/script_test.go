@@ -14,7 +14,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/certagent/certagent/acceptance/server"
+	"github.com/certagent/certagent/internal/harness"
 )
 
 // script is a conversation. Its text is made of blocks:
@@ -105,7 +105,7 @@ func (s script) String() string {
 }
 
 // run asks each question and hands what was answered to check.
-func (s script) run(t *testing.T, b server.Backend, vars map[string]string, check func(at int, got string)) {
+func (s script) run(t *testing.T, b harness.Backend, vars map[string]string, check func(at int, got string)) {
 	t.Helper()
 	client := b.Client.CloneConfig().HttpClient
 	for i, block := range s.blocks {
@@ -121,7 +121,7 @@ func (s script) run(t *testing.T, b server.Backend, vars map[string]string, chec
 	}
 }
 
-func (b block) ask(t *testing.T, client *http.Client, s server.Backend, vars map[string]string) (int, []byte) {
+func (b block) ask(t *testing.T, client *http.Client, s harness.Backend, vars map[string]string) (int, []byte) {
 	t.Helper()
 	expand := func(text string) string { return os.Expand(text, func(name string) string { return vars[name] }) }
 	r, err := http.NewRequestWithContext(t.Context(), b.method, s.URL+"/v1/"+expand(b.path), strings.NewReader(expand(b.body)))

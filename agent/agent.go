@@ -12,6 +12,7 @@ package agent
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"os"
 	"time"
 
@@ -47,6 +48,10 @@ type Agent struct {
 	Running  func(*Handle)
 	Ready    func()
 	Stopping func()
+
+	// bubble, in the tests that run in a synctest bubble, answers the requests to
+	// Vault. Neither connections nor file events can be waited for in a bubble.
+	bubble http.RoundTripper
 }
 
 // Run runs the agent until ctx ends, which is a clean stop, and then returns nil.

@@ -55,7 +55,7 @@ func (a *Agent) assemble(cancel context.CancelCauseFunc) (*assembly, error) {
 	}
 	r := &assembly{
 		Agent:       a,
-		watcher:     watch.New(a.Logger, watch.Options{}),
+		watcher:     watch.New(a.Logger, watch.Options{NoEvents: a.bubble != nil}),
 		members:     members,
 		progress:    newProgress(members.Next()),
 		board:       newStatusBoard(),
@@ -107,6 +107,7 @@ func (a *Agent) clientConfig() client.Config {
 		Address: v.Address, CACert: v.CACert, CAPath: v.CAPath, ClientCert: v.ClientCert, ClientKey: v.ClientKey,
 		TLSServerName: v.TLSServerName, TLSSkipVerify: v.TLSSkipVerify, Namespace: v.Namespace,
 		MaxConnsPerHost:   a.Config.TemplateConfig.MaxConnectionsPerHost,
+		Transport:         a.bubble,
 		DisableIdle:       slices.Contains(a.Config.DisableIdleConnections, "templating"),
 		DisableKeepAlives: slices.Contains(a.Config.DisableKeepAlives, "templating"),
 		Logger:            a.Logger,

@@ -31,28 +31,24 @@ bundle "web" {
 `
 }
 
-// signed counts how often a certificate was issued for a key of ours.
-
-func (w *world) signed() int { return w.asked("PUT", "/v1/pki/sign/") }
-
 func TestBundleOfACertificate(t *testing.T) {
 	w := newWorld(t)
 	r := w.start(loginBlocks + webBundle("", `change_mode = "command"
   command = ["sh", "-c", "echo changed >> DIR/changes"]`))
-	r.logs(logmsg.AllPublished)
-	r.logs(logmsg.ChangeDone)
-	leaf := w.pair("tls/tls.crt", "tls/tls.key")
-	if err := leaf.CheckSignatureFrom(w.leaf("tls/ca.crt")); err != nil {
+	r.Says(logmsg.AllPublished)
+	r.Says(logmsg.ChangeDone)
+	leaf := w.Pair("tls/tls.crt", "tls/tls.key")
+	if err := leaf.CheckSignatureFrom(w.Leaf("tls/ca.crt")); err != nil {
 		t.Error(err)
 	}
-	w.pair("tls/all.pem", "tls/all.pem")
-	w.pair("tls/fullchain.pem", "tls/tls.key")
+	w.Pair("tls/all.pem", "tls/all.pem")
+	w.Pair("tls/fullchain.pem", "tls/tls.key")
 	for name, want := range map[string]os.FileMode{"tls/tls.key": 0o600, "tls/all.pem": 0o600, "tls/tls.crt": 0o644, "tls/ca.crt": 0o644, "tls": 0o750} {
-		if info, err := os.Stat(w.path(name)); err != nil || info.Mode().Perm() != want {
+		if info, err := os.Stat(w.Path(name)); err != nil || info.Mode().Perm() != want {
 			t.Errorf("%s: mode %v, want %v (%v)", name, info.Mode().Perm(), want, err)
 		}
 	}
-	if link, err := os.Readlink(w.path("tls/tls.crt")); err != nil || link != "..data/tls.crt" {
+	if link, err := os.Readlink(w.Path("tls/tls.crt")); err != nil || link != "..data/tls.crt" {
 		t.Errorf("tls.crt is a link to %q (%v)", link, err)
 	}
 	if err := r.end(); err != nil {
@@ -61,50 +57,51 @@ func TestBundleOfACertificate(t *testing.T) {
 	if got := w.signed(); got != 1 || w.issued() != 0 {
 		t.Errorf("%d certificates signed, %d issued with a key of Vault's", got, w.issued())
 	}
-	if got := w.read("changes"); got != "changed\n" {
+	if got := w.Read("changes"); got != "changed\n" {
 		t.Errorf("the command ran %d times, want once", strings.Count(got, "\n"))
 	}
 }
 
 func TestBundleRenews(t *testing.T) {
-	w := newWorld(t)
-	r := w.start(loginBlocks + webBundle(`ttl = "4s"`, `change_mode = "command"
+	inBubble(t, func(t *testing.T, w *world) {
+		r := w.start(loginBlocks + webBundle(`ttl = "4s"`, `change_mode = "command"
   command = ["sh", "-c", "echo changed >> DIR/changes"]`))
-	w.eventually("four generations", func() bool { return r.count("msg="+logmsg.Published) >= 4 })
-	r.end()
-	w.pair("tls/tls.crt", "tls/tls.key")
-	if got := strings.Count(w.read("changes"), "changed"); got < 3 {
-		t.Errorf("%d reactions to %d generations", got, r.count("msg="+logmsg.Published))
-	}
+		w.Eventually("four generations", func() bool { return r.Count("msg="+logmsg.Published) >= 4 })
+		r.end()
+		w.Pair("tls/tls.crt", "tls/tls.key")
+		if got := strings.Count(w.Read("changes"), "changed"); got < 3 {
+			t.Errorf("%d reactions to %d generations", got, r.Count("msg="+logmsg.Published))
+		}
+	})
 }
 
 func TestBundleRestartIssuesNothing(t *testing.T) {
 	w := newWorld(t)
 	text := loginBlocks + webBundle("", "")
 	r := w.start(text)
-	r.logs(logmsg.AllPublished)
+	r.Says(logmsg.AllPublished)
 	r.end()
-	serial := w.leaf("tls/tls.crt").SerialNumber
+	serial := w.Leaf("tls/tls.crt").SerialNumber
 	for range 2 {
 		r = w.start(text)
-		r.logs(logmsg.CertificateKept)
-		r.logs(logmsg.AllPublished)
-		r.logs(logmsg.LoggedIn)
+		r.Says(logmsg.CertificateKept)
+		r.Says(logmsg.AllPublished)
+		r.Says(logmsg.LoggedIn)
 		r.end()
-		if r.count("msg="+logmsg.Published) != 0 {
+		if r.Count("msg="+logmsg.Published) != 0 {
 			t.Error("a restart published something")
 		}
 	}
-	if got := w.signed(); got != 1 || w.leaf("tls/tls.crt").SerialNumber.Cmp(serial) != 0 {
+	if got := w.signed(); got != 1 || w.Leaf("tls/tls.crt").SerialNumber.Cmp(serial) != 0 {
 		t.Errorf("%d certificates over two restarts, want 1", got)
 	}
 	r = w.start(loginBlocks + webBundle(`alt_names = ["www.example.test"]`, ""))
-	r.logs("msg=" + logmsg.Published)
+	r.Says("msg=" + logmsg.Published)
 	r.end()
 	if got := w.signed(); got != 2 {
 		t.Errorf("%d certificates after a changed name, want 2", got)
 	}
-	if err := w.pair("tls/tls.crt", "tls/tls.key").VerifyHostname("www.example.test"); err != nil {
+	if err := w.Pair("tls/tls.crt", "tls/tls.key").VerifyHostname("www.example.test"); err != nil {
 		t.Error(err)
 	}
 }
@@ -116,14 +113,14 @@ func TestBundleOwesAcrossARestart(t *testing.T) {
 	text := loginBlocks + webBundle("", `change_mode = "command"
   command = ["sh", "-c", "test -e DIR/works && echo changed >> DIR/changes"]`)
 	r := w.start(text)
-	r.logs(logmsg.ChangeFailed)
+	r.Says(logmsg.ChangeFailed)
 	r.end()
-	w.write("works", "")
+	w.Write("works", "")
 	r = w.start(text)
-	r.logs(logmsg.StillOwed)
-	r.logs(logmsg.ChangeDone)
+	r.Says(logmsg.StillOwed)
+	r.Says(logmsg.ChangeDone)
 	r.end()
-	if got := w.read("changes"); got != "changed\n" {
+	if got := w.Read("changes"); got != "changed\n" {
 		t.Errorf("the command ran %d times", strings.Count(got, "\n"))
 	}
 	if got := w.signed(); got != 1 {
@@ -159,21 +156,21 @@ func TestBundleOwesAcrossARestart(t *testing.T) {
 
 func TestBundleTakesOverPlainFiles(t *testing.T) {
 	w := newWorld(t)
-	if err := os.Mkdir(w.path("tls"), 0o755); err != nil {
+	if err := os.Mkdir(w.Path("tls"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	templates := strings.NewReplacer("DIR/ca.crt", "DIR/tls/ca.crt", "DIR/tls.crt", "DIR/tls/tls.crt", "DIR/tls.key", "DIR/tls/tls.key").Replace(threeTemplates("", ""))
 	r := w.start(loginBlocks + templates)
-	r.logs(logmsg.AllPublished)
+	r.Says(logmsg.AllPublished)
 	r.end()
-	before := w.pair("tls/tls.crt", "tls/tls.key")
+	before := w.Pair("tls/tls.crt", "tls/tls.key")
 	r = w.start(loginBlocks + webBundle("", ""))
-	r.logs(logmsg.AllPublished)
+	r.Says(logmsg.AllPublished)
 	r.end()
-	if after := w.pair("tls/tls.crt", "tls/tls.key"); after.SerialNumber.Cmp(before.SerialNumber) != 0 || w.signed() != 0 {
+	if after := w.Pair("tls/tls.crt", "tls/tls.key"); after.SerialNumber.Cmp(before.SerialNumber) != 0 || w.signed() != 0 {
 		t.Errorf("%d certificates were issued", w.signed())
 	}
-	if link, err := os.Readlink(w.path("tls/tls.key")); err != nil || link != "..data/tls.key" {
+	if link, err := os.Readlink(w.Path("tls/tls.key")); err != nil || link != "..data/tls.key" {
 		t.Errorf("tls.key is a link to %q (%v)", link, err)
 	}
 }
@@ -205,19 +202,19 @@ func TestBundleRecordIsRebuilt(t *testing.T) {
 			w := newWorld(t)
 			text := loginBlocks + webBundle("", "")
 			r := w.start(text)
-			r.logs(logmsg.AllPublished)
+			r.Says(logmsg.AllPublished)
 			r.end()
-			if err := spoil(w.path("tls/..gen-1.json")); err != nil {
+			if err := spoil(w.Path("tls/..gen-1.json")); err != nil {
 				t.Fatal(err)
 			}
 			for range 2 {
 				r = w.start(text)
-				r.logs(logmsg.CertificateKept)
-				r.logs(logmsg.AllPublished)
-				r.logs(logmsg.LoggedIn)
+				r.Says(logmsg.CertificateKept)
+				r.Says(logmsg.AllPublished)
+				r.Says(logmsg.LoggedIn)
 				r.end()
 			}
-			w.pair("tls/tls.crt", "tls/tls.key")
+			w.Pair("tls/tls.crt", "tls/tls.key")
 			if got := w.signed(); got != 1 {
 				t.Errorf("%d certificates, want 1", got)
 			}
@@ -239,8 +236,8 @@ func replace(path, from, to string) error {
 
 func TestBundleOfSeveralMembers(t *testing.T) {
 	w := newWorld(t)
-	w.putKV("app", map[string]any{"password": "one"})
-	w.write("note.tpl", "first")
+	w.PutKV("app", map[string]any{"password": "one"})
+	w.Write("note.tpl", "first")
 	r := w.start(loginBlocks + `
 template_config { static_secret_render_interval = "1s" }
 bundle "web" {
@@ -268,23 +265,23 @@ bundle "web" {
   change_mode = "command"
   command     = ["sh", "-c", "echo changed >> DIR/changes"]
 }`)
-	r.logs(logmsg.ChangeDone)
-	w.pair("tls/tls.crt", "tls/tls.key")
-	w.pair("tls/admin/tls.crt", "tls/admin/tls.key")
-	if w.read("tls/password") != "one" || w.read("tls/note") != "first" {
+	r.Says(logmsg.ChangeDone)
+	w.Pair("tls/tls.crt", "tls/tls.key")
+	w.Pair("tls/admin/tls.crt", "tls/admin/tls.key")
+	if w.Read("tls/password") != "one" || w.Read("tls/note") != "first" {
 		t.Error("the templates are not there")
 	}
-	if got := r.count("msg=" + logmsg.Published); got != 1 {
+	if got := r.Count("msg=" + logmsg.Published); got != 1 {
 		t.Errorf("%d generations for the first set, want 1", got)
 	}
-	serial := w.leaf("tls/tls.crt").SerialNumber
-	w.putKV("app", map[string]any{"password": "two"})
-	w.eventually("the new password", func() bool { return w.read("tls/password") == "two" })
-	w.write("note.tpl", "second")
-	w.eventually("the new note", func() bool { return w.read("tls/note") == "second" })
-	w.eventually("three changes", func() bool { return strings.Count(w.read("changes"), "changed") == 3 })
+	serial := w.Leaf("tls/tls.crt").SerialNumber
+	w.PutKV("app", map[string]any{"password": "two"})
+	w.Eventually("the new password", func() bool { return w.Read("tls/password") == "two" })
+	w.Write("note.tpl", "second")
+	w.Eventually("the new note", func() bool { return w.Read("tls/note") == "second" })
+	w.Eventually("three changes", func() bool { return strings.Count(w.Read("changes"), "changed") == 3 })
 	r.end()
-	if w.signed() != 1 || w.issued() != 1 || w.leaf("tls/tls.crt").SerialNumber.Cmp(serial) != 0 {
+	if w.signed() != 1 || w.issued() != 1 || w.Leaf("tls/tls.crt").SerialNumber.Cmp(serial) != 0 {
 		t.Errorf("%d certificates signed and %d issued, want one each", w.signed(), w.issued())
 	}
 }

@@ -24,11 +24,11 @@ exec "NAME" {
 }`)
 }
 
-func (w *world) starts(name string) int { return strings.Count(w.read(name+".starts"), "started") }
+func (w *world) starts(name string) int { return strings.Count(w.Read(name+".starts"), "started") }
 
 func TestAChangeNamesItsChild(t *testing.T) {
 	w := newWorld(t)
-	w.write("note.tpl", "first")
+	w.Write("note.tpl", "first")
 	r := w.start(loginBlocks + counting("web", "") + counting("api", "") + `
 bundle "note" {
   directory = "DIR/note"
@@ -39,10 +39,10 @@ bundle "note" {
   change_mode = "restart"
   change_exec = "web"
 }`)
-	w.eventually("both children", func() bool { return w.starts("web") == 1 && w.starts("api") == 1 })
-	w.write("note.tpl", "second")
-	w.eventually("the restart", func() bool { return w.starts("web") == 2 })
-	r.logs(`mode="restart of the child web"`)
+	w.Eventually("both children", func() bool { return w.starts("web") == 1 && w.starts("api") == 1 })
+	w.Write("note.tpl", "second")
+	w.Eventually("the restart", func() bool { return w.starts("web") == 2 })
+	r.Says(`mode="restart of the child web"`)
 	r.end()
 	if got := w.starts("api"); got != 1 {
 		t.Errorf("the other child was started %d times", got)
@@ -57,7 +57,7 @@ exec {
   restart       = "on-failure"
   restart_delay = "50ms"
 }`)
-	w.eventually("four starts", func() bool { return w.starts("web") >= 4 })
+	w.Eventually("four starts", func() bool { return w.starts("web") >= 4 })
 	if err := r.end(); err != nil {
 		t.Errorf("Run returned %v", err)
 	}
@@ -71,8 +71,8 @@ exec "job" {
   command = ["sh", "-c", "while ! test -e DIR/over; do sleep 0.05; done; exit 7"]
   restart = "never"
 }`)
-	w.eventually("the other child", func() bool { return w.starts("web") == 1 })
-	w.write("over", "")
+	w.Eventually("the other child", func() bool { return w.starts("web") == 1 })
+	w.Write("over", "")
 	var exit *agent.ChildExit
 	if err := r.wait(); !errors.As(err, &exit) || exit.Code != 7 {
 		t.Errorf("Run returned %v, want exit code 7", err)
@@ -81,14 +81,14 @@ exec "job" {
 
 func TestChildThatStartsImmediately(t *testing.T) {
 	w := newWorld(t)
-	w.server.Seal()
+	w.Dev.Seal()
 	r := w.start(loginBlocks + named("a", "a.test") + counting("early", `start = "immediately"`) + counting("late", ""))
-	w.eventually("the early child", func() bool { return w.starts("early") == 1 })
+	w.Eventually("the early child", func() bool { return w.starts("early") == 1 })
 	if w.starts("late") != 0 {
 		t.Error("the other child was started before its files were there")
 	}
-	w.server.Unseal()
-	w.eventually("the late child", func() bool { return w.starts("late") == 1 })
+	w.Dev.Unseal()
+	w.Eventually("the late child", func() bool { return w.starts("late") == 1 })
 	r.end()
 }
 
@@ -101,7 +101,7 @@ exec {
   command      = ["sh", "-c", "trap '' TERM; echo started >> DIR/web.starts; while :; do sleep 0.05; done"]
   kill_timeout = "10m"
 }`)
-	w.eventually("the child", func() bool { return w.starts("web") == 1 })
+	w.Eventually("the child", func() bool { return w.starts("web") == 1 })
 	if err := r.end(); err != nil { // it gives up after a minute
 		t.Errorf("Run returned %v", err)
 	}
@@ -114,8 +114,8 @@ func TestSignalsAreHandedOn(t *testing.T) {
 		counting("plain", "")+
 		counting("rewriting", `signals = { SIGUSR1 = "SIGQUIT", SIGUSR2 = "" }
   hup     = "child"`), func(a *agent.Agent) { a.Signals = signals })
-	w.eventually("both children", func() bool { return w.starts("plain") == 1 && w.starts("rewriting") == 1 })
-	got := func(name string) string { return strings.Join(strings.Fields(w.read(name+".signals")), " ") }
+	w.Eventually("both children", func() bool { return w.starts("plain") == 1 && w.starts("rewriting") == 1 })
+	got := func(name string) string { return strings.Join(strings.Fields(w.Read(name+".signals")), " ") }
 	for _, step := range []struct {
 		sig              os.Signal
 		plain, rewriting string
@@ -126,7 +126,7 @@ func TestSignalsAreHandedOn(t *testing.T) {
 		{syscall.SIGWINCH, "USR1 USR2 WINCH", "QUIT HUP WINCH"},
 	} {
 		signals <- step.sig
-		w.eventually(step.sig.String(), func() bool { return got("plain") == step.plain && got("rewriting") == step.rewriting })
+		w.Eventually(step.sig.String(), func() bool { return got("plain") == step.plain && got("rewriting") == step.rewriting })
 	}
 	r.end()
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/certagent/certagent/agent"
 	"github.com/certagent/certagent/agent/status"
+	"github.com/certagent/certagent/internal/harness"
 )
 
 // handled is an agent that somebody has a handle of.
@@ -24,14 +25,21 @@ type handled struct {
 
 func (w *world) startHandled(text string) *handled {
 	w.Helper()
+	_, h := w.startReloadingHandled(text)
+	return h
+}
+
+// startReloadingHandled starts an agent whose configuration can be changed as well.
+func (w *world) startReloadingHandled(text string) (*reloading, *handled) {
+	w.Helper()
 	handles := make(chan *agent.Handle, 1)
-	r := w.start(text, func(a *agent.Agent) { a.Running = func(h *agent.Handle) { handles <- h } })
+	r := w.startReloading(text, func(a *agent.Agent) { a.Running = func(h *agent.Handle) { handles <- h } })
 	select {
 	case h := <-handles:
-		return &handled{r, h}
-	case <-time.After(time.Minute):
+		return r, &handled{r.running, h}
+	case <-time.After(harness.Patience):
 		w.Fatal("Running is not called")
-		return nil
+		return nil, nil
 	}
 }
 
@@ -39,7 +47,7 @@ func (w *world) startHandled(text string) *handled {
 // has changed.
 func (h *handled) becomes(what string, holds func(status.Agent) bool) status.Agent {
 	h.Helper()
-	deadline := time.After(time.Minute)
+	deadline := time.After(harness.Patience)
 	for {
 		if s := h.Status(); holds(s) {
 			return s
@@ -63,7 +71,7 @@ func bundleNamed(s status.Agent, name string) status.Bundle {
 
 func TestStatusFromSealedToPublished(t *testing.T) {
 	w := newWorld(t)
-	w.server.Seal()
+	w.Dev.Seal()
 	h := w.startHandled(loginBlocks + webBundle("", "") + threeTemplates("", ""))
 	s := h.becomes("waiting for Vault", func(s status.Agent) bool { return s.LoginError != "" && len(s.Bundles) == 2 })
 	if s.Login != status.Vault || !s.AwaitsVault() || s.Ready || !strings.Contains(s.LoginError, "sealed") {
@@ -72,7 +80,7 @@ func TestStatusFromSealedToPublished(t *testing.T) {
 	h.becomes("both bundles wait", func(s status.Agent) bool {
 		return bundleNamed(s, "web").Awaits == status.Vault && bundleNamed(s, "ca.crt").Awaits == status.Vault
 	})
-	w.server.Unseal()
+	w.Dev.Unseal()
 	s = h.becomes("published", func(s status.Agent) bool {
 		return s.Ready && bundleNamed(s, "web").Published && bundleNamed(s, "ca.crt").Published
 	})
@@ -99,7 +107,7 @@ func TestStatusOfWhatAnEarlierRunLeft(t *testing.T) {
 	first := w.startHandled(text)
 	before := bundleNamed(first.becomes("published", func(s status.Agent) bool { return s.Ready && bundleNamed(s, "ca.crt").Generation == 1 }), "ca.crt")
 	first.end()
-	w.server.Seal()
+	w.Dev.Seal()
 	s := w.startHandled(text).becomes("ready", func(s status.Agent) bool { return s.Ready && len(s.Bundles) == 1 })
 	b := s.Bundles[0]
 	if !b.Published || b.Generation != 1 || !b.Renews.Equal(before.Renews) || !b.Expires.Equal(before.Expires) {
@@ -127,7 +135,7 @@ template {
 
 func TestStatusOfALoginThatIsRefused(t *testing.T) {
 	w := newWorld(t)
-	w.write("secretid", "11111111-2222-3333-4444-555555555555")
+	w.Write("secretid", "11111111-2222-3333-4444-555555555555")
 	h := w.startHandled(loginBlocks + webBundle("", ""))
 	s := h.becomes("refused", func(s status.Agent) bool { return s.LoginError != "" })
 	if s.Login != status.Operator {
@@ -144,20 +152,21 @@ func TestStatusOfAVetoAndOfWhatIsOwed(t *testing.T) {
 	if b.Published || !strings.Contains(b.LastError, "exit code 1") || b.LastErrorAt.IsZero() {
 		t.Errorf("vetoed: %+v", b)
 	}
-	w.write("sound", "")
+	w.Write("sound", "")
 	b = bundleNamed(h.becomes("published", func(s status.Agent) bool { return bundleNamed(s, "web").Published }), "web")
 	if b.Check != status.Passed || b.Owed != 1 {
 		t.Errorf("passed: %+v", b)
 	}
-	w.write("works", "")
+	w.Write("works", "")
 	h.becomes("nothing owed", func(s status.Agent) bool { return bundleNamed(s, "web").Owed == 0 })
 }
 
 func TestStatusOfWhatIsServed(t *testing.T) {
 	w := newWorld(t)
-	address := freeAddress(t)
-	h := w.startHandled(w.stubborn(address, `ttl = "20s"`, ""))
+	address := harness.FreeAddress(t)
+	r, h := w.startReloadingHandled(w.stubborn(address, "", ""))
 	h.becomes("served", func(s status.Agent) bool { return bundleNamed(s, "web").Proof == status.Served })
+	w.Check(r.reload(w.stubborn(address, `alt_names = ["www.example.test"]`, "")))
 	b := bundleNamed(h.becomes("another one is served", func(s status.Agent) bool { return bundleNamed(s, "web").Proof == status.ServedOld }), "web")
 	if !b.Published || b.LastError == "" {
 		t.Errorf("%+v", b)
@@ -168,12 +177,7 @@ func TestStatusOfWhatIsServed(t *testing.T) {
 // known.
 func TestStatusAfterAReload(t *testing.T) {
 	w := newWorld(t)
-	handles := make(chan *agent.Handle, 1)
-	reloads := make(chan agent.Reload)
-	r := &reloading{w.start(loginBlocks+named("a", "a.test"), func(a *agent.Agent) {
-		a.Reloads, a.Running = reloads, func(h *agent.Handle) { handles <- h }
-	}), reloads}
-	h := &handled{r.running, <-handles}
+	r, h := w.startReloadingHandled(loginBlocks + named("a", "a.test"))
 	h.becomes("published", func(s status.Agent) bool { return bundleNamed(s, "a").Published })
 	if err := r.reload(loginBlocks + named("b", "b.test")); err != nil {
 		t.Fatal(err)
@@ -190,7 +194,7 @@ func TestAliveWhileBusy(t *testing.T) {
 	h := w.startHandled(loginBlocks + webBundle("", `change_mode = "command"
   command = ["sh", "-c", "echo begun > DIR/begun; sleep 60"]`) + `
 exec { command = ["sleep", "60"] }`)
-	w.eventually("the command", func() bool { return w.read("begun") != "" })
+	w.Eventually("the command", func() bool { return w.Read("begun") != "" })
 	if err := h.Alive(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -230,7 +234,7 @@ func (o *order) String() string {
 
 func TestOrderOfRunningReadyAndStopping(t *testing.T) {
 	w := newWorld(t)
-	w.putKV("app", map[string]any{"password": "one"})
+	w.PutKV("app", map[string]any{"password": "one"})
 	const password = `
 template {
   contents    = "{{ with secret \"secret/data/app\" }}{{ .Data.data.password }}{{ end }}"
@@ -245,11 +249,11 @@ template {
 	} {
 		var o order
 		if c.name == "gives up" {
-			w.write("secretid", "11111111-2222-3333-4444-555555555555")
+			w.Write("secretid", "11111111-2222-3333-4444-555555555555")
 		}
 		r := w.start(strings.Replace(c.text, "DIR/password", "DIR/"+strings.ReplaceAll(c.name, " ", "-"), 1), o.watch)
 		if c.name == "stopped" {
-			w.eventually("ready", func() bool { return strings.Contains(o.String(), "ready") })
+			w.Eventually("ready", func() bool { return strings.Contains(o.String(), "ready") })
 			r.stop()
 		}
 		r.wait()

@@ -24,43 +24,44 @@ import (
 )
 
 func TestIssuerChange(t *testing.T) {
-	w := newWorld(t)
-	r := w.start(loginBlocks + webBundle(`ttl = "150s"`, "") + `
+	inBubble(t, func(t *testing.T, w *world) {
+		r := w.start(loginBlocks + webBundle(`ttl = "150s"`, "") + `
 template_config { static_secret_render_interval = "1s" }`)
-	r.logs(logmsg.AllPublished)
-	old := w.leaf("tls/ca.crt")
-	w.eventually("the issuer is known", func() bool { return w.asked("GET", "/v1/pki/cert/ca_chain") >= 2 })
-	w.put("pki/root/rotate/internal", "common_name=next.test", "ttl=8760h", "key_type=ec", "key_bits=256", "issuer_name=next")
-	w.put("pki/config/issuers", "default=next")
-	r.logs(logmsg.IssuerChanged)
-	w.eventually("both CAs ahead", func() bool { return strings.Count(w.read("tls/ca.crt"), "BEGIN CERTIFICATE") == 2 })
-	if w.leaf("tls/tls.crt").Issuer.CommonName != "example.test" {
-		t.Error("the new issuer's leaf came together with its CA")
-	}
-	w.eventually("the new issuer", func() bool { return w.leaf("tls/tls.crt").Issuer.CommonName == "next.test" })
-	w.eventually("both CAs", func() bool { return strings.Count(w.read("tls/ca.crt"), "BEGIN CERTIFICATE") == 2 })
-	if first := w.leaf("tls/ca.crt"); first.Subject.CommonName != "next.test" {
-		t.Errorf("the first CA is %v", first.Subject)
-	}
-	polls := w.asked("GET", "/v1/pki/cert/ca_chain")
-	w.eventually("two more polls", func() bool { return w.asked("GET", "/v1/pki/cert/ca_chain") >= polls+2 })
-	r.end()
-	if got := w.signed(); got != 2 {
-		t.Errorf("%d certificates, want 2", got)
-	}
-	// A restart keeps both CAs, and publishes nothing.
-	r = w.start(loginBlocks + webBundle(`ttl = "150s"`, ""))
-	r.logs(logmsg.AllPublished)
-	r.end()
-	if r.count("msg="+logmsg.Published) != 0 || !strings.Contains(w.read("tls/ca.crt"), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: old.Raw}))) {
-		t.Error("the restart changed the trust bundle")
-	}
+		r.Says(logmsg.AllPublished)
+		old := w.Leaf("tls/ca.crt")
+		w.Eventually("the issuer is known", func() bool { return w.Asked("GET", "/v1/pki/cert/ca_chain") >= 2 })
+		w.put("pki/root/rotate/internal", "common_name=next.test", "ttl=8760h", "key_type=ec", "key_bits=256", "issuer_name=next")
+		w.put("pki/config/issuers", "default=next")
+		r.Says(logmsg.IssuerChanged)
+		w.Eventually("both CAs ahead", func() bool { return strings.Count(w.Read("tls/ca.crt"), "BEGIN CERTIFICATE") == 2 })
+		if w.Leaf("tls/tls.crt").Issuer.CommonName != "example.test" {
+			t.Error("the new issuer's leaf came together with its CA")
+		}
+		w.Eventually("the new issuer", func() bool { return w.Leaf("tls/tls.crt").Issuer.CommonName == "next.test" })
+		w.Eventually("both CAs", func() bool { return strings.Count(w.Read("tls/ca.crt"), "BEGIN CERTIFICATE") == 2 })
+		if first := w.Leaf("tls/ca.crt"); first.Subject.CommonName != "next.test" {
+			t.Errorf("the first CA is %v", first.Subject)
+		}
+		polls := w.Asked("GET", "/v1/pki/cert/ca_chain")
+		w.Eventually("two more polls", func() bool { return w.Asked("GET", "/v1/pki/cert/ca_chain") >= polls+2 })
+		r.end()
+		if got := w.signed(); got != 2 {
+			t.Errorf("%d certificates, want 2", got)
+		}
+		// A restart keeps both CAs, and publishes nothing.
+		r = w.start(loginBlocks + webBundle(`ttl = "150s"`, ""))
+		r.Says(logmsg.AllPublished)
+		r.end()
+		if r.Count("msg="+logmsg.Published) != 0 || !strings.Contains(w.Read("tls/ca.crt"), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: old.Raw}))) {
+			t.Error("the restart changed the trust bundle")
+		}
+	})
 }
 
 func TestKeystores(t *testing.T) {
 	w := newWorld(t)
-	w.putKV("store", map[string]any{"password": "changeit"})
-	w.write("password", "changeit\n")
+	w.PutKV("store", map[string]any{"password": "changeit"})
+	w.Write("password", "changeit\n")
 	text := loginBlocks + `
 bundle "java" {
   directory = "DIR/java"
@@ -81,19 +82,19 @@ bundle "old" {
   }
 }`
 	r := w.start(text)
-	r.logs(logmsg.AllPublished)
+	r.Says(logmsg.AllPublished)
 	r.end()
-	before := w.read("java/web.p12")
+	before := w.Read("java/web.p12")
 	r = w.start(text)
-	r.logs(logmsg.AllPublished)
+	r.Says(logmsg.AllPublished)
 	r.end()
-	if got := w.signed(); got != 2 || w.read("java/web.p12") != before || r.count("msg="+logmsg.Published) != 0 {
+	if got := w.signed(); got != 2 || w.Read("java/web.p12") != before || r.Count("msg="+logmsg.Published) != 0 {
 		t.Errorf("%d certificates over a restart, want 2", got)
 	}
 	// Another password is another file of the same certificate.
-	w.write("password", "changed it\n")
+	w.Write("password", "changed it\n")
 	r = w.start(text)
-	r.logs("msg=" + logmsg.Published)
+	r.Says("msg=" + logmsg.Published)
 	r.end()
 	if got := w.signed(); got != 3 { // the old password is gone: nobody can read the old file
 		t.Errorf("%d certificates, want 3", got)
@@ -101,35 +102,37 @@ bundle "old" {
 }
 
 func TestBreaker(t *testing.T) {
-	w := newWorld(t)
-	r := w.start(loginBlocks + webBundle(`ttl = "2s"`, `max_issues_per_hour = 3`))
-	r.logs(logmsg.IssueLimited)
-	r.end()
-	r = w.start(loginBlocks + webBundle(`ttl = "2s"`, `max_issues_per_hour = 3`))
-	r.logs(logmsg.IssueLimited) // a restart does not reset it
-	r.end()
-	if got := w.signed(); got != 3 {
-		t.Errorf("%d certificates, want 3", got)
-	}
+	inBubble(t, func(t *testing.T, w *world) {
+		r := w.start(loginBlocks + webBundle(`ttl = "2s"`, `max_issues_per_hour = 3`))
+		r.Says(logmsg.IssueLimited)
+		r.end()
+		r = w.start(loginBlocks + webBundle(`ttl = "2s"`, `max_issues_per_hour = 3`))
+		r.Says(logmsg.IssueLimited) // a restart does not reset it
+		r.end()
+		if got := w.signed(); got != 3 {
+			t.Errorf("%d certificates, want 3", got)
+		}
+	})
 }
 
 func TestBundleReloginIssuesNothing(t *testing.T) {
-	w := newWorld(t)
-	w.put("auth/approle/role/agent", "token_policies=agent", "token_ttl=2s", "token_max_ttl=2s")
-	r := w.start(loginBlocks + webBundle("", ""))
-	r.logs(logmsg.AllPublished)
-	w.eventually("three logins", func() bool { return w.asked("PUT", "/v1/auth/approle/login") >= 3 })
-	r.end()
-	if got := w.signed(); got != 1 {
-		t.Errorf("%d certificates over three logins, want 1", got)
-	}
+	inBubble(t, func(t *testing.T, w *world) {
+		w.put("auth/approle/role/agent", "token_policies=agent", "token_ttl=2s", "token_max_ttl=2s")
+		r := w.start(loginBlocks + webBundle("", ""))
+		r.Says(logmsg.AllPublished)
+		w.Eventually("three logins", func() bool { return w.Asked("PUT", "/v1/auth/approle/login") >= 3 })
+		r.end()
+		if got := w.signed(); got != 1 {
+			t.Errorf("%d certificates over three logins, want 1", got)
+		}
+	})
 }
 
 func TestPrivateKeyNeverLeaves(t *testing.T) {
 	w := newWorld(t)
 	var mu sync.Mutex
 	var capture bytes.Buffer
-	w.server.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
+	w.Dev.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			t.Error(err)
@@ -146,10 +149,10 @@ func TestPrivateKeyNeverLeaves(t *testing.T) {
 	for _, key := range []string{`{ type = "ec" }`, `{ type = "rsa", bits = 2048 }`, `{ type = "ed25519" }`, `{ type = "ec", reuse = true }`} {
 		w.put("pki/roles/web", "allow_any_name=true", "enforce_hostnames=false", "key_type=any", "ttl=1h", "max_ttl=24h")
 		r := w.start(loginBlocks + webBundle("key = "+key, ""))
-		r.logs("msg=" + logmsg.Published)
-		w.eventually("the pair", func() bool { return w.read("tls/tls.key") != "" })
+		r.Says("msg=" + logmsg.Published)
+		w.Eventually("the pair", func() bool { return w.Read("tls/tls.key") != "" })
 		r.end()
-		keys = append(keys, w.read("tls/tls.key"))
+		keys = append(keys, w.Read("tls/tls.key"))
 	}
 	mu.Lock()
 	defer mu.Unlock()
@@ -187,31 +190,33 @@ func TestPrivateKeyNeverLeaves(t *testing.T) {
 }
 
 func TestOneFailingBundleHurtsOnlyItself(t *testing.T) {
-	w := newWorld(t)
-	broken := strings.NewReplacer(`"web"`, `"broken"`, "pki/web", "pki/absent", "DIR/tls", "DIR/broken").Replace(webBundle("", ""))
-	r := w.start(loginBlocks + broken + webBundle(`ttl = "4s"`, ""))
-	r.logs(logmsg.IssueFailed)
-	w.eventually("three generations of the other one", func() bool { return r.count("msg="+logmsg.Published) >= 3 })
-	if asked := w.asked("PUT", "/v1/pki/sign/absent"); asked > 3 {
-		t.Errorf("the failing one asked %d times in the meantime", asked)
-	}
-	w.put("pki/roles/absent", "allow_any_name=true", "enforce_hostnames=false", "key_type=ec", "key_bits=256", "ttl=1h")
-	w.eventually("the other one, after the role was made", func() bool { return w.leaf("broken/tls.crt") != nil })
-	r.end()
-	w.pair("broken/tls.crt", "broken/tls.key")
+	inBubble(t, func(t *testing.T, w *world) {
+		broken := strings.NewReplacer(`"web"`, `"broken"`, "pki/web", "pki/absent", "DIR/tls", "DIR/broken").Replace(webBundle("", ""))
+		r := w.start(loginBlocks + broken + webBundle(`ttl = "4s"`, ""))
+		r.Says(logmsg.IssueFailed)
+		w.Eventually("three generations of the other one", func() bool { return r.Count("msg="+logmsg.Published) >= 3 })
+		if asked := w.Asked("PUT", "/v1/pki/sign/absent"); asked > 3 {
+			t.Errorf("the failing one asked %d times in the meantime", asked)
+		}
+		w.put("pki/roles/absent", "allow_any_name=true", "enforce_hostnames=false", "key_type=ec", "key_bits=256", "ttl=1h")
+		w.Eventually("the other one, after the role was made", func() bool { return w.Leaf("broken/tls.crt") != nil })
+		r.end()
+		w.Pair("broken/tls.crt", "broken/tls.key")
+	})
 }
 
 func TestBundleOutlivesVaultsOutage(t *testing.T) {
-	w := newWorld(t)
-	r := w.start(loginBlocks + webBundle(`ttl = "5s"`, ""))
-	r.logs("msg=" + logmsg.Published)
-	first := w.leaf("tls/tls.crt")
-	w.server.Seal()
-	w.eventually("the end of the certificate", func() bool { return time.Now().After(first.NotAfter.Add(time.Second)) })
-	if now := w.pair("tls/tls.crt", "tls/tls.key"); now.SerialNumber.Cmp(first.SerialNumber) != 0 {
-		t.Error("the last certificate was not kept")
-	}
-	w.server.Unseal()
-	w.eventually("a valid certificate", func() bool { return time.Now().Before(w.leaf("tls/tls.crt").NotAfter) })
-	r.end()
+	inBubble(t, func(t *testing.T, w *world) {
+		r := w.start(loginBlocks + webBundle(`ttl = "5s"`, ""))
+		r.Says("msg=" + logmsg.Published)
+		first := w.Leaf("tls/tls.crt")
+		w.Dev.Seal()
+		w.Eventually("the end of the certificate", func() bool { return time.Now().After(first.NotAfter.Add(time.Second)) })
+		if now := w.Pair("tls/tls.crt", "tls/tls.key"); now.SerialNumber.Cmp(first.SerialNumber) != 0 {
+			t.Error("the last certificate was not kept")
+		}
+		w.Dev.Unseal()
+		w.Eventually("a valid certificate", func() bool { return time.Now().Before(w.Leaf("tls/tls.crt").NotAfter) })
+		r.end()
+	})
 }

@@ -21,14 +21,14 @@ func (w *world) missing(text string, now time.Time) string {
 	if err != nil {
 		w.Fatal(err)
 	}
-	return strings.ReplaceAll(strings.Join(disk.Missing(now), "\n"), w.dir, "DIR")
+	return strings.ReplaceAll(strings.Join(disk.Missing(now), "\n"), w.Path(""), "DIR")
 }
 
 func TestMissingOnDisk(t *testing.T) {
 	w := newWorld(t)
-	w.putKV("app", map[string]any{"password": "one"})
-	w.putKV("store", map[string]any{"password": "changeit"})
-	w.write("storepass", "changeit\n")
+	w.PutKV("app", map[string]any{"password": "one"})
+	w.PutKV("store", map[string]any{"password": "changeit"})
+	w.Write("storepass", "changeit\n")
 	text := loginBlocks + webBundle("", "") + threeTemplates("", "") + `
 template {
   contents    = "{{ with secret \"secret/data/app\" }}{{ .Data.data.password }}{{ end }}"
@@ -56,7 +56,7 @@ bundle "old" {
 		t.Errorf("before anything is there:\n%s", got)
 	}
 	r := w.start(text)
-	r.logs(logmsg.AllPublished)
+	r.Says(logmsg.AllPublished)
 	r.end()
 	if got := w.missing(text, now); got != "" {
 		t.Fatalf("with everything there:\n%s", got)
@@ -89,22 +89,22 @@ bundle "old" {
 		{"an empty one of these", func() (string, string) { return "old.p12", " " }, "DIR/old.p12: it is empty"},
 	} {
 		file, content := c.spoil()
-		good := w.read(file)
+		good := w.Read(file)
 		if good == "" {
 			t.Fatalf("%s: there is no %s", c.name, file)
 		}
 		if content == "" {
-			if err := os.Remove(w.path(file)); err != nil {
+			if err := os.Remove(w.Path(file)); err != nil {
 				t.Fatal(err)
 			}
 		} else {
-			w.write(file, content)
+			w.Write(file, content)
 		}
 		got := w.missing(text, now)
 		if first, _, _ := strings.Cut(got, "\n"); !strings.HasPrefix(first, c.want) || c.want == "" && got != "" {
 			t.Errorf("%s:\n%s\nwant:\n%s", c.name, got, c.want)
 		}
-		w.write(file, good)
+		w.Write(file, good)
 	}
 
 	got := w.missing(text, now.Add(25*time.Hour))

@@ -19,10 +19,11 @@ type reloading struct {
 	reloads chan agent.Reload
 }
 
-func (w *world) startReloading(text string) *reloading {
+func (w *world) startReloading(text string, options ...func(*agent.Agent)) *reloading {
 	w.Helper()
 	reloads := make(chan agent.Reload)
-	return &reloading{w.start(text, func(a *agent.Agent) { a.Reloads = reloads }), reloads}
+	options = append(options, func(a *agent.Agent) { a.Reloads = reloads })
+	return &reloading{w.start(text, options...), reloads}
 }
 
 // reload changes the configuration and returns what became of it.
@@ -54,10 +55,10 @@ func TestReloadIssuesNothing(t *testing.T) {
 	text := loginBlocks + named("a", "a.test") + named("b", "b.test") + threeTemplates("", "") + `
 exec { command = ["sh", "-c", "echo $$ >> DIR/child; exec sleep 60"] }`
 	r := w.startReloading(text)
-	w.eventually("the child", func() bool { return w.read("child") != "" })
-	r.logs(logmsg.ChangeDone)
-	w.eventually("both changes", func() bool { return w.read("a.changes") != "" && w.read("b.changes") != "" })
-	before := len(w.server.Requests())
+	w.Eventually("the child", func() bool { return w.Read("child") != "" })
+	r.Says(logmsg.ChangeDone)
+	w.Eventually("both changes", func() bool { return w.Read("a.changes") != "" && w.Read("b.changes") != "" })
+	before := len(w.Dev.Requests())
 	for range 3 {
 		if err := r.reload(text); err != nil {
 			t.Fatal(err)
@@ -67,7 +68,7 @@ exec { command = ["sh", "-c", "echo $$ >> DIR/child; exec sleep 60"] }`
 	if err := r.reload("# a comment\n" + loginBlocks + named("b", "b.test") + threeTemplates("", "") + named("a", "a.test") + text[strings.Index(text, "\nexec"):]); err != nil {
 		t.Fatal(err)
 	}
-	if got := len(w.server.Requests()); got != before {
+	if got := len(w.Dev.Requests()); got != before {
 		t.Errorf("%d requests for reloads of the same configuration", got-before)
 	}
 	// A changed name is one certificate, and one reaction, of that bundle.
@@ -75,8 +76,8 @@ exec { command = ["sh", "-c", "echo $$ >> DIR/child; exec sleep 60"] }`
 	if err := r.reload(changed); err != nil {
 		t.Fatal(err)
 	}
-	w.eventually("the new name", func() bool { return w.leaf("a/tls.crt").Subject.CommonName == "other.test" })
-	w.eventually("its reaction", func() bool { return strings.Count(w.read("a.changes"), "changed") == 2 })
+	w.Eventually("the new name", func() bool { return w.Leaf("a/tls.crt").Subject.CommonName == "other.test" })
+	w.Eventually("its reaction", func() bool { return strings.Count(w.Read("a.changes"), "changed") == 2 })
 	r.end()
 	if got := w.signed(); got != 3 {
 		t.Errorf("%d certificates signed, want 3", got)
@@ -84,17 +85,17 @@ exec { command = ["sh", "-c", "echo $$ >> DIR/child; exec sleep 60"] }`
 	if got := w.issued(); got != 1 {
 		t.Errorf("%d certificates issued for templates, want 1", got)
 	}
-	if got := strings.Count(w.read("b.changes"), "changed"); got != 1 {
+	if got := strings.Count(w.Read("b.changes"), "changed"); got != 1 {
 		t.Errorf("%d reactions of the bundle that did not change", got)
 	}
-	if got := strings.Count(w.read("child"), "\n"); got != 1 {
+	if got := strings.Count(w.Read("child"), "\n"); got != 1 {
 		t.Errorf("the child was started %d times", got)
 	}
 }
 
 func TestReloadAddsAndRemoves(t *testing.T) {
 	w := newWorld(t)
-	w.putKV("app", map[string]any{"password": "one"})
+	w.PutKV("app", map[string]any{"password": "one"})
 	password := func(destination, text string) string {
 		return `
 template {
@@ -103,25 +104,25 @@ template {
 }`
 	}
 	r := w.startReloading(loginBlocks + named("a", "a.test") + password("one", ""))
-	r.logs(logmsg.AllPublished)
+	r.Says(logmsg.AllPublished)
 	if err := r.reload(loginBlocks + named("b", "b.test") + password("one", "") + password("two", "new ")); err != nil {
 		t.Fatal(err)
 	}
-	w.eventually("the new bundle", func() bool { return w.leaf("b/tls.crt") != nil })
-	w.eventually("the new template", func() bool { return w.read("two") == "new one" })
+	w.Eventually("the new bundle", func() bool { return w.Leaf("b/tls.crt") != nil })
+	w.Eventually("the new template", func() bool { return w.Read("two") == "new one" })
 	// The bundle that is gone is let alone; what is there is looked after.
-	if err := os.Remove(w.path("b/tls.crt")); err != nil {
+	if err := os.Remove(w.Path("b/tls.crt")); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.reload(loginBlocks + named("b", "b.test") + password("one", "changed ")); err != nil {
 		t.Fatal(err)
 	}
-	w.eventually("the changed template", func() bool { return w.read("one") == "changed one" })
-	if w.leaf("a/tls.crt") == nil || w.read("two") != "new one" {
+	w.Eventually("the changed template", func() bool { return w.Read("one") == "changed one" })
+	if w.Leaf("a/tls.crt") == nil || w.Read("two") != "new one" {
 		t.Error("files of what is gone were removed")
 	}
 	r.end()
-	if got := w.asked("GET", "/v1/secret/data/app"); got != 1 {
+	if got := w.Asked("GET", "/v1/secret/data/app"); got != 1 {
 		t.Errorf("the password was asked for %d times, want once", got)
 	}
 }
@@ -129,13 +130,13 @@ template {
 func TestReloadOfWhatAnotherAgentHasIsRefused(t *testing.T) {
 	w := newWorld(t)
 	other := w.start(loginBlocks + named("a", "a.test"))
-	other.logs(logmsg.AllPublished)
+	other.Says(logmsg.AllPublished)
 	r := w.startReloading(loginBlocks + named("b", "b.test"))
-	r.logs(logmsg.AllPublished)
+	r.Says(logmsg.AllPublished)
 	if err := r.reload(loginBlocks + named("a", "a.test")); err == nil {
 		t.Error("it was accepted")
 	}
-	w.pair("b/tls.crt", "b/tls.key")
+	w.Pair("b/tls.crt", "b/tls.key")
 	r.end()
 	other.end()
 	if got := w.signed(); got != 2 {

@@ -5,9 +5,9 @@ package agent_test
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/certagent/certagent/logmsg"
 )
@@ -25,34 +25,40 @@ func fleet(n int, names, keys string) string {
 }
 
 func TestEqualChangesOfManyBundlesRunOnce(t *testing.T) {
-	w := newWorld(t)
-	r := w.start(fleet(20, "", `debounce = "3s"`))
-	w.eventually("all changes", func() bool { return r.count(`msg="`+logmsg.ChangeDone+`"`) == 20 })
-	r.end()
-	if got := strings.Count(w.read("changes"), "changed"); got != 1 {
-		t.Errorf("20 bundles that changed together reacted %d times", got)
-	}
+	inBubble(t, func(t *testing.T, w *world) {
+		r := w.start(fleet(20, "", `debounce = "3s"`))
+		w.Eventually("all changes", func() bool { return r.Count(`msg="`+logmsg.ChangeDone+`"`) == 20 })
+		r.end()
+		if got := strings.Count(w.Read("changes"), "changed"); got != 1 {
+			t.Errorf("20 bundles that changed together reacted %d times", got)
+		}
+	})
 }
 
 func TestMinIntervalSpacesChanges(t *testing.T) {
-	w := newWorld(t)
-	r := w.start(loginBlocks + webBundle(`ttl = "3s"`, `change_mode = "command"
-  command      = ["sh", "-c", "date +%s.%N >> DIR/changes"]
+	inBubble(t, func(t *testing.T, w *world) {
+		r := w.start(loginBlocks + webBundle(`ttl = "3s"`, `change_mode = "command"
+  command      = ["sh", "-c", "echo changed >> DIR/changes"]
   min_interval = "5s"`))
-	w.eventually("three changes", func() bool { return strings.Count(w.read("changes"), "\n") >= 3 })
-	r.end()
-	if published := r.count("msg=" + logmsg.Published); published < 4 {
-		t.Errorf("only %d generations: the interval did not hold anything up", published)
-	}
-	var last float64
-	for line := range strings.Lines(w.read("changes")) {
-		at, err := strconv.ParseFloat(strings.TrimSpace(line), 64)
-		if err != nil {
-			t.Fatal(err)
+		w.Eventually("three changes", func() bool { return strings.Count(w.Read("changes"), "\n") >= 3 })
+		r.end()
+		if published := r.Count("msg=" + logmsg.Published); published < 4 {
+			t.Errorf("only %d generations: the interval did not hold anything up", published)
 		}
-		if at-last < 4.5 {
-			t.Errorf("two changes are %v s apart", at-last)
+		var last time.Time
+		for line := range strings.Lines(r.Log.String()) {
+			if !strings.Contains(line, `msg="`+logmsg.ChangeDone+`"`) {
+				continue
+			}
+			text, _, _ := strings.Cut(strings.TrimPrefix(line, "time="), " ")
+			at, err := time.Parse(time.RFC3339, text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if at.Sub(last) < 5*time.Second {
+				t.Errorf("two changes are %v apart", at.Sub(last))
+			}
+			last = at
 		}
-		last = at
-	}
+	})
 }

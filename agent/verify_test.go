@@ -6,7 +6,6 @@ package agent_test
 import (
 	"crypto/tls"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/certagent/certagent/agent"
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/logmsg"
 )
 
@@ -35,17 +35,6 @@ func serveStubbornly(args []string) error {
 	return http.Serve(listener, http.NotFoundHandler())
 }
 
-// freeAddress returns an address on which nobody listens.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // stubborn is the configuration of such a server as the child.
 func (w *world) stubborn(address, names, fallback string) string {
 	return loginBlocks + webBundle(names, fmt.Sprintf(`change_mode = "signal"
@@ -63,28 +52,30 @@ exec {
 
 func TestServedOldFallsBackToARestart(t *testing.T) {
 	w := newWorld(t)
-	address := freeAddress(t)
+	address := harness.FreeAddress(t)
 	r := w.start(w.stubborn(address, `ttl = "1h"`, `fallback { change_mode = "restart" }`))
-	r.logs(logmsg.Verified)
+	r.Says(logmsg.Verified)
 	r.end()
 
 	other := w.stubborn(address, `alt_names = ["www.example.test"]`, `fallback { change_mode = "restart" }`)
 	r = w.start(other)
-	// The child that starts reads the new files. The next rotation is what it ignores.
-	r.logs(logmsg.Verified)
-	if got := r.count("outcome=served_old"); got != 0 {
+	// The child that starts reads the new files. The next generation is what it ignores.
+	r.Says(logmsg.Verified)
+	if got := r.Count("outcome=served_old"); got != 0 {
 		t.Errorf("served_old %d times for a child that has just started", got)
 	}
 	r.end()
 
-	r = w.start(w.stubborn(address, `ttl = "20s"`, `fallback { change_mode = "restart" }`))
-	r.logs(logmsg.Verified)
-	r.logs("outcome=served_old")
-	r.logs(`remedy="change again"`)
-	r.logs(`remedy="fall back"`)
-	r.logs(`mode="restart of the child"`)
-	w.eventually("the second verification", func() bool { return r.count(logmsg.Verified) >= 2 })
-	log := r.log.String()
+	reloaded := w.startReloading(other)
+	r = reloaded.running
+	r.Says(logmsg.Verified)
+	w.Check(reloaded.reload(w.stubborn(address, `alt_names = ["mail.example.test"]`, `fallback { change_mode = "restart" }`)))
+	r.Says("outcome=served_old")
+	r.Says(`remedy="change again"`)
+	r.Says(`remedy="fall back"`)
+	r.Says(`mode="restart of the child"`)
+	w.Eventually("the second verification", func() bool { return r.Count(logmsg.Verified) >= 2 })
+	log := r.Log.String()
 	r.end()
 	for _, order := range [][2]string{
 		{`mode="SIGHUP to the child"`, "outcome=served_old"},
@@ -101,19 +92,19 @@ func TestServedOldFallsBackToARestart(t *testing.T) {
 // found out when the agent starts.
 func TestServedOldIsNoticedAtTheStart(t *testing.T) {
 	w := newWorld(t)
-	address := freeAddress(t)
+	address := harness.FreeAddress(t)
 	first := w.start(loginBlocks + webBundle("", ""))
-	first.logs(logmsg.AllPublished)
+	first.Says(logmsg.AllPublished)
 	first.end()
-	old, err := tls.LoadX509KeyPair(w.path("tls/tls.crt"), w.path("tls/tls.key"))
+	old, err := tls.LoadX509KeyPair(w.Path("tls/tls.crt"), w.Path("tls/tls.key"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	listener, err := tls.Listen("tcp", address, &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-		if w.read("reloaded") == "" {
+		if w.Read("reloaded") == "" {
 			return &old, nil
 		}
-		pair, err := tls.LoadX509KeyPair(w.path("tls/tls.crt"), w.path("tls/tls.key"))
+		pair, err := tls.LoadX509KeyPair(w.Path("tls/tls.crt"), w.Path("tls/tls.key"))
 		return &pair, err
 	}})
 	if err != nil {
@@ -125,7 +116,7 @@ func TestServedOldIsNoticedAtTheStart(t *testing.T) {
 	defer func() { server.Close(); <-done }()
 
 	second := w.start(loginBlocks + webBundle(`alt_names = ["www.example.test"]`, "")) // nobody reloads the server
-	second.logs(logmsg.AllPublished)
+	second.Says(logmsg.AllPublished)
 	second.end()
 	third := w.start(loginBlocks + webBundle(`alt_names = ["www.example.test"]`, fmt.Sprintf(`change_mode = "command"
   command     = ["sh", "-c", "echo yes > DIR/reloaded"]
@@ -134,8 +125,8 @@ func TestServedOldIsNoticedAtTheStart(t *testing.T) {
     server_name = "example.test"
     timeout     = "1s"
   }`, address)))
-	third.logs("outcome=served_old")
-	third.logs(logmsg.Verified)
+	third.Says("outcome=served_old")
+	third.Says(logmsg.Verified)
 	third.end()
 	if got := w.signed(); got != 2 {
 		t.Errorf("%d certificates, want 2", got)
@@ -146,11 +137,11 @@ func TestServedOldIsNoticedAtTheStart(t *testing.T) {
 // to complain.
 func TestNothingIsVerifiedBeforeItIsPublished(t *testing.T) {
 	w := newWorld(t)
-	address := freeAddress(t)
+	address := harness.FreeAddress(t)
 	r := w.start(w.stubborn(address, "", ""))
-	r.logs(logmsg.Verified)
+	r.Says(logmsg.Verified)
 	r.end()
-	if log := r.log.String(); strings.Contains(log, logmsg.ProbeFailed) {
+	if log := r.Log.String(); strings.Contains(log, logmsg.ProbeFailed) {
 		t.Errorf("it was looked for too early:\n%s", log)
 	}
 }
@@ -170,7 +161,7 @@ func TestReadyThoughNobodyServesYet(t *testing.T) {
   verify {
     address = %q
     timeout = "10m"
-  }`, freeAddress(t))), func(a *agent.Agent) { a.Ready = func() { close(ready) } })
+  }`, harness.FreeAddress(t))), func(a *agent.Agent) { a.Ready = func() { close(ready) } })
 			select {
 			case <-ready:
 			case <-time.After(30 * time.Second):
@@ -183,11 +174,12 @@ func TestReadyThoughNobodyServesYet(t *testing.T) {
 
 // A verify that takes long holds nothing up.
 func TestVerifyHoldsNothingUp(t *testing.T) {
-	w := newWorld(t)
-	r := w.start(loginBlocks + webBundle(`ttl = "4s"`, fmt.Sprintf(`verify {
+	inBubble(t, func(_ *testing.T, w *world) {
+		r := w.start(loginBlocks + webBundle(`ttl = "4s"`, fmt.Sprintf(`verify {
     address = %q
     timeout = "10m"
-  }`, freeAddress(t))))
-	w.eventually("three generations", func() bool { return r.count("msg="+logmsg.Published) >= 3 })
-	r.end()
+  }`, harness.FreeAddress(t))))
+		w.Eventually("three generations", func() bool { return r.Count("msg="+logmsg.Published) >= 3 })
+		r.end()
+	})
 }

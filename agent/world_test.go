@@ -4,44 +4,43 @@
 package agent_test
 
 import (
-	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
+	"flag"
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
-	"sync"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/api"
-	"go.uber.org/goleak"
 
 	"github.com/certagent/certagent/agent"
 	"github.com/certagent/certagent/agent/config"
-	"github.com/certagent/certagent/dev"
+	"github.com/certagent/certagent/internal/harness"
 )
+
+// atOnce is how many tests run at the same time: they wait most of it.
+const atOnce = "8"
 
 func TestMain(m *testing.M) {
 	if len(os.Args) == 5 && os.Args[1] == "serve" {
 		fmt.Fprintln(os.Stderr, serveStubbornly(os.Args[2:]))
 		os.Exit(1)
 	}
-	goleak.VerifyTestMain(m)
+	if err := flag.Set("test.parallel", atOnce); err != nil { // the command line beats this
+		panic(err)
+	}
+	harness.Main(m)
 }
 
 // world is a directory to work in and a dev server with a PKI, a KV and an
 // AppRole that may use both.
 type world struct {
-	*testing.T
-	dir    string
-	server *dev.Server
-	root   *api.Client
-	url    string
+	*harness.World
+	bubble bool
 }
 
 const policy = `
@@ -50,30 +49,28 @@ path "secret/*" { capabilities = ["create", "read", "update", "list"] }
 path "auth/token/create/*" { capabilities = ["create", "update"] }
 `
 
+// newWorld returns a world in real time, for tests of children, file events and
+// connections.
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	t.Parallel() // every world is its own
-	server := dev.New(dev.Options{})
-	listener, err := server.Start(context.Background(), dev.ListenOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := listener.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	cfg := api.DefaultConfig()
-	cfg.Address = listener.URL
-	root, err := api.NewClient(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cfg.HttpClient.CloseIdleConnections() })
-	root.SetToken(server.RootToken())
-	w := &world{T: t, dir: t.TempDir(), server: server, root: root, url: listener.URL}
+	w := &world{World: harness.NewWorld(t, harness.ServerOptions{})}
 	w.seed()
 	return w
+}
+
+// inBubble runs a test in a synctest bubble, where certificates age at once: the
+// clock moves on whenever everything waits. The agent's commands may run in it,
+// and stop the clock meanwhile; a child that goes on running would stop it for
+// ever.
+func inBubble(t *testing.T, run func(t *testing.T, w *world)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{World: &harness.World{T: t, Backend: harness.DevInBubble(t), Dir: harness.NewDir(t)}, bubble: true}
+		w.seed()
+		run(t, w)
+	})
 }
 
 func (w *world) seed() {
@@ -84,11 +81,12 @@ func (w *world) seed() {
 	w.put("sys/policies/acl/agent", "policy="+policy)
 	w.put("sys/auth/approle", "type=approle")
 	w.put("auth/approle/role/agent", "token_policies=agent", "token_ttl=1h")
-	id := w.get("auth/approle/role/agent/role-id")
-	w.write("roleid", id.Data["role_id"].(string))
+	id, err := w.Client.Logical().Read("auth/approle/role/agent/role-id")
+	w.Check(err)
+	w.Write("roleid", id.Data["role_id"].(string))
 	secretID := w.put("auth/approle/role/agent/secret-id")
-	w.write("secretid", secretID.Data["secret_id"].(string))
-	w.server.ResetRequests()
+	w.Write("secretid", secretID.Data["secret_id"].(string))
+	w.Dev.ResetRequests()
 }
 
 func (w *world) put(path string, kv ...string) *api.Secret {
@@ -98,62 +96,16 @@ func (w *world) put(path string, kv ...string) *api.Secret {
 		k, v, _ := strings.Cut(pair, "=")
 		data[k] = v
 	}
-	secret, err := w.root.Logical().Write(path, data)
-	if err != nil {
-		w.Fatal(err)
-	}
+	secret, err := w.Client.Logical().Write(path, data)
+	w.Check(err)
 	return secret
 }
 
-func (w *world) putKV(path string, data map[string]any) {
-	w.Helper()
-	if _, err := w.root.Logical().Write("secret/data/"+path, map[string]any{"data": data}); err != nil {
-		w.Fatal(err)
-	}
-}
+// issued counts how often a certificate was issued with a key of Vault's.
+func (w *world) issued() int { return w.Asked("PUT", "/v1/pki/issue/") }
 
-func (w *world) get(path string) *api.Secret {
-	w.Helper()
-	secret, err := w.root.Logical().Read(path)
-	if err != nil {
-		w.Fatal(err)
-	}
-	return secret
-}
-
-// path returns a path below the world's directory.
-func (w *world) path(name string) string { return filepath.Join(w.dir, name) }
-
-func (w *world) write(name, content string) {
-	w.Helper()
-	if err := os.WriteFile(w.path(name), []byte(content), 0o600); err != nil {
-		w.Fatal(err)
-	}
-}
-
-// read returns a file's content, "" if there is none.
-func (w *world) read(name string) string {
-	w.Helper()
-	content, err := os.ReadFile(w.path(name))
-	if err != nil && !os.IsNotExist(err) {
-		w.Fatal(err)
-	}
-	return string(content)
-}
-
-// issued counts how often a certificate was issued.
-func (w *world) issued() int { return w.asked("PUT", "/v1/pki/issue/") }
-
-// asked counts the requests of a method whose path begins with the prefix.
-func (w *world) asked(method, prefix string) int {
-	n := 0
-	for _, r := range w.server.Requests() {
-		if r.Method == method && strings.HasPrefix(r.Path, prefix) {
-			n++
-		}
-	}
-	return n
-}
+// signed counts how often a certificate was issued for a key of ours.
+func (w *world) signed() int { return w.Asked("PUT", "/v1/pki/sign/") }
 
 // loginBlocks is the configuration's beginning: DIR stands for the directory.
 const loginBlocks = `
@@ -173,10 +125,9 @@ auto_auth {
 // load reads a configuration; DIR in it stands for the world's directory.
 func (w *world) load(text string) *config.Config {
 	w.Helper()
-	w.write("agent.hcl", strings.ReplaceAll(text, "DIR", w.dir))
-	address := w.url
-	cfg, problems := config.Load([]string{w.path("agent.hcl")}, config.Overrides{
-		Flags:     config.Flags{Address: &address},
+	w.Write("agent.hcl", strings.ReplaceAll(text, "DIR", w.Path("")))
+	cfg, problems := config.Load([]string{w.Path("agent.hcl")}, config.Overrides{
+		Flags:     config.Flags{Address: &w.URL},
 		LookupEnv: func(string) (string, bool) { return "", false },
 	})
 	if cfg == nil {
@@ -185,10 +136,10 @@ func (w *world) load(text string) *config.Config {
 	return cfg
 }
 
-// running is an agent that runs.
+// running is an agent that runs, with its log.
 type running struct {
 	*world
-	log   *lockedBuffer
+	*harness.Log
 	stop  context.CancelFunc
 	ended chan struct{}
 	err   error
@@ -197,16 +148,19 @@ type running struct {
 // start runs an agent until stop or the end of the test.
 func (w *world) start(text string, options ...func(*agent.Agent)) *running {
 	w.Helper()
-	log := new(lockedBuffer)
+	log := harness.NewLog(w.T)
 	a := &agent.Agent{
 		Config: w.load(text),
 		Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	if w.bubble {
+		a.InBubble(w.Dev.Transport())
 	}
 	for _, option := range options {
 		option(a)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &running{world: w, log: log, stop: cancel, ended: make(chan struct{})}
+	r := &running{world: w, Log: log, stop: cancel, ended: make(chan struct{})}
 	go func() {
 		defer close(r.ended)
 		r.err = a.Run(ctx)
@@ -226,78 +180,46 @@ func (r *running) end() error {
 	return r.wait()
 }
 
+// Says waits until the agent has logged a match of the pattern.
+func (r *running) Says(pattern string) {
+	r.Helper()
+	r.Eventually("the agent says "+pattern, func() bool {
+		ended := isClosed(r.ended) // first: it may log and end
+		said := r.Count(pattern) > 0
+		if !said && ended {
+			r.Fatalf("the agent has ended with %v, before it said %s", r.err, pattern)
+		}
+		return said
+	})
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
 // wait waits until the agent ends by itself.
 func (r *running) wait() error {
 	r.Helper()
 	select {
 	case <-r.ended:
+		letGo()
 		return r.err
-	case <-time.After(time.Minute):
-		r.Fatalf("the agent does not end:\n%s", r.log)
+	case <-time.After(harness.Patience):
+		r.Fatalf("the agent does not end:\n%s", r.Log)
 		return nil
 	}
 }
 
-// eventually waits until the condition holds.
-func (w *world) eventually(what string, holds func() bool) {
-	w.Helper()
-	deadline := time.Now().Add(30 * time.Second)
-	for !holds() {
-		if time.Now().After(deadline) {
-			w.Fatalf("never: %s", what)
-		}
-		time.Sleep(2 * time.Millisecond)
-	}
-}
-
-// logs waits until the log has the text.
-func (r *running) logs(text string) {
-	r.Helper()
-	r.eventually("the log says "+text, func() bool { return strings.Contains(r.log.String(), text) })
-}
-
-// count says how often the log has the text.
-func (r *running) count(text string) int { return strings.Count(r.log.String(), text) }
-
-// pair fails the test unless certificate and key fit; it returns the leaf.
-func (w *world) pair(cert, key string) *x509.Certificate {
-	w.Helper()
-	p, err := tls.X509KeyPair([]byte(w.read(cert)), []byte(w.read(key)))
-	if err != nil {
-		w.Fatalf("%s and %s: %v", cert, key, err)
-	}
-	return p.Leaf
-}
-
-// leaf returns the first certificate in a file, nil if there is none.
-func (w *world) leaf(name string) *x509.Certificate {
-	block, _ := pem.Decode([]byte(w.read(name)))
-	if block == nil {
-		return nil
-	}
-	cert, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		return nil
-	}
-	return cert
-}
-
-// lockedBuffer is a buffer that may be read while it is written.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
+// letGo waits until no process that is about to be started by another test holds a
+// copy of our open files, and with them the claims of an agent that has ended.
+func letGo() {
+	syscall.ForkLock.Lock()
+	defer syscall.ForkLock.Unlock()
 }
 
 // threeTemplates is the form that Vault Agent's users have: CA, certificate and

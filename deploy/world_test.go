@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/certagent/certagent/acceptance/server"
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/dev/seed"
 )
 
@@ -20,7 +20,7 @@ import (
 // three ways to log in, and the roles of a PKI.
 type world struct {
 	*testing.T
-	server.Backend
+	harness.Backend
 	role    seed.Credentials // of auth/approle
 	nomad   *seed.Signer     // of auth/jwt-nomad
 	cluster *seed.Signer     // of auth/kubernetes
@@ -36,7 +36,7 @@ path "pki/issue/*" { capabilities = ["update"] }
 // asked for.
 func newWorld(t *testing.T, ttl string) *world {
 	t.Helper()
-	w := &world{T: t, Backend: server.StartDev(t, server.Options{TLS: true})}
+	w := &world{T: t, Backend: harness.StartDev(t, harness.ServerOptions{TLS: true})}
 	role := seed.Params{"allow_any_name": true, "enforce_hostnames": false, "max_ttl": ttl}
 	pki := seed.PKI{CommonName: "Test CA", Roles: map[string]seed.Params{"web": role, "database": role, "node": role}}
 	_, err := pki.Apply(t.Context(), w.Client)

@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/certagent/certagent/acceptance/server"
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/dev/seed"
 )
 
@@ -26,7 +26,7 @@ type world struct {
 	*testing.T
 	dir     string
 	address string
-	backend server.Backend
+	backend harness.Backend
 	roots   atomic.Pointer[x509.CertPool] // what the clients trust; replaced as a whole, for they are at work
 	title   string
 	recipe  recipe
@@ -43,7 +43,7 @@ func newWorld(t *testing.T, title string) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	w := &world{T: t, title: title, dir: dir, address: loopback(), backend: server.StartDev(t, server.Options{})}
+	w := &world{T: t, title: title, dir: dir, address: loopback(), backend: harness.StartDev(t, harness.ServerOptions{})}
 	w.recipe = maps.Clone(find(t, title))
 	for _, d := range []string{"etc/certagent", "etc/haproxy", "run/haproxy", "srv/app", "usr/local/bin"} {
 		if err := os.MkdirAll(w.path(d), 0o700); err != nil {

@@ -15,7 +15,7 @@ import (
 
 	"github.com/hashicorp/vault/api"
 
-	"github.com/certagent/certagent/acceptance/server"
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/agent/auth"
 	"github.com/certagent/certagent/dev/seed"
 	"github.com/certagent/certagent/redact"
@@ -41,7 +41,7 @@ func write(t *testing.T, name string, content redact.Secret) string {
 }
 
 // login checks that a method yields a token that works.
-func login(t *testing.T, b server.Backend, m auth.Method) *api.Secret {
+func login(t *testing.T, b harness.Backend, m auth.Method) *api.Secret {
 	t.Helper()
 	secret, err := m.Login(t.Context(), b.NewClient(t, ""))
 	if err != nil {
@@ -55,7 +55,7 @@ func login(t *testing.T, b server.Backend, m auth.Method) *api.Secret {
 
 // refused checks that the server does not take a method's credentials, that the
 // failure says what to do, and that it shows no credential.
-func refused(t *testing.T, b server.Backend, m auth.Method, secrets ...redact.Secret) {
+func refused(t *testing.T, b harness.Backend, m auth.Method, secrets ...redact.Secret) {
 	t.Helper()
 	_, err := m.Login(t.Context(), b.NewClient(t, ""))
 	var failure *auth.Failure
@@ -72,7 +72,7 @@ func refused(t *testing.T, b server.Backend, m auth.Method, secrets ...redact.Se
 // TestMethods against the dev server and a real Vault.
 func TestMethods(t *testing.T) {
 	t.Parallel()
-	server.Each(t, func(t *testing.T, b server.Backend) {
+	harness.Each(t, func(t *testing.T, b harness.Backend) {
 		role := seed.AppRole{Role: "web", Params: seed.Params{"token_ttl": "1h", "secret_id_num_uses": 1}}
 		credentials := must(role.Apply(t.Context(), b.Client))(t)
 		roleFile := write(t, "role", redact.Secret(credentials.RoleID))
@@ -155,7 +155,7 @@ func TestMethods(t *testing.T) {
 // TestCertMethod against the dev server and a real Vault.
 func TestCertMethod(t *testing.T) {
 	t.Parallel()
-	server.EachWith(t, server.Options{TLS: true}, func(t *testing.T, b server.Backend) {
+	harness.EachWith(t, harness.ServerOptions{TLS: true}, func(t *testing.T, b harness.Backend) {
 		ca := must(seed.PKI{Roles: map[string]seed.Params{
 			"web": {"allow_any_name": true, "key_type": "ec", "key_bits": 256},
 		}}.Apply(t.Context(), b.Client))(t)

@@ -11,12 +11,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/certagent/certagent/acceptance/server"
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/dev/seed"
 )
 
 // answer asks a server and returns its answer.
-func answer(t *testing.T, b server.Backend, s Spec, held PrivateKey) (Pair, error) {
+func answer(t *testing.T, b harness.Backend, s Spec, held PrivateKey) (Pair, error) {
 	t.Helper()
 	if problems := s.Validate(); len(problems) > 0 {
 		t.Fatal(Joined(problems))
@@ -44,7 +44,7 @@ func everyName() Spec {
 }
 
 func TestOnAServer(t *testing.T) {
-	server.Each(t, func(t *testing.T, b server.Backend) {
+	harness.Each(t, func(t *testing.T, b harness.Backend) {
 		any := seed.Params{
 			"allow_any_name": true, "key_type": "any", "key_bits": 0, "allowed_uri_sans": "*", "allowed_other_sans": "1.3.6.1.4.1.311.20.2.3;UTF8:*",
 		}
@@ -164,7 +164,7 @@ func TestOnAServer(t *testing.T) {
 }
 
 // testIntermediate has a mount below another one, with and without its root.
-func testIntermediate(t *testing.T, b server.Backend) {
+func testIntermediate(t *testing.T, b harness.Backend) {
 	write := func(path string, params seed.Params) map[string]any {
 		t.Helper()
 		secret, err := b.Client.Logical().WriteWithContext(t.Context(), path, params)

@@ -40,6 +40,9 @@ type Config struct {
 	DisableIdle       bool // keep no idle connection
 	DisableKeepAlives bool // a new connection for every request
 
+	// Transport, if not nil, makes the requests in place of a pool of connections.
+	Transport http.RoundTripper
+
 	Logger *slog.Logger // nil means that nothing is logged
 }
 
@@ -73,6 +76,9 @@ func New(c Config) (*api.Client, error) {
 	transport.refuseRedirects = config.DisableRedirects
 	config.Address = endpoint.url
 	config.HttpClient = &http.Client{Transport: transport, CheckRedirect: leaveRedirect}
+	if c.Transport != nil {
+		config.HttpClient.Transport = c.Transport
+	}
 
 	client, err := api.NewClient(config)
 	if err != nil {

@@ -34,6 +34,8 @@ type Options struct {
 	// Poll is how often all files are looked at, events or not; 2 s by default.
 	// It costs one stat a file.
 	Poll time.Duration
+	// NoEvents leaves everything to polling.
+	NoEvents bool
 }
 
 // restless is how many Debounces files may keep changing before that is told.
@@ -71,6 +73,9 @@ func newWatcher(log *slog.Logger, o Options, connect func() (notifier, error)) *
 	}
 	if o.Poll <= 0 {
 		o.Poll = 2 * time.Second
+	}
+	if o.NoEvents {
+		connect = func() (notifier, error) { return deaf{}, nil }
 	}
 	return &Watcher{log: log, options: o, connect: connect, wake: make(chan struct{}, 1)}
 }

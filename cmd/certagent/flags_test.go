@@ -13,14 +13,14 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/certagent/certagent/acceptance/server"
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/dev/seed"
 )
 
 // Where Vault is: a flag counts more than its variable, that more than the
 // file. What loses leads nowhere, so that the run shows who has won.
 func TestPrecedenceOfConnectionSettings(t *testing.T) {
-	w := newWorldWith(t, server.Options{TLS: true})
+	w := newWorldWith(t, harness.ServerOptions{TLS: true})
 	w.write("ca.crt", string(w.CA))
 	w.write("cas/ca.crt", string(w.CA))
 	w.write("other.crt", otherCA(w))
@@ -94,7 +94,7 @@ func TestPrecedenceOfClientCertificate(t *testing.T) {
 	maker.check(err)
 	cert, err := tls.X509KeyPair([]byte(pair.Cert), []byte(pair.Key))
 	maker.check(err)
-	w := anotherWorld(t, server.Options{ClientCA: []byte(pair.CA), ClientCert: &cert})
+	w := anotherWorld(t, harness.ServerOptions{ClientCA: []byte(pair.CA), ClientCert: &cert})
 	w.write("ca.crt", string(w.CA))
 	w.write("client.crt", pair.Cert)
 	w.write("client.key", string(pair.Key))

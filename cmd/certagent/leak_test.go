@@ -9,7 +9,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/certagent/certagent/acceptance/server"
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/dev/seed"
 	"github.com/certagent/certagent/logmsg"
 )
@@ -151,7 +151,7 @@ template {
 func TestSecretsDoNotLeak(t *testing.T) {
 	for _, m := range methods {
 		t.Run(m.name, func(t *testing.T) {
-			w := newWorldWith(t, server.Options{TLS: true})
+			w := newWorldWith(t, harness.ServerOptions{TLS: true})
 			var c canaries
 			c.add("token in certagent's environment", "canary-token-of-the-environment")
 			c.add("value", kvCanary)

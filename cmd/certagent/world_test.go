@@ -17,7 +17,7 @@ import (
 
 	"github.com/hashicorp/vault/api"
 
-	"github.com/certagent/certagent/acceptance/server"
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/dev/seed"
 )
 
@@ -25,7 +25,7 @@ import (
 // that may use both.
 type world struct {
 	*testing.T
-	server.Backend
+	harness.Backend
 	dir  string
 	role seed.AppRole
 }
@@ -37,19 +37,19 @@ path "secret/*" { capabilities = ["create", "read", "update", "list"] }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	return newWorldWith(t, server.Options{})
+	return newWorldWith(t, harness.ServerOptions{})
 }
 
-func newWorldWith(t *testing.T, o server.Options) *world {
+func newWorldWith(t *testing.T, o harness.ServerOptions) *world {
 	t.Helper()
 	t.Parallel()
 	return anotherWorld(t, o)
 }
 
 // anotherWorld is for tests that have a world already.
-func anotherWorld(t *testing.T, o server.Options) *world {
+func anotherWorld(t *testing.T, o harness.ServerOptions) *world {
 	t.Helper()
-	w := &world{T: t, Backend: server.StartDev(t, o), dir: t.TempDir()}
+	w := &world{T: t, Backend: harness.StartDev(t, o), dir: t.TempDir()}
 	var err error
 	w.role, err = fillServer(t.Context(), w.Client, w.dir)
 	w.check(err)

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/certagent/certagent/acceptance/server"
+	"github.com/certagent/certagent/internal/harness"
 )
 
 // TestConfigsAreValid holds the configurations, as they are shown, to certagent
@@ -58,7 +58,7 @@ func TestBundleIsShown(t *testing.T) {
 // them it does not, or the comparison would show nothing.
 func TestConfigIsVaultAgents(t *testing.T) {
 	t.Parallel()
-	vault := server.VaultBinary(t)
+	vault := harness.VaultBinary(t)
 	text, err := os.ReadFile("agent.hcl")
 	if err != nil {
 		t.Fatal(err)

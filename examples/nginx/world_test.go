@@ -22,7 +22,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/certagent/certagent/acceptance/server"
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/dev"
 	"github.com/certagent/certagent/examples/internal/stage"
 	"github.com/certagent/certagent/probe"
@@ -143,7 +143,7 @@ func (w *world) serves(leaf *x509.Certificate) bool {
 
 // realVault starts a real Vault whose listener demands certificates of the CA.
 func realVault(t *testing.T) func(context.Context, *authority) (*vault, error) {
-	server.VaultBinary(t)
+	harness.VaultBinary(t)
 	return func(_ context.Context, ca *authority) (*vault, error) {
 		cert, key, err := ca.issue("the test")
 		if err != nil {
@@ -153,7 +153,7 @@ func realVault(t *testing.T) func(context.Context, *authority) (*vault, error) {
 		if err != nil {
 			return nil, err
 		}
-		b := server.StartVault(t, server.Options{ClientCA: ca.pem, ClientCert: &pair})
+		b := harness.StartVault(t, harness.ServerOptions{ClientCA: ca.pem, ClientCert: &pair})
 		return &vault{name: "Vault", url: b.URL, ca: b.CA, client: b.Client, stop: func() error { return nil }}, nil
 	}
 }

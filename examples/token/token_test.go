@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/certagent/certagent/acceptance/server"
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/dev/seed"
 	"github.com/certagent/certagent/examples/internal/stage"
 )
@@ -30,7 +30,7 @@ type observed struct {
 
 // observe makes a demonstration on a server. It is started and ends with the
 // test.
-func observe(t *testing.T, b server.Backend, role seed.Params) *observed {
+func observe(t *testing.T, b harness.Backend, role seed.Params) *observed {
 	t.Helper()
 	o := &observed{demo: &demo{certagent: certagent, role: role, vault: &stage.Vault{URL: b.URL, Client: b.Client}}}
 	o.demo.observe = func(e event) {
@@ -72,7 +72,7 @@ func observe(t *testing.T, b server.Backend, role seed.Params) *observed {
 // the file, and the command runs once for each.
 func TestTokenIsReplaced(t *testing.T) {
 	t.Parallel()
-	server.Each(t, func(t *testing.T, b server.Backend) {
+	harness.Each(t, func(t *testing.T, b harness.Backend) {
 		t.Parallel()
 		o := observe(t, b, replaced(9*time.Second))
 		o.rotations = 3
@@ -99,7 +99,7 @@ func TestTokenIsReplaced(t *testing.T) {
 // runs.
 func TestTokenIsRenewed(t *testing.T) {
 	t.Parallel()
-	server.Each(t, func(t *testing.T, b server.Backend) {
+	harness.Each(t, func(t *testing.T, b harness.Backend) {
 		t.Parallel()
 		o := observe(t, b, extended(6*time.Second))
 		ctx, stop := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -121,7 +121,7 @@ func TestTokenIsRenewed(t *testing.T) {
 }
 
 // created counts how often a dev server was asked for a token.
-func created(b server.Backend) int {
+func created(b harness.Backend) int {
 	n := 0
 	for _, r := range b.Dev.Requests() {
 		if strings.HasSuffix(r.Path, "auth/token/create/api-admin") {

@@ -1,19 +1,14 @@
 // Copyright (c) The certagent authors
 // SPDX-License-Identifier: MPL-2.0
 
-package server
+package harness
 
 import (
-	"bufio"
 	"fmt"
-	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/certagent/certagent/dev/seed"
@@ -36,14 +31,10 @@ func VaultBinary(t *testing.T) string {
 	if path == "" {
 		path = filepath.Join(moduleRoot(t), "bin", "vault")
 	}
-	if _, err := os.Stat(path); err == nil {
-		return path
-	} else if os.Getenv("CERTAGENT_REQUIRE_REAL") == "1" {
-		t.Fatalf("a real Vault is required: %v (build it with: make bin/vault)", err)
-	} else {
-		t.Skipf("no real Vault to compare with: %v (build it with: make bin/vault)", err)
+	if _, err := os.Stat(path); err != nil {
+		Missing(t, "there is no real Vault: %v (build it with: make bin/vault)", err)
 	}
-	return ""
+	return path
 }
 
 func moduleRoot(t *testing.T) string {
@@ -65,17 +56,17 @@ func moduleRoot(t *testing.T) string {
 }
 
 // StartVault starts a real Vault as a dev server.
-func StartVault(t *testing.T, o Options) Backend {
+func StartVault(t *testing.T, o ServerOptions) Backend {
 	t.Helper()
 	binary, root := VaultBinary(t), "root-of-"+strings.ReplaceAll(t.Name(), "/", "-")
 	for range attempts {
-		port := freePort(t)
-		b := Backend{Name: "vault", URL: fmt.Sprintf("http://127.0.0.1:%d", port), RootToken: redact.Secret(root), clientCert: o.ClientCert}
-		args := []string{"server", "-dev", "-dev-no-store-token", "-dev-root-token-id=" + root, fmt.Sprintf("-dev-listen-address=127.0.0.1:%d", port)}
+		address := FreeAddress(t)
+		b := Backend{Name: "vault", URL: "http://" + address, RootToken: redact.Secret(root), clientCert: o.ClientCert}
+		args := []string{"server", "-dev", "-dev-no-store-token", "-dev-root-token-id=" + root, "-dev-listen-address=" + address}
 		if o.TLS || o.ClientCA != nil {
-			tlsPort := freePort(t)
-			b.URL = fmt.Sprintf("https://127.0.0.1:%d", tlsPort)
-			b.CA = tlsListener(t, o, tlsPort, &args)
+			address := FreeAddress(t)
+			b.URL = "https://" + address
+			b.CA = tlsListener(t, o, address, &args)
 		}
 		if startProcess(t, binary, args) {
 			b.Client = b.NewClient(t, root)
@@ -86,76 +77,26 @@ func StartVault(t *testing.T, o Options) Backend {
 	return Backend{}
 }
 
-// freePort returns a port that was free a moment ago.
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
 // startProcess starts Vault and waits until it says that it has started. False
 // means that it ended before that.
 func startProcess(t *testing.T, binary string, args []string) bool {
 	t.Helper()
 	cmd := exec.Command(binary, args...)
 	cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "VAULT_DISABLE_MLOCK=1")
-	// It must not outlive a test binary that was killed.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	out, in := io.Pipe()
-	cmd.Stdout, cmd.Stderr = in, in
-	begun, ended := make(chan error, 1), make(chan struct{})
-	go func() {
-		defer close(ended)
-		defer in.Close()
-		// The death signal comes when the thread that started the process ends,
-		// so this one is kept until the process has ended.
-		runtime.LockOSThread()
-		err := cmd.Start()
-		begun <- err
-		if err == nil {
-			_ = cmd.Wait() // how it ended is nobody's business
-		}
-	}()
-	ready, drained := make(chan struct{}), make(chan struct{})
-	var log strings.Builder
-	go func() {
-		defer close(drained)
-		for lines := bufio.NewScanner(out); lines.Scan(); {
-			log.WriteString(lines.Text() + "\n")
-			if strings.HasPrefix(lines.Text(), started) {
-				close(ready)
-			}
-		}
-		_, _ = io.Copy(io.Discard, out) // after a line too long to scan
-	}()
-	if err := <-begun; err != nil {
-		<-drained
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // it may have ended already
-		<-ended
-		<-drained
-	})
-	select {
-	case <-ready:
+	p := Start(t, cmd)
+	Eventually(t, "Vault starts", func() bool { return !p.Running() || p.Count(started) > 0 })
+	if p.Count(started) > 0 {
 		return true
-	case <-ended:
-		<-drained
-		t.Logf("Vault ended at once:\n%s", log.String())
-		return false
 	}
+	t.Logf("Vault ended at once:\n%s", p)
+	return false
 }
 
 // tlsListener adds a listener with TLS to Vault's arguments and returns the PEM
 // of its CA.
-func tlsListener(t *testing.T, o Options, port int, args *[]string) []byte {
+func tlsListener(t *testing.T, o ServerOptions, address string, args *[]string) []byte {
 	t.Helper()
-	helper, dir := StartDev(t, Options{}), t.TempDir()
+	helper, dir := StartDev(t, ServerOptions{}), t.TempDir()
 	pki := seed.PKI{CommonName: "listener CA", Roles: map[string]seed.Params{"listener": {"allow_any_name": true}}}
 	if _, err := pki.Apply(t.Context(), helper.Client); err != nil {
 		t.Fatal(err)
@@ -164,7 +105,7 @@ func tlsListener(t *testing.T, o Options, port int, args *[]string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := fmt.Sprintf("listener \"tcp\" {\n  address = \"127.0.0.1:%d\"\n  tls_cert_file = \"%s/tls.crt\"\n  tls_key_file = \"%s/tls.key\"\n", port, dir, dir)
+	config := fmt.Sprintf("listener \"tcp\" {\n  address = %q\n  tls_cert_file = \"%s/tls.crt\"\n  tls_key_file = \"%s/tls.key\"\n", address, dir, dir)
 	files := map[string]string{"tls.crt": pair.Cert + "\n", "tls.key": string(pair.Key) + "\n"}
 	if o.ClientCA != nil {
 		files["client-ca.crt"] = string(o.ClientCA)

@@ -43,12 +43,13 @@ var arrows = map[string][]string{
 	"agent":    leafAnd("sinks", "exec"),
 	"agent/bundle": leafAnd("sinks", "exec", "probe",
 		"agent/config", "agent/plan", "agent/secrets", "agent/render", "agent/certificate", "agent/inspect", "agent/watch", "agent/status"),
-	"agent/plan":    {},
-	"agent/*":       leaf,
-	"cmd/certagent": leafAnd("agent", "dev"),
-	"acceptance":    {"redact", "dev"},
-	"bench":         leafAnd("agent", "sinks", "exec", "probe", "dev", "acceptance"),
-	"examples":      leafAnd("probe", "dev", "acceptance"),
+	"agent/plan":       {},
+	"agent/*":          leaf,
+	"cmd/certagent":    leafAnd("agent", "dev"),
+	"acceptance":       {"redact", "dev"},
+	"internal/harness": {"redact", "dev"},
+	"bench":            leafAnd("agent", "sinks", "exec", "probe", "dev"),
+	"examples":         leafAnd("probe", "dev"),
 }
 
 func leafAnd(more ...string) []string { return slices.Concat(leaf, more) }
@@ -151,6 +152,27 @@ func TestOnlyFor(t *testing.T) {
 	}
 }
 
+// testsOnly names packages that only tests import.
+var testsOnly = []string{"internal/harness", "examples/internal/stagetest"}
+
+func TestTestsOnly(t *testing.T) {
+	found := 0
+	for _, p := range list(t) {
+		if slices.Contains(testsOnly, p.name()) {
+			found++
+			continue
+		}
+		for _, path := range p.Imports {
+			if to := strings.TrimPrefix(path, module+"/"); slices.Contains(testsOnly, to) {
+				t.Errorf("%s imports %s, which is for tests", p.name(), to)
+			}
+		}
+	}
+	if found != len(testsOnly) {
+		t.Errorf("%d of the packages %q are there", found, testsOnly)
+	}
+}
+
 // The rules themselves, so that a mistake in allowed does not pass for a clean layout.
 func TestAllowed(t *testing.T) {
 	for _, c := range []struct {
@@ -181,6 +203,8 @@ func TestAllowed(t *testing.T) {
 		{"dev/internal/pki", "dev/internal/backend", true},
 		{"dev/seed", "redact", true},
 		{"dev", "agent", false},
+		{"internal/harness", "dev/seed", true},
+		{"internal/harness", "agent", false},
 		{"unheard-of", "redact", false},
 		{"backoff", "redact", false},
 		{"vaultreq", "redact", true},
@@ -252,7 +276,7 @@ func TestOnlyMainExits(t *testing.T) {
 func TestOnlyExecStartsProcesses(t *testing.T) {
 	for _, p := range list(t) {
 		part := partOf(p.name())
-		if part == "exec" || part == "examples" || part == "bench" || part == "acceptance" || part == "deploy" {
+		if part == "exec" || part == "examples" || part == "bench" || part == "acceptance" || part == "deploy" || part == "internal/harness" {
 			continue
 		}
 		if slices.Contains(p.Imports, "os/exec") {

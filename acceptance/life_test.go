@@ -6,8 +6,8 @@ package acceptance
 import (
 	"testing"
 
-	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/dev/seed"
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/hashicorp/vault/api"
 )
 

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/dev/seed"
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/vault/api"
 )

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/dev/seed"
+	"github.com/certagent/certagent/internal/harness"
 )
 
 // world is a server that has what the configurations of this directory ask for:

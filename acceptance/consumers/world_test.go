@@ -16,8 +16,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/dev/seed"
+	"github.com/certagent/certagent/internal/harness"
 )
 
 // world is where a recipe runs: a directory in place of the root, an address in

@@ -15,9 +15,9 @@ import (
 
 	"github.com/hashicorp/vault/api"
 
-	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/agent/auth"
 	"github.com/certagent/certagent/dev/seed"
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/redact"
 )
 

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/dev/seed"
+	"github.com/certagent/certagent/internal/harness"
 )
 
 // answer asks a server and returns its answer.

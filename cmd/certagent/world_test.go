@@ -17,8 +17,8 @@ import (
 
 	"github.com/hashicorp/vault/api"
 
-	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/dev/seed"
+	"github.com/certagent/certagent/internal/harness"
 )
 
 // world is a directory to work in and a server with a PKI, a KV and an AppRole

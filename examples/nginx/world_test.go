@@ -22,9 +22,9 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/dev"
 	"github.com/certagent/certagent/examples/internal/stage"
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/probe"
 )
 

@@ -13,9 +13,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/dev/seed"
 	"github.com/certagent/certagent/examples/internal/stage"
+	"github.com/certagent/certagent/internal/harness"
 )
 
 // observed is a demonstration with all that its reader saw.

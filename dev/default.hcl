@@ -1,7 +1,7 @@
 # Copyright (c) The certagent authors
 # SPDX-License-Identifier: MPL-2.0
 
-# What every token may do: see to itself, its leases and wrapped answers.
+# Every token may manage itself, its leases and wrapped answers.
 path "auth/token/lookup-self" { capabilities = ["read"] }
 path "auth/token/renew-self" { capabilities = ["update"] }
 path "auth/token/revoke-self" { capabilities = ["update"] }

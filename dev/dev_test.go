@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// clock is a clock that tests move.
+// clock is a clock that tests advance.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -37,7 +37,7 @@ func (c *clock) advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// client talks to a server without a network.
+// client returns a client that calls a server without a network.
 func client(t testing.TB, s *dev.Server, token string) *api.Client {
 	t.Helper()
 	c, err := api.NewClient(&api.Config{Address: "http://dev.test", HttpClient: &http.Client{Transport: s.Transport()}})
@@ -51,7 +51,7 @@ func client(t testing.TB, s *dev.Server, token string) *api.Client {
 
 func root(t testing.TB, s *dev.Server) *api.Client { return client(t, s, s.RootToken()) }
 
-// status returns the status of an error that a server sent, 0 for no error.
+// status returns the HTTP status of an error answer, 0 for no error.
 func status(t testing.TB, err error) int {
 	t.Helper()
 	if err == nil {

@@ -12,21 +12,21 @@ import (
 	"github.com/certagent/certagent/dev/internal/policy"
 )
 
-// Vault tells a client without a token something else than one whose token is
-// unknown; clients look for "invalid token" to know that they must log in anew.
+// Vault answers differently to a missing token and to an unknown one. Clients look
+// for "invalid token" and then log in again.
 var (
 	errNoToken      = backend.Errorf(http.StatusForbidden, "permission denied")
 	errInvalidToken = backend.Listed(http.StatusForbidden, "permission denied", "invalid token")
 )
 
-// caller is the token behind a request, and what it may do.
+// caller is the token of a request and what its policies allow.
 type caller struct {
 	token
 	acl *policy.ACL
 }
 
 // dispatch finds the mount and the route, checks the token and its policies,
-// calls the handler and writes what it answered.
+// calls the handler and writes its answer.
 func (s *Server) dispatch(c *call, w http.ResponseWriter) error {
 	m := s.mounts.find(c.path)
 	var route *backend.Route
@@ -61,8 +61,8 @@ func (s *Server) dispatch(c *call, w http.ResponseWriter) error {
 	return s.respond(w, c, m, res)
 }
 
-// authorize checks the token and its policies. The caller must call done when
-// the request has been answered: a token's last use ends it then.
+// authorize checks the token and its policies. The caller must call done after
+// the answer: that revokes a token with no uses left.
 func (s *Server) authorize(c *call, route *backend.Route) (done func(), err error) {
 	if c.TokenID == "" {
 		return nil, errNoToken
@@ -100,7 +100,7 @@ func (s *Server) allowed(acl *policy.ACL, c *call, route *backend.Route) bool {
 	return acl.Allows(path, capability)
 }
 
-// needsSudo says which of the paths here Vault reserves for root and sudo.
+// needsSudo reports whether Vault requires root or sudo for a path.
 func needsSudo(path string) bool {
 	for _, prefix := range []string{"sys/auth/", "sys/seal", "auth/token/accessors", "auth/token/revoke-orphan"} {
 		if strings.HasPrefix(path, prefix) && path != "sys/seal-status" {

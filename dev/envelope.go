@@ -12,7 +12,7 @@ import (
 	"github.com/certagent/certagent/dev/internal/backend"
 )
 
-// envelope is what Vault wraps around every answer, in Vault's order.
+// envelope is the outer object of every answer, with its fields in Vault's order.
 type envelope struct {
 	RequestID     string    `json:"request_id"`
 	LeaseID       string    `json:"lease_id"`
@@ -25,7 +25,7 @@ type envelope struct {
 	MountType     string    `json:"mount_type"`
 }
 
-// authInfo is the envelope's part about a token that was created or renewed.
+// authInfo is the "auth" field: the token that was created or renewed.
 type authInfo struct {
 	ClientToken    string            `json:"client_token"`
 	Accessor       string            `json:"accessor"`
@@ -41,7 +41,7 @@ type authInfo struct {
 	NumUses        int               `json:"num_uses"`
 }
 
-// respond writes a handler's answer.
+// respond writes the answer of a handler.
 func (s *Server) respond(w http.ResponseWriter, c *call, m *mount, res *backend.Response) error {
 	if res == nil {
 		if c.Operation == backend.Read || c.Operation == backend.List {
@@ -83,7 +83,7 @@ func (s *Server) respond(w http.ResponseWriter, c *call, m *mount, res *backend.
 	return writeJSON(w, status, flat)
 }
 
-// envelope completes an answer: it makes the login's token and the lease.
+// envelope completes an answer: it creates the token of a login and the lease.
 func (s *Server) envelope(c *call, m *mount, res *backend.Response) (*envelope, error) {
 	env := &envelope{
 		RequestID: backend.UUID(), Data: res.Data, Warnings: res.Warnings, LeaseID: res.LeaseID, Renewable: res.Renewable,
@@ -110,7 +110,7 @@ func (s *Server) envelope(c *call, m *mount, res *backend.Response) (*envelope, 
 	return env, nil
 }
 
-// flatten repeats the data's fields beside the envelope's own.
+// flatten repeats the fields of the data in the envelope.
 func flatten(env *envelope) (map[string]any, error) {
 	flat := make(map[string]any)
 	for _, part := range []any{env.Data, env} {
@@ -135,7 +135,7 @@ func writeJSON(w http.ResponseWriter, status int, body any) error {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(append(text, '\n')) // nobody is left to tell
+	_, _ = w.Write(append(text, '\n')) // the client is gone
 	return nil
 }
 
@@ -143,7 +143,7 @@ func writeRaw(w http.ResponseWriter, status int, res *backend.Response) error {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Type", res.ContentType)
 	w.WriteHeader(status)
-	_, _ = w.Write(res.Raw) // nobody is left to tell
+	_, _ = w.Write(res.Raw) // the client is gone
 	return nil
 }
 
@@ -153,5 +153,5 @@ func writeError(w http.ResponseWriter, err error) {
 	if messages == nil {
 		messages = []string{}
 	}
-	_ = writeJSON(w, e.Status, map[string]any{"errors": messages}) // always marshals
+	_ = writeJSON(w, e.Status, map[string]any{"errors": messages}) // marshalling cannot fail
 }

@@ -19,7 +19,7 @@ func TestRequests(t *testing.T) {
 	s := dev.New(dev.Options{})
 	c := root(t, s)
 	for _, path := range []string{"secret/data/a", "nosuch/b"} {
-		_, _ = c.Logical().ReadWithContext(t.Context(), path) // their outcome is in the log
+		_, _ = c.Logical().ReadWithContext(t.Context(), path) // the request log has the result
 	}
 	_, _ = c.Logical().ListWithContext(t.Context(), "secret/metadata") // likewise
 	want := []dev.Request{{"GET", "/v1/secret/data/a", 404}, {"GET", "/v1/nosuch/b", 404}, {"LIST", "/v1/secret/metadata", 404}}
@@ -32,7 +32,7 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-// listAsLIST undoes what vault/api sends for a list.
+// listAsLIST converts vault/api's GET with list=true back to LIST.
 func listAsLIST(requests []dev.Request) []dev.Request {
 	for i := range requests {
 		if requests[i].Path == "/v1/secret/metadata" {
@@ -130,7 +130,7 @@ func TestRevokeToken(t *testing.T) {
 	}
 }
 
-// TestHTTPDetails are what vault/api would not send.
+// TestHTTPDetails sends requests that vault/api never sends.
 func TestHTTPDetails(t *testing.T) {
 	t.Parallel()
 	s := dev.New(dev.Options{RootToken: "root"})

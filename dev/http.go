@@ -16,7 +16,7 @@ import (
 	"github.com/certagent/certagent/logkey"
 )
 
-// maxBody is the largest body that is read, Vault's default.
+// maxBody is the largest accepted request body; Vault's default.
 const maxBody = 32 << 20
 
 // ServeHTTP answers one request.
@@ -59,7 +59,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// call is one request on its way through the server.
+// call is a request while the server handles it.
 type call struct {
 	backend.Request
 	path    string // the whole path after /v1/
@@ -107,7 +107,7 @@ func (s *Server) parse(w http.ResponseWriter, r *http.Request, path string) (*ca
 	return c, c.readWrapTTL(r.Header.Get("X-Vault-Wrap-TTL"))
 }
 
-// clientAddress returns where a request came from; Transport's come from here.
+// clientAddress returns the client's address; for Transport, a loopback address.
 func clientAddress(r *http.Request) netip.Addr {
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {

@@ -19,8 +19,8 @@ import (
 	"github.com/hashicorp/vault/api"
 )
 
-// TestIssueConcurrently issues, reads, revokes and logs in at once, for the race
-// detector, and checks that every pair matches its CA.
+// TestIssueConcurrently issues, reads, revokes and logs in concurrently, for the
+// race detector, and checks that every pair matches its CA.
 func TestIssueConcurrently(t *testing.T) {
 	t.Parallel()
 	s := dev.New(dev.Options{})
@@ -61,7 +61,7 @@ func TestIssueConcurrently(t *testing.T) {
 	}
 }
 
-// fits checks that key, certificate, CA and name belong together.
+// fits checks that the key, the certificate, the CA and the name match.
 func fits(pair seed.Pair, name string, now time.Time) error {
 	cert, err := tls.X509KeyPair([]byte(pair.Cert), []byte(pair.Key))
 	if err != nil {
@@ -73,8 +73,8 @@ func fits(pair seed.Pair, name string, now time.Time) error {
 	return err
 }
 
-// TestInABubble shows that the server lives by a bubble's clock, through
-// Transport, without being told.
+// TestInABubble checks that the server uses the fake clock of a synctest bubble,
+// through Transport, without a setting.
 func TestInABubble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := dev.New(dev.Options{})
@@ -136,7 +136,7 @@ func TestKubernetesLogin(t *testing.T) {
 	}
 }
 
-// BenchmarkIssue is one certificate over HTTP, as the agent asks for it.
+// BenchmarkIssue requests a certificate over HTTP, as the agent does.
 func BenchmarkIssue(b *testing.B) {
 	s := dev.New(dev.Options{})
 	newPKI(b, s, nil)

@@ -11,7 +11,7 @@ import (
 	"github.com/certagent/certagent/dev/internal/backend"
 )
 
-// lease is what the server remembers of an answer that was leased.
+// lease is the server's record of a leased answer.
 type lease struct {
 	id, tokenID string
 	issued      time.Time
@@ -51,7 +51,7 @@ func (s *leaseStore) add(c *call, from *backend.Lease) lease {
 	return l
 }
 
-// find returns a live lease.
+// find returns a lease that has not expired.
 func (s *leaseStore) find(id string, now time.Time) (lease, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,7 +62,7 @@ func (s *leaseStore) find(id string, now time.Time) (lease, bool) {
 	return *l, true
 }
 
-// renew gives a lease more time, within the mount's maximum.
+// renew extends a lease, up to the mount's maximum.
 func (s *leaseStore) renew(id string, increment time.Duration, now time.Time) (lease, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,7 +82,7 @@ func (s *leaseStore) renew(id string, increment time.Duration, now time.Time) (l
 	return *l, nil
 }
 
-// revoke ends the leases that a function selects.
+// revoke revokes the leases that a function selects.
 func (s *leaseStore) revoke(match func(*lease) bool) {
 	s.mu.Lock()
 	var ended []*lease
@@ -112,7 +112,7 @@ func (s *leaseStore) revokePrefix(prefix string) {
 	s.revoke(func(l *lease) bool { return strings.HasPrefix(l.id, prefix) })
 }
 
-// revokeToken ends what was leased to a token.
+// revokeToken revokes the leases of a token.
 func (s *leaseStore) revokeToken(tokenID string) {
 	s.mu.Lock()
 	var ended []*lease
@@ -124,7 +124,8 @@ func (s *leaseStore) revokeToken(tokenID string) {
 	runRevoke(ended)
 }
 
-// runRevoke tells the mounts, without the lock, because they have their own.
+// runRevoke calls the leases' revoke functions. It must not hold the lock, since
+// the mounts take their own.
 func runRevoke(ended []*lease) {
 	for _, l := range ended {
 		if l.revoke != nil {
@@ -141,8 +142,8 @@ func (s *leaseStore) remove(l *lease) {
 	}
 }
 
-// sweep forgets expired leases now and then. What they leased has expired with
-// them, so there is nothing to revoke.
+// sweep removes expired leases from time to time. The leased secrets expired
+// together with them, so nothing is revoked.
 func (s *leaseStore) sweep(now time.Time) {
 	if s.sinceSweep++; s.sinceSweep < sweepEvery {
 		return

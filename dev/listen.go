@@ -16,31 +16,31 @@ import (
 	"time"
 )
 
-// closeTimeout is how long Close waits for requests that are being answered.
+// closeTimeout is how long Close waits for requests in progress.
 const closeTimeout = 5 * time.Second
 
-// ErrNotLoopback is why an address that others could reach is refused.
+// ErrNotLoopback is returned for an address that other machines could reach.
 var ErrNotLoopback = errors.New("the dev server listens on loopback addresses only")
 
-// ListenOptions say where and how a server listens; the zero value is plain HTTP
-// on a free port of 127.0.0.1.
+// ListenOptions are the address and TLS settings of a listener. The zero value is
+// plain HTTP on a free port of 127.0.0.1.
 type ListenOptions struct {
-	// Address is host:port with a loopback host; port 0 is a free one.
+	// Address is host:port with a loopback host. Port 0 selects a free port.
 	Address string
-	// TLS turns TLS on. Without TLSCert and TLSKey, both PEM, the listener makes
-	// a CA and a certificate for itself; see Listener.CA.
+	// TLS enables TLS. Without TLSCert and TLSKey, both PEM, the listener creates
+	// a CA and a certificate; see Listener.CA.
 	TLS             bool
 	TLSCert, TLSKey []byte
-	// ClientCA, PEM, makes the listener demand client certificates of this CA.
-	// Without it, it asks for one and takes any, as Vault does.
+	// ClientCA, PEM, makes the listener require client certificates of this CA.
+	// Without it, the listener requests one and accepts any, as Vault does.
 	ClientCA []byte
 }
 
 // Listener is a server on a port.
 type Listener struct {
 	URL string
-	// CA is the PEM of the CA that the listener made for itself, nil if it was
-	// given a certificate or has no TLS.
+	// CA is the PEM of the CA that the listener created. It is nil without TLS or
+	// if the options contain a certificate.
 	CA []byte
 
 	server *http.Server
@@ -49,8 +49,8 @@ type Listener struct {
 	stop   func() bool
 }
 
-// Start listens until Close is called or ctx ends. A server may have several
-// listeners.
+// Start listens until Close is called or ctx is cancelled. A server may have
+// several listeners.
 func (s *Server) Start(ctx context.Context, o ListenOptions) (*Listener, error) {
 	if o.Address == "" {
 		o.Address = "127.0.0.1:0"
@@ -74,12 +74,12 @@ func (s *Server) Start(ctx context.Context, o ListenOptions) (*Listener, error) 
 	}
 	l.server = &http.Server{
 		Handler: s, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 5 * time.Minute,
-		// Refused handshakes are the clients' business.
+		// Failed handshakes are reported to the client only.
 		ErrorLog: log.New(discard{}, "", 0),
 	}
 	go func() {
 		defer close(l.done)
-		_ = l.server.Serve(ln) // always ErrServerClosed, by Close
+		_ = l.server.Serve(ln) // ErrServerClosed, after Close
 	}()
 	l.close = sync.OnceValue(l.shutdown)
 	l.stop = context.AfterFunc(ctx, func() { _ = l.close() })
@@ -90,8 +90,8 @@ type discard struct{}
 
 func (discard) Write(b []byte) (int, error) { return len(b), nil }
 
-// Close stops listening, waits for the requests that are being answered, a few
-// seconds at most, and returns when nothing runs any more.
+// Close stops listening, waits for requests in progress, up to a few seconds, and
+// returns when the listener's goroutines have ended.
 func (l *Listener) Close() error {
 	l.stop()
 	return l.close()
@@ -130,7 +130,7 @@ func (l *Listener) tlsConfig(s *Server, o ListenOptions) (*tls.Config, error) {
 	if o.TLSCert != nil {
 		cert, err = tls.X509KeyPair(o.TLSCert, o.TLSKey)
 	} else {
-		cert, l.CA, err = selfMade(s.wallClock())
+		cert, l.CA, err = newLocalCertificate(s.wallClock())
 	}
 	if err != nil {
 		return nil, fmt.Errorf("dev server: %w", err)

@@ -84,7 +84,7 @@ func TestListenTLS(t *testing.T) {
 		name    string
 		o       dev.ListenOptions
 		client  []tls.Certificate
-		refused string // in the error; "" means that it works
+		refused string // part of the error; "": no error
 	}{
 		{"self-made", dev.ListenOptions{TLS: true}, nil, ""},
 		{"given", given, nil, ""},
@@ -116,7 +116,7 @@ func TestListenTLS(t *testing.T) {
 	}
 }
 
-// TestCloseEndsEverything is checked by the leak check as well.
+// TestCloseEndsEverything relies on the goroutine leak check too.
 func TestCloseEndsEverything(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -134,7 +134,7 @@ func TestCloseEndsEverything(t *testing.T) {
 	}
 	got := make(chan int, 1)
 	go func() {
-		status, _ := get(t, l.URL, nil) // an error shows as status 0
+		status, _ := get(t, l.URL, nil) // the status of an error is 0
 		got <- status
 	}()
 	<-entered
@@ -164,7 +164,7 @@ func TestContextCloses(t *testing.T) {
 		t.Fatal(err)
 	}
 	cancel()
-	if err := l.Close(); err != nil { // waits for what the context began
+	if err := l.Close(); err != nil { // waits for the shutdown that the context started
 		t.Error(err)
 	}
 	if c, err := net.Dial("tcp", strings.TrimPrefix(l.URL, "http://")); err == nil {

@@ -14,13 +14,13 @@ import (
 	"github.com/certagent/certagent/dev/internal/pki"
 )
 
-// systemTTL is Vault's default for every TTL that nobody set, and its maximum.
+// systemTTL is Vault's default for every unset TTL, and its maximum.
 const systemTTL = 768 * time.Hour
 
-// mount is a row of the mount table. Config and Options are replaced, never
-// changed in place.
+// mount is an entry of the mount table. Config and Options are replaced, never
+// modified in place.
 type mount struct {
-	Path        string // with the slash at the end; logins begin with "auth/"
+	Path        string // with a trailing slash; login methods begin with "auth/"
 	Type        string
 	Description string
 	Accessor    string
@@ -31,7 +31,7 @@ type mount struct {
 	table       backend.Table
 }
 
-// mountConfig is what can be tuned.
+// mountConfig is the part of a mount that can be tuned.
 type mountConfig struct {
 	DefaultLeaseTTL backend.Seconds `json:"default_lease_ttl"`
 	MaxLeaseTTL     backend.Seconds `json:"max_lease_ttl"`
@@ -39,7 +39,7 @@ type mountConfig struct {
 	TokenType       string          `json:"token_type,omitempty"`
 }
 
-// ttls returns the mount's default and maximum, completed by the server's.
+// ttls returns the mount's default and maximum TTL. Unset ones are the server's.
 func (m *mount) ttls() (defaultTTL, maxTTL time.Duration) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
@@ -55,7 +55,7 @@ func (m *mount) ttls() (defaultTTL, maxTTL time.Duration) {
 
 func durationOf(s backend.Seconds) time.Duration { return time.Duration(s) }
 
-// factories make what can be mounted below /v1/, and below /v1/auth/.
+// factories create the backends that can be mounted below /v1/ and /v1/auth/.
 var (
 	engines = map[string]func(options map[string]string) backend.Backend{
 		"kv":    kv.New,
@@ -106,7 +106,8 @@ func (t *mountTable) put(m *mount) {
 	t.byPath[m.Path] = m
 }
 
-// add mounts m unless its path lies above, below or at another's.
+// add mounts m. It refuses a path that equals, contains or lies below another
+// mount's.
 func (t *mountTable) add(m *mount) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -131,7 +132,7 @@ func (t *mountTable) get(path string) *mount {
 	return t.byPath[path]
 }
 
-// find returns the mount that a path lies in.
+// find returns the mount that a path belongs to.
 func (t *mountTable) find(path string) *mount {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -146,7 +147,7 @@ func (t *mountTable) find(path string) *mount {
 	return nil
 }
 
-// all returns the mounts of one kind: of login methods, or the others.
+// all returns the login methods or the other mounts.
 func (t *mountTable) all(auth bool) []*mount {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -159,8 +160,8 @@ func (t *mountTable) all(auth bool) []*mount {
 	return list
 }
 
-// describe is what listings tell of a mount. With effective TTLs, zeros are
-// replaced by what applies.
+// describe returns a mount as listings show it. With effective TTLs, zeros are
+// replaced by the values that apply.
 func (m *mount) describe(effective bool) map[string]any {
 	m.mu.RLock()
 	config := m.config

@@ -14,7 +14,7 @@ import (
 	"github.com/certagent/certagent/dev/internal/policy"
 )
 
-// defaultPolicy is what every token may do: see to itself and its own leases.
+// defaultPolicy lets a token manage itself and its own leases.
 //
 //go:embed default.hcl
 var defaultPolicy string
@@ -29,7 +29,7 @@ type policyStore struct {
 func newPolicyStore() *policyStore {
 	p, err := policy.Parse(defaultPolicy)
 	if err != nil {
-		panic(err) // it is part of the program
+		panic(err) // the policy is embedded
 	}
 	return &policyStore{
 		texts:  map[string]string{"default": defaultPolicy},
@@ -37,7 +37,7 @@ func newPolicyStore() *policyStore {
 	}
 }
 
-// acl unites the named policies; unknown ones say nothing.
+// acl combines the named policies. Unknown names are ignored.
 func (s *policyStore) acl(names []string) *policy.ACL {
 	if slices.Contains(names, "root") {
 		return policy.NewACL(true, nil)
@@ -75,7 +75,7 @@ func (s *policyStore) names() []string {
 func (s *policyStore) write(r *backend.Request) (*backend.Response, error) {
 	name, text := strings.ToLower(r.Params["name"]), r.Fields.String("policy")
 	if text == "" {
-		text = r.Fields.String("rules") // its older name
+		text = r.Fields.String("rules") // the older name
 	}
 	switch {
 	case name == "root":

@@ -8,10 +8,10 @@ import (
 	"sync"
 )
 
-// keptRequests bounds the log's memory; counting goes on beyond it.
+// keptRequests limits how many requests the log keeps. All are counted.
 const keptRequests = 1 << 16
 
-// Request is one request that was answered.
+// Request is an answered request.
 type Request struct {
 	Method string // as sent, so GET for a list asked with ?list=true
 	Path   string // without the query, such as "/v1/pki/issue/web"
@@ -36,9 +36,9 @@ func (l *requestLog) add(r Request) {
 	l.count++
 }
 
-// Requests returns what was answered since the start or the last
-// ResetRequests, in the order in which the answers ended; the latest 65,536 of
-// them. Requests that Intercept handled are among them.
+// Requests returns the latest 65,536 requests answered since the start or the
+// last ResetRequests, in the order in which the answers ended. They include
+// those that Intercept handled.
 func (s *Server) Requests() []Request {
 	l := &s.requests
 	l.mu.Lock()
@@ -51,26 +51,26 @@ func (s *Server) Requests() []Request {
 }
 
 // RequestCount returns how many requests were answered since the start or the
-// last ResetRequests, however many that is.
+// last ResetRequests. It is not limited.
 func (s *Server) RequestCount() uint64 {
 	s.requests.mu.Lock()
 	defer s.requests.mu.Unlock()
 	return s.requests.count
 }
 
-// ResetRequests forgets the requests so far.
+// ResetRequests clears the log and the count.
 func (s *Server) ResetRequests() {
 	s.requests.mu.Lock()
 	defer s.requests.mu.Unlock()
 	s.requests.count, s.requests.ring = 0, nil
 }
 
-// Intercept sees each request before the server does. If it returns true it has
-// answered; if false it has written nothing.
+// Intercept is called with each request before the server handles it. It returns
+// true if it has answered the request, false if it has written nothing.
 type Intercept func(w http.ResponseWriter, r *http.Request) (handled bool)
 
-// Intercept installs a function that may answer in the server's place, for
-// tests of a server that fails, stalls or lies. Nil removes it.
+// Intercept installs a function that may answer instead of the server, for tests
+// with a server that fails, stalls or sends wrong answers. Nil removes it.
 func (s *Server) Intercept(f Intercept) {
 	if f == nil {
 		s.intercept.Store(nil)
@@ -79,7 +79,7 @@ func (s *Server) Intercept(f Intercept) {
 	s.intercept.Store(&f)
 }
 
-// statusWriter notes the status that was sent.
+// statusWriter records the status of the answer.
 type statusWriter struct {
 	http.ResponseWriter
 	status int
@@ -99,5 +99,5 @@ func (w *statusWriter) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
-// Unwrap lets http.ResponseController reach what is below.
+// Unwrap returns the underlying writer, for http.ResponseController.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -2,13 +2,13 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Package dev is an embedded server with the part of Vault's API that certagent
-// uses: logins, tokens, policies, leases, response wrapping, KV and PKI. It lets
-// a newcomer see a real rotation without installing Vault, and lets tests run in
-// milliseconds. Where it differs from a real Vault, Vault is right.
+// uses: logins, tokens, policies, leases, response wrapping, KV and PKI. It shows
+// a real rotation to new users without a Vault installation, and it makes tests
+// fast. Where it differs from a real Vault, Vault is right.
 //
-// It is not for production: everything is in memory and gone at the end, nothing
-// is audited or rate-limited, and its listeners accept loopback addresses only.
-// It prints nothing by itself and starts no goroutine before Start.
+// It is not for production: it keeps everything in memory only, it has no audit
+// log and no rate limits, and its listeners accept loopback addresses only. It
+// prints nothing and starts no goroutine before Start.
 package dev
 
 import (
@@ -20,19 +20,19 @@ import (
 	"github.com/certagent/certagent/dev/internal/backend"
 )
 
-// Options are a server's settings; the zero value is a usable one.
+// Options are the settings of a server. The zero value is usable.
 type Options struct {
-	// RootToken is the token that may do everything; empty means a random one.
+	// RootToken is the root token. Empty means a random one.
 	RootToken string
-	// Now is the server's clock for everything that expires; nil means
-	// time.Now. Tests move it to expire tokens and certificates.
+	// Now is the clock for everything that expires. Nil means time.Now. Tests
+	// advance it to expire tokens and certificates.
 	Now func() time.Time
-	// Logger receives one debug line a request; nil means silence.
+	// Logger receives a debug message for each request. Nil disables logging.
 	Logger *slog.Logger
 }
 
-// Server is a dev server. It is an http.Handler; Start puts it on a listener.
-// All methods may be called from several goroutines.
+// Server is a dev server. It is an http.Handler; Start serves it on a listener.
+// All methods are safe for concurrent use.
 type Server struct {
 	now       func() time.Time
 	logger    *slog.Logger
@@ -52,8 +52,8 @@ type Server struct {
 	leases   *leaseStore
 }
 
-// New returns an unsealed server with a KV version 2 at secret/, as Vault's own
-// dev server has.
+// New returns an unsealed server with a KV version 2 mount at secret/, as in
+// Vault's own dev server.
 func New(o Options) *Server {
 	s := &Server{
 		now: o.Now, logger: o.Logger, rootToken: o.RootToken,
@@ -81,24 +81,24 @@ func New(o Options) *Server {
 	return s
 }
 
-// RootToken returns the token that may do everything.
+// RootToken returns the root token.
 func (s *Server) RootToken() string { return s.rootToken }
 
 // UnsealKey returns the key that sys/unseal accepts.
 func (s *Server) UnsealKey() string { return s.unsealKey }
 
-// Seal makes every request but those about health and sealing fail with 503.
+// Seal makes every request fail with 503, except for health and seal status.
 func (s *Server) Seal() { s.sealed.Store(true) }
 
-// Unseal undoes Seal.
+// Unseal reverts Seal.
 func (s *Server) Unseal() { s.sealed.Store(false) }
 
-// RevokeToken revokes a token, its children and its leases, as if it had
-// expired. An unknown token is none.
+// RevokeToken revokes a token, its children and its leases, as if the token had
+// expired. It ignores an unknown token.
 func (s *Server) RevokeToken(id string) { s.tokens.revoke(id) }
 
-// wallClock returns the server's time without its monotonic part, so that a
-// suspended machine's tokens expire.
+// wallClock returns the server's time without its monotonic part, so that tokens
+// also expire while the machine is suspended.
 func (s *Server) wallClock() time.Time { return s.now().Round(0) }
 
 var _ http.Handler = (*Server)(nil)

@@ -11,11 +11,11 @@ import (
 	"github.com/certagent/certagent/dev/internal/backend"
 )
 
-// version is the version of Vault whose answers are the model.
+// version is the version of Vault that the server imitates.
 const version = "1.21.0"
 
-// statusPath returns the handler of a path that answers without a token, in a
-// form of its own and while sealed; nil for all other paths.
+// statusPath returns the handler of a path that needs no token, works while the
+// server is sealed and has its own answer format. It is nil for all other paths.
 func (s *Server) statusPath(path string) http.HandlerFunc {
 	switch path {
 	case "sys/health":
@@ -40,7 +40,7 @@ func readOnly(body func() any) http.HandlerFunc {
 			writeError(w, &backend.Error{Status: http.StatusMethodNotAllowed})
 			return
 		}
-		_ = writeJSON(w, http.StatusOK, body()) // always marshals
+		_ = writeJSON(w, http.StatusOK, body()) // marshalling cannot fail
 	}
 }
 
@@ -56,8 +56,8 @@ func (s *Server) sealStatus() map[string]any {
 	return status
 }
 
-// health answers sys/health. The status of each state can be chosen, as load
-// balancers like to; only those that a dev server can be in matter here.
+// health answers sys/health. The request can choose the HTTP status of each
+// state, as load balancers do. States that a dev server never has are ignored.
 func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		writeError(w, &backend.Error{Status: http.StatusMethodNotAllowed})
@@ -94,7 +94,7 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 		status["cluster_name"], status["cluster_id"] = "certagent-dev", s.clusterID
 		status["replication_performance_mode"], status["replication_dr_mode"] = "disabled", "disabled"
 	}
-	_ = writeJSON(w, code, status) // always marshals
+	_ = writeJSON(w, code, status) // marshalling cannot fail
 }
 
 func (s *Server) unsealNow(w http.ResponseWriter, r *http.Request) {
@@ -108,5 +108,5 @@ func (s *Server) unsealNow(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.Unseal()
-	_ = writeJSON(w, http.StatusOK, s.sealStatus()) // always marshals
+	_ = writeJSON(w, http.StatusOK, s.sealStatus()) // marshalling cannot fail
 }

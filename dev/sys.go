@@ -7,7 +7,7 @@ import (
 	"github.com/certagent/certagent/dev/internal/backend"
 )
 
-// systemMount is sys, but for the paths that answer while sealed.
+// systemMount is sys, without the paths that work while the server is sealed.
 type systemMount struct{ *Server }
 
 // Routes returns the paths below sys.

@@ -60,7 +60,7 @@ func (s systemMount) revokePrefix(r *backend.Request) (*backend.Response, error)
 	return nil, nil
 }
 
-// leaseID returns the lease that the path or the body names.
+// leaseID returns the lease id from the path or the body.
 func leaseID(r *backend.Request) (string, error) {
 	if id := r.Params["id"]; id != "" {
 		return id, nil

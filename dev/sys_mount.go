@@ -26,7 +26,7 @@ func (s systemMount) describeAll(auth, effective bool) map[string]any {
 }
 
 // target splits sys/mounts/<path> and sys/auth/<path>, each with or without
-// /tune, into the mount's path and what is wanted of it.
+// /tune, into the mount's path and the operation.
 func target(r *backend.Request) (path string, auth, tune bool) {
 	path, tune = strings.CutSuffix(r.Params["path"], "/tune")
 	path = strings.Trim(path, "/") + "/"
@@ -127,7 +127,8 @@ func (s systemMount) disableMount(r *backend.Request) (*backend.Response, error)
 	return nil, nil
 }
 
-// uiCaller returns who asks on the ui paths, which check by themselves.
+// uiCaller returns the caller of a ui path. These paths check permissions
+// themselves.
 func (s systemMount) uiCaller(r *backend.Request) (*caller, error) {
 	if r.TokenID == "" {
 		return nil, errNoToken
@@ -139,7 +140,7 @@ func (s systemMount) uiCaller(r *backend.Request) (*caller, error) {
 	return &caller{token: t, acl: s.policies.acl(t.Policies)}, nil
 }
 
-// uiMounts lists the mounts in which the token may do anything at all.
+// uiMounts lists the mounts in which the token has any capability.
 func (s systemMount) uiMounts(r *backend.Request) (*backend.Response, error) {
 	visible := map[bool]map[string]any{false: {}, true: {}}
 	by, err := s.uiCaller(r)
@@ -156,8 +157,8 @@ func (s systemMount) uiMounts(r *backend.Request) (*backend.Response, error) {
 	return backend.Data(map[string]any{"auth": visible[true], "secret": visible[false]})
 }
 
-// uiMount tells which mount a path lies in, to a token that may do anything
-// below it. Clients ask it to learn a KV mount's version.
+// uiMount returns the mount of a path, if the token has any capability below it.
+// Clients use it to find the version of a KV mount.
 func (s systemMount) uiMount(r *backend.Request) (*backend.Response, error) {
 	path := strings.TrimSuffix(r.Params["path"], "/") + "/"
 	denied := backend.Errorf(http.StatusForbidden,

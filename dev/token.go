@@ -12,11 +12,11 @@ import (
 	"github.com/certagent/certagent/dev/internal/backend"
 )
 
-// lastUse marks a token whose last use is under way.
+// lastUse marks a token whose last use is in progress.
 const lastUse = -1
 
-// token is a token as the store keeps it. The store hands out copies; what they
-// share (slices, maps) is never changed after creation.
+// token is a token in the store. The store returns copies; the slices and maps
+// that these share are never modified after creation.
 type token struct {
 	ID, Accessor, Parent string
 	Policies             []string
@@ -26,18 +26,18 @@ type token struct {
 	Orphan               bool
 	Renewable            bool
 	Type                 string
-	NumUses              int // 0 is unlimited
+	NumUses              int // 0: unlimited
 	BoundCIDRs           []string
 
 	Created, Renewed time.Time
-	Expires          time.Time     // zero is never
-	TTL              time.Duration // as created
-	Granted          time.Duration // what a renewal without an increment gives
-	MaxTTL           time.Duration // of the role or mount; 0 only for root
+	Expires          time.Time     // zero: never
+	TTL              time.Duration // at creation
+	Granted          time.Duration // the TTL of a renewal without an increment
+	MaxTTL           time.Duration // of the role or mount; 0 for root only
 	ExplicitMaxTTL   time.Duration
 	Period           time.Duration
 
-	wrapped *wrapped // what a wrapping token holds
+	wrapped *wrapped // the answer of a wrapping token
 }
 
 func (t *token) isRoot() bool { return slices.Contains(t.Policies, "root") }
@@ -51,8 +51,8 @@ func (t *token) left(now time.Time) time.Duration {
 	return max(t.Expires.Sub(now), 0)
 }
 
-// extend sets the expiry to increment from now, or the creation's TTL if that is
-// zero, within the maxima. It returns a warning if one of them cut it short.
+// extend sets the expiry to increment from now, or to the TTL at creation if
+// increment is zero, up to the maxima. It returns a warning if a maximum applied.
 func (t *token) extend(now time.Time, increment time.Duration) (warnings []string) {
 	limit := t.MaxTTL
 	if t.ExplicitMaxTTL > 0 && (limit == 0 || t.ExplicitMaxTTL < limit) {
@@ -77,7 +77,7 @@ func (t *token) extend(now time.Time, increment time.Duration) (warnings []strin
 	return warnings
 }
 
-// shortDuration prints 1m for what Go prints as 1m0s.
+// shortDuration formats a duration without zero units: 1m instead of 1m0s.
 func shortDuration(d time.Duration) string {
 	text := d.String()
 	if strings.HasSuffix(text, "m0s") {
@@ -89,7 +89,7 @@ func shortDuration(d time.Duration) string {
 	return text
 }
 
-// info is what an answer tells about a token that it creates or renews.
+// info returns the token as the answer to its creation or renewal shows it.
 func (t *token) info(now time.Time) *authInfo {
 	return &authInfo{
 		ClientToken: t.ID, Accessor: t.Accessor, Policies: t.Policies, TokenPolicies: t.Policies, Metadata: t.Meta,
@@ -98,7 +98,7 @@ func (t *token) info(now time.Time) *authInfo {
 	}
 }
 
-// lookup is what lookup and lookup-self tell.
+// lookup returns the token as lookup and lookup-self show it.
 func (t *token) lookup(now time.Time) map[string]any {
 	data := map[string]any{
 		"accessor": t.Accessor, "creation_time": t.Created.Unix(), "creation_ttl": int64(t.TTL / time.Second),
@@ -110,7 +110,7 @@ func (t *token) lookup(now time.Time) map[string]any {
 	if !t.Expires.IsZero() {
 		data["expire_time"] = t.Expires
 	}
-	if t.Period > 0 && t.Role == "" { // a role's period is the role's to tell
+	if t.Period > 0 && t.Role == "" { // the period of a role is shown by the role
 		data["period"] = backend.Seconds(t.Period)
 	}
 	if len(t.BoundCIDRs) > 0 {
@@ -125,8 +125,8 @@ func (t *token) lookup(now time.Time) map[string]any {
 	return data
 }
 
-// policyNames sorts policies as Vault keeps them: lower case, each once, with
-// default unless it is refused or root is there.
+// policyNames returns policies as Vault stores them: in lower case, sorted,
+// without duplicates, with default unless it is disabled or root is present.
 func policyNames(names []string, noDefault bool) []string {
 	var out []string
 	for _, name := range names {

@@ -15,7 +15,7 @@ import (
 	"github.com/certagent/certagent/dev/internal/policy"
 )
 
-// login makes the token that a login method asked for.
+// login creates the token that a login method requested.
 func (s *Server) login(c *call, a *backend.Auth) (*token, []string, error) {
 	t := token{
 		Policies: policyNames(a.Policies, a.NoDefaultPolicy), Path: c.path, DisplayName: displayName(c.Mount, a.DisplayName),
@@ -34,7 +34,7 @@ func (s *Server) login(c *call, a *backend.Auth) (*token, []string, error) {
 	return &t, warnings, err
 }
 
-// start sets a new token's first expiry and the TTL that it is said to have.
+// start sets the first expiry and the TTL of a new token.
 func (s *Server) start(t *token, now time.Time) []string {
 	t.Granted = t.TTL
 	warnings := t.extend(now, 0)
@@ -47,7 +47,8 @@ func (s *Server) start(t *token, now time.Time) []string {
 	return warnings
 }
 
-// displayName is the mount's path in dashes, then what the method adds.
+// displayName returns the mount's path with dashes, followed by the name if there
+// is one.
 func displayName(mount, name string) string {
 	full := strings.ReplaceAll(strings.Trim(strings.TrimPrefix(mount, "auth/"), "/"), "/", "-")
 	if name != "" {
@@ -65,7 +66,7 @@ type tokenRequest struct {
 	NoDefaultPolicy bool              `json:"no_default_policy"`
 	Renewable       bool              `json:"renewable"`
 	TTL             backend.Seconds   `json:"ttl"`
-	Lease           backend.Seconds   `json:"lease"` // ttl's older name
+	Lease           backend.Seconds   `json:"lease"` // the older name of ttl
 	ExplicitMaxTTL  backend.Seconds   `json:"explicit_max_ttl"`
 	Period          backend.Seconds   `json:"period"`
 	NumUses         int               `json:"num_uses"`
@@ -104,7 +105,7 @@ func (s *Server) createToken(r *backend.Request) (*backend.Response, error) {
 	return s.addCreated(r, t, &in)
 }
 
-// check refuses what only root and sudo may ask for.
+// check refuses parameters that require root or sudo.
 func (in *tokenRequest) check(by *caller, path string, role *tokenRole) error {
 	sudo := by.acl.Allows(path, policy.Sudo)
 	switch {
@@ -126,7 +127,7 @@ func (in *tokenRequest) check(by *caller, path string, role *tokenRole) error {
 	return nil
 }
 
-// policyNames decides which policies the token gets.
+// policyNames returns the policies of the token.
 func (in *tokenRequest) policyNames(by *caller, sudo bool, role *tokenRole) ([]string, error) {
 	if role != nil {
 		return role.policyNames(in, by)
@@ -146,7 +147,7 @@ func (in *tokenRequest) policyNames(by *caller, sudo bool, role *tokenRole) ([]s
 	return names, nil
 }
 
-// token is the token that the request describes, without what a role adds.
+// token returns the requested token, before a role is applied.
 func (in *tokenRequest) token(r *backend.Request, by *caller, names []string) token {
 	t := token{
 		ID: in.ID, Policies: names, Path: r.Mount + r.Path, DisplayName: "token", Meta: in.Meta, Renewable: in.Renewable,
@@ -165,8 +166,8 @@ func (in *tokenRequest) token(r *backend.Request, by *caller, names []string) to
 	return t
 }
 
-// addCreated stores a token and answers with it. Root tokens without a TTL never
-// expire.
+// addCreated stores a token and returns the answer. Root tokens without a TTL
+// never expire.
 func (s *Server) addCreated(r *backend.Request, t token, in *tokenRequest) (*backend.Response, error) {
 	var warnings []string
 	t.Orphan = t.Parent == ""

@@ -39,7 +39,7 @@ type tokenRole struct {
 // tokenRoles owns the roles.
 type tokenRoles struct {
 	mu     sync.RWMutex
-	byName map[string]*tokenRole // replaced, never changed
+	byName map[string]*tokenRole // replaced, never modified
 }
 
 func newTokenRoles() *tokenRoles { return &tokenRoles{byName: make(map[string]*tokenRole)} }
@@ -50,7 +50,7 @@ func (s *tokenRoles) get(name string) *tokenRole {
 	return s.byName[name]
 }
 
-// find returns nil for no name, and an error for an unknown one.
+// find returns nil for an empty name and an error for an unknown one.
 func (s *tokenRoles) find(name string) (*tokenRole, error) {
 	if name == "" {
 		return nil, nil
@@ -115,7 +115,7 @@ func (s *tokenRoles) list(*backend.Request) (*backend.Response, error) {
 	return backend.Keys(slices.Sorted(maps.Keys(s.byName)))
 }
 
-// policyNames decides which policies a token of the role gets.
+// policyNames returns the policies of a token of the role.
 func (role *tokenRole) policyNames(in *tokenRequest, by *caller) ([]string, error) {
 	noDefault := role.NoDefaultPolicy || in.NoDefaultPolicy
 	restricted := len(role.AllowedPolicies)+len(role.AllowedPoliciesGlob) > 0
@@ -153,7 +153,7 @@ func anyGlob(globs []string, name string) bool {
 
 func quoted(names []string) string { return fmt.Sprintf("%q", names) }
 
-// apply gives a token what the role says. A nil role says nothing.
+// apply sets the role's parameters on a token. A nil role has none.
 func (role *tokenRole) apply(t *token) {
 	if role == nil {
 		return

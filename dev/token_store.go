@@ -17,13 +17,13 @@ var (
 	errNotRenewable = errors.New("lease is not renewable")
 )
 
-// sweepEvery is how many new tokens it takes to throw out the expired ones.
+// sweepEvery is how many new tokens are added between removals of expired ones.
 const sweepEvery = 256
 
-// tokenStore owns the tokens. An expired token is gone for every caller, and
-// takes its children with it, even before it has been thrown out.
+// tokenStore owns the tokens. Callers do not see an expired token or its
+// children, even before these are removed.
 type tokenStore struct {
-	revoked func(id string) // called without the lock for each token that ended
+	revoked func(id string) // called for each revoked token, without the lock
 
 	mu         sync.Mutex
 	tokens     map[string]*token
@@ -39,7 +39,7 @@ func newTokenStore(revoked func(string)) *tokenStore {
 	}
 }
 
-// add stores a token, giving it an id and an accessor if it has none.
+// add stores a token. It creates missing ids and accessors.
 func (s *tokenStore) add(t token) (token, error) {
 	if t.ID == "" {
 		t.ID = "hvs." + backend.Random(24)
@@ -62,12 +62,12 @@ func (s *tokenStore) add(t token) (token, error) {
 	return t, nil
 }
 
-// use returns a live token and counts one use of it.
+// use returns a valid token and counts one use.
 func (s *tokenStore) use(id string, now time.Time) (token, bool) {
 	return s.get(id, now, true)
 }
 
-// lookup returns a live token.
+// lookup returns a valid token.
 func (s *tokenStore) lookup(id string, now time.Time) (token, bool) {
 	return s.get(id, now, false)
 }
@@ -94,7 +94,7 @@ func (s *tokenStore) get(id string, now time.Time, use bool) (token, bool) {
 	return copied, true
 }
 
-// live says whether a token and those above it have time left.
+// live reports whether neither a token nor any of its ancestors has expired.
 func (s *tokenStore) live(t *token, now time.Time) bool {
 	for !t.expired(now) {
 		if t.Parent == "" {
@@ -107,7 +107,7 @@ func (s *tokenStore) live(t *token, now time.Time) bool {
 	return false
 }
 
-// byAccessor returns the id of a live token.
+// byAccessor returns the id of a valid token.
 func (s *tokenStore) byAccessor(accessor string, now time.Time) (string, bool) {
 	s.mu.Lock()
 	id, ok := s.accessors[accessor]
@@ -119,7 +119,7 @@ func (s *tokenStore) byAccessor(accessor string, now time.Time) (string, bool) {
 	return id, ok
 }
 
-// listAccessors returns the accessors of all live tokens, in no order.
+// listAccessors returns the accessors of all valid tokens, in no order.
 func (s *tokenStore) listAccessors(now time.Time) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -132,7 +132,7 @@ func (s *tokenStore) listAccessors(now time.Time) []string {
 	return list
 }
 
-// renew gives a token more time.
+// renew extends a token.
 func (s *tokenStore) renew(id string, increment time.Duration, now time.Time) (token, []string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -145,13 +145,13 @@ func (s *tokenStore) renew(id string, increment time.Duration, now time.Time) (t
 	}
 	warnings := t.extend(now, increment)
 	if strings.HasPrefix(t.Path, "auth/token/") {
-		t.Granted = t.left(now) // the last renewal decides; for a login, its role does
+		t.Granted = t.left(now) // the TTL of the last renewal; for a login, the role's
 	}
 	t.Renewed = now
 	return *t, warnings, nil
 }
 
-// revoke ends a token, its children and what was leased to them.
+// revoke revokes a token, its children and their leases.
 func (s *tokenStore) revoke(id string) {
 	s.mu.Lock()
 	ended := s.remove(id)
@@ -159,7 +159,7 @@ func (s *tokenStore) revoke(id string) {
 	s.tell(ended)
 }
 
-// revokeOrphan ends a token and leaves its children to themselves.
+// revokeOrphan revokes a token; its children become orphans.
 func (s *tokenStore) revokeOrphan(id string) {
 	s.mu.Lock()
 	for child := range s.children[id] {
@@ -171,7 +171,7 @@ func (s *tokenStore) revokeOrphan(id string) {
 	s.tell(ended)
 }
 
-// remove takes a token and its children out and returns their ids.
+// remove removes a token and its children and returns their ids.
 func (s *tokenStore) remove(id string) (ended []string) {
 	t := s.tokens[id]
 	if t == nil {
@@ -195,7 +195,7 @@ func (s *tokenStore) tell(ended []string) {
 	}
 }
 
-// sweep takes the expired tokens out, now and then.
+// sweep removes expired tokens from time to time.
 func (s *tokenStore) sweep(now time.Time) (ended []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// TestExpiredTokensAreThrownOut makes tokens that nobody looks up again: the
-// store must not keep them.
-func TestExpiredTokensAreThrownOut(t *testing.T) {
+// TestExpiredTokensAreRemoved creates tokens that are never looked up again. The
+// store must remove them.
+func TestExpiredTokensAreRemoved(t *testing.T) {
 	var ended int
 	s := newTokenStore(func(string) { ended++ })
 	now := time.Unix(1_000_000, 0)

@@ -10,8 +10,8 @@ import (
 )
 
 // Transport returns a round tripper that calls the server in the caller's
-// goroutine, without a network: for tests in a synctest bubble, where a
-// connection's reads would keep the clock from moving.
+// goroutine, without a network. It is for tests in a synctest bubble, where
+// a blocked network read would stop the fake clock.
 func (s *Server) Transport() http.RoundTripper { return transport{s} }
 
 type transport struct{ handler http.Handler }
@@ -36,7 +36,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// answer collects what a handler writes.
+// answer records what a handler writes.
 type answer struct {
 	header http.Header
 	status int

@@ -11,15 +11,15 @@ import (
 	"github.com/certagent/certagent/dev/internal/backend"
 )
 
-// wrapped is what a wrapping token holds: an answer's envelope and where it came
-// from.
+// wrapped is the content of a wrapping token: the envelope of an answer and the
+// path of its request.
 type wrapped struct {
 	body         json.RawMessage
 	creationPath string
 	ttl          time.Duration
 }
 
-// wrapInfo is the envelope's part about a wrapping token.
+// wrapInfo is the "wrap_info" field of the envelope.
 type wrapInfo struct {
 	Token           string    `json:"token"`
 	Accessor        string    `json:"accessor"`
@@ -34,8 +34,8 @@ var (
 	errWrappingEmpty = backend.Errorf(http.StatusForbidden, "error validating wrapping token: token is empty")
 )
 
-// wrap puts an answer behind a single-use token and returns what is told in its
-// place.
+// wrap stores an answer in a single-use token and returns the answer that replaces
+// it.
 func (s *Server) wrap(c *call, env *envelope, res *backend.Response) (*envelope, error) {
 	if res.Raw != nil {
 		env.Data = map[string]any{"http_content_type": res.ContentType, "http_raw_body": string(res.Raw), "http_status_code": http.StatusOK}
@@ -67,8 +67,8 @@ func (s *Server) addWrapped(now time.Time, w wrapped) (*wrapInfo, error) {
 	return &wrapInfo{Token: t.ID, Accessor: t.Accessor, TTL: int64(w.ttl / time.Second), CreationTime: now, CreationPath: w.creationPath}, nil
 }
 
-// wrappingToken returns the wrapping token that a request speaks of: in its
-// body, or as the token that it came with.
+// wrappingToken returns the wrapping token of a request: from the body, or the
+// token of the request itself.
 func (s *Server) wrappingToken(r *backend.Request) (token, error) {
 	id := r.Fields.String("token")
 	if id == "" {
@@ -84,7 +84,7 @@ func (s *Server) wrappingToken(r *backend.Request) (token, error) {
 	return t, nil
 }
 
-// unwrap takes the answer out; the token is gone then.
+// unwrap returns the wrapped answer and revokes the token.
 func (s *Server) unwrap(r *backend.Request) (*backend.Response, error) {
 	t, err := s.takeWrapped(r)
 	if err != nil {
@@ -93,7 +93,8 @@ func (s *Server) unwrap(r *backend.Request) (*backend.Response, error) {
 	return &backend.Response{Raw: t.wrapped.body, ContentType: "application/json"}, nil
 }
 
-// takeWrapped ends a wrapping token; of several who try only one succeeds.
+// takeWrapped revokes a wrapping token. Of several concurrent calls only one
+// succeeds.
 func (s *Server) takeWrapped(r *backend.Request) (token, error) {
 	t, err := s.wrappingToken(r)
 	if err != nil {
@@ -116,7 +117,7 @@ func (s *Server) wrappingLookup(r *backend.Request) (*backend.Response, error) {
 	})
 }
 
-// rewrap moves the answer behind a new token with the old one's TTL.
+// rewrap moves the answer to a new token with the TTL of the old one.
 func (s *Server) rewrap(r *backend.Request) (*backend.Response, error) {
 	t, err := s.takeWrapped(r)
 	if err != nil {
@@ -130,7 +131,7 @@ func (s *Server) rewrap(r *backend.Request) (*backend.Response, error) {
 	return &backend.Response{Raw: body, ContentType: "application/json"}, err
 }
 
-// wrapBody answers sys/wrapping/wrap: what was sent comes back, wrapped.
+// wrapBody answers sys/wrapping/wrap: it wraps the body of the request.
 func (s *Server) wrapBody(r *backend.Request) (*backend.Response, error) {
 	if !r.Wrapped {
 		return nil, backend.BadRequest("endpoint requires response wrapping to be used")

@@ -14,7 +14,7 @@ import (
 	"github.com/hashicorp/vault/api"
 )
 
-// AppRole is a role of the approle method.
+// AppRole is a role of the AppRole method.
 type AppRole struct {
 	Mount  string // "" means "approle"
 	Role   string
@@ -34,11 +34,10 @@ func (a AppRole) mount() string {
 	return a.Mount
 }
 
-// path is the role's, in the API.
+// path is the role's API path.
 func (a AppRole) path() string { return "auth/" + a.mount() + "/role/" + a.Role }
 
-// Apply mounts the method if needed, writes the role and returns credentials for
-// it.
+// Apply mounts the method if needed, writes the role and returns credentials.
 func (a AppRole) Apply(ctx context.Context, c *api.Client) (Credentials, error) {
 	if err := Method(ctx, c, a.mount(), "approle"); err != nil {
 		return Credentials{}, err
@@ -54,18 +53,18 @@ func (a AppRole) Apply(ctx context.Context, c *api.Client) (Credentials, error) 
 	return Credentials{RoleID: id.Data["role_id"].(string), SecretID: secretID}, err
 }
 
-// SecretID makes another secret id for the role. Params may hold ttl, num_uses
-// and metadata.
+// SecretID creates another secret id for the role. Params may contain ttl,
+// num_uses and metadata.
 func (a AppRole) SecretID(ctx context.Context, c *api.Client, params Params) (redact.Secret, error) {
 	secret, err := c.Logical().WriteWithContext(ctx, a.path()+"/secret-id", params)
 	if err != nil {
-		return "", fmt.Errorf("making a secret id: %w", err)
+		return "", fmt.Errorf("creating a secret id: %w", err)
 	}
 	return redact.Secret(secret.Data["secret_id"].(string)), nil
 }
 
-// WrappedSecretID makes a secret id behind a wrapping token and returns the
-// token, and the path that its lookup tells it was made at.
+// WrappedSecretID creates a wrapped secret id. It returns the wrapping token and
+// its creation path.
 func (a AppRole) WrappedSecretID(ctx context.Context, c *api.Client, ttl time.Duration) (token redact.Secret, creationPath string, err error) {
 	c, err = wrapped(c, ttl)
 	if err != nil {
@@ -73,13 +72,13 @@ func (a AppRole) WrappedSecretID(ctx context.Context, c *api.Client, ttl time.Du
 	}
 	secret, err := c.Logical().WriteWithContext(ctx, a.path()+"/secret-id", nil)
 	if err != nil {
-		return "", "", fmt.Errorf("making a wrapped secret id: %w", err)
+		return "", "", fmt.Errorf("creating a wrapped secret id: %w", err)
 	}
 	return redact.Secret(secret.WrapInfo.Token), secret.WrapInfo.CreationPath, nil
 }
 
-// Write puts the credentials into the files "roleid" and "secretid" of a
-// directory, readable by their owner only, and returns the files' paths.
+// Write writes the credentials to the files "roleid" and "secretid" of a
+// directory, with mode 0600, and returns the paths.
 func (c Credentials) Write(dir string) (roleID, secretID string, err error) {
 	roleID, secretID = filepath.Join(dir, "roleid"), filepath.Join(dir, "secretid")
 	if err := os.WriteFile(roleID, []byte(c.RoleID), 0o600); err != nil {

@@ -18,8 +18,7 @@ import (
 	"github.com/hashicorp/vault/api"
 )
 
-// JWT is a role of the jwt method whose tokens are signed by a key that Apply
-// makes.
+// JWT is a role of the JWT method. Apply creates the key that signs its tokens.
 type JWT struct {
 	Mount  string // "" means "jwt"
 	Role   string
@@ -29,7 +28,7 @@ type JWT struct {
 // Signer signs tokens that the method accepts.
 type Signer struct{ signer jose.Signer }
 
-// Apply mounts the method if needed, gives it the key, writes the role and
+// Apply mounts the method if needed, configures the key, writes the role and
 // returns the signer.
 func (j JWT) Apply(ctx context.Context, c *api.Client) (*Signer, error) {
 	mount := or(j.Mount, "jwt")
@@ -48,7 +47,7 @@ func (j JWT) Apply(ctx context.Context, c *api.Client) (*Signer, error) {
 	return signer, write(ctx, c, "auth/"+mount+"/role/"+j.Role, body)
 }
 
-// NewSigner makes a key and returns its signer and its public part as PEM.
+// NewSigner creates a key and returns its signer and the public key as PEM.
 func NewSigner() (s *Signer, public string, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -60,7 +59,7 @@ func NewSigner() (s *Signer, public string, err error) {
 	}
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: key}, nil)
 	if err != nil {
-		return nil, "", fmt.Errorf("making a signer: %w", err)
+		return nil, "", fmt.Errorf("creating a signer: %w", err)
 	}
 	return &Signer{signer}, string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})), nil
 }

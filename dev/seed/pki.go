@@ -12,17 +12,17 @@ import (
 	"github.com/hashicorp/vault/api"
 )
 
-// PKI is a mount with a root CA of its own and roles.
+// PKI is a PKI mount with its own root CA and roles.
 type PKI struct {
 	Mount      string            // "" means "pki"
 	CommonName string            // of the CA; "" means "Example CA"
 	KeyType    string            // of the CA; "" means "ec"
 	TTL        string            // of the CA, and the mount's maximum; "" means a year
-	Roles      map[string]Params // by name, as pki/roles/<name> takes them
+	Roles      map[string]Params // by name; the parameters of pki/roles/<name>
 }
 
-// Apply mounts the engine if needed, makes the CA, writes the roles and returns
-// the CA's certificate as PEM.
+// Apply mounts the engine if needed, creates the CA, writes the roles and returns
+// the CA certificate as PEM.
 func (p PKI) Apply(ctx context.Context, c *api.Client) (ca string, err error) {
 	mount, ttl := or(p.Mount, "pki"), or(p.TTL, "8760h")
 	if err := Engine(ctx, c, mount, "pki", Params{"config": Params{"max_lease_ttl": ttl}}); err != nil {
@@ -32,7 +32,7 @@ func (p PKI) Apply(ctx context.Context, c *api.Client) (ca string, err error) {
 		"common_name": or(p.CommonName, "Example CA"), "key_type": or(p.KeyType, "ec"), "ttl": ttl,
 	})
 	if err != nil {
-		return "", fmt.Errorf("making the CA of %s: %w", mount, err)
+		return "", fmt.Errorf("creating the CA of %s: %w", mount, err)
 	}
 	for name, params := range p.Roles {
 		body := Params{"key_type": "ec", "key_bits": 256}
@@ -50,11 +50,11 @@ type Pair struct {
 	Key      redact.Secret
 }
 
-// Issue asks for a certificate at path, such as "pki/issue/web".
+// Issue requests a certificate at path, such as "pki/issue/web".
 func Issue(ctx context.Context, c *api.Client, path string, params Params) (Pair, error) {
 	secret, err := c.Logical().WriteWithContext(ctx, path, params)
 	if err != nil {
-		return Pair{}, fmt.Errorf("asking for a certificate: %w", err)
+		return Pair{}, fmt.Errorf("requesting a certificate: %w", err)
 	}
 	return Pair{
 		Cert: secret.Data["certificate"].(string), CA: secret.Data["issuing_ca"].(string),

@@ -1,9 +1,9 @@
 // Copyright (c) The certagent authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package seed fills a server with what a demonstration or a test needs. It does
-// so through the API alone, so that the dev server and a real Vault can both be
-// seeded, by a client whose token may do all of it.
+// Package seed creates mounts, policies, roles and secrets for demonstrations and
+// tests. It uses only the API, so it works with the dev server and with a real
+// Vault. The client's token needs the permissions for all of it.
 package seed
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/hashicorp/vault/api"
 )
 
-// Params are parameters under the names that Vault's API gives them.
+// Params are parameters, by their names in Vault's API.
 type Params = map[string]any
 
 // Policy writes a policy.
@@ -24,14 +24,13 @@ func Policy(ctx context.Context, c *api.Client, name, rules string) error {
 	return write(ctx, c, "sys/policies/acl/"+name, Params{"policy": rules})
 }
 
-// Engine mounts a secrets engine, such as "kv" or "pki", unless something is
-// mounted there already. Params may hold options and config.
+// Engine mounts a secrets engine, such as "kv" or "pki", unless the path is in
+// use. Params may contain options and config.
 func Engine(ctx context.Context, c *api.Client, path, kind string, params Params) error {
 	return enable(ctx, c, "sys/mounts", path, kind, params)
 }
 
-// Method mounts a login method, such as "approle", unless something is mounted
-// there already.
+// Method mounts a login method, such as "approle", unless the path is in use.
 func Method(ctx context.Context, c *api.Client, path, kind string) error {
 	return enable(ctx, c, "sys/auth", path, kind, nil)
 }
@@ -79,8 +78,8 @@ func UserPass(ctx context.Context, c *api.Client, mount, user, password string, 
 	return write(ctx, c, "auth/"+mount+"/users/"+user, body)
 }
 
-// CertLogin adds a role to the cert method at mount: who shows a certificate of
-// the CA, PEM, may log in.
+// CertLogin adds a role to the cert method at mount. It accepts client
+// certificates of the CA, which is PEM.
 func CertLogin(ctx context.Context, c *api.Client, mount, role, ca string, params Params) error {
 	if err := Method(ctx, c, mount, "cert"); err != nil {
 		return err
@@ -90,7 +89,7 @@ func CertLogin(ctx context.Context, c *api.Client, mount, role, ca string, param
 	return write(ctx, c, "auth/"+mount+"/certs/"+role, body)
 }
 
-// TokenRole writes a role that auth/token/create/<role> uses.
+// TokenRole writes a role for auth/token/create/<role>.
 func TokenRole(ctx context.Context, c *api.Client, role string, params Params) error {
 	return write(ctx, c, "auth/token/roles/"+role, params)
 }
@@ -111,7 +110,7 @@ func write(ctx context.Context, c *api.Client, path string, body Params) error {
 	return nil
 }
 
-// wrapped returns a client whose answers are wrapped for ttl.
+// wrapped returns a client that requests wrapped answers with the given TTL.
 func wrapped(c *api.Client, ttl time.Duration) (*api.Client, error) {
 	clone, err := c.CloneWithHeaders()
 	if err != nil {

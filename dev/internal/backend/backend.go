@@ -1,9 +1,9 @@
 // Copyright (c) The certagent authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package backend is the seam between the dev server and what is mounted in it:
-// the request that a mount is handed, the response that it gives, and the table
-// of routes that joins the two. It knows neither HTTP nor any particular mount.
+// Package backend is the interface between the dev server and its mounts: the
+// request and the response of a mount, and the table of its routes. It depends
+// neither on HTTP nor on any particular mount.
 package backend
 
 import (
@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Operation is what a request wants done; Vault's policies speak of the same.
+// Operation is the kind of a request, as in Vault's policies.
 type Operation string
 
 // The operations.
@@ -23,80 +23,79 @@ const (
 	List   Operation = "list"
 )
 
-// Request is one request as a mount sees it.
+// Request is a request to a mount.
 type Request struct {
 	Operation Operation
-	// Mount ends in a slash, such as "pki/" or "auth/approle/"; Path is what
-	// follows it.
+	// Mount ends in a slash, such as "pki/" or "auth/approle/". Path is the rest.
 	Mount, Path string
-	// Params are the parts of Path that the route's pattern names.
+	// Params are the values of the names in the route's pattern.
 	Params map[string]string
-	// Fields are the body's and the query's.
+	// Fields are the parameters in the body and the query.
 	Fields Fields
 	// TLS is the state of the client's connection, nil without TLS.
 	TLS *tls.ConnectionState
 	// From is the client's address.
 	From netip.Addr
 	Now  time.Time
-	// DefaultTTL and MaxTTL are the mount's, already completed by the server's.
+	// DefaultTTL and MaxTTL are the mount's, or the server's where those are unset.
 	DefaultTTL, MaxTTL time.Duration
-	// Wrapped says that the answer will be wrapped.
+	// Wrapped is set if the answer will be wrapped.
 	Wrapped bool
-	// TokenID is the token as sent, unchecked on a public route.
+	// TokenID is the token as sent. On a public route it has not been checked.
 	TokenID string
-	// Caller is the token that asks, nil on a public route. Only the server's
-	// own mounts know what is in it.
+	// Caller is the token of the request, nil on a public route. Only the server's
+	// own mounts know its type.
 	Caller any
 }
 
-// Response is what a mount answers. Nil means "nothing": 204 for a write or a
+// Response is the answer of a mount. Nil is an empty answer: 204 for a write or a
 // delete, 404 for a read or a list.
 type Response struct {
-	// Data is a map or a struct that becomes the envelope's "data".
+	// Data is a map or a struct for the "data" field of the envelope.
 	Data any
-	// TopLevel repeats Data's fields beside the envelope's, as Vault does on
-	// its oldest paths.
+	// TopLevel repeats the fields of Data in the envelope, as Vault does on its
+	// oldest paths.
 	TopLevel bool
 	Warnings []string
-	// Auth asks for a login token, Token returns one that exists already.
+	// Auth requests a login token. Token is an existing one.
 	Auth  *Auth
 	Token any
-	// Lease asks for a new lease. LeaseID, Renewable and LeaseDuration are
-	// shown as they are.
+	// Lease requests a new lease. LeaseID, Renewable and LeaseDuration are copied
+	// into the envelope.
 	Lease         *Lease
 	LeaseID       string
 	Renewable     bool
 	LeaseDuration time.Duration
-	// Status replaces 200. Raw, with its ContentType, replaces the envelope.
+	// Status replaces 200. Raw and its ContentType replace the envelope.
 	Status      int
 	Raw         []byte
 	ContentType string
 }
 
-// Auth describes the token that a login asks for.
+// Auth describes the token of a login.
 type Auth struct {
 	TokenParams
-	// DisplayName is what lookups show, Alias what names the person or machine
-	// within the mount.
+	// DisplayName is shown by lookups. Alias identifies the user or machine within
+	// the mount.
 	DisplayName, Alias string
 	Metadata           map[string]string
 }
 
-// Lease describes a lease that an answer carries.
+// Lease describes the lease of an answer.
 type Lease struct {
 	Duration  time.Duration
 	Renewable bool
-	// Revoke is called at most once, when the lease is revoked or its token is.
+	// Revoke is called at most once, when the lease or its token is revoked.
 	Revoke func()
 }
 
-// Handler answers one operation of one route.
+// Handler handles one operation of a route.
 type Handler func(*Request) (*Response, error)
 
-// Data is a response with nothing but data.
+// Data returns a response with data only.
 func Data(data any) (*Response, error) { return &Response{Data: data}, nil }
 
-// Keys is the response to a list; nil, and so 404, if there are none.
+// Keys returns the response to a list. It is nil, and so a 404, without keys.
 func Keys(keys []string) (*Response, error) {
 	if len(keys) == 0 {
 		return nil, nil

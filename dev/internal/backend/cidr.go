@@ -5,8 +5,8 @@ package backend
 
 import "net/netip"
 
-// ParseCIDRs checks a list of addresses and networks and writes each as Vault
-// shows it: a network of one address as the address.
+// ParseCIDRs checks a list of addresses and networks and returns them as Vault
+// shows them: a network of one address as the address.
 func ParseCIDRs(list []string) ([]string, error) {
 	for i, text := range list {
 		prefix, ok := parseCIDR(text)
@@ -28,8 +28,8 @@ func parseCIDR(text string) (netip.Prefix, bool) {
 	return prefix, err == nil
 }
 
-// Within says whether an address is in one of the networks; none means
-// everywhere.
+// Within reports whether an address is in one of the networks. An empty list
+// contains every address.
 func Within(list []string, addr netip.Addr) bool {
 	for _, text := range list {
 		if prefix, ok := parseCIDR(text); ok && prefix.Contains(addr.Unmap()) {

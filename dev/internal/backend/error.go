@@ -9,12 +9,11 @@ import (
 	"strings"
 )
 
-// Error is an answer that is an error. Vault prints some of its errors as they
-// are and some through a list, "1 error occurred:"; clients see the difference,
-// so it is kept.
+// Error is an error answer. Vault formats some of its errors as a list, "1 error
+// occurred:", and others as plain text. Clients see the difference.
 type Error struct {
 	Status   int
-	Messages []string // none prints "errors":[]
+	Messages []string // empty: "errors":[]
 }
 
 func (e *Error) Error() string {
@@ -24,22 +23,22 @@ func (e *Error) Error() string {
 	return strings.Join(e.Messages, "; ")
 }
 
-// BadRequest is a 400 with one message.
+// BadRequest returns a 400 with one message.
 func BadRequest(format string, args ...any) error {
 	return &Error{http.StatusBadRequest, []string{fmt.Sprintf(format, args...)}}
 }
 
-// Internal is a 500 with one message.
+// Internal returns a 500 with one message.
 func Internal(format string, args ...any) error {
 	return &Error{http.StatusInternalServerError, []string{fmt.Sprintf(format, args...)}}
 }
 
-// Errorf is an error of any status with one message.
+// Errorf returns an error with a status and one message.
 func Errorf(status int, format string, args ...any) error {
 	return &Error{status, []string{fmt.Sprintf(format, args...)}}
 }
 
-// Listed is an error whose messages Vault prints as a list.
+// Listed returns an error whose messages are formatted as a list.
 func Listed(status int, messages ...string) error {
 	var b strings.Builder
 	if len(messages) == 1 {
@@ -54,5 +53,5 @@ func Listed(status int, messages ...string) error {
 	return &Error{status, []string{b.String()}}
 }
 
-// ErrDenied is what a token without the capability is told.
+// ErrDenied is the answer to a token without the required capability.
 var ErrDenied = Listed(http.StatusForbidden, "permission denied")

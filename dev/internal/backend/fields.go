@@ -12,23 +12,23 @@ import (
 	"time"
 )
 
-// Fields are the parameters of a request, as JSON gave them, numbers as
+// Fields are the parameters of a request, decoded from JSON with numbers as
 // json.Number.
 type Fields map[string]any
 
-// Seconds is a duration that is read as Vault reads durations, "5m", "300" or
-// 300, and written as a number of seconds.
+// Seconds is a duration. It is decoded as Vault decodes durations ("5m", "300" or
+// 300) and encoded as a number of seconds.
 type Seconds time.Duration
 
-// MarshalJSON writes the number of seconds.
+// MarshalJSON returns the number of seconds.
 func (s Seconds) MarshalJSON() ([]byte, error) {
 	return strconv.AppendInt(nil, int64(time.Duration(s)/time.Second), 10), nil
 }
 
-// Has says whether a field is there, and is not null.
+// Has reports whether a field is present and not null.
 func (f Fields) Has(name string) bool { return f[name] != nil }
 
-// String returns a field as text, "" if it is absent.
+// String returns a field as a string, "" if it is absent.
 func (f Fields) String(name string) string {
 	switch v := f[name].(type) {
 	case nil:
@@ -101,7 +101,7 @@ func convert(v any, dst any) (err error) {
 	return err
 }
 
-// ParseDuration reads a number of seconds, or text such as "30", "5m" or "1d".
+// ParseDuration parses a number of seconds, or a string such as "30", "5m" or "1d".
 func ParseDuration(v any) (time.Duration, error) {
 	text := strings.TrimSpace(fmt.Sprint(v))
 	if text == "" {
@@ -149,8 +149,8 @@ func toInts(v any) ([]int, error) {
 	return ints, err
 }
 
-// toMap reads pairs as Vault does: an object of texts, or texts such as
-// key=value, as command lines and templates send them. Text is never taken for
+// toMap converts key/value pairs as Vault does: an object, or strings such as
+// key=value, which command lines and templates send. It does not parse strings as
 // JSON.
 func toMap(v any) (map[string]string, error) {
 	m := make(map[string]string)
@@ -182,12 +182,12 @@ func toMap(v any) (map[string]string, error) {
 	return m, nil
 }
 
-// toText returns what a JSON value is as text; objects and lists are none.
+// toText returns a JSON value as a string. It fails for objects and lists.
 func toText(v any) (text string, ok bool) {
 	switch v := v.(type) {
 	case map[string]any, []any:
 		return "", false
-	case bool: // Vault's decoder takes C for its model
+	case bool: // as in Vault's decoder
 		return map[bool]string{false: "0", true: "1"}[v], true
 	case nil:
 		return "", true

@@ -5,8 +5,8 @@ package backend
 
 import "strings"
 
-// Glob says whether a text fits a pattern in which * stands for any text, also
-// across dots and slashes.
+// Glob reports whether a string matches a pattern in which * matches any string,
+// including dots and slashes.
 func Glob(pattern, text string) bool {
 	parts := strings.Split(pattern, "*")
 	if len(parts) == 1 {

@@ -9,14 +9,14 @@ import (
 	"encoding/hex"
 )
 
-// UUID returns a random identifier in the form that Vault uses.
+// UUID returns a random identifier in Vault's format.
 func UUID() string {
 	var b [16]byte
 	rand.Read(b[:])
 	return uuid(b[:])
 }
 
-// UUIDOf returns the identifier that always belongs to the same text.
+// UUIDOf returns an identifier that depends on the text only.
 func UUIDOf(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return uuid(sum[:16])
@@ -27,7 +27,7 @@ func uuid(b []byte) string {
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }
 
-// Random returns n letters and digits.
+// Random returns n random letters and digits.
 func Random(n int) string {
 	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	b := make([]byte, n)

@@ -8,27 +8,27 @@ import (
 	"strings"
 )
 
-// Route is a row of a mount's table. Pattern is a path of literal segments and
-// of names in braces, "role/{name}/secret-id"; a last segment "{name...}" takes
-// the rest of the path, which may be empty.
+// Route is an entry of a mount's table. Pattern is a path of literal segments and
+// names in braces, such as "role/{name}/secret-id". A last segment "{name...}"
+// matches the rest of the path, which may be empty.
 type Route struct {
 	Pattern string
 	// Public routes need no token.
 	Public                     bool
 	Read, Update, Delete, List Handler
-	// Exists tells creating from updating for policies; nil means that every
-	// write is an update.
+	// Exists reports whether a write is an update, as opposed to a creation, for the
+	// check of policies. Nil: every write is an update.
 	Exists func(*Request) bool
 }
 
-// Table is what a mount can do.
+// Table contains the routes of a mount.
 type Table []Route
 
-// Backend is something that can be mounted.
+// Backend is a secrets engine or a login method.
 type Backend interface{ Routes() Table }
 
-// Match returns the first route whose pattern fits the path, and the path's
-// parts by the pattern's names. A trailing slash does not count.
+// Match returns the first route whose pattern matches the path, and the values of
+// the names in the pattern. It ignores a trailing slash.
 func (t Table) Match(path string) (*Route, map[string]string) {
 	path = strings.TrimSuffix(path, "/")
 	for i := range t {
@@ -81,5 +81,5 @@ func (r *Route) Handler(op Operation) (Handler, error) {
 	return h, nil
 }
 
-// ErrUnsupportedPath is what a path outside a mount's table is told.
+// ErrUnsupportedPath is the answer to a path that is not in a mount's table.
 var ErrUnsupportedPath = Listed(http.StatusNotFound, "unsupported path")

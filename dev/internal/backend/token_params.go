@@ -3,8 +3,7 @@
 
 package backend
 
-// TokenParams are the parameters that every login method's roles have for the
-// tokens that they give out.
+// TokenParams are the token parameters of a role. All login methods have them.
 type TokenParams struct {
 	BoundCIDRs      []string `json:"token_bound_cidrs"`
 	ExplicitMaxTTL  Seconds  `json:"token_explicit_max_ttl"`
@@ -15,21 +14,21 @@ type TokenParams struct {
 	Policies        []string `json:"token_policies"`
 	TTL             Seconds  `json:"token_ttl"`
 	Type            string   `json:"token_type"`
-	// The same by their older names, shown only if the role was written with them.
-	// DecodeOld sets them.
+	// The same by their older names. DecodeOld sets those that the role was
+	// written with, and only these are shown.
 	OldMaxTTL   Seconds  `json:"max_ttl,omitempty" decode:"-"`
 	OldPeriod   Seconds  `json:"period,omitempty" decode:"-"`
 	OldPolicies []string `json:"policies,omitempty" decode:"-"`
 	OldTTL      Seconds  `json:"ttl,omitempty" decode:"-"`
 }
 
-// NewTokenParams returns the values that a new role starts from.
+// NewTokenParams returns the default values.
 func NewTokenParams() TokenParams {
 	return TokenParams{BoundCIDRs: []string{}, Policies: []string{}, Type: "default"}
 }
 
-// DecodeOld completes Decode: it reads those of the older names that the method
-// knows, where the newer ones are not given, and checks the addresses.
+// DecodeOld is called after Decode. It reads the given older names, where the
+// newer ones are absent, and checks the addresses.
 func (p *TokenParams) DecodeOld(f Fields, names ...string) (err error) {
 	if p.BoundCIDRs, err = ParseCIDRs(p.BoundCIDRs); err != nil {
 		return err

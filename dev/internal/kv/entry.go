@@ -12,7 +12,7 @@ import (
 	"github.com/certagent/certagent/dev/internal/backend"
 )
 
-// entry is what a path of version 2 holds.
+// entry is a path of a version 2 mount.
 type entry struct {
 	config
 	created, updated time.Time
@@ -21,11 +21,11 @@ type entry struct {
 	versions         map[int]*version
 }
 
-// version is one version; its data is never changed.
+// version is one version of an entry. Its data is never modified.
 type version struct {
 	data      map[string]any
 	created   time.Time
-	deleted   time.Time // zero: never; may lie ahead
+	deleted   time.Time // zero: never; may be in the future
 	destroyed bool
 }
 
@@ -33,8 +33,8 @@ func newEntry(now time.Time) *entry {
 	return &entry{created: now, updated: now, versions: make(map[int]*version)}
 }
 
-// add appends a version and drops those beyond the limit: the entry's own, else
-// the mount's.
+// add appends a version and removes versions beyond the limit of the entry or, if
+// that is unset, of the mount.
 func (e *entry) add(data map[string]any, now time.Time, mount config) *version {
 	x := &version{data: data, created: now}
 	if after := time.Duration(max(e.DeleteVersionAfter, mount.DeleteVersionAfter)); after > 0 {
@@ -52,7 +52,7 @@ func (e *entry) add(data map[string]any, now time.Time, mount config) *version {
 	return x
 }
 
-// checkCAS compares the version that the writer knows with the current one.
+// checkCAS compares the version that the writer expects with the current one.
 func (e *entry) checkCAS(options any, mountRequires bool) error {
 	fields, _ := options.(map[string]any)
 	known, given := fields["cas"]
@@ -86,7 +86,7 @@ func (x *version) undelete() { x.deleted = time.Time{} }
 
 func (x *version) destroy() { x.data, x.destroyed = nil, true }
 
-// metadata is what reads and writes tell of a version.
+// metadata returns the metadata of a version for reads and writes.
 func (x *version) metadata(number int, custom map[string]string) map[string]any {
 	m := x.state()
 	m["version"], m["custom_metadata"] = number, custom

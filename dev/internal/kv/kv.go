@@ -1,7 +1,7 @@
 // Copyright (c) The certagent authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package kv is the key/value secrets engine, both of its versions.
+// Package kv is the key/value secrets engine, versions 1 and 2.
 package kv
 
 import (
@@ -12,7 +12,7 @@ import (
 	"github.com/certagent/certagent/dev/internal/backend"
 )
 
-// New returns version 2 if the mount's options ask for it, else version 1.
+// New returns version 2 if the mount's options request it, and version 1 otherwise.
 func New(options map[string]string) backend.Backend {
 	if options["version"] == "2" {
 		return NewV2()
@@ -20,8 +20,8 @@ func New(options map[string]string) backend.Backend {
 	return NewV1()
 }
 
-// children lists what lies directly below a folder: names, and folders with a
-// slash, in order.
+// children lists the names and folders directly below a folder, sorted. Folders
+// have a trailing slash.
 func children(all []string, folder string) []string {
 	if folder != "" && !strings.HasSuffix(folder, "/") {
 		folder += "/"

@@ -25,7 +25,7 @@ func (v *V2) readMetadata(r *backend.Request) (*backend.Response, error) {
 		}
 	}
 	if e.current == len(e.versions) {
-		oldest = 0 // as long as none was dropped
+		oldest = 0 // while no version has been removed
 	}
 	return backend.Data(map[string]any{
 		"cas_required": e.CASRequired, "created_time": e.created, "current_version": e.current, "custom_metadata": e.custom,
@@ -58,7 +58,7 @@ func (v *V2) writeMetadata(r *backend.Request) (*backend.Response, error) {
 	return nil, nil
 }
 
-// deleteMetadata forgets a path with all its versions.
+// deleteMetadata removes an entry with all its versions.
 func (v *V2) deleteMetadata(r *backend.Request) (*backend.Response, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -12,16 +12,16 @@ import (
 	"github.com/certagent/certagent/dev/internal/backend"
 )
 
-// V1 is version 1: one value a path.
+// V1 is version 1: one value for each path.
 type V1 struct {
 	mu   sync.RWMutex
-	data map[string]map[string]any // replaced, never changed
+	data map[string]map[string]any // replaced, never modified
 }
 
-// NewV1 returns an empty version 1.
+// NewV1 returns an empty version 1 mount.
 func NewV1() *V1 { return &V1{data: make(map[string]map[string]any)} }
 
-// Routes returns the only one there is.
+// Routes returns the only route.
 func (v *V1) Routes() backend.Table {
 	return backend.Table{{Pattern: "{path...}", Read: v.read, Update: v.write, Delete: v.delete, List: v.list, Exists: v.exists}}
 }
@@ -38,8 +38,8 @@ func (v *V1) exists(r *backend.Request) bool {
 	return ok
 }
 
-// read answers with the value. Its lease_duration is a hint when to read it
-// again, which a field "ttl" or "lease" of the value can give; no lease exists.
+// read returns the value. Its lease_duration is a hint when to read it again. The
+// value can set it in a field "ttl" or "lease". There is no lease.
 func (v *V1) read(r *backend.Request) (*backend.Response, error) {
 	data, ok := v.get(r.Params["path"])
 	if !ok {

@@ -14,27 +14,27 @@ import (
 	"github.com/certagent/certagent/dev/internal/backend"
 )
 
-// defaultMaxVersions is how many versions are kept if nobody says otherwise.
+// defaultMaxVersions is how many versions of an entry are kept by default.
 const defaultMaxVersions = 10
 
-// V2 is version 2: versions, with metadata, that can be deleted and brought back.
+// V2 is version 2: versions with metadata, which can be deleted and undeleted.
 type V2 struct {
 	mu      sync.Mutex
 	config  config
 	entries map[string]*entry
 }
 
-// config is the mount's, and each entry's own.
+// config is the configuration of the mount or of an entry.
 type config struct {
 	CASRequired        bool            `json:"cas_required"`
 	DeleteVersionAfter backend.Seconds `json:"delete_version_after"`
 	MaxVersions        int             `json:"max_versions"`
 }
 
-// NewV2 returns an empty version 2.
+// NewV2 returns an empty version 2 mount.
 func NewV2() *V2 { return &V2{entries: make(map[string]*entry)} }
 
-// Routes returns the paths of a versioned mount.
+// Routes returns the routes of the mount.
 func (v *V2) Routes() backend.Table {
 	return backend.Table{
 		{Pattern: "config", Read: v.readConfig, Update: v.writeConfig},
@@ -74,8 +74,8 @@ func (v *V2) writeConfig(r *backend.Request) (*backend.Response, error) {
 	return nil, r.Fields.Decode(&v.config)
 }
 
-// read answers with a version: the latest, or the one asked for. One that was
-// deleted or destroyed is a 404 that still tells its metadata.
+// read returns the requested version, or the latest. A deleted or destroyed
+// version is a 404 that contains the metadata.
 func (v *V2) read(r *backend.Request) (*backend.Response, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -96,7 +96,7 @@ func (v *V2) read(r *backend.Request) (*backend.Response, error) {
 	return backend.Data(data)
 }
 
-// number reads a version's number; none and 0 mean the latest.
+// number parses a version number. Absent and 0 mean the latest version.
 func (e *entry) number(text string) (int, error) {
 	if text == "" || text == "0" {
 		return e.current, nil
@@ -137,7 +137,7 @@ func (v *V2) deleteLatest(r *backend.Request) (*backend.Response, error) {
 	return nil, nil
 }
 
-// change returns a handler that does something to each version asked for.
+// change returns a handler that calls a function for each requested version.
 func (v *V2) change(do func(*version, time.Time)) backend.Handler {
 	return func(r *backend.Request) (*backend.Response, error) {
 		var in struct {

@@ -10,13 +10,13 @@ import (
 	"github.com/certagent/certagent/dev/internal/backend"
 )
 
-// AppRole is the method for machines: a role id and a secret id.
+// AppRole is the login method for machines, with a role id and a secret id.
 type AppRole struct {
 	roles   roles[appRole]
 	secrets secretIDs
 }
 
-// appRole is a row of role/.
+// appRole is an entry of role/.
 type appRole struct {
 	backend.TokenParams
 	BindSecretID       bool            `json:"bind_secret_id"`
@@ -31,7 +31,7 @@ type appRole struct {
 // NewAppRole returns the method without roles.
 func NewAppRole() *AppRole { return &AppRole{} }
 
-// Routes returns the method's paths.
+// Routes returns the routes of the method.
 func (a *AppRole) Routes() backend.Table {
 	return backend.Table{
 		{Pattern: "role", List: a.roles.list},

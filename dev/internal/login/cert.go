@@ -13,11 +13,11 @@ import (
 	"github.com/certagent/certagent/dev/internal/backend"
 )
 
-// Cert is the method for those who have a TLS client certificate.
+// Cert is the login method for TLS client certificates.
 type Cert struct{ roles roles[certRole] }
 
-// certRole is a row of certs/. Certificate is a CA, or the very certificate that
-// is expected.
+// certRole is an entry of certs/. Certificate is a CA or the exact client
+// certificate.
 type certRole struct {
 	backend.TokenParams
 	AllowedCommonNames []string `json:"allowed_common_names"`
@@ -35,7 +35,7 @@ type certRole struct {
 // NewCert returns the method without roles.
 func NewCert() *Cert { return &Cert{} }
 
-// Routes returns the method's paths.
+// Routes returns the routes of the method.
 func (c *Cert) Routes() backend.Table {
 	return backend.Table{
 		{Pattern: "certs", List: c.roles.list},
@@ -96,8 +96,8 @@ func (c *Cert) login(r *backend.Request) (*backend.Response, error) {
 	return nil, backend.BadRequest("failed to match all constraints for this login certificate")
 }
 
-// trusts says whether the certificate is the role's, or was issued by its CA and
-// is valid now.
+// trusts reports whether the certificate equals the role's, or was issued by its
+// CA and is valid now.
 func (role *certRole) trusts(r *backend.Request) bool {
 	leaf, roots, intermediates := r.TLS.PeerCertificates[0], x509.NewCertPool(), x509.NewCertPool()
 	for _, cert := range role.certs {
@@ -126,7 +126,8 @@ func (role *certRole) allows(leaf *x509.Certificate) bool {
 		fits(role.AllowedOUs, leaf.Subject.OrganizationalUnit) && fits(role.AllowedNames, names)
 }
 
-// fits says whether one of the names fits one of the globs; no globs fit all.
+// fits reports whether one of the names matches one of the globs. An empty list of
+// globs matches everything.
 func fits(globs, names []string) bool {
 	return len(globs) == 0 || slices.ContainsFunc(names, func(name string) bool {
 		return slices.ContainsFunc(globs, func(glob string) bool { return backend.Glob(glob, name) })

@@ -13,17 +13,17 @@ import (
 	"github.com/certagent/certagent/dev/internal/backend"
 )
 
-// JWT is the methods jwt and kubernetes: a signed token, checked with public
-// keys that were configured. Unlike Vault's kubernetes method, this one asks no
-// Kubernetes server: it, too, checks with configured keys (pem_keys).
+// JWT is the login methods jwt and kubernetes. Both verify a signed token with
+// configured public keys. Vault's kubernetes method asks the Kubernetes API
+// instead; this one uses the configured keys (pem_keys).
 type JWT struct {
 	kubernetes bool
 	roles      roles[jwtRole]
 	mu         sync.RWMutex
-	config     jwtConfig // replaced, never changed in place
+	config     jwtConfig // replaced, never modified in place
 }
 
-// jwtConfig is the mount's configuration.
+// jwtConfig is the configuration of the mount.
 type jwtConfig struct {
 	BoundIssuer     string   `json:"bound_issuer"`
 	DefaultRole     string   `json:"default_role"`
@@ -37,13 +37,13 @@ type jwtConfig struct {
 	configuredSince bool
 }
 
-// NewJWT returns the method jwt without configuration.
+// NewJWT returns the jwt method without configuration.
 func NewJWT() *JWT { return &JWT{} }
 
-// NewKubernetes returns the method kubernetes without configuration.
+// NewKubernetes returns the kubernetes method without configuration.
 func NewKubernetes() *JWT { return &JWT{kubernetes: true} }
 
-// Routes returns the method's paths.
+// Routes returns the routes of the method.
 func (j *JWT) Routes() backend.Table {
 	return backend.Table{
 		{Pattern: "config", Read: j.readConfig, Update: j.writeConfig},
@@ -87,7 +87,7 @@ func (j *JWT) writeConfig(r *backend.Request) (*backend.Response, error) {
 	return nil, nil
 }
 
-// publicKey reads a public key or the one in a certificate.
+// publicKey parses a public key, or a certificate for its public key.
 func publicKey(text string) (any, error) {
 	block, _ := pem.Decode([]byte(strings.TrimSpace(text)))
 	if block == nil {

@@ -12,12 +12,12 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 )
 
-// algorithms are the signatures that are accepted.
+// algorithms are the accepted signature algorithms.
 var algorithms = []jose.SignatureAlgorithm{
 	jose.RS256, jose.RS384, jose.RS512, jose.ES256, jose.ES384, jose.ES512, jose.PS256, jose.PS384, jose.PS512, jose.EdDSA,
 }
 
-// leeway is the clock skew that Vault tolerates.
+// leeway is the clock skew that Vault allows.
 const leeway = time.Minute
 
 func (j *JWT) login(r *backend.Request) (*backend.Response, error) {
@@ -54,7 +54,7 @@ func (j *JWT) login(r *backend.Request) (*backend.Response, error) {
 	return jwtAuth(role, name, claims)
 }
 
-// verify checks a token's signature and times and returns its claims.
+// verify checks the signature and times of a token and returns its claims.
 func (c *jwtConfig) verify(text string, now time.Time) (map[string]any, error) {
 	parsed, err := jwt.ParseSigned(text, algorithms)
 	if err != nil {
@@ -81,14 +81,14 @@ func (c *jwtConfig) verify(text string, now time.Time) (map[string]any, error) {
 	return claims, checkTimes(standard, now)
 }
 
-// checkTimes puts the library's complaints into Vault's words.
+// checkTimes returns the library's errors with Vault's messages.
 func checkTimes(c jwt.Claims, now time.Time) error {
 	err := c.ValidateWithLeeway(jwt.Expected{Time: now}, leeway)
 	switch {
 	case errors.Is(err, jwt.ErrExpired):
 		return errors.New("invalid expiration time (exp) claim: token is expired")
 	case errors.Is(err, jwt.ErrNotValidYet), errors.Is(err, jwt.ErrIssuedInTheFuture) && c.NotBefore == nil:
-		// Vault fills in a missing nbf from iat.
+		// Vault uses iat for a missing nbf.
 		return errors.New("invalid not before (nbf) claim: token not yet valid")
 	case errors.Is(err, jwt.ErrIssuedInTheFuture):
 		return errors.New("invalid issued at (iat) claim: token issued in the future")

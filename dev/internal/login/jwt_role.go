@@ -11,8 +11,8 @@ import (
 	"github.com/certagent/certagent/dev/internal/backend"
 )
 
-// jwtRole is a row of role/. The bound_service_account fields are the kubernetes
-// method's.
+// jwtRole is an entry of role/. The bound_service_account fields belong to the
+// kubernetes method.
 type jwtRole struct {
 	backend.TokenParams
 	RoleType       string            `json:"role_type,omitempty"`
@@ -65,7 +65,7 @@ func (role *jwtRole) checkJWT() error {
 	return nil
 }
 
-// check says why a token's claims do not fit the role, nil if they do.
+// check returns an error if the claims of a token do not match the role.
 func (role *jwtRole) check(claims map[string]any) error {
 	audiences := texts(claims["aud"])
 	switch {
@@ -86,8 +86,8 @@ func (role *jwtRole) check(claims map[string]any) error {
 	return nil
 }
 
-// checkServiceAccount does the same for the kubernetes method and returns the
-// account's namespace and name.
+// checkServiceAccount is check for the kubernetes method. It returns the namespace
+// and the name of the service account.
 func (role *jwtRole) checkServiceAccount(claims map[string]any) (namespace, name string, err error) {
 	subject, _ := claims["sub"].(string)
 	account, ok := strings.CutPrefix(subject, "system:serviceaccount:")
@@ -105,7 +105,7 @@ func (role *jwtRole) checkServiceAccount(claims map[string]any) (namespace, name
 	return namespace, name, nil
 }
 
-// texts returns a claim's value, or values, as text.
+// texts returns the value or values of a claim as strings.
 func texts(v any) (list []string) {
 	switch v := v.(type) {
 	case nil:

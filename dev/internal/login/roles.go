@@ -1,9 +1,9 @@
 // Copyright (c) The certagent authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package login is the login methods: approle, cert, jwt, kubernetes and
-// userpass. Each keeps roles and turns a proof into a description of the token
-// to make; it makes none itself.
+// Package login contains the login methods approle, cert, jwt, kubernetes and
+// userpass. Each stores roles and verifies credentials. It returns a description
+// of the token; it does not create the token.
 package login
 
 import (
@@ -14,7 +14,7 @@ import (
 	"github.com/certagent/certagent/dev/internal/backend"
 )
 
-// roles is a set of roles by name. Stored roles are replaced, never changed.
+// roles maps names to roles. Stored roles are replaced, never modified.
 type roles[T any] struct {
 	mu     sync.RWMutex
 	byName map[string]*T
@@ -26,7 +26,7 @@ func (s *roles[T]) get(name string) *T {
 	return s.byName[name]
 }
 
-// update replaces a role by what change makes of it, or of a new one.
+// update replaces a role with a changed copy. An unknown role is created.
 func (s *roles[T]) update(name string, fresh func() T, change func(*T) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -50,7 +50,7 @@ func (s *roles[T]) all() []*T {
 	return slices.Collect(maps.Values(s.byName))
 }
 
-// read, delete and list answer those operations of a route with {name}.
+// read, delete and list are handlers for routes with {name}.
 func (s *roles[T]) read(r *backend.Request) (*backend.Response, error) {
 	if role := s.get(r.Params["name"]); role != nil {
 		return backend.Data(role)

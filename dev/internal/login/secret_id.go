@@ -11,24 +11,24 @@ import (
 	"github.com/certagent/certagent/dev/internal/backend"
 )
 
-// secretID is one secret id of a role.
+// secretID is a secret id of a role.
 type secretID struct {
 	id, accessor, role string
-	created, expires   time.Time // expires zero: never
+	created, expires   time.Time // zero expires: never
 	ttl                backend.Seconds
-	uses               int // left; 0 is unlimited
+	uses               int // remaining; 0: unlimited
 	metadata           map[string]string
 }
 
 func (x *secretID) live(now time.Time) bool { return x.expires.IsZero() || now.Before(x.expires) }
 
-// secretIDs owns the secret ids of all roles of a mount.
+// secretIDs contains the secret ids of all roles of a mount.
 type secretIDs struct {
 	mu   sync.Mutex
-	byID map[string]*secretID // by role, a slash and the id
+	byID map[string]*secretID // by role + "/" + id
 }
 
-// add stores a new secret id, unless the role has it already.
+// add stores a new secret id. It fails if the role already has it.
 func (s *secretIDs) add(x secretID, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -48,7 +48,7 @@ func (s *secretIDs) add(x secretID, now time.Time) bool {
 	return true
 }
 
-// use counts one use and returns the id's metadata.
+// use counts one use and returns the metadata of the secret id.
 func (s *secretIDs) use(role, id string, now time.Time) (map[string]string, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -64,7 +64,7 @@ func (s *secretIDs) use(role, id string, now time.Time) (map[string]string, bool
 	return x.metadata, true
 }
 
-// find returns a role's secret id by itself or its accessor.
+// find returns a secret id of a role by the id or its accessor.
 func (s *secretIDs) find(role, id, accessor string, now time.Time) (secretID, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

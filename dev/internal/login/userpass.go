@@ -11,11 +11,11 @@ import (
 	"github.com/certagent/certagent/dev/internal/backend"
 )
 
-// UserPass is the method for people: a name and a password.
+// UserPass is the login method with a user name and a password.
 type UserPass struct{ users roles[user] }
 
-// user is a row of users/. The password's hash is a plain one: a dev server's
-// passwords protect nothing.
+// user is an entry of users/. The password hash is not a slow one, since passwords
+// of a dev server protect nothing.
 type user struct {
 	backend.TokenParams
 	hash [sha256.Size]byte
@@ -24,7 +24,7 @@ type user struct {
 // NewUserPass returns the method without users.
 func NewUserPass() *UserPass { return &UserPass{} }
 
-// Routes returns the method's paths.
+// Routes returns the routes of the method.
 func (u *UserPass) Routes() backend.Table {
 	return backend.Table{
 		{Pattern: "users", List: u.users.list},

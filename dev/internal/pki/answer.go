@@ -14,7 +14,7 @@ import (
 	"github.com/certagent/certagent/dev/internal/backend"
 )
 
-// answer is what issuing and signing tell.
+// answer is the data of the answer to issuing and signing.
 func (p *PKI) answer(o *order, cert *x509.Certificate) (*backend.Response, error) {
 	data := map[string]any{"expiration": cert.NotAfter.Unix(), "serial_number": serialOf(cert)}
 	if err := o.in.encode(data, cert, o.issuer.cert, o.chain, o.key); err != nil {
@@ -28,8 +28,8 @@ func (p *PKI) answer(o *order, cert *x509.Certificate) (*backend.Response, error
 	return res, nil
 }
 
-// encode fills in the certificate, the CA that issued it, the chain and the key,
-// if it is to be shown, in the format asked for.
+// encode sets the certificate, its CA, the chain and, if it is returned, the key,
+// in the requested format.
 func (in *certRequest) encode(data map[string]any, cert, ca *x509.Certificate, chain []*x509.Certificate, key crypto.Signer) error {
 	encode := func(block string, der []byte) string { return encodePEM(block, der) }
 	if in.Format == "der" {
@@ -53,7 +53,7 @@ func (in *certRequest) encode(data map[string]any, cert, ca *x509.Certificate, c
 		}
 		data["private_key"] = encode(block, der)
 		data["private_key_type"], _ = keyType(key.Public())
-		// In a bundle the key keeps its own form, whatever was asked for.
+		// In a bundle the key keeps its own format, whatever was requested.
 		if der, block, err = marshalKey(key, false); err != nil {
 			return err
 		}
@@ -65,7 +65,7 @@ func (in *certRequest) encode(data map[string]any, cert, ca *x509.Certificate, c
 	return nil
 }
 
-// plain is an error's text without the list that Vault puts around it.
+// plain returns the text of an error without Vault's list format.
 func plain(err error) string {
 	text := err.Error()
 	if e := (*backend.Error)(nil); errors.As(err, &e) && strings.HasPrefix(text, "1 error occurred:") {

@@ -13,7 +13,7 @@ import (
 	"github.com/certagent/certagent/dev/internal/backend"
 )
 
-// crlConfig is config/crl; the dev server heeds expiry.
+// crlConfig is config/crl. The dev server uses expiry only.
 type crlConfig struct {
 	Expiry  string `json:"expiry"`
 	Disable bool   `json:"disable"`
@@ -58,15 +58,15 @@ func (p *PKI) rotateCRL(*backend.Request) (*backend.Response, error) {
 	return backend.Data(map[string]any{"success": true})
 }
 
-// makeCRL returns the default issuer's revocation list: the last one, unless
-// something has been revoked since or it has expired.
+// makeCRL returns the CRL of the default issuer. It creates a new one if the last
+// has expired or if a certificate has been revoked since.
 func (p *PKI) makeCRL(now time.Time) ([]byte, error) {
 	is, _, err := p.issuer("default")
 	if err != nil {
 		return nil, err
 	}
 	p.mu.RLock()
-	expiry, _ := backend.ParseDuration(p.crl.Expiry) // checked when it was written
+	expiry, _ := backend.ParseDuration(p.crl.Expiry) // checked when written
 	p.mu.RUnlock()
 	if der := p.issued.freshCRL(is.id, now.Add(-expiry)); der != nil {
 		return der, nil
@@ -97,7 +97,7 @@ func (s *store) freshCRL(issuerID string, since time.Time) []byte {
 	return s.crl
 }
 
-// keepCRL stores a list, unless something was revoked while it was being made.
+// keepCRL stores a CRL, unless a certificate was revoked during its creation.
 func (s *store) keepCRL(der []byte, issuerID string, at time.Time, revocations int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

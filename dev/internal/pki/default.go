@@ -15,7 +15,7 @@ const (
 	defaultGone = "; this was configured as the default issuer. Operations without an explicit issuer will not work until a new default is configured."
 )
 
-// readDefault tells which issuer signs for roles and paths that name none.
+// readDefault returns the issuer for roles and paths that name none.
 func (p *PKI) readDefault(*backend.Request) (*backend.Response, error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
@@ -37,8 +37,8 @@ func (p *PKI) writeDefault(r *backend.Request) (*backend.Response, error) {
 	return p.issuers.setDefault(c.Default, c.Follow)
 }
 
-// replaceRoot answers root/replace: unless it is told another, it takes the issuer
-// into use that root/rotate made.
+// replaceRoot answers root/replace. It makes an issuer the default: the requested
+// one, or the one that root/rotate created.
 func (p *PKI) replaceRoot(r *backend.Request) (*backend.Response, error) {
 	ref := nextName
 	if r.Fields.Has("default") {
@@ -69,7 +69,7 @@ func (s *issuers) describeDefault() map[string]any {
 	return map[string]any{"default": s.byDefault, "default_follows_latest_issuer": s.follow}
 }
 
-// deleteIssuer warns of the roles that are left without their issuer.
+// deleteIssuer deletes an issuer and warns about roles that name it.
 func (p *PKI) deleteIssuer(r *backend.Request) (*backend.Response, error) {
 	ref := r.Params["issuer"]
 	res := &backend.Response{}
@@ -79,7 +79,7 @@ func (p *PKI) deleteIssuer(r *backend.Request) (*backend.Response, error) {
 	switch {
 	case err != nil && (ref == "" || ref == "default"):
 		return nil, err
-	case err != nil: // it is gone already
+	case err != nil: // already deleted
 		return res, nil
 	}
 	names := []string{is.name, is.id}
@@ -95,7 +95,7 @@ func (p *PKI) deleteIssuer(r *backend.Request) (*backend.Response, error) {
 	return res, nil
 }
 
-// rolesOf counts the roles that name an issuer in that way.
+// rolesOf counts the roles that name an issuer by the given reference.
 func (p *PKI) rolesOf(ref string) (n int) {
 	for _, ro := range p.roles {
 		if ref != "" && ro.IssuerRef == ref {

@@ -12,8 +12,8 @@ import (
 	"github.com/certagent/certagent/dev/internal/backend"
 )
 
-// setSigned answers intermediate/set-signed and the imports: certificates, and
-// keys if there are some, become issuers.
+// setSigned answers intermediate/set-signed and the imports. It creates issuers
+// from certificates and, if present, keys.
 func (p *PKI) setSigned(r *backend.Request) (*backend.Response, error) {
 	text := r.Fields.String("certificate")
 	if text == "" {
@@ -32,7 +32,7 @@ func (p *PKI) setSigned(r *backend.Request) (*backend.Response, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var importedKeys, imported, existing []string
-	var able []*issuer // to sign
+	var signers []*issuer // the new issuers that have a key
 	mapping := make(map[string]string)
 	for _, key := range keys {
 		importedKeys = append(importedKeys, p.issuers.addKey(key))
@@ -48,12 +48,12 @@ func (p *PKI) setSigned(r *backend.Request) (*backend.Response, error) {
 		p.issuers.add(is)
 		p.issued.add(cert, is.id, r.Now)
 		if is.key != nil {
-			able = append(able, is)
+			signers = append(signers, is)
 		}
 		imported, mapping[is.id] = append(imported, is.id), is.keyID
 	}
-	if len(able) == 1 {
-		p.issuers.followTo(able[0])
+	if len(signers) == 1 {
+		p.issuers.followTo(signers[0])
 	}
 	res := &backend.Response{Data: map[string]any{
 		"existing_issuers": existing, "existing_keys": nil, "imported_issuers": imported, "imported_keys": importedKeys, "mapping": mapping,

@@ -11,8 +11,8 @@ import (
 	"github.com/certagent/certagent/dev/internal/backend"
 )
 
-// generateIntermediate answers intermediate/generate/<exported>: a CSR whose key
-// stays here until set-signed brings the certificate.
+// generateIntermediate answers intermediate/generate/<exported>. It returns a CSR
+// and keeps the key for the certificate that set-signed stores later.
 func (p *PKI) generateIntermediate(r *backend.Request) (*backend.Response, error) {
 	a, err := newAuthority(r)
 	if err != nil {
@@ -47,7 +47,7 @@ func (p *PKI) generateIntermediate(r *backend.Request) (*backend.Response, error
 	return backend.Data(data)
 }
 
-// signIntermediate answers root/sign-intermediate: a CA's certificate for a CSR.
+// signIntermediate answers root/sign-intermediate: a CA certificate for a CSR.
 func (p *PKI) signIntermediate(r *backend.Request) (*backend.Response, error) {
 	a, err := newAuthority(r)
 	if err != nil {
@@ -57,7 +57,7 @@ func (p *PKI) signIntermediate(r *backend.Request) (*backend.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.warnings = nil // a CA's fields are more than a leaf's
+	o.warnings = nil // a CA has more fields than a leaf
 	csr, err := a.in.parseCSR()
 	if err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func (p *PKI) signIntermediate(r *backend.Request) (*backend.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A CA's chain begins with itself.
+	// The chain of a CA begins with the CA itself.
 	o.chain = append([]*x509.Certificate{cert}, o.chain...)
 	return p.answer(o, cert)
 }

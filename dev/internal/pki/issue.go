@@ -10,21 +10,20 @@ import (
 	"github.com/certagent/certagent/dev/internal/backend"
 )
 
-// order is one certificate on its way: who signs it, by what rules and for which
-// key.
+// order is a certificate to be issued: its issuer, its rules and its key.
 type order struct {
 	*backend.Request
 	in       certRequest
 	role     *role
 	issuer   *issuer
 	chain    []*x509.Certificate
-	verbatim *x509.CertificateRequest // if its subject and names count as they are
-	key      crypto.Signer            // nil if the client keeps it
+	verbatim *x509.CertificateRequest // set if its subject and names are used unchanged
+	key      crypto.Signer            // nil if the client has it
 	public   crypto.PublicKey
 	warnings []string
 }
 
-// newOrder reads the request and finds role and issuer.
+// newOrder parses the request and finds the role and the issuer.
 func (p *PKI) newOrder(r *backend.Request, ro *role) (*order, error) {
 	o := &order{Request: r, role: ro}
 	if err := o.in.decode(r); err != nil {
@@ -42,7 +41,7 @@ func (p *PKI) newOrder(r *backend.Request, ro *role) (*order, error) {
 	return o, nil
 }
 
-// issue answers issue/<role>: key and certificate.
+// issue answers issue/<role> with a new key and its certificate.
 func (p *PKI) issue(r *backend.Request) (*backend.Response, error) {
 	ro := p.role(r.Params["role"])
 	if ro == nil {
@@ -66,7 +65,7 @@ func (p *PKI) issue(r *backend.Request) (*backend.Response, error) {
 	return p.complete(o, n)
 }
 
-// sign answers sign/<role>: a certificate for the key of a CSR.
+// sign answers sign/<role> with a certificate for the key of a CSR.
 func (p *PKI) sign(r *backend.Request) (*backend.Response, error) {
 	ro := p.role(r.Params["role"])
 	if ro == nil {
@@ -98,8 +97,8 @@ func (p *PKI) signWith(r *backend.Request, ro *role, verbatim bool) (*backend.Re
 	return p.complete(o, n)
 }
 
-// signVerbatim answers sign-verbatim: the CSR's names as they are. A role adds
-// only lifetimes and how the answer is kept.
+// signVerbatim answers sign-verbatim: it uses the names of the CSR unchanged. Of a
+// role it uses only the lifetimes and the storage options.
 func (p *PKI) signVerbatim(r *backend.Request) (*backend.Response, error) {
 	ro := newRole()
 	ro.AllowAnyName, ro.EnforceHostnames, ro.RequireCN, ro.KeyType = true, false, false, "any"
@@ -115,7 +114,7 @@ func (p *PKI) signVerbatim(r *backend.Request) (*backend.Response, error) {
 	return p.signWith(r, ro, true)
 }
 
-// checkKey refuses a CSR's key that the role would not have made.
+// checkKey refuses the key of a CSR if the role does not allow its type or size.
 func (ro *role) checkKey(public crypto.PublicKey) error {
 	if ro.KeyType == "any" {
 		return nil
@@ -146,7 +145,7 @@ func (o *order) allowedNames(csr *x509.CertificateRequest) (*names, error) {
 	return n, o.role.check(n, given)
 }
 
-// complete signs the certificate and answers.
+// complete signs the certificate and returns the answer.
 func (p *PKI) complete(o *order, n *names) (*backend.Response, error) {
 	template, err := o.template(n)
 	if err != nil {
@@ -159,8 +158,8 @@ func (p *PKI) complete(o *order, n *names) (*backend.Response, error) {
 	return p.answer(o, cert)
 }
 
-// signFor has the order's issuer sign a template, and remembers the certificate
-// unless the role says not to.
+// signFor signs a template with the issuer of the order. It stores the certificate
+// unless the role has no_store.
 func (p *PKI) signFor(o *order, template *x509.Certificate, public crypto.PublicKey) (*x509.Certificate, error) {
 	p.mu.RLock()
 	template.IssuingCertificateURL, template.CRLDistributionPoints, template.OCSPServer = p.urls.Issuing, p.urls.CRL, p.urls.OCSP

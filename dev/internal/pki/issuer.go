@@ -13,25 +13,25 @@ import (
 	"github.com/certagent/certagent/dev/internal/backend"
 )
 
-// nextName is what root/rotate calls a root that is given no name.
+// nextName is the default issuer name of root/rotate.
 const nextName = "next"
 
 var issuerName = regexp.MustCompile(`^\w([\w.-]*\w)?$`)
 
-// issuer is a CA certificate with its key. It is replaced, never changed.
+// issuer is a CA certificate with its key. It is replaced, never modified.
 type issuer struct {
 	id, name, keyID string
 	cert            *x509.Certificate
-	key             crypto.Signer // nil: certificates of this issuer only complete chains
+	key             crypto.Signer // nil: the certificate is used in chains only
 	notAfter        string        // leaf_not_after_behavior: err, truncate or permit
 }
 
-// issuers are a mount's issuers and keys; the mount's lock guards them.
+// issuers contains the issuers and keys of a mount. The mount's lock guards it.
 type issuers struct {
 	byID      map[string]*issuer
 	order     []string                 // ids, oldest first
-	keys      map[string]crypto.Signer // by key id; those of requests not yet signed, too
-	byDefault string                   // an id, "" for none
+	keys      map[string]crypto.Signer // by key id; includes the keys of pending CSRs
+	byDefault string                   // an id, or ""
 	follow    bool                     // a new issuer becomes the default
 }
 
@@ -39,7 +39,7 @@ func newIssuers() issuers {
 	return issuers{byID: make(map[string]*issuer), keys: make(map[string]crypto.Signer)}
 }
 
-// add stores an issuer; the first one with a key becomes the default.
+// add stores an issuer. The first one with a key becomes the default.
 func (s *issuers) add(is *issuer) {
 	s.byID[is.id] = is
 	s.order = append(s.order, is.id)
@@ -48,7 +48,7 @@ func (s *issuers) add(is *issuer) {
 	}
 }
 
-// remove forgets an issuer, and says whether it was the default.
+// remove removes an issuer and reports whether it was the default.
 func (s *issuers) remove(is *issuer) bool {
 	delete(s.byID, is.id)
 	s.order = slices.DeleteFunc(s.order, func(id string) bool { return id == is.id })
@@ -59,15 +59,14 @@ func (s *issuers) remove(is *issuer) bool {
 	return true
 }
 
-// followTo makes a new issuer the default, if that follows the latest one.
+// followTo makes a new issuer the default, if default_follows_latest_issuer is set.
 func (s *issuers) followTo(is *issuer) {
 	if s.follow && is.key != nil {
 		s.byDefault = is.id
 	}
 }
 
-// checkName refuses a name that another issuer than the given one has, or that
-// none may have.
+// checkName refuses an invalid name and a name of another issuer.
 func (s *issuers) checkName(name string, is *issuer) error {
 	switch other, err := s.find(name); {
 	case name == "":
@@ -89,7 +88,7 @@ func (s *issuers) addKey(key crypto.Signer) string {
 	return id
 }
 
-// keyOf returns the key that belongs to a certificate.
+// keyOf returns the key of a certificate.
 func (s *issuers) keyOf(cert *x509.Certificate) (string, crypto.Signer) {
 	for id, key := range s.keys {
 		if pub, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool }); ok && pub.Equal(cert.PublicKey) {
@@ -99,7 +98,7 @@ func (s *issuers) keyOf(cert *x509.Certificate) (string, crypto.Signer) {
 	return "", nil
 }
 
-// find returns the issuer with an id or a name, or the default.
+// find returns an issuer by id or name, or the default.
 func (s *issuers) find(ref string) (*issuer, error) {
 	if ref == "" || ref == "default" {
 		if s.byDefault == "" {
@@ -115,8 +114,8 @@ func (s *issuers) find(ref string) (*issuer, error) {
 	return nil, backend.Listed(500, "unable to find PKI issuer for reference: "+ref)
 }
 
-// chain returns the issuer's certificate, then those above it that the mount
-// knows.
+// chain returns the certificate of the issuer, then those of its ancestors in the
+// mount.
 func (s *issuers) chain(is *issuer) []*x509.Certificate {
 	chain := []*x509.Certificate{is.cert}
 	for top := is.cert; !bytes.Equal(top.RawSubject, top.RawIssuer) && len(chain) <= len(s.order); top = chain[len(chain)-1] {
@@ -138,7 +137,7 @@ func (s *issuers) parent(cert *x509.Certificate) *x509.Certificate {
 	return nil
 }
 
-// issuer returns an issuer that can sign, and the chain that begins with it.
+// issuer returns an issuer that has a key, and its chain.
 func (p *PKI) issuer(ref string) (*issuer, []*x509.Certificate, error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()

@@ -43,7 +43,7 @@ func (p *PKI) listKeys(*backend.Request) (*backend.Response, error) {
 	return backend.Data(map[string]any{"keys": list, "key_info": info})
 }
 
-// found returns the issuer that the path names.
+// found returns the issuer in the path.
 func (p *PKI) found(r *backend.Request) (*issuer, []*x509.Certificate, error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
@@ -78,8 +78,8 @@ func (p *PKI) readIssuerJSON(r *backend.Request) (*backend.Response, error) {
 	return backend.Data(is.describe(chain))
 }
 
-// describe ends each PEM block with a newline, as Vault does here and nowhere
-// else.
+// describe returns an issuer. Each PEM block ends with a newline, as in Vault,
+// which does this here only.
 func (is *issuer) describe(chain []*x509.Certificate) map[string]any {
 	var texts []string
 	for _, cert := range chain {
@@ -99,7 +99,7 @@ func (p *PKI) writeIssuer(r *backend.Request) (*backend.Response, error) {
 		p.mu.Unlock()
 		return nil, err
 	}
-	// What is not mentioned gets its default again, as in Vault.
+	// As in Vault, absent fields are reset to their defaults.
 	changed := *is
 	changed.name, changed.notAfter = name, "err"
 	if behavior := r.Fields.String("leaf_not_after_behavior"); behavior != "" {
@@ -130,7 +130,7 @@ func (p *PKI) readIssuerDER(r *backend.Request) (*backend.Response, error) {
 	return &backend.Response{Raw: is.cert.Raw, ContentType: "application/pkix-cert"}, nil
 }
 
-// rawPEM answers with certificates and nothing around them.
+// rawPEM returns an answer of certificates without an envelope.
 func rawPEM(contentType string, certs []*x509.Certificate) *backend.Response {
 	var texts []string
 	for _, cert := range certs {

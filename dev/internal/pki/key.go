@@ -18,7 +18,7 @@ import (
 
 var curves = map[int]elliptic.Curve{224: elliptic.P224(), 256: elliptic.P256(), 384: elliptic.P384(), 521: elliptic.P521()}
 
-// keyBits checks a key's type and size and completes the size.
+// keyBits checks the type and size of a key and returns the size or its default.
 func keyBits(kind string, bits int) (int, error) {
 	switch kind {
 	case "rsa":
@@ -46,7 +46,7 @@ func keyBits(kind string, bits int) (int, error) {
 	return 0, backend.BadRequest("unknown key type %s", kind)
 }
 
-// generateKey makes a key; kind and bits have been checked.
+// generateKey creates a key. The kind and bits must have been checked.
 func generateKey(kind string, bits int) (crypto.Signer, error) {
 	switch kind {
 	case "rsa":
@@ -59,7 +59,7 @@ func generateKey(kind string, bits int) (crypto.Signer, error) {
 	}
 }
 
-// keyType returns a public key's type, in Vault's words, and size.
+// keyType returns the type, as named by Vault, and the size of a public key.
 func keyType(pub crypto.PublicKey) (kind string, bits int) {
 	switch pub := pub.(type) {
 	case *rsa.PublicKey:
@@ -72,7 +72,7 @@ func keyType(pub crypto.PublicKey) (kind string, bits int) {
 	return "", 0
 }
 
-// marshalKey returns a key as DER and the name of its PEM block.
+// marshalKey returns a key as DER and the label of its PEM block.
 func marshalKey(key crypto.Signer, pkcs8 bool) (der []byte, block string, err error) {
 	if !pkcs8 {
 		switch key := key.(type) {
@@ -87,7 +87,7 @@ func marshalKey(key crypto.Signer, pkcs8 bool) (der []byte, block string, err er
 	return der, "PRIVATE KEY", err
 }
 
-// encodePEM returns one block without the newline at its end, as Vault does.
+// encodePEM returns a PEM block without the newline at the end, as Vault does.
 func encodePEM(block string, der []byte) string {
 	text := pem.EncodeToMemory(&pem.Block{Type: block, Bytes: der})
 	return string(text[:len(text)-1])

@@ -15,10 +15,10 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// hostname is a host name, possibly with a wildcard in its first label.
+// hostname matches host names, with or without a wildcard in the first label.
 var hostname = regexp.MustCompile(`^(\*\.)?(([a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9\-]*[a-zA-Z0-9])\.)*([A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9\-]*[A-Za-z0-9])\.?$`)
 
-// names are what a certificate is for.
+// names are the subject names of a certificate.
 type names struct {
 	common string
 	dns    []string
@@ -27,8 +27,8 @@ type names struct {
 	uris   []*url.URL
 }
 
-// addName files a name under DNS names or e-mail addresses. What is neither is
-// left out, as Vault does.
+// addName adds a DNS name or an e-mail address. It ignores anything else, as Vault
+// does.
 func (n *names) addName(name string) {
 	if strings.Contains(name, "@") {
 		n.email = append(n.email, name)
@@ -61,7 +61,7 @@ func (n *names) addURIs(list []string) error {
 	return nil
 }
 
-// normalize sorts the names and removes those that are there twice.
+// normalize sorts the names and removes duplicates.
 func (n *names) normalize() {
 	for _, list := range []*[]string{&n.dns, &n.email} {
 		slices.Sort(*list)
@@ -69,7 +69,7 @@ func (n *names) normalize() {
 	}
 }
 
-// check refuses names that the role does not allow.
+// check returns an error if the role does not allow a name.
 func (ro *role) check(n *names, given string) error {
 	if n.common != "" && !ro.allowsName(n.common) {
 		return backend.BadRequest("common name %s not allowed by this role", n.common)
@@ -98,7 +98,7 @@ func (ro *role) check(n *names, given string) error {
 	return nil
 }
 
-// allowsName says whether the role allows a DNS name or an e-mail address.
+// allowsName reports whether the role allows a DNS name or an e-mail address.
 func (ro *role) allowsName(name string) bool {
 	domain := name
 	_, emailDomain, isEmail := strings.Cut(name, "@")
@@ -132,7 +132,7 @@ func (ro *role) allowsLocalhost(name string) bool {
 	return ro.AllowSubdomains && (strings.HasSuffix(name, ".localhost") || strings.HasSuffix(name, ".localdomain"))
 }
 
-// fromCSR takes the names out of a request for a certificate.
+// fromCSR returns the names in a CSR.
 func (n *names) fromCSR(csr *x509.CertificateRequest) {
 	n.dns = append(n.dns, csr.DNSNames...)
 	n.email = append(n.email, csr.EmailAddresses...)

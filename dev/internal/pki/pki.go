@@ -1,9 +1,9 @@
 // Copyright (c) The certagent authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package pki is the PKI secrets engine: issuers, roles that say what may be
-// issued, certificates and revocation lists. Keys are made and certificates
-// signed outside every lock, so that issuing is as fast as the cryptography.
+// Package pki is the PKI secrets engine: issuers, roles, certificates and CRLs. It
+// generates keys and signs certificates without holding a lock, so that requests
+// do not wait for each other.
 package pki
 
 import (
@@ -12,18 +12,18 @@ import (
 	"github.com/certagent/certagent/dev/internal/backend"
 )
 
-// PKI is one mount.
+// PKI is a mount of the engine.
 type PKI struct {
 	mu      sync.RWMutex
-	roles   map[string]*role // replaced, never changed
+	roles   map[string]*role // replaced, never modified
 	issuers issuers
-	urls    urls // replaced, never changed
+	urls    urls // replaced, never modified
 	crl     crlConfig
 
 	issued store
 }
 
-// urls are what certificates tell about where their issuer can be found.
+// urls are the URLs of the issuer, CRL and OCSP in certificates.
 type urls struct {
 	Issuing   []string `json:"issuing_certificates"`
 	CRL       []string `json:"crl_distribution_points"`
@@ -32,7 +32,7 @@ type urls struct {
 	Templated bool     `json:"enable_templating"`
 }
 
-// New returns a mount without issuers and roles.
+// New returns a mount without issuers or roles.
 func New() *PKI {
 	return &PKI{
 		roles: make(map[string]*role), issuers: newIssuers(), issued: newStore(), crl: crlConfig{Expiry: "72h"},
@@ -40,7 +40,7 @@ func New() *PKI {
 	}
 }
 
-// Routes returns the mount's paths.
+// Routes returns the routes of the mount.
 func (p *PKI) Routes() backend.Table {
 	return backend.Table{
 		{Pattern: "issue/{role}", Update: p.issue},
@@ -111,7 +111,7 @@ func (p *PKI) writeURLs(r *backend.Request) (*backend.Response, error) {
 	return backend.Data(u)
 }
 
-// tidy has nothing to do: expired certificates go by themselves.
+// tidy does nothing: the store removes expired certificates itself.
 func (p *PKI) tidy(*backend.Request) (*backend.Response, error) {
 	return &backend.Response{Status: 202, Warnings: []string{
 		"Tidy operation successfully started. Any information from the operation will be printed to Vault's server logs.",

@@ -13,8 +13,8 @@ import (
 	"github.com/certagent/certagent/dev/internal/backend"
 )
 
-// byDefault returns the default issuer's certificate and its chain, nil if there
-// is none that can sign.
+// byDefault returns the certificate of the default issuer and its chain. It returns
+// nil if no issuer can sign.
 func (p *PKI) byDefault() []*x509.Certificate {
 	_, chain, err := p.issuer("default")
 	if err != nil {

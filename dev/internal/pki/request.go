@@ -14,7 +14,7 @@ import (
 	"github.com/certagent/certagent/dev/internal/backend"
 )
 
-// certRequest is the body of everything that makes a certificate.
+// certRequest is the body of a request for a certificate.
 type certRequest struct {
 	CommonName        string          `json:"common_name"`
 	AltNames          []string        `json:"alt_names"`
@@ -51,8 +51,7 @@ func (in *certRequest) decode(r *backend.Request) error {
 	return nil
 }
 
-// unknown warns of fields that nothing reads, for a typing error there is
-// otherwise silent.
+// unknown warns about unknown fields, since Vault ignores misspelt ones silently.
 func (in *certRequest) unknown(r *backend.Request) []string {
 	var list []string
 	for name := range r.Fields {
@@ -67,8 +66,8 @@ func (in *certRequest) unknown(r *backend.Request) []string {
 	return []string{"Endpoint ignored these unrecognized parameters: [" + strings.Join(list, " ") + "]"}
 }
 
-// knownFields are the names of certRequest's fields, and one that issuing
-// accepts and that makes no difference here.
+// knownFields are the names of the fields of certRequest, and of one that is
+// accepted and ignored.
 var knownFields = func() []string {
 	list := []string{"cert_metadata"}
 	t := reflect.TypeFor[certRequest]()
@@ -78,7 +77,7 @@ var knownFields = func() []string {
 	return list
 }()
 
-// parseCSR reads and checks a request for a certificate.
+// parseCSR parses a CSR and checks its signature.
 func (in *certRequest) parseCSR() (*x509.CertificateRequest, error) {
 	if in.CSR == "" {
 		return nil, backend.BadRequest(`"csr" is empty`)
@@ -97,7 +96,8 @@ func (in *certRequest) parseCSR() (*x509.CertificateRequest, error) {
 	return csr, nil
 }
 
-// names collects what the request, and the CSR if it may, asks for.
+// names returns the requested names, with those of the CSR if the role allows
+// these.
 func (in *certRequest) names(ro *role, csr *x509.CertificateRequest) (*names, []string, error) {
 	var warnings []string
 	n := &names{common: in.CommonName}
@@ -130,7 +130,7 @@ func (in *certRequest) names(ro *role, csr *x509.CertificateRequest) (*names, []
 	return n, warnings, nil
 }
 
-// checkFields refuses what roles must allow by name.
+// checkFields returns an error for values that the role does not list.
 func (in *certRequest) checkFields(ro *role) error {
 	if in.SerialNumber != "" && !slices.ContainsFunc(ro.AllowedSerialNumbers, globbing(in.SerialNumber)) {
 		return backend.BadRequest("serial_number %s not allowed by this role", in.SerialNumber)
@@ -154,8 +154,8 @@ func globbing(text string) func(string) bool {
 	return func(glob string) bool { return backend.Glob(glob, text) }
 }
 
-// notAfter decides until when a certificate is valid. Vault warns twice when a
-// role's maximum cuts the TTL, and so does this.
+// notAfter returns the end of a certificate's validity. Like Vault, it warns twice
+// if the maximum of the role shortens the TTL.
 func (in *certRequest) notAfter(ro *role, r *backend.Request) (time.Time, []string, error) {
 	ttl := time.Duration(in.TTL)
 	if ttl == 0 {

@@ -10,8 +10,8 @@ import (
 	"github.com/certagent/certagent/dev/internal/backend"
 )
 
-// role says what may be issued. The fields are Vault's, in Vault's order; those
-// that the dev server only keeps are the templates, other SANs and PSS.
+// role contains the rules for certificates. The fields are Vault's, in Vault's
+// order. Templates, other SANs and PSS are stored but not used.
 type role struct {
 	AllowAnyName           bool            `json:"allow_any_name"`
 	AllowBareDomains       bool            `json:"allow_bare_domains"`
@@ -63,7 +63,7 @@ type role struct {
 	UsePSS                 bool            `json:"use_pss"`
 }
 
-// newRole returns Vault's defaults.
+// newRole returns a role with Vault's defaults.
 func newRole() *role {
 	return &role{
 		AllowIPSANs: true, AllowLocalhost: true, AllowWildcards: true, ClientFlag: true, ServerFlag: true, EnforceHostnames: true,
@@ -83,7 +83,7 @@ func (p *PKI) role(name string) *role {
 	return p.roles[name]
 }
 
-// writeRole replaces a role: what is not mentioned gets its default again.
+// writeRole replaces a role. Absent fields are reset to their defaults.
 func (p *PKI) writeRole(r *backend.Request) (*backend.Response, error) {
 	ro := newRole()
 	if err := r.Fields.Decode(ro); err != nil {
@@ -98,7 +98,7 @@ func (p *PKI) writeRole(r *backend.Request) (*backend.Response, error) {
 	}
 	var warnings []string
 	if ro.NoStore && ro.GenerateLease {
-		ro.GenerateLease = false // there would be nothing to revoke
+		ro.GenerateLease = false // nothing could be revoked
 		warnings = append(warnings, "mutually exclusive values no_store=true and generate_lease=true were both specified; no_store=true takes priority")
 	}
 	p.mu.Lock()

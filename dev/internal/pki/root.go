@@ -15,16 +15,16 @@ import (
 
 const noAIA = "This mount hasn't configured any authority information access (AIA) fields; this may make it harder for systems to find missing certificates in the chain or to validate revocation status of certificates. Consider updating /config/urls or the newly generated issuer with this information."
 
-// authority is a CA's certificate, or its CSR, in the making.
+// authority is a CA certificate, or its CSR, to be created.
 type authority struct {
 	in     certRequest
-	role   *role // its key and its subject
+	role   *role // for the key and the subject
 	names  *names
-	export bool // whether the key is shown
+	export bool // whether the key is returned
 }
 
-// newAuthority reads the body of what makes a CA: the fields of a certificate,
-// and those of a role for its key and subject.
+// newAuthority parses the body of a request for a CA: the fields of a certificate,
+// and the fields of a role for the key and the subject.
 func newAuthority(r *backend.Request) (*authority, error) {
 	a := &authority{role: newRole()}
 	a.role.AllowAnyName, a.role.EnforceHostnames = true, false
@@ -35,7 +35,7 @@ func newAuthority(r *backend.Request) (*authority, error) {
 		return nil, err
 	}
 	a.role.UseCSRCommonName, a.role.UseCSRSANs, a.role.RequireCN = a.in.UseCSRValues, a.in.UseCSRValues, false
-	// These are about the CA itself and have been read into a.in.
+	// These describe the CA itself and have been read into a.in.
 	a.role.TTL, a.role.MaxTTL, a.role.NotAfter = 0, 0, ""
 	var err error
 	if a.role.KeyBits, err = keyBits(a.role.KeyType, a.role.KeyBits); err != nil {
@@ -50,7 +50,7 @@ func newAuthority(r *backend.Request) (*authority, error) {
 	return a, err
 }
 
-// template is the CA's certificate to sign.
+// template returns the CA certificate to sign.
 func (a *authority) template(public crypto.PublicKey, now, end time.Time) (*x509.Certificate, error) {
 	id, err := keyID(public)
 	return &x509.Certificate{
@@ -65,14 +65,14 @@ func (a *authority) template(public crypto.PublicKey, now, end time.Time) (*x509
 // generateRoot answers root/generate/<exported>.
 func (p *PKI) generateRoot(r *backend.Request) (*backend.Response, error) { return p.makeRoot(r, "") }
 
-// rotateRoot answers root/rotate/<exported>: a root beside the others, for
-// root/replace to take into use.
+// rotateRoot answers root/rotate/<exported>. It creates another root, which
+// root/replace makes the default.
 func (p *PKI) rotateRoot(r *backend.Request) (*backend.Response, error) {
 	return p.makeRoot(r, nextName)
 }
 
-// makeRoot makes a root. If it is given no name, it is called by the other one
-// unless that is taken.
+// makeRoot creates a root. A root without a requested name gets the given default
+// name, unless that is in use.
 func (p *PKI) makeRoot(r *backend.Request, otherwise string) (*backend.Response, error) {
 	a, err := newAuthority(r)
 	if err != nil {
@@ -104,7 +104,7 @@ func (p *PKI) makeRoot(r *backend.Request, otherwise string) (*backend.Response,
 	return &backend.Response{Data: data, Warnings: append(warnings, more...)}, err
 }
 
-// addRoot makes an issuer of a certificate.
+// addRoot adds a certificate as an issuer.
 func (p *PKI) addRoot(cert *x509.Certificate, key crypto.Signer, name, otherwise string) (is *issuer, warnings []string, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -121,7 +121,7 @@ func (p *PKI) addRoot(cert *x509.Certificate, key crypto.Signer, name, otherwise
 	return is, p.urls.warnings(), nil
 }
 
-// warnings says, of a new issuer, that there is nothing to tell about it.
+// warnings returns Vault's warnings about a new issuer.
 func (u *urls) warnings() []string {
 	if len(u.Issuing)+len(u.CRL)+len(u.OCSP) == 0 {
 		return []string{noAIA}
@@ -129,7 +129,7 @@ func (u *urls) warnings() []string {
 	return nil
 }
 
-// describe is what generating a root tells.
+// describe returns the answer to generating a root.
 func (a *authority) describe(is *issuer) (map[string]any, error) {
 	data := map[string]any{
 		"expiration": is.cert.NotAfter.Unix(), "serial_number": serialOf(is.cert), "issuer_id": is.id, "issuer_name": is.name,
@@ -140,11 +140,11 @@ func (a *authority) describe(is *issuer) (map[string]any, error) {
 		shown = nil
 	}
 	err := a.in.encode(data, is.cert, is.cert, nil, shown)
-	delete(data, "ca_chain") // a root has none
+	delete(data, "ca_chain") // a root has no chain
 	return data, err
 }
 
-// makeCert makes a certificate of a template.
+// makeCert signs a template.
 func makeCert(template, parent *x509.Certificate, public crypto.PublicKey, key crypto.Signer) (*x509.Certificate, error) {
 	der, err := x509.CreateCertificate(rand.Reader, template, parent, public, key)
 	if err != nil {

@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// maxStored bounds the memory that issued certificates take: beyond it the
-// expired ones are forgotten, then the oldest.
+// maxStored limits the stored certificates. Beyond it, the store removes the
+// expired ones, then the oldest.
 const maxStored = 50_000
 
-// record is what is remembered of a certificate.
+// record is a stored certificate.
 type record struct {
 	der      []byte
 	issuerID string
@@ -24,15 +24,15 @@ type record struct {
 	revoked  time.Time // zero: not revoked
 }
 
-// store owns the records of a mount, by serial number with colons.
+// store contains the certificates of a mount, by serial number with colons.
 type store struct {
 	mu    sync.Mutex
 	certs map[string]*record
 	order []string // serials, oldest first
 	limit int
 
-	revocations int    // how many there were, to notice one that happens while a list is made
-	crl         []byte // the latest revocation list, nil if it is to be made anew
+	revocations int    // a counter, to detect a revocation during the creation of a CRL
+	crl         []byte // the latest CRL, nil if a new one is needed
 	crlOf       string // the issuer that signed it
 	crlAt       time.Time
 }
@@ -50,8 +50,8 @@ func (s *store) add(cert *x509.Certificate, issuerID string, now time.Time) {
 	s.order = append(s.order, serial)
 }
 
-// shrink forgets the expired certificates and, if that frees less than a tenth,
-// the oldest tenth.
+// shrink removes the expired certificates and, if these are less than a tenth, the
+// oldest tenth.
 func (s *store) shrink(now time.Time) {
 	s.order = slices.DeleteFunc(s.order, func(serial string) bool {
 		expired := now.After(s.certs[serial].notAfter)
@@ -77,7 +77,8 @@ func (s *store) get(serial string) (record, bool) {
 	return record{}, false
 }
 
-// revoke marks a certificate, once, and returns when that was.
+// revoke marks a certificate as revoked and returns the time of its first
+// revocation.
 func (s *store) revoke(serial string, now time.Time) (time.Time, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -92,7 +93,7 @@ func (s *store) revoke(serial string, now time.Time) (time.Time, bool) {
 	return rec.revoked, true
 }
 
-// serials lists the certificates, or only the revoked ones, in order.
+// serials lists all certificates, or the revoked ones, in order.
 func (s *store) serials(revokedOnly bool) (list []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -105,7 +106,7 @@ func (s *store) serials(revokedOnly bool) (list []string) {
 	return list
 }
 
-// serialOf prints a serial number as Vault does, in bytes with colons.
+// serialOf formats a serial number as Vault does, in bytes with colons.
 func serialOf(cert *x509.Certificate) string { return colons(cert.SerialNumber.Bytes()) }
 
 func colons(b []byte) string {
@@ -117,7 +118,7 @@ func colons(b []byte) string {
 	return strings.Join(parts, ":")
 }
 
-// normalSerial accepts dashes for colons, and upper case.
+// normalSerial converts dashes to colons and upper case to lower case.
 func normalSerial(serial string) string {
 	return strings.ToLower(strings.ReplaceAll(serial, "-", ":"))
 }

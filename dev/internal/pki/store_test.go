@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestStoreIsBounded adds more than the limit: the expired go first, then the
-// oldest.
+// TestStoreIsBounded adds more than the limit. The store must remove the expired
+// certificates first, then the oldest.
 func TestStoreIsBounded(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	s := newStore()

@@ -16,8 +16,8 @@ import (
 	"github.com/certagent/certagent/dev/internal/backend"
 )
 
-// notAfter decides until when the certificate is valid: not beyond its CA's end,
-// unless the issuer permits that.
+// notAfter returns the end of the certificate's validity. It is not later than
+// that of the CA, unless the issuer permits it.
 func (o *order) notAfter() (time.Time, error) {
 	end, warnings, err := o.in.notAfter(o.role, o.Request)
 	if err != nil {
@@ -35,7 +35,7 @@ func (o *order) notAfter() (time.Time, error) {
 		end.UTC().Format(time.RFC3339Nano), ca.UTC().Format(time.RFC3339Nano))
 }
 
-// template is the certificate to sign.
+// template returns the certificate to sign.
 func (o *order) template(n *names) (*x509.Certificate, error) {
 	end, err := o.notAfter()
 	if err != nil {
@@ -55,7 +55,7 @@ func (o *order) template(n *names) (*x509.Certificate, error) {
 		DNSNames: n.dns, EmailAddresses: n.email, IPAddresses: n.ips, URIs: n.uris,
 		KeyUsage: o.role.keyUsage(), ExtKeyUsage: o.role.extKeyUsage(), UnknownExtKeyUsage: unknown,
 		BasicConstraintsValid: o.role.BasicConstraintsLeaf, Policies: policies,
-		AuthorityKeyId: o.issuer.cert.SubjectKeyId, // Go leaves it out if both have one name
+		AuthorityKeyId: o.issuer.cert.SubjectKeyId, // Go omits it if both names are equal
 	}
 	if o.verbatim != nil {
 		t.RawSubject = o.verbatim.RawSubject
@@ -71,8 +71,8 @@ func (ro *role) subject(common, serial string) pkix.Name {
 	}
 }
 
-// newSerial returns a random number of 20 bytes; its first bit is 0, so that it
-// is positive, and its second is 1, so that it always has 20 bytes.
+// newSerial returns a random number of 20 bytes. Its first bit is 0, so that it is
+// positive, and its second is 1, so that it always has 20 bytes.
 func newSerial() *big.Int {
 	b := make([]byte, 20)
 	rand.Read(b)
@@ -80,7 +80,7 @@ func newSerial() *big.Int {
 	return new(big.Int).SetBytes(b)
 }
 
-// keyID is the subject key identifier of RFC 5280, 4.2.1.2, method 1.
+// keyID returns the subject key identifier of RFC 5280, 4.2.1.2, method 1.
 func keyID(public crypto.PublicKey) ([]byte, error) {
 	der, err := x509.MarshalPKIXPublicKey(public)
 	if err != nil {

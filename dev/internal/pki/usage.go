@@ -27,8 +27,8 @@ var extKeyUsages = map[string]x509.ExtKeyUsage{
 	"ocspsigning": x509.ExtKeyUsageOCSPSigning,
 }
 
-// keyUsage adds up the usages of the role; unknown words say nothing, as in
-// Vault.
+// keyUsage returns the key usages of the role. It ignores unknown ones, as Vault
+// does.
 func (ro *role) keyUsage() (usage x509.KeyUsage) {
 	for _, word := range ro.KeyUsage {
 		usage |= keyUsages[strings.TrimPrefix(strings.ToLower(word), "keyusage")]
@@ -36,7 +36,7 @@ func (ro *role) keyUsage() (usage x509.KeyUsage) {
 	return usage
 }
 
-// extKeyUsage lists the extended usages: those of the flags, then the others.
+// extKeyUsage returns the extended key usages: those of the flags, then the others.
 func (ro *role) extKeyUsage() (list []x509.ExtKeyUsage) {
 	flags := []struct {
 		set   bool
@@ -64,7 +64,7 @@ func (ro *role) extKeyUsage() (list []x509.ExtKeyUsage) {
 	return list
 }
 
-// parsePolicies reads the OIDs of certificate policies.
+// parsePolicies parses the OIDs of certificate policies.
 func parsePolicies(list []string) (oids []x509.OID, err error) {
 	for _, text := range list {
 		oid, err := x509.ParseOID(text)

@@ -17,20 +17,20 @@ const (
 	ListCap   = "list"
 	Sudo      = "sudo"
 	Deny      = "deny"
-	Root      = "root" // what Capabilities shows for the root policy
+	Root      = "root" // the result of Capabilities for the root policy
 )
 
 var known = []string{Create, ReadCap, Update, DeleteCap, ListCap, Sudo, Deny, "patch", "subscribe", "recover"}
 
 type capabilities map[string]bool
 
-// ACL is what a token's policies say together.
+// ACL is the combination of a token's policies.
 type ACL struct {
 	root  bool
-	rules map[string]capabilities // by path, the policies' capabilities united
+	rules map[string]capabilities // by path; the union of the policies' capabilities
 }
 
-// NewACL unites policies; root allows everything.
+// NewACL combines policies. With root, everything is allowed.
 func NewACL(root bool, policies []*Policy) *ACL {
 	a := &ACL{root: root, rules: make(map[string]capabilities)}
 	for _, p := range policies {
@@ -46,8 +46,8 @@ func NewACL(root bool, policies []*Policy) *ACL {
 	return a
 }
 
-// Allows says whether a capability is given on a path. A list's path ends in a
-// slash, and a rule without the slash gives it as well.
+// Allows reports whether the ACL grants a capability on a path. The path of a list
+// ends in a slash; a rule without the slash applies too.
 func (a *ACL) Allows(path, capability string) bool {
 	if a.root {
 		return true
@@ -56,7 +56,7 @@ func (a *ACL) Allows(path, capability string) bool {
 	return c[capability] && !c[Deny]
 }
 
-// Capabilities lists what is given on a path, in alphabetical order.
+// Capabilities lists the capabilities on a path, in alphabetical order.
 func (a *ACL) Capabilities(path string) []string {
 	if a.root {
 		return []string{Root}
@@ -73,8 +73,8 @@ func (a *ACL) Capabilities(path string) []string {
 	return names
 }
 
-// AllowsBelow says whether any path that begins with a prefix may be given
-// anything.
+// AllowsBelow reports whether the ACL can grant a capability on some path that
+// begins with a prefix.
 func (a *ACL) AllowsBelow(prefix string) bool {
 	if a.root {
 		return true
@@ -92,8 +92,8 @@ func (a *ACL) AllowsBelow(prefix string) bool {
 	return false
 }
 
-// find returns the capabilities of the most specific rule: an exact one, else
-// the first by Vault's order of priority.
+// find returns the capabilities of the most specific rule: the exact one, or the
+// first in Vault's order of priority.
 func (a *ACL) find(path string, list bool) capabilities {
 	paths := []string{path}
 	if bare := strings.TrimSuffix(path, "/"); list && bare != path {
@@ -116,7 +116,7 @@ func (a *ACL) find(path string, list bool) capabilities {
 	return found
 }
 
-// matches says whether a rule's path with wildcards covers a path.
+// matches reports whether the path of a rule, with wildcards, matches a path.
 func matches(rule, path string) bool {
 	prefix, glob := strings.CutSuffix(rule, "*")
 	if !strings.Contains(prefix, "+") {
@@ -135,7 +135,7 @@ func matches(rule, path string) bool {
 	return true
 }
 
-// higher orders two rules by the five steps that Vault documents under
+// higher compares two rules by the five criteria that Vault documents under
 // "priority matching": first wildcard later, no glob, fewer +, longer, greater.
 func higher(a, b string) bool {
 	if x, y := strings.IndexAny(a, "+*"), strings.IndexAny(b, "+*"); x != y {

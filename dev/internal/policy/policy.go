@@ -1,9 +1,9 @@
 // Copyright (c) The certagent authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package policy reads Vault's policies and decides by them. It knows
-// capabilities, the glob at a path's end and + for one segment; it refuses
-// restrictions on parameters, so that none is silently ignored.
+// Package policy parses and evaluates Vault policies. It supports capabilities, the
+// glob at the end of a path and + for one segment. It refuses restrictions on
+// parameters, so that none is silently ignored.
 package policy
 
 import (
@@ -15,16 +15,16 @@ import (
 	"github.com/hashicorp/hcl/hcl/ast"
 )
 
-// Policy is what one policy's text says.
+// Policy is a parsed policy.
 type Policy struct{ rules []rule }
 
-// rule is one path block.
+// rule is a path block.
 type rule struct {
 	path         string
 	capabilities capabilities
 }
 
-// legacy are the capabilities that the older word policy = "…" stands for.
+// legacy maps the values of the older attribute policy = "…" to capabilities.
 var legacy = map[string][]string{
 	"deny":  {Deny},
 	"read":  {ReadCap, ListCap},
@@ -32,7 +32,7 @@ var legacy = map[string][]string{
 	"sudo":  {Create, ReadCap, Update, DeleteCap, ListCap, Sudo},
 }
 
-// Parse reads a policy's text, HCL or JSON.
+// Parse parses a policy, in HCL or JSON.
 func Parse(text string) (*Policy, error) {
 	root, err := hcl.Parse(text)
 	if err != nil {

@@ -16,12 +16,12 @@ import (
 	"time"
 )
 
-// selfMadeTTL is long enough for any test and any demonstration.
-const selfMadeTTL = 365 * 24 * time.Hour
+// localCertificateTTL is longer than any test or demonstration runs.
+const localCertificateTTL = 365 * 24 * time.Hour
 
-// selfMade makes a CA and, signed by it, a certificate for the loopback names.
-// The CA's key is forgotten at once.
-func selfMade(now time.Time) (cert tls.Certificate, caPEM []byte, err error) {
+// newLocalCertificate returns a new CA and a certificate of that CA for the loopback names.
+// It discards the CA's key.
+func newLocalCertificate(now time.Time) (cert tls.Certificate, caPEM []byte, err error) {
 	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return cert, nil, err
@@ -32,7 +32,7 @@ func selfMade(now time.Time) (cert tls.Certificate, caPEM []byte, err error) {
 	}
 	ca := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "certagent dev server CA"},
-		NotBefore: now.Add(-time.Minute), NotAfter: now.Add(selfMadeTTL),
+		NotBefore: now.Add(-time.Minute), NotAfter: now.Add(localCertificateTTL),
 		KeyUsage: x509.KeyUsageCertSign, IsCA: true, BasicConstraintsValid: true,
 	}
 	leaf := &x509.Certificate{

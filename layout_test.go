@@ -24,23 +24,25 @@ const module = "github.com/certagent/certagent"
 
 // leaf lists the packages on the ground floor: data and pure functions, which any
 // other package may import. Their own arrows are below.
-var leaf = []string{"backoff", "logkey", "logmsg", "redact", "vaultreq"}
+var leaf = []string{"backoff", "certspec", "logkey", "logmsg", "redact", "timewindow", "vaultreq"}
 
 // arrows lists which packages of the module each package may import, besides
 // those below itself. The packages below one that is listed are parts of it, but
 // for those of agent: these are siblings, which do not import each other; only
 // agent/bundle, the life of one bundle, is built of others.
 var arrows = map[string][]string{
-	"backoff":  {},
-	"logkey":   {},
-	"logmsg":   {},
-	"redact":   {},
-	"vaultreq": {"redact"},
-	"sinks":    leaf,
-	"exec":     leaf,
-	"probe":    leaf,
-	"dev":      leaf,
-	"agent":    leafAnd("sinks", "exec"),
+	"backoff":    {},
+	"certspec":   {"redact"},
+	"logkey":     {},
+	"logmsg":     {},
+	"redact":     {},
+	"timewindow": {},
+	"vaultreq":   {"redact"},
+	"sinks":      leaf,
+	"exec":       leaf,
+	"probe":      leaf,
+	"dev":        leaf,
+	"agent":      leafAnd("sinks", "exec"),
 	"agent/bundle": leafAnd("sinks", "exec", "probe",
 		"agent/config", "agent/plan", "agent/secrets", "agent/render", "agent/certificate", "agent/inspect", "agent/watch", "agent/status"),
 	"agent/plan":       {},

@@ -49,10 +49,7 @@ type assembly struct {
 
 // assemble makes the parts. cancel is called with the error that ends the agent.
 func (a *Agent) assemble(cancel context.CancelCauseFunc) (*assembly, error) {
-	members, err := bundle.NewMembers(a.Config, 0)
-	if err != nil {
-		return nil, &Failure{Code: ExitConfig, Err: err}
-	}
+	members := bundle.NewMembers(a.Config, 0)
 	r := &assembly{
 		Agent:       a,
 		watcher:     watch.New(a.Logger, watch.Options{NoEvents: a.bubble != nil}),
@@ -65,6 +62,7 @@ func (a *Agent) assemble(cancel context.CancelCauseFunc) (*assembly, error) {
 	}
 	r.bundles = newBundles(r.board)
 	r.host, _ = os.Hostname() // the seed of a host without a name is the certificate's alone
+	var err error
 	if r.client, err = client.New(a.clientConfig()); err != nil {
 		return nil, &Failure{Code: ExitConfig, Err: err}
 	}

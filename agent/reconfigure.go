@@ -41,10 +41,7 @@ func (r *assembly) changeTo(ctx context.Context, cfg *config.Config, index *int)
 		r.Logger.Warn(logmsg.RestartNeeded, logkey.Block, names)
 	}
 	cfg.EnvTemplates = nil // they belong to the child
-	all, err := bundle.NewMembers(cfg, *index)
-	if err != nil {
-		return err
-	}
+	all := bundle.NewMembers(cfg, *index)
 	*index = all.Next()
 	done := make(chan error, 1)
 	select {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/certagent/certagent/agent/certificate"
 	"github.com/certagent/certagent/agent/config"
+	"github.com/certagent/certagent/certspec"
 	"github.com/certagent/certagent/redact"
 	"github.com/certagent/certagent/sinks"
 )
@@ -20,7 +21,7 @@ import (
 // certificate makes any number of files.
 type certificateMember struct {
 	member
-	spec     certificate.Spec
+	spec     certspec.Spec
 	schedule certificate.Schedule
 	limit    int // how often an hour it may be issued
 	outputs  []output
@@ -48,40 +49,24 @@ type attempt struct {
 }
 
 // newCertificateMember makes the member; where its files are, the bundle knows.
-func newCertificateMember(index int, c *config.Certificate, b *config.Bundle) (*certificateMember, error) {
+func newCertificateMember(index int, c *config.Certificate, b *config.Bundle) *certificateMember {
 	m := &certificateMember{
-		member: member{index: index, pos: c.Pos, name: c.Files[0].Destination, owner: owner{c.User, c.Group}},
-		spec: certificate.Spec{
-			Role: c.Role, CommonName: c.CommonName, AltNames: c.AltNames, IPSANs: c.IPSANs, URISANs: c.URISANs, OtherSANs: c.OtherSANs,
-			ExcludeCNFromSANs: c.ExcludeCNFromSANs, TTL: c.TTL, NotAfter: c.NotAfter, Params: c.Params,
-			Key: certificate.KeySpec{Type: certificate.KeyType(c.Key.Type), Bits: c.Key.Bits, Reuse: c.Key.Reuse},
-		},
-		schedule: certificate.Schedule{RenewBefore: c.Renew.Before, RenewAt: c.Renew.At},
+		member:   member{index: index, pos: c.Pos, name: c.Files[0].Destination, owner: owner{c.User, c.Group}},
+		spec:     c.Spec,
+		schedule: certificate.Schedule{Renew: c.Renew, Window: b.Window},
 		limit:    b.MaxIssuesPerHour,
 		password: newPassword(c.Password),
 	}
-	if b.Window != "" {
-		window, err := certificate.ParseWindow(b.Window, time.LoadLocation)
-		if err != nil {
-			return nil, fmt.Errorf("%s: bundle %q: window: %w", b.Pos, b.Name, err)
-		}
-		m.schedule.Window = window
-	}
-	wrong := append(m.spec.Validate(), m.schedule.Validate()...)
 	for _, f := range c.Files {
 		o := output{
-			Output: certificate.Output{Kind: certificate.Kind(f.Kind), Form: certificate.Form(f.Form), Alias: f.Alias},
+			Output: certificate.Output{Output: f.Output},
 			file: sinks.File{
 				Path: absolute(b.Path(f.Destination)), Mode: f.Perms, UID: -1, GID: -1, CreateDirs: b.Directory == "", Key: f.Kind.HoldsKey(),
 			},
 		}
-		wrong = append(wrong, o.Validate(m.spec.Key)...)
 		m.outputs = append(m.outputs, o)
 	}
-	if len(wrong) > 0 {
-		return nil, fmt.Errorf("%s: bundle %q: certificate: %w", c.Pos, b.Name, wrong[0])
-	}
-	return m, nil
+	return m
 }
 
 // digest identifies what the member asks for and what is made of it.
@@ -102,7 +87,7 @@ func (m *certificateMember) encode(password redact.Secret) ([]sinks.File, error)
 	}
 	var files []sinks.File
 	for _, o := range m.outputs {
-		if o.HasPassword() {
+		if o.Kind.HasPassword() {
 			o.Password = password
 		}
 		if err := o.CheckPassword(); err != nil {
@@ -120,7 +105,7 @@ func (m *certificateMember) encode(password redact.Secret) ([]sinks.File, error)
 
 // needsPassword says whether one of the outputs has a password.
 func (m *certificateMember) needsPassword() bool {
-	return slices.ContainsFunc(m.outputs, func(o output) bool { return o.HasPassword() })
+	return slices.ContainsFunc(m.outputs, func(o output) bool { return o.Kind.HasPassword() })
 }
 
 // paths are the destinations.

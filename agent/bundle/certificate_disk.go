@@ -31,10 +31,10 @@ func (m *certificateMember) readDisk(content func(path string) ([]byte, bool), p
 	var files []diskFile
 	for _, o := range m.outputs {
 		text, ok := content(o.file.Path)
-		if !ok || o.HasPassword() && !known {
+		if !ok || o.Kind.HasPassword() && !known {
 			continue
 		}
-		if o.HasPassword() {
+		if o.Kind.HasPassword() {
 			o.Password = password
 		}
 		f := diskFile{output: o}

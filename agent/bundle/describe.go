@@ -17,10 +17,7 @@ import (
 // returns a summary of what the agent would do with it, a few lines for each
 // bundle. It does not talk to Vault and writes nothing.
 func Check(cfg *config.Config) (summary string, errs []error) {
-	all, err := NewMembers(cfg, 0)
-	if err != nil {
-		return "", []error{err}
-	}
+	all := NewMembers(cfg, 0)
 	var b strings.Builder
 	requests := make([][]secrets.Request, len(all.templates))
 	for i, m := range all.templates {

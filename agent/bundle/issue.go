@@ -49,7 +49,7 @@ func (b *Bundle) issue(ctx context.Context, m *certificateMember) {
 	held := m.pair.Key
 	b.asks.Go(func() {
 		a := issueResult{member: m}
-		if a.request, a.err = m.spec.Request(held); a.err == nil {
+		if a.request, a.err = certificate.NewRequest(m.spec, held); a.err == nil {
 			a.secret, a.err = b.env.Store.Ask(ctx, a.request.Path, a.request.Params)
 		}
 		b.answers <- a
@@ -78,7 +78,7 @@ func (b *Bundle) answered(ctx context.Context, a issueResult) {
 	var pair certificate.Pair
 	if err == nil {
 		m.breaker = m.breaker.Record(now)
-		pair, err = m.spec.Answer(a.request, a.secret.Data, now)
+		pair, err = certificate.ReadAnswer(m.spec, a.request, a.secret.Data, now)
 	}
 	if err != nil {
 		b.issueFailed(m, err, now)

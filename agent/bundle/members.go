@@ -4,7 +4,6 @@
 package bundle
 
 import (
-	"errors"
 	"slices"
 
 	"github.com/certagent/certagent/agent/config"
@@ -30,8 +29,7 @@ type block struct {
 }
 
 // NewMembers returns the members of a configuration, with indexes from first on.
-// The error joins what is wrong with each that cannot be made.
-func NewMembers(cfg *config.Config, first int) (*Members, error) {
+func NewMembers(cfg *config.Config, first int) *Members {
 	all := &Members{count: first}
 	next := func() int {
 		all.count++
@@ -50,30 +48,24 @@ func NewMembers(cfg *config.Config, first int) (*Members, error) {
 		all.templates = append(all.templates, newVariableMember(next(), t))
 		all.reactions = append(all.reactions, newReaction(&change))
 	}
-	var errs []error
 	for i := range cfg.Bundles {
-		b, err := newBlock(&cfg.Bundles[i], next)
-		errs = append(errs, err)
-		all.blocks = append(all.blocks, b)
+		all.blocks = append(all.blocks, newBlock(&cfg.Bundles[i], next))
 	}
 	all.setDebounce()
-	return all, errors.Join(errs...)
+	return all
 }
 
-func newBlock(c *config.Bundle, next func() int) (block, error) {
+func newBlock(c *config.Bundle, next func() int) block {
 	b := block{config: c, reaction: newReaction(&c.Change)}
 	b.reaction.minInterval = c.MinInterval
-	var errs []error
 	for _, m := range c.Members {
 		if m.Template != nil {
 			b.templates = append(b.templates, newFileMember(next(), m.Template, c.Path(m.Template.Destination)))
 			continue
 		}
-		member, err := newCertificateMember(next(), m.Certificate, c)
-		errs = append(errs, err)
-		b.certificates = append(b.certificates, member)
+		b.certificates = append(b.certificates, newCertificateMember(next(), m.Certificate, c))
 	}
-	return b, errors.Join(errs...)
+	return b
 }
 
 // space has a change wait for equal ones of other bundles, where there are any.

@@ -19,6 +19,7 @@ import (
 	"github.com/certagent/certagent/agent/config"
 	"github.com/certagent/certagent/agent/inspect"
 	"github.com/certagent/certagent/agent/secrets"
+	"github.com/certagent/certagent/certspec"
 	"github.com/certagent/certagent/redact"
 )
 
@@ -37,10 +38,7 @@ type fileSet struct {
 // OnDisk returns the Disk of a configuration. Files that a template writes by
 // itself, with writeToFile, are not known.
 func OnDisk(cfg *config.Config) (*Disk, error) {
-	all, err := NewMembers(cfg, 0)
-	if err != nil {
-		return nil, err
-	}
+	all := NewMembers(cfg, 0)
 	d := new(Disk)
 	requests := make([][]secrets.Request, len(all.templates))
 	for i, m := range all.templates {
@@ -176,10 +174,10 @@ func differences(files []diskFile) (wrong []string) {
 // keystoresAsPEM returns the contents of keystores in a form that inspect reads.
 func keystoresAsPEM(files []diskFile) (plain []inspect.File) {
 	for _, f := range files {
-		if !f.HasPassword() || !f.HoldsKey() {
+		if !f.Kind.HasPassword() || !f.Kind.HoldsKey() {
 			continue
 		}
-		content, err := certificate.Output{Kind: certificate.Combined}.Encode(f.pair, nil)
+		content, err := certificate.Output{Output: certspec.Output{Kind: certspec.Combined}}.Encode(f.pair, nil)
 		if err == nil { // a keystore with half a pair is what differences reports
 			plain = append(plain, inspect.File{Path: f.file.Path, Content: content})
 		}

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/certagent/certagent/certspec"
 )
 
 func TestAnswerInEveryForm(t *testing.T) {
@@ -32,7 +34,7 @@ func TestAnswerInEveryForm(t *testing.T) {
 		"junk around":       {"certificate": "subject=x\n" + pemOf(leaf) + "\njunk", "issuing_ca": pemOf(i), "ca_chain": []any{"", pemOf(i, i, root, leaf, root)}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := s.Answer(r, data, noon)
+			got, err := ReadAnswer(s, r, data, noon)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -46,9 +48,9 @@ func TestAnswerInEveryForm(t *testing.T) {
 func TestAnswerWithVaultsKey(t *testing.T) {
 	p := shared()
 	s := webSpec()
-	s.Key.Type = Vault
+	s.Key.Type = certspec.Vault
 	for name, pair := range p.pairs {
-		for _, form := range []Form{PKCS8, PKCS1, SEC1} {
+		for _, form := range []certspec.Form{certspec.PKCS8, certspec.PKCS1, certspec.SEC1} {
 			text, err := encodeKey(pair.Key, form)
 			if err != nil {
 				continue // not of this kind of key
@@ -58,7 +60,7 @@ func TestAnswerWithVaultsKey(t *testing.T) {
 				"bundle": {"certificate": string(text) + pemOf(pair.Leaf)},
 			} {
 				data["ca_chain"] = []any{pemOf(pair.Chain...)}
-				got, err := s.Answer(Request{}, data, noon)
+				got, err := ReadAnswer(s, Request{}, data, noon)
 				if err != nil || !same(got.Key.Public(), pair.Key.Public()) {
 					t.Errorf("%s as %s in the %s: %v", name, form, style, err)
 				}
@@ -80,7 +82,7 @@ func TestAnswersThatAreRefused(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		change func(data map[string]any)
-		spec   func(*Spec)
+		spec   func(*certspec.Spec)
 		want   Refusal
 		says   string
 	}{
@@ -90,18 +92,18 @@ func TestAnswersThatAreRefused(t *testing.T) {
 		{name: "HTML", change: func(d map[string]any) { d["certificate"] = "<html>" }, want: Malformed, says: "neither PEM nor base64"},
 		{name: "cut off", change: func(d map[string]any) { d["certificate"] = pemOf(good)[:300] }, want: Malformed, says: "damaged"},
 		{name: "not a certificate", change: func(d map[string]any) { d["certificate"] = "AAAA" }, want: Malformed},
-		{name: "only a key", change: func(d map[string]any) { d["certificate"] = keyPEM(t, newKey(), PKCS8) }, want: Malformed},
+		{name: "only a key", change: func(d map[string]any) { d["certificate"] = keyPEM(t, newKey(), certspec.PKCS8) }, want: Malformed},
 		{name: "damaged CA", change: func(d map[string]any) { d["ca_chain"] = []any{pemOf(p.root.cert)[:300]} }, want: Malformed, says: "the answer's ca_chain"},
 		{name: "CA that is no text", change: func(d map[string]any) { d["ca_chain"] = []any{1} }, want: Malformed},
 		{name: "too many", change: func(d map[string]any) { d["ca_chain"] = []any{strings.Repeat(pemOf(p.root.cert), most)} }, want: Malformed},
 		{name: "another's key", change: func(d map[string]any) { d["certificate"] = pemOf(p.intermediate.issue(newKey().Public())) }, want: WrongKey},
 		{name: "the CA in place of the leaf", change: func(d map[string]any) { d["certificate"] = pemOf(p.intermediate.cert) }, want: WrongKey},
-		{name: "key type", spec: func(s *Spec) { s.Key.Bits = 384 }, want: WrongKeyType, says: "of type ec 256, not ec 384"},
-		{name: "name missing", spec: func(s *Spec) { s.AltNames = append(s.AltNames, "api.example.test") }, want: WrongNames, says: "is not for api.example.test"},
-		{name: "address missing", spec: func(s *Spec) { s.IPSANs = append(s.IPSANs, "::1") }, want: WrongNames, says: "::1"},
-		{name: "URI missing", spec: func(s *Spec) { s.URISANs = []string{"spiffe://a/b"} }, want: WrongNames},
-		{name: "other name missing", spec: func(s *Spec) { s.OtherSANs = []string{"1.2.3;UTF8:x"} }, want: WrongNames, says: "1.2.3;UTF8:x"},
-		{name: "common name", spec: func(s *Spec) { s.CommonName = "www.example.test" }, want: WrongNames, says: "does not have the common name"},
+		{name: "key type", spec: func(s *certspec.Spec) { s.Key.Bits = 384 }, want: WrongKeyType, says: "of type ec 256, not ec 384"},
+		{name: "name missing", spec: func(s *certspec.Spec) { s.AltNames = append(s.AltNames, "api.example.test") }, want: WrongNames, says: "is not for api.example.test"},
+		{name: "address missing", spec: func(s *certspec.Spec) { s.IPSANs = append(s.IPSANs, "::1") }, want: WrongNames, says: "::1"},
+		{name: "URI missing", spec: func(s *certspec.Spec) { s.URISANs = []string{"spiffe://a/b"} }, want: WrongNames},
+		{name: "other name missing", spec: func(s *certspec.Spec) { s.OtherSANs = []string{"1.2.3;UTF8:x"} }, want: WrongNames, says: "1.2.3;UTF8:x"},
+		{name: "common name", spec: func(s *certspec.Spec) { s.CommonName = "www.example.test" }, want: WrongNames, says: "does not have the common name"},
 		{name: "expired", change: func(d map[string]any) {
 			d["certificate"] = with(func(c *x509.Certificate) { c.NotBefore, c.NotAfter = noon.Add(-2*time.Hour), noon })
 		}, want: NotValid, says: "expired at 2026-03-02T12:00:00Z"},
@@ -127,7 +129,7 @@ func TestAnswersThatAreRefused(t *testing.T) {
 			if tt.spec != nil {
 				tt.spec(&s)
 			}
-			_, err := s.Answer(request, data, noon)
+			_, err := ReadAnswer(s, request, data, noon)
 			var refusal *AnswerError
 			if !errors.As(err, &refusal) || refusal.Refusal != tt.want || !strings.Contains(err.Error(), tt.says) {
 				t.Errorf("got %v, want refusal %d with %q", err, tt.want, tt.says)
@@ -140,21 +142,21 @@ func TestVaultsKeyIsChecked(t *testing.T) {
 	p := shared()
 	pair := p.pairs["ec 256"]
 	s := webSpec()
-	s.Key.Type = Vault
+	s.Key.Type = certspec.Vault
 	encrypted := "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n"
 	for _, tt := range []struct {
 		name, key string
 		want      Refusal
 	}{
 		{"missing", "", Malformed},
-		{"another's", keyPEM(t, newKey(), PKCS8), WrongKey},
-		{"two", keyPEM(t, newKey(), PKCS8) + keyPEM(t, pair.Key.Signer(), SEC1), Malformed},
+		{"another's", keyPEM(t, newKey(), certspec.PKCS8), WrongKey},
+		{"two", keyPEM(t, newKey(), certspec.PKCS8) + keyPEM(t, pair.Key.Signer(), certspec.SEC1), Malformed},
 		{"encrypted", encrypted, Malformed},
 		{"junk", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", Malformed},
-		{"cut off", keyPEM(t, pair.Key.Signer(), PKCS8)[:90], Malformed},
+		{"cut off", keyPEM(t, pair.Key.Signer(), certspec.PKCS8)[:90], Malformed},
 	} {
 		data := map[string]any{"certificate": pemOf(pair.Leaf), "issuing_ca": pemOf(p.intermediate.cert), "private_key": tt.key}
-		_, err := s.Answer(Request{}, data, noon)
+		_, err := ReadAnswer(s, Request{}, data, noon)
 		var refusal *AnswerError
 		if !errors.As(err, &refusal) || refusal.Refusal != tt.want {
 			t.Errorf("%s: got %v, want refusal %d", tt.name, err, tt.want)
@@ -171,15 +173,15 @@ func TestVaultsKeyIsChecked(t *testing.T) {
 func FuzzAnswer(f *testing.F) {
 	p := shared()
 	pair := p.pairs["ec 256"]
-	key := keyPEM(f, pair.Key.Signer(), PKCS8)
+	key := keyPEM(f, pair.Key.Signer(), certspec.PKCS8)
 	f.Add(pemOf(pair.Leaf), pemOf(p.intermediate.cert), pemOf(p.root.cert), key)
 	f.Add(key+pemOf(pair.Leaf, p.intermediate.cert), "", "\xef\xbb\xbf"+pemOf(p.root.cert, p.root.cert), "")
 	f.Add(base64.StdEncoding.EncodeToString(pair.Leaf.Raw), "-----BEGIN ", "----------BEGIN CERTIFICATE-----", "x")
 	s := webSpec()
-	s.Key.Type = Vault
+	s.Key.Type = certspec.Vault
 	f.Fuzz(func(t *testing.T, certificate, issuing, chain, key string) {
 		data := map[string]any{"certificate": certificate, "issuing_ca": issuing, "ca_chain": []any{chain}, "private_key": key}
-		got, err := s.Answer(Request{}, data, noon)
+		got, err := ReadAnswer(s, Request{}, data, noon)
 		if err != nil {
 			var refusal *AnswerError
 			if !errors.As(err, &refusal) {
@@ -190,11 +192,11 @@ func FuzzAnswer(f *testing.F) {
 		if !Signed(got.Chain[0], got.Leaf) {
 			t.Fatal("the leaf is not signed by the chain's first")
 		}
-		content, err := Output{Kind: Combined}.Encode(got, nil)
+		content, err := Output{Output: certspec.Output{Kind: certspec.Combined}}.Encode(got, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		back, _, err := Output{Kind: Combined}.Decode(content)
+		back, _, err := Output{Output: certspec.Output{Kind: certspec.Combined}}.Decode(content)
 		if err != nil || !back.Leaf.Equal(got.Leaf) || !same(back.Key.Public(), got.Key.Public()) {
 			t.Fatalf("read back: %v", err)
 		}

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"strings"
 	"time"
+
+	"github.com/certagent/certagent/certspec"
 )
 
 // Tolerance is how far in the future a certificate's validity may begin, since
@@ -15,10 +17,10 @@ import (
 // certificates back by 30 seconds.
 const Tolerance = 5 * time.Minute
 
-// Answer reads the data of Vault's answer to the request and checks that it is
+// ReadAnswer reads the data of Vault's answer to the request and checks that it is
 // what the spec asks for and fit to be published now. Its errors are of type
 // *AnswerError.
-func (s Spec) Answer(r Request, data map[string]any, now time.Time) (Pair, error) {
+func ReadAnswer(s certspec.Spec, r Request, data map[string]any, now time.Time) (Pair, error) {
 	p, err := Parse(data)
 	if err != nil {
 		return Pair{}, err
@@ -26,13 +28,13 @@ func (s Spec) Answer(r Request, data map[string]any, now time.Time) (Pair, error
 	if r.Key.signer != nil {
 		p.Key = r.Key
 	}
-	if err := s.check(p, now); err != nil {
+	if err := checkPair(s, p, now); err != nil {
 		return Pair{}, err
 	}
 	return p, nil
 }
 
-func (s Spec) check(p Pair, now time.Time) error {
+func checkPair(s certspec.Spec, p Pair, now time.Time) error {
 	switch {
 	case p.Key.signer == nil:
 		return malformed("private_key", errNoKey)
@@ -41,19 +43,19 @@ func (s Spec) check(p Pair, now time.Time) error {
 	case len(p.Chain) == 0:
 		return refused(Unchained, "no CA in it issued the certificate %s, which %q did", Serial(p.Leaf), p.Leaf.Issuer)
 	}
-	if err := s.Key.fits(p.Leaf.PublicKey); err != nil {
+	if err := checkKey(s.Key, p.Leaf.PublicKey); err != nil {
 		return refused(WrongKeyType, "%w", err)
 	}
-	if err := s.named(p.Leaf); err != nil {
+	if err := checkNames(s, p.Leaf); err != nil {
 		return refused(WrongNames, "%w", err)
 	}
 	return validNow(p.Leaf, now)
 }
 
-// named returns an error if a certificate lacks names that are asked for. More
+// checkNames returns an error if a certificate lacks names that are asked for. More
 // than these do no harm: a name that is no longer wanted changes the identity.
-func (s Spec) named(c *x509.Certificate) error {
-	if missing := s.names().without(namesOf(c)); len(missing) > 0 {
+func checkNames(s certspec.Spec, c *x509.Certificate) error {
+	if missing := s.Names().Without(namesOf(c)); len(missing) > 0 {
 		return errors.New("the certificate " + Serial(c) + " is not for " + strings.Join(missing, ", "))
 	}
 	if s.CommonName != "" && !strings.EqualFold(s.CommonName, c.Subject.CommonName) {

@@ -20,6 +20,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/certagent/certagent/certspec"
 )
 
 // current is valid by the clock that other programs read.
@@ -54,9 +56,9 @@ func write(t *testing.T, o Output, p Pair, trust Trust) string {
 }
 
 var (
-	modern = Output{Kind: PKCS12, Form: Modern, Password: password}
-	legacy = Output{Kind: PKCS12, Form: Legacy, Password: password}
-	jks    = Output{Kind: JKS, Password: password, Alias: "Web"}
+	modern = Output{Output: certspec.Output{Kind: certspec.PKCS12, Form: certspec.Modern}, Password: password}
+	legacy = Output{Output: certspec.Output{Kind: certspec.PKCS12, Form: certspec.Legacy}, Password: password}
+	jks    = Output{Output: certspec.Output{Kind: certspec.JKS, Alias: "Web"}, Password: password}
 )
 
 func TestOpenSSLReadsEveryFile(t *testing.T) {
@@ -66,18 +68,18 @@ func TestOpenSSLReadsEveryFile(t *testing.T) {
 	for name, pair := range p.pairs {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cert, ca := write(t, Output{Kind: Cert}, pair, nil), write(t, Output{Kind: CA}, pair, p.trust())
-			full := write(t, Output{Kind: FullChain}, pair, nil)
+			cert, ca := write(t, Output{Output: certspec.Output{Kind: certspec.Cert}}, pair, nil), write(t, Output{Output: certspec.Output{Kind: certspec.CA}}, pair, p.trust())
+			full := write(t, Output{Output: certspec.Output{Kind: certspec.FullChain}}, pair, nil)
 			public := run(t, "openssl", "x509", "-in", cert, "-noout", "-pubkey")
 			run(t, "openssl", "verify", "-x509_strict", "-CAfile", ca, cert)
 			run(t, "openssl", "verify", "-CAfile", ca, "-untrusted", full, cert)
 			for _, o := range everyOutput() {
 				kind, bits := kindOf(pair.Leaf.PublicKey)
-				if !o.HoldsKey() || o.Kind == JKS || o.Validate(KeySpec{Type: kind, Bits: bits}) != nil {
+				if !o.Kind.HoldsKey() || o.Kind == certspec.JKS || o.Validate(certspec.KeySpec{Type: kind, Bits: bits}) != nil {
 					continue
 				}
 				path := write(t, o, pair, nil)
-				if o.Kind == PKCS12 {
+				if o.Kind == certspec.PKCS12 {
 					text := run(t, "openssl", "pkcs12", "-in", path, "-passin", "pass:"+string(password), "-nodes")
 					if n := strings.Count(text, "BEGIN CERTIFICATE"); n != 2 {
 						t.Errorf("%s: %d certificates", o.title(), n)
@@ -107,9 +109,9 @@ func TestKeytoolReadsKeyStores(t *testing.T) {
 		{modern, []string{"Keystore type: PKCS12", "PrivateKeyEntry", "Certificate chain length: 2"}},
 		{legacy, []string{"Keystore type: PKCS12", "PrivateKeyEntry", "Certificate chain length: 2"}},
 		{jks, []string{"Keystore type: JKS", "Alias name: web", "PrivateKeyEntry", "Certificate chain length: 2"}},
-		{Output{Kind: Truststore, Password: password}, []string{"Keystore type: JKS", "contains 2 entries", "ca-01", "ca-02", "trustedCertEntry"}},
-		{Output{Kind: Truststore, Form: Modern, Password: password}, []string{"contains 2 entries", "ca-01", "ca-02", "trustedCertEntry"}},
-		{Output{Kind: Truststore, Form: Legacy, Password: password}, []string{"contains 2 entries", "trustedCertEntry"}},
+		{Output{Output: certspec.Output{Kind: certspec.Truststore}, Password: password}, []string{"Keystore type: JKS", "contains 2 entries", "ca-01", "ca-02", "trustedCertEntry"}},
+		{Output{Output: certspec.Output{Kind: certspec.Truststore, Form: certspec.Modern}, Password: password}, []string{"contains 2 entries", "ca-01", "ca-02", "trustedCertEntry"}},
+		{Output{Output: certspec.Output{Kind: certspec.Truststore, Form: certspec.Legacy}, Password: password}, []string{"contains 2 entries", "trustedCertEntry"}},
 	} {
 		t.Run(tt.output.title(), func(t *testing.T) {
 			t.Parallel()
@@ -135,19 +137,19 @@ func TestJVMServesAndTrusts(t *testing.T) {
 	for _, name := range []string{"ec 256", "rsa 2048", "ec 384", "ed25519"} {
 		for _, o := range []Output{modern, legacy, jks} {
 			store := "PKCS12"
-			if o.Kind == JKS {
+			if o.Kind == certspec.JKS {
 				store = "JKS"
 			}
 			args = append(args, "serve", store, write(t, o, p.pairs[name], nil))
 			pairs = append(pairs, p.pairs[name])
 		}
 	}
-	for _, form := range []Form{Java, Modern, Legacy} {
+	for _, form := range []certspec.Form{certspec.Java, certspec.Modern, certspec.Legacy} {
 		store := "PKCS12"
-		if form == Java {
+		if form == certspec.Java {
 			store = "JKS"
 		}
-		o := Output{Kind: Truststore, Form: form, Password: password}
+		o := Output{Output: certspec.Output{Kind: certspec.Truststore, Form: form}, Password: password}
 		args = append(args, "trust", store, write(t, o, p.pairs["ec 256"], Trust{{Certificate: p.root.cert}}))
 	}
 	lines, wait := start(t, "java", args...)
@@ -215,7 +217,7 @@ func peer(t *testing.T, address string, root *x509.Certificate) []*x509.Certific
 // serveOnce serves a pair until the test ends, and returns the port.
 func serveOnce(t *testing.T, p Pair) string {
 	t.Helper()
-	pair, err := tls.X509KeyPair(encode(t, Output{Kind: FullChain}, p, nil), encode(t, Output{Kind: Key}, p, nil))
+	pair, err := tls.X509KeyPair(encode(t, Output{Output: certspec.Output{Kind: certspec.FullChain}}, p, nil), encode(t, Output{Output: certspec.Output{Kind: certspec.Key}}, p, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,14 +245,14 @@ func TestNodeServes(t *testing.T) {
 	t.Parallel()
 	need(t, "node")
 	p := current()
-	args := []string{"node", filepath.Join("testdata", "consumer.js"), write(t, Output{Kind: CA}, Pair{}, p.trust()), string(password)}
+	args := []string{"node", filepath.Join("testdata", "consumer.js"), write(t, Output{Output: certspec.Output{Kind: certspec.CA}}, Pair{}, p.trust()), string(password)}
 	var want []string
 	for _, name := range []string{"ec 256", "rsa 2048", "ec 521", "ed25519"} {
 		pair := p.pairs[name]
 		sum := sha256.Sum256(pair.Leaf.Raw)
-		combined := write(t, Output{Kind: Combined}, pair, nil)
+		combined := write(t, Output{Output: certspec.Output{Kind: certspec.Combined}}, pair, nil)
 		for _, set := range []string{
-			write(t, Output{Kind: Key}, pair, nil) + "+" + write(t, Output{Kind: FullChain}, pair, nil),
+			write(t, Output{Output: certspec.Output{Kind: certspec.Key}}, pair, nil) + "+" + write(t, Output{Output: certspec.Output{Kind: certspec.FullChain}}, pair, nil),
 			combined + "+" + combined,
 			write(t, modern, pair, nil),
 			write(t, legacy, pair, nil),

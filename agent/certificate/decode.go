@@ -8,12 +8,14 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/certagent/certagent/certspec"
 	"github.com/certagent/certagent/redact"
 )
 
 // Decode reads back what a file of this kind on disk holds: of the pair as much as
 // the kind has, and the trust bundle, without dates. It judges nothing of it.
 func (o Output) Decode(content redact.Bytes) (Pair, Trust, error) {
+	o.Output = o.WithDefaults()
 	p, trust, err := o.decode(content)
 	if err != nil {
 		return Pair{}, nil, fmt.Errorf("reading the file %s: %w", o.Kind, err)
@@ -23,23 +25,23 @@ func (o Output) Decode(content redact.Bytes) (Pair, Trust, error) {
 
 func (o Output) decode(content redact.Bytes) (p Pair, trust Trust, err error) {
 	switch o.Kind {
-	case Cert, FullChain:
+	case certspec.Cert, certspec.FullChain:
 		p, err = decodeLeaf(content)
-	case Combined:
+	case certspec.Combined:
 		if p, err = decodeLeaf(content); err == nil {
 			p.Key, err = ParseKey(content)
 		}
-	case Key:
+	case certspec.Key:
 		p.Key, err = ParseKey(content)
-	case PKCS12:
+	case certspec.PKCS12:
 		p, err = o.decodePKCS12(content)
-	case JKS:
+	case certspec.JKS:
 		p, err = o.decodeJKS(content)
-	case Chain:
+	case certspec.Chain:
 		p.Chain, err = ParseCertificates(content)
-	case CA, Truststore:
+	case certspec.CA, certspec.Truststore:
 		parse := ParseCertificates
-		if o.Kind == Truststore {
+		if o.Kind == certspec.Truststore {
 			parse = o.decodeTruststore
 		}
 		list, err := parse(content)

@@ -16,6 +16,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/certagent/certagent/certspec"
 )
 
 // noon is when the tests happen.
@@ -105,14 +107,14 @@ func (c *ca) issue(public crypto.PublicKey) *x509.Certificate {
 }
 
 // webSpec is what leafTemplate answers.
-func webSpec() Spec {
-	return Spec{Role: "pki/web", CommonName: "example.test", AltNames: []string{"www.example.test"}, IPSANs: []string{"127.0.0.1"}}
+func webSpec() certspec.Spec {
+	return certspec.Spec{Role: "pki/web", CommonName: "example.test", AltNames: []string{"www.example.test"}, IPSANs: []string{"127.0.0.1"}}
 }
 
 // asked is webSpec's request for a key.
-func asked(t testing.TB, s Spec) Request {
+func asked(t testing.TB, s certspec.Spec) Request {
 	t.Helper()
-	r, err := s.Request(PrivateKey{})
+	r, err := NewRequest(s, PrivateKey{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +123,7 @@ func asked(t testing.TB, s Spec) Request {
 
 func pemOf(list ...*x509.Certificate) string { return string(encodeCertificates(list...)) }
 
-func keyPEM(t testing.TB, key crypto.Signer, form Form) string {
+func keyPEM(t testing.TB, key crypto.Signer, form certspec.Form) string {
 	t.Helper()
 	text, err := encodeKey(PrivateKey{key}, form)
 	if err != nil {
@@ -152,10 +154,10 @@ func newPKI(now time.Time) testPKI {
 	root := &ca{sign(at(caTemplate("Root")), rootKey.Public(), nil, rootKey), rootKey}
 	intermediate := &ca{sign(at(caTemplate("Intermediate")), key.Public(), root, nil), key}
 	p := testPKI{root: root, intermediate: intermediate, pairs: map[string]Pair{}, now: now}
-	for name, spec := range map[string]KeySpec{
-		"ec 256": {}, "ec 384": {Type: EC, Bits: 384}, "ec 521": {Type: EC, Bits: 521}, "rsa 2048": {Type: RSA}, "ed25519": {Type: Ed25519},
+	for name, spec := range map[string]certspec.KeySpec{
+		"ec 256": {}, "ec 384": {Type: certspec.EC, Bits: 384}, "ec 521": {Type: certspec.EC, Bits: 521}, "rsa 2048": {Type: certspec.RSA}, "ed25519": {Type: certspec.Ed25519},
 	} {
-		key, err := spec.generate()
+		key, err := generateKey(spec)
 		if err != nil {
 			panic(err)
 		}

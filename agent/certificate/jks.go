@@ -32,7 +32,7 @@ func (o Output) encodeJKS(p Pair) ([]byte, error) {
 		entry.CertificateChain = append(entry.CertificateChain, jksCertificate(c))
 	}
 	store := newJKS(keystore.WithCustomRandomNumberGenerator(saltsOf(o, der, p.sent())))
-	if err := store.SetPrivateKeyEntry(o.alias(), entry, []byte(o.Password)); err != nil {
+	if err := store.SetPrivateKeyEntry(o.Alias, entry, []byte(o.Password)); err != nil {
 		return nil, err
 	}
 	return o.store(store)
@@ -92,7 +92,7 @@ func (o Output) decodeJKS(content []byte) (Pair, error) {
 	if err != nil {
 		return Pair{}, err
 	}
-	entry, err := store.GetPrivateKeyEntry(o.alias(), []byte(o.Password))
+	entry, err := store.GetPrivateKeyEntry(o.Alias, []byte(o.Password))
 	if err != nil {
 		return Pair{}, err
 	}

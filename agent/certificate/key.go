@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/certagent/certagent/certspec"
 	"github.com/certagent/certagent/redact"
 )
 
@@ -42,21 +43,21 @@ func (PrivateKey) LogValue() slog.Value { return slog.StringValue(redact.Mark) }
 
 var curves = map[int]elliptic.Curve{256: elliptic.P256(), 384: elliptic.P384(), 521: elliptic.P521()}
 
-// generate makes a key. An RSA key may take seconds.
-func (k KeySpec) generate() (PrivateKey, error) {
-	k = k.normal()
+// generateKey makes a key. An RSA key may take seconds.
+func generateKey(k certspec.KeySpec) (PrivateKey, error) {
+	k = k.WithDefaults()
 	var signer crypto.Signer
 	var err error
 	switch k.Type {
-	case EC:
+	case certspec.EC:
 		curve := curves[k.Bits]
 		if curve == nil {
 			return PrivateKey{}, fmt.Errorf("an EC key of %d bits cannot be made", k.Bits)
 		}
 		signer, err = ecdsa.GenerateKey(curve, rand.Reader)
-	case RSA:
+	case certspec.RSA:
 		signer, err = rsa.GenerateKey(rand.Reader, k.Bits)
-	case Ed25519:
+	case certspec.Ed25519:
 		_, signer, err = ed25519.GenerateKey(rand.Reader)
 	default:
 		err = fmt.Errorf("a key of type %q cannot be made here", k.Type)
@@ -67,11 +68,11 @@ func (k KeySpec) generate() (PrivateKey, error) {
 	return PrivateKey{signer}, nil
 }
 
-// fits returns an error if a public key is not of the kind that is asked for.
+// checkKey returns an error if a public key is not of the kind that is asked for.
 // Whatever Vault makes fits.
-func (k KeySpec) fits(public crypto.PublicKey) error {
-	k = k.normal()
-	if k.Type == Vault {
+func checkKey(k certspec.KeySpec, public crypto.PublicKey) error {
+	k = k.WithDefaults()
+	if k.Type == certspec.Vault {
 		return nil
 	}
 	kind, bits := kindOf(public)
@@ -81,7 +82,7 @@ func (k KeySpec) fits(public crypto.PublicKey) error {
 	return fmt.Errorf("the key is of type %s, not %s", describe(kind, bits), describe(k.Type, k.Bits))
 }
 
-func describe(kind KeyType, bits int) string {
+func describe(kind certspec.KeyType, bits int) string {
 	if bits == 0 {
 		return string(kind)
 	}
@@ -89,14 +90,14 @@ func describe(kind KeyType, bits int) string {
 }
 
 // kindOf returns a public key's type and size.
-func kindOf(public crypto.PublicKey) (KeyType, int) {
+func kindOf(public crypto.PublicKey) (certspec.KeyType, int) {
 	switch p := public.(type) {
 	case *ecdsa.PublicKey:
-		return EC, p.Curve.Params().BitSize
+		return certspec.EC, p.Curve.Params().BitSize
 	case *rsa.PublicKey:
-		return RSA, p.N.BitLen()
+		return certspec.RSA, p.N.BitLen()
 	case ed25519.PublicKey:
-		return Ed25519, 0
+		return certspec.Ed25519, 0
 	}
 	return "unknown", 0
 }

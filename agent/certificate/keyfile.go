@@ -9,26 +9,28 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+
+	"github.com/certagent/certagent/certspec"
 )
 
 // encodeKey writes a key as PEM.
-func encodeKey(key PrivateKey, form Form) ([]byte, error) {
+func encodeKey(key PrivateKey, form certspec.Form) ([]byte, error) {
 	label, der, err := "PRIVATE KEY", []byte(nil), error(nil)
 	switch form {
-	case PKCS1:
+	case certspec.PKCS1:
 		k, ok := key.signer.(*rsa.PrivateKey)
 		if !ok {
 			return nil, fmt.Errorf("only an RSA key has the form %q", form)
 		}
 		label, der = "RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(k)
-	case SEC1:
+	case certspec.SEC1:
 		k, ok := key.signer.(*ecdsa.PrivateKey)
 		if !ok {
 			return nil, fmt.Errorf("only an EC key has the form %q", form)
 		}
 		label = "EC PRIVATE KEY"
 		der, err = x509.MarshalECPrivateKey(k)
-	case PKCS8:
+	case certspec.PKCS8:
 		der, err = x509.MarshalPKCS8PrivateKey(key.signer)
 	default:
 		return nil, fmt.Errorf("a key does not have the form %q", form)

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/certagent/certagent/certspec"
 	"github.com/certagent/certagent/redact"
 )
 
@@ -24,14 +25,14 @@ const password = redact.Secret("s3cret & safe")
 
 // everyOutput is each kind in each of its forms.
 func everyOutput() (list []Output) {
-	for _, kind := range []Kind{Cert, FullChain, Chain, CA, Key, Combined, PKCS12, JKS, Truststore} {
-		possible := forms[kind]
+	for _, kind := range []certspec.Kind{certspec.Cert, certspec.FullChain, certspec.Chain, certspec.CA, certspec.Key, certspec.Combined, certspec.PKCS12, certspec.JKS, certspec.Truststore} {
+		possible := kind.Forms()
 		if possible == nil {
-			possible = []Form{""}
+			possible = []certspec.Form{""}
 		}
 		for _, form := range possible {
-			o := Output{Kind: kind, Form: form}
-			if o.HasPassword() {
+			o := Output{Output: certspec.Output{Kind: kind, Form: form}}
+			if o.Kind.HasPassword() {
 				o.Password = password
 			}
 			list = append(list, o)
@@ -59,9 +60,9 @@ func TestRoundTrip(t *testing.T) {
 		for _, o := range everyOutput() {
 			t.Run(name+"/"+o.title(), func(t *testing.T) {
 				content, err := o.Encode(pair, p.trust())
-				if problems := o.Validate(KeySpec{Type: kind, Bits: bits}); len(problems) > 0 {
+				if problems := o.Validate(certspec.KeySpec{Type: kind, Bits: bits}); len(problems) > 0 {
 					if err == nil {
-						t.Fatalf("made what Validate refuses: %v", Joined(problems))
+						t.Fatalf("made what Validate refuses: %v", problems)
 					}
 					return
 				}
@@ -75,20 +76,20 @@ func TestRoundTrip(t *testing.T) {
 				if again.Leaf != nil && !again.Leaf.Equal(pair.Leaf) {
 					t.Error("another leaf")
 				}
-				if got := again.Key.Public(); (got != nil) != o.HoldsKey() || got != nil && !same(got, pair.Key.Public()) {
+				if got := again.Key.Public(); (got != nil) != o.Kind.HoldsKey() || got != nil && !same(got, pair.Key.Public()) {
 					t.Errorf("the key is there: %t, or it is another", got != nil)
 				}
-				if leaf := again.Leaf != nil; leaf == (o.Kind == Key || o.Kind == Chain || o.Kind == CA || o.Kind == Truststore) {
+				if leaf := again.Leaf != nil; leaf == (o.Kind == certspec.Key || o.Kind == certspec.Chain || o.Kind == certspec.CA || o.Kind == certspec.Truststore) {
 					t.Errorf("the leaf is there: %t", leaf)
 				}
-				want := map[Kind]string{
-					FullChain: pemOf(p.intermediate.cert), Combined: pemOf(p.intermediate.cert), PKCS12: pemOf(p.intermediate.cert),
-					JKS: pemOf(p.intermediate.cert), Chain: pemOf(pair.Chain...),
+				want := map[certspec.Kind]string{
+					certspec.FullChain: pemOf(p.intermediate.cert), certspec.Combined: pemOf(p.intermediate.cert), certspec.PKCS12: pemOf(p.intermediate.cert),
+					certspec.JKS: pemOf(p.intermediate.cert), certspec.Chain: pemOf(pair.Chain...),
 				}[o.Kind]
 				if got := pemOf(again.Chain...); got != want {
 					t.Errorf("%d CAs of the chain", len(again.Chain))
 				}
-				if o.Kind == CA || o.Kind == Truststore {
+				if o.Kind == certspec.CA || o.Kind == certspec.Truststore {
 					want = pemOf(pair.Chain...)
 				} else {
 					want = ""
@@ -105,27 +106,27 @@ func TestPEMFiles(t *testing.T) {
 	p := shared()
 	pair := p.pairs["rsa 2048"]
 	leaf, i, root := pemOf(pair.Leaf), pemOf(p.intermediate.cert), pemOf(p.root.cert)
-	pkcs8, pkcs1 := keyPEM(t, pair.Key.Signer(), PKCS8), keyPEM(t, pair.Key.Signer(), PKCS1)
+	pkcs8, pkcs1 := keyPEM(t, pair.Key.Signer(), certspec.PKCS8), keyPEM(t, pair.Key.Signer(), certspec.PKCS1)
 	for _, tt := range []struct {
 		output Output
 		want   string
 	}{
-		{Output{Kind: Cert}, leaf},
-		{Output{Kind: FullChain}, leaf + i},
-		{Output{Kind: Chain}, i + root},
-		{Output{Kind: CA}, i + root},
-		{Output{Kind: Key}, pkcs8},
-		{Output{Kind: Key, Form: PKCS8}, pkcs8},
-		{Output{Kind: Key, Form: PKCS1}, pkcs1},
-		{Output{Kind: Combined}, leaf + i + pkcs8},
-		{Output{Kind: Combined, Form: PKCS1}, leaf + i + pkcs1},
+		{Output{Output: certspec.Output{Kind: certspec.Cert}}, leaf},
+		{Output{Output: certspec.Output{Kind: certspec.FullChain}}, leaf + i},
+		{Output{Output: certspec.Output{Kind: certspec.Chain}}, i + root},
+		{Output{Output: certspec.Output{Kind: certspec.CA}}, i + root},
+		{Output{Output: certspec.Output{Kind: certspec.Key}}, pkcs8},
+		{Output{Output: certspec.Output{Kind: certspec.Key, Form: certspec.PKCS8}}, pkcs8},
+		{Output{Output: certspec.Output{Kind: certspec.Key, Form: certspec.PKCS1}}, pkcs1},
+		{Output{Output: certspec.Output{Kind: certspec.Combined}}, leaf + i + pkcs8},
+		{Output{Output: certspec.Output{Kind: certspec.Combined, Form: certspec.PKCS1}}, leaf + i + pkcs1},
 	} {
 		if got := string(encode(t, tt.output, pair, p.trust())); got != tt.want {
 			t.Errorf("%s: got\n%s\nwant\n%s", tt.output.title(), got, tt.want)
 		}
 	}
-	for form, label := range map[Form]string{PKCS8: "PRIVATE KEY", SEC1: "EC PRIVATE KEY"} {
-		block, rest := pem.Decode(encode(t, Output{Kind: Key, Form: form}, p.pairs["ec 256"], nil))
+	for form, label := range map[certspec.Form]string{certspec.PKCS8: "PRIVATE KEY", certspec.SEC1: "EC PRIVATE KEY"} {
+		block, rest := pem.Decode(encode(t, Output{Output: certspec.Output{Kind: certspec.Key, Form: form}}, p.pairs["ec 256"], nil))
 		if block.Type != label || len(rest) > 0 {
 			t.Errorf("%s: %s", form, block.Type)
 		}
@@ -137,7 +138,7 @@ func TestPEMFiles(t *testing.T) {
 func TestEqualContentGivesEqualBytes(t *testing.T) {
 	p := shared()
 	for name, pair := range p.pairs {
-		key, err := ParseKey(encode(t, Output{Kind: Key}, pair, nil))
+		key, err := ParseKey(encode(t, Output{Output: certspec.Output{Kind: certspec.Key}}, pair, nil))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -163,7 +164,7 @@ func TestSaltsDiffer(t *testing.T) {
 	pair, other := p.pairs["ec 256"], p.pairs["ec 256"]
 	other.Leaf = p.intermediate.issue(pair.Key.Public()) // renewed with the same key
 	for _, o := range everyOutput() {
-		if !o.HasPassword() || o.form() == Java {
+		if !o.Kind.HasPassword() || o.WithDefaults().Form == certspec.Java {
 			continue // of the Java forms, a truststore encrypts nothing
 		}
 		salts := saltsIn(t, encode(t, o, pair, p.trust()), o)
@@ -195,7 +196,7 @@ func TestSaltsDiffer(t *testing.T) {
 // octets of their sizes.
 func saltsIn(t *testing.T, content []byte, o Output) (found []string) {
 	t.Helper()
-	if o.Kind == JKS {
+	if o.Kind == certspec.JKS {
 		// The salt is the first 20 octets of the encrypted key, which stands behind
 		// its algorithm's name (1.3.6.1.4.1.42.2.17.1.1) and parameters.
 		at := bytes.Index(content, []byte{0x2b, 6, 1, 4, 1, 0x2a, 2, 0x11, 1, 1, 5, 0, 4})
@@ -208,7 +209,7 @@ func saltsIn(t *testing.T, content []byte, o Output) (found []string) {
 		}
 		return []string{string(content[at : at+20])}
 	}
-	sizes := map[int]bool{16: o.form() == Modern, 8: o.form() == Legacy}
+	sizes := map[int]bool{16: o.WithDefaults().Form == certspec.Modern, 8: o.WithDefaults().Form == certspec.Legacy}
 	var walk func(der []byte)
 	walk = func(der []byte) {
 		for len(der) > 0 {
@@ -232,44 +233,23 @@ func saltsIn(t *testing.T, content []byte, o Output) (found []string) {
 }
 
 func TestOutputsThatAreRefused(t *testing.T) {
-	rsa, ec := KeySpec{Type: RSA}, KeySpec{}
-	for _, tt := range []struct {
-		output Output
-		key    KeySpec
-		want   string
-	}{
-		{Output{Kind: "pem"}, ec, `files: "pem" is not a kind of file`},
-		{Output{Kind: Key, Form: PKCS1}, ec, "key: the form"},
-		{Output{Kind: Key, Form: SEC1}, rsa, "key: the form"},
-		{Output{Kind: Combined, Form: SEC1}, KeySpec{Type: Ed25519}, "combined: the form"},
-		{Output{Kind: Key, Form: Modern}, ec, "key: the form"},
-		{Output{Kind: Cert, Form: PKCS8}, ec, "cert: the form"},
-		{Output{Kind: PKCS12, Form: "1999"}, ec, "pkcs12: the form"},
-		{Output{Kind: Key, Password: "secret"}, ec, "key: has no password"},
-		{Output{Kind: PKCS12, Alias: "x"}, ec, "pkcs12: has no alias"},
-		{Output{Kind: JKS, Alias: "ü"}, ec, "jks: the alias"},
-		{Output{Kind: JKS, Alias: "web"}, ec, ""},
-		{Output{Kind: Key, Form: PKCS1}, KeySpec{Type: Vault}, ""},
-	} {
-		got := Joined(tt.output.Validate(tt.key))
-		if (got == nil) != (tt.want == "") || got != nil && !strings.HasPrefix(got.Error(), tt.want) {
-			t.Errorf("%+v: got %v, want %q", tt.output, got, tt.want)
-		}
-	}
 	p := shared()
 	for _, bad := range []redact.Secret{"", "short", "with a line break\n", "pässwörd"} {
 		for _, o := range everyOutput() {
 			o.Password = bad
 			_, err := o.Encode(p.pairs["rsa 2048"], p.trust())
-			if o.HasPassword() && (err == nil || bad != "" && strings.Contains(err.Error(), string(bad))) {
+			if o.Kind.HasPassword() && (err == nil || bad != "" && strings.Contains(err.Error(), string(bad))) {
 				t.Errorf("%s with a bad password: %v", o.title(), err)
 			}
 		}
 	}
+	if err := (Output{Output: certspec.Output{Kind: certspec.Key}, Password: "secret"}).CheckPassword(); err == nil || !strings.Contains(err.Error(), "has no password") {
+		t.Errorf("a key with a password: %v", err)
+	}
 	without := p.pairs["ec 256"]
 	without.Key = PrivateKey{}
 	for _, o := range everyOutput() {
-		if _, err := o.Encode(without, p.trust()); (err != nil) != o.HoldsKey() {
+		if _, err := o.Encode(without, p.trust()); (err != nil) != o.Kind.HoldsKey() {
 			t.Errorf("%s without a key: %v", o.title(), err)
 		}
 	}
@@ -281,7 +261,7 @@ func TestDamagedFiles(t *testing.T) {
 	p := shared()
 	pair := p.pairs["ec 256"]
 	for _, o := range everyOutput() {
-		if o.Kind == Key && o.Form == PKCS1 || o.Kind == Combined && o.Form == PKCS1 {
+		if o.Kind == certspec.Key && o.Form == certspec.PKCS1 || o.Kind == certspec.Combined && o.Form == certspec.PKCS1 {
 			continue
 		}
 		content := encode(t, o, pair, p.trust())
@@ -289,20 +269,20 @@ func TestDamagedFiles(t *testing.T) {
 			damaged := bytes.Clone(content)
 			damaged[at] ^= 1
 			got, _, err := o.Decode(damaged)
-			if err == nil && o.HasPassword() {
+			if err == nil && o.Kind.HasPassword() {
 				t.Errorf("%s: octet %d makes no difference", o.title(), at)
 			}
-			if err == nil && o.Kind == Key && got.Key.Public() == nil {
+			if err == nil && o.Kind == certspec.Key && got.Key.Public() == nil {
 				t.Errorf("%s: neither key nor error", o.title())
 			}
 		}
 		for _, cut := range []int{0, 1, 19, 20, 40, len(content) / 2} {
 			_, _, err := o.Decode(content[:cut])
-			if err == nil && o.Kind != CA && o.Kind != Chain {
+			if err == nil && o.Kind != certspec.CA && o.Kind != certspec.Chain {
 				t.Errorf("%s: read from %d octets", o.title(), cut)
 			}
 		}
-		if !o.HasPassword() {
+		if !o.Kind.HasPassword() {
 			continue
 		}
 		wrong := o
@@ -316,10 +296,10 @@ func TestDamagedFiles(t *testing.T) {
 // TestDamagedLengthsCostNothing: the library would make room for what a length in
 // the file says before it finds that there is less.
 func TestDamagedLengthsCostNothing(t *testing.T) {
-	o := Output{Kind: JKS, Password: password}
+	o := Output{Output: certspec.Output{Kind: certspec.JKS}, Password: password}
 	content := encode(t, o, shared().pairs["ec 256"], nil)
 	// Before the length: magic, version and number, tag, alias, date.
-	at := 3*4 + 4 + 2 + len(o.alias()) + 8
+	at := 3*4 + 4 + 2 + len(o.WithDefaults().Alias) + 8
 	content[at] = 0x10
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -337,7 +317,7 @@ func TestDamagedLengthsCostNothing(t *testing.T) {
 func TestOldBundleFromDisk(t *testing.T) {
 	p := shared()
 	stranger := newRoot("Former").cert
-	_, old, err := Output{Kind: CA}.Decode([]byte(pemOf(p.root.cert, stranger)))
+	_, old, err := Output{Output: certspec.Output{Kind: certspec.CA}}.Decode([]byte(pemOf(p.root.cert, stranger)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,8 @@ import (
 	"fmt"
 
 	"software.sslmate.com/src/go-pkcs12"
+
+	"github.com/certagent/certagent/certspec"
 )
 
 // encodePKCS12 holds what a server sends, without the root, and the key.
@@ -31,10 +33,10 @@ func (o Output) encoder() (*pkcs12.Encoder, error) {
 	if err := o.CheckPassword(); err != nil {
 		return nil, err
 	}
-	switch o.form() {
-	case Modern:
+	switch o.Form {
+	case certspec.Modern:
 		return pkcs12.Modern2023, nil
-	case Legacy:
+	case certspec.Legacy:
 		return pkcs12.LegacyDES, nil
 	}
 	return nil, fmt.Errorf("PKCS#12 does not have the form %q", o.Form)
@@ -42,7 +44,7 @@ func (o Output) encoder() (*pkcs12.Encoder, error) {
 
 // encodeTruststore marks each certificate as trusted, in Java's way.
 func (o Output) encodeTruststore(trust []*x509.Certificate) ([]byte, error) {
-	if o.form() == Java {
+	if o.Form == certspec.Java {
 		return o.encodeTrustedJKS(trust)
 	}
 	encoder, err := o.encoder()

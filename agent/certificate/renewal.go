@@ -10,6 +10,8 @@ import (
 	"encoding/binary"
 	"slices"
 	"time"
+
+	"github.com/certagent/certagent/certspec"
 )
 
 // Held is what there is on disk of a certificate.
@@ -59,9 +61,9 @@ func (r Renewal) Due(now time.Time) bool { return !r.At.After(now) }
 // Next is the renewal clock. What is missing, expired or not what is asked for
 // is due now, whatever the window; all else by the schedule. host is whatever
 // tells hosts apart.
-func (s Schedule) Next(spec Spec, h Held, host string, now time.Time) Renewal {
+func (s Schedule) Next(spec certspec.Spec, h Held, host string, now time.Time) Renewal {
 	now = now.Round(0)
-	if reason, detail := spec.outdated(h, now); reason != "" {
+	if reason, detail := outdated(spec, h, now); reason != "" {
 		return Renewal{At: now, Reason: reason, Detail: detail}
 	}
 	draw := draw(host, h.Leaf)
@@ -70,7 +72,7 @@ func (s Schedule) Next(spec Spec, h Held, host string, now time.Time) Renewal {
 }
 
 // outdated is why a certificate must be replaced at once; "" for none.
-func (s Spec) outdated(h Held, now time.Time) (Reason, string) {
+func outdated(s certspec.Spec, h Held, now time.Time) (Reason, string) {
 	if h.Leaf == nil {
 		return Absent, ""
 	}
@@ -80,10 +82,10 @@ func (s Spec) outdated(h Held, now time.Time) (Reason, string) {
 	if !now.Before(h.Leaf.NotAfter) {
 		return Ended, "at " + h.Leaf.NotAfter.UTC().Format(time.RFC3339)
 	}
-	if err := s.named(h.Leaf); err != nil {
+	if err := checkNames(s, h.Leaf); err != nil {
 		return NamesChanged, err.Error()
 	}
-	if err := s.Key.fits(h.Leaf.PublicKey); err != nil {
+	if err := checkKey(s.Key, h.Leaf.PublicKey); err != nil {
 		return KeyChanged, err.Error()
 	}
 	if h.Identity != "" && h.Identity != s.Identity() {

@@ -8,6 +8,9 @@ import (
 	"encoding/json"
 	"testing"
 	"time"
+
+	"github.com/certagent/certagent/certspec"
+	"github.com/certagent/certagent/timewindow"
 )
 
 func TestNext(t *testing.T) {
@@ -17,38 +20,38 @@ func TestNext(t *testing.T) {
 	held := func() Held {
 		return Held{Leaf: pair.Leaf, Key: pair.Key.Public(), Identity: s.Identity(), IssuedAt: noon, Issuers: []*x509.Certificate{p.intermediate.cert}}
 	}
-	w, err := ParseWindow("02:00-05:00 UTC", time.LoadLocation)
+	w, err := timewindow.Parse("02:00-05:00 UTC", time.LoadLocation)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct {
 		name   string
-		change func(*Held, *Spec)
+		change func(*Held, *certspec.Spec)
 		now    time.Duration // from noon
 		want   Reason
 		due    bool
 	}{
-		{"valid and matching", func(*Held, *Spec) {}, 0, DueByAge, false},
-		{"at two thirds", func(*Held, *Spec) {}, 48 * time.Hour, DueByAge, true},
-		{"before any jitter", func(*Held, *Spec) {}, 40 * time.Hour, DueByAge, false},
-		{"nothing is there", func(h *Held, _ *Spec) { *h = Held{} }, 0, Absent, true},
-		{"no key", func(h *Held, _ *Spec) { h.Key = nil }, 0, KeyAbsent, true},
-		{"another's key", func(h *Held, _ *Spec) { h.Key = newKey().Public() }, 0, KeyAbsent, true},
-		{"expired", func(*Held, *Spec) {}, 72 * time.Hour, Ended, true},
-		{"long expired", func(*Held, *Spec) {}, 7200 * time.Hour, Ended, true},
-		{"one more name", func(_ *Held, s *Spec) { s.AltNames = append(s.AltNames, "api.example.test") }, 0, NamesChanged, true},
-		{"another common name", func(_ *Held, s *Spec) { s.CommonName = "www.example.test" }, 0, NamesChanged, true},
-		{"one less name", func(_ *Held, s *Spec) { s.AltNames = nil }, 0, AskChanged, true},
-		{"one less name, state lost", func(h *Held, s *Spec) { s.AltNames, h.Identity = nil, "" }, 0, DueByAge, false},
-		{"another kind of key", func(_ *Held, s *Spec) { s.Key.Type = RSA }, 0, KeyChanged, true},
-		{"another size", func(h *Held, s *Spec) { s.Key.Bits, h.Identity = 384, "" }, 0, KeyChanged, true},
-		{"another role", func(_ *Held, s *Spec) { s.Role = "pki/api" }, 0, AskChanged, true},
-		{"another ttl", func(_ *Held, s *Spec) { s.TTL = time.Hour }, 0, AskChanged, true},
-		{"the key is reused from now on", func(_ *Held, s *Spec) { s.Key.Reuse = true }, 0, DueByAge, false},
-		{"another issuer", func(h *Held, _ *Spec) { h.Issuers = []*x509.Certificate{p.root.cert} }, 0, IssuerChanged, true},
-		{"the issuer is one of two", func(h *Held, _ *Spec) { h.Issuers = []*x509.Certificate{p.root.cert, p.intermediate.cert} }, 0, DueByAge, false},
-		{"the issuer is not known", func(h *Held, _ *Spec) { h.Issuers = nil }, 0, DueByAge, false},
-		{"state lost", func(h *Held, _ *Spec) { h.Identity, h.IssuedAt = "", time.Time{} }, 0, DueByAge, false},
+		{"valid and matching", func(*Held, *certspec.Spec) {}, 0, DueByAge, false},
+		{"at two thirds", func(*Held, *certspec.Spec) {}, 48 * time.Hour, DueByAge, true},
+		{"before any jitter", func(*Held, *certspec.Spec) {}, 40 * time.Hour, DueByAge, false},
+		{"nothing is there", func(h *Held, _ *certspec.Spec) { *h = Held{} }, 0, Absent, true},
+		{"no key", func(h *Held, _ *certspec.Spec) { h.Key = nil }, 0, KeyAbsent, true},
+		{"another's key", func(h *Held, _ *certspec.Spec) { h.Key = newKey().Public() }, 0, KeyAbsent, true},
+		{"expired", func(*Held, *certspec.Spec) {}, 72 * time.Hour, Ended, true},
+		{"long expired", func(*Held, *certspec.Spec) {}, 7200 * time.Hour, Ended, true},
+		{"one more name", func(_ *Held, s *certspec.Spec) { s.AltNames = append(s.AltNames, "api.example.test") }, 0, NamesChanged, true},
+		{"another common name", func(_ *Held, s *certspec.Spec) { s.CommonName = "www.example.test" }, 0, NamesChanged, true},
+		{"one less name", func(_ *Held, s *certspec.Spec) { s.AltNames = nil }, 0, AskChanged, true},
+		{"one less name, state lost", func(h *Held, s *certspec.Spec) { s.AltNames, h.Identity = nil, "" }, 0, DueByAge, false},
+		{"another kind of key", func(_ *Held, s *certspec.Spec) { s.Key.Type = certspec.RSA }, 0, KeyChanged, true},
+		{"another size", func(h *Held, s *certspec.Spec) { s.Key.Bits, h.Identity = 384, "" }, 0, KeyChanged, true},
+		{"another role", func(_ *Held, s *certspec.Spec) { s.Role = "pki/api" }, 0, AskChanged, true},
+		{"another ttl", func(_ *Held, s *certspec.Spec) { s.TTL = time.Hour }, 0, AskChanged, true},
+		{"the key is reused from now on", func(_ *Held, s *certspec.Spec) { s.Key.Reuse = true }, 0, DueByAge, false},
+		{"another issuer", func(h *Held, _ *certspec.Spec) { h.Issuers = []*x509.Certificate{p.root.cert} }, 0, IssuerChanged, true},
+		{"the issuer is one of two", func(h *Held, _ *certspec.Spec) { h.Issuers = []*x509.Certificate{p.root.cert, p.intermediate.cert} }, 0, DueByAge, false},
+		{"the issuer is not known", func(h *Held, _ *certspec.Spec) { h.Issuers = nil }, 0, DueByAge, false},
+		{"state lost", func(h *Held, _ *certspec.Spec) { h.Identity, h.IssuedAt = "", time.Time{} }, 0, DueByAge, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h, spec := held(), webSpec()

@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+
+	"github.com/certagent/certagent/certspec"
 )
 
 // Request is one question to Vault.
@@ -25,22 +27,22 @@ type Request struct {
 	Key PrivateKey
 }
 
-// Request makes the request, with a new private key unless Vault makes it or held
+// NewRequest makes the request, with a new private key unless Vault makes it or held
 // is to be used again. held may be none; one of another kind than is asked for is
 // not used. The spec must be valid.
-func (s Spec) Request(held PrivateKey) (Request, error) {
-	r := Request{Path: s.Path(), Params: s.params()}
-	if s.Key.Type == Vault {
+func NewRequest(s certspec.Spec, held PrivateKey) (Request, error) {
+	r := Request{Path: s.Path(), Params: paramsOf(s)}
+	if s.Key.Type == certspec.Vault {
 		return r, nil
 	}
 	r.Key = held
-	if !s.Key.Reuse || held.signer == nil || s.Key.fits(held.Public()) != nil {
+	if !s.Key.Reuse || held.signer == nil || checkKey(s.Key, held.Public()) != nil {
 		var err error
-		if r.Key, err = s.Key.generate(); err != nil {
+		if r.Key, err = generateKey(s.Key); err != nil {
 			return Request{}, err
 		}
 	}
-	csr, err := s.csr(r.Key)
+	csr, err := newCSR(s, r.Key)
 	if err != nil {
 		return Request{}, err
 	}
@@ -48,9 +50,9 @@ func (s Spec) Request(held PrivateKey) (Request, error) {
 	return r, nil
 }
 
-// params is the body without CSR. The names are in the CSR, too: the role's
+// paramsOf is the body without CSR. The names are in the CSR, too: the role's
 // use_csr_common_name and use_csr_sans decide which of the two count.
-func (s Spec) params() map[string]any {
+func paramsOf(s certspec.Spec) map[string]any {
 	p := map[string]any{}
 	for name, value := range maps.All(s.Params) {
 		p[name] = value
@@ -77,11 +79,11 @@ func (s Spec) params() map[string]any {
 	return p
 }
 
-// csr asks for the names, PEM (RFC 2986).
-func (s Spec) csr(key PrivateKey) (string, error) {
+// newCSR asks for the names, PEM (RFC 2986).
+func newCSR(s certspec.Spec, key PrivateKey) (string, error) {
 	template := &x509.CertificateRequest{Subject: pkix.Name{CommonName: s.CommonName}}
-	if n := s.names(); !n.empty() {
-		extension, err := n.extension()
+	if n := s.Names(); !n.Empty() {
+		extension, err := extensionOf(n)
 		if err != nil {
 			return "", fmt.Errorf("encoding the names: %w", err)
 		}

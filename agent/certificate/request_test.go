@@ -13,10 +13,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/certagent/certagent/certspec"
 )
 
 func TestRequestOfALocalKey(t *testing.T) {
-	s := Spec{
+	s := certspec.Spec{
 		Role: "a/pki/web", CommonName: "bücher.example", AltNames: []string{"www.example.test", "a@example.test"}, IPSANs: []string{"10.0.0.1", "::1"},
 		URISANs: []string{"spiffe://x/a,b"}, OtherSANs: []string{"1.3.6.1.4.1.311.20.2.3;UTF8:ü,x"}, TTL: 72 * time.Hour, Params: map[string]string{"user_ids": "u"},
 	}
@@ -47,16 +49,16 @@ func TestRequestOfALocalKey(t *testing.T) {
 	asCertificate := &x509.Certificate{
 		DNSNames: csr.DNSNames, EmailAddresses: csr.EmailAddresses, IPAddresses: csr.IPAddresses, URIs: csr.URIs, Extensions: csr.Extensions,
 	}
-	if diff := cmp.Diff(s.names(), namesOf(asCertificate)); diff != "" {
+	if diff := cmp.Diff(s.Names(), namesOf(asCertificate)); diff != "" {
 		t.Error(diff)
 	}
-	if kind, bits := kindOf(csr.PublicKey); kind != EC || bits != 256 {
+	if kind, bits := kindOf(csr.PublicKey); kind != certspec.EC || bits != 256 {
 		t.Errorf("key of type %s %d", kind, bits)
 	}
 }
 
 func TestRequestOfVaultsKey(t *testing.T) {
-	s := Spec{Role: "pki/web", CommonName: "a.test", NotAfter: "2030-01-31T00:00:00Z", ExcludeCNFromSANs: true, Key: KeySpec{Type: Vault}}
+	s := certspec.Spec{Role: "pki/web", CommonName: "a.test", NotAfter: "2030-01-31T00:00:00Z", ExcludeCNFromSANs: true, Key: certspec.KeySpec{Type: certspec.Vault}}
 	r := asked(t, s)
 	want := Request{Path: "pki/issue/web", Params: map[string]any{
 		"common_name": "a.test", "not_after": "2030-01-31T00:00:00Z", "exclude_cn_from_sans": true,
@@ -72,17 +74,17 @@ func TestCSRLeavesOutTheCommonNameIfAsked(t *testing.T) {
 	if csr := csrOf(t, asked(t, s)); !cmp.Equal(csr.DNSNames, []string{"www.example.test"}) || csr.Subject.CommonName != "example.test" {
 		t.Errorf("got %v", csr.DNSNames)
 	}
-	if csr := csrOf(t, asked(t, Spec{Role: "pki/web", CommonName: "web server 3"})); len(csr.Extensions) != 0 {
+	if csr := csrOf(t, asked(t, certspec.Spec{Role: "pki/web", CommonName: "web server 3"})); len(csr.Extensions) != 0 {
 		t.Errorf("a common name that is no host name made extensions: %v", csr.Extensions)
 	}
 }
 
 func TestRequestMakesTheKeyThatIsAskedFor(t *testing.T) {
-	for _, k := range []KeySpec{{}, {Type: EC, Bits: 384}, {Type: EC, Bits: 521}, {Type: RSA}, {Type: RSA, Bits: 3072}, {Type: Ed25519}} {
+	for _, k := range []certspec.KeySpec{{}, {Type: certspec.EC, Bits: 384}, {Type: certspec.EC, Bits: 521}, {Type: certspec.RSA}, {Type: certspec.RSA, Bits: 3072}, {Type: certspec.Ed25519}} {
 		s := webSpec()
 		s.Key = k
 		r := asked(t, s)
-		if err := k.fits(r.Key.Public()); err != nil {
+		if err := checkKey(k, r.Key.Public()); err != nil {
 			t.Errorf("%+v: %v", k, err)
 		}
 		csrOf(t, r)
@@ -93,19 +95,19 @@ func TestReuse(t *testing.T) {
 	held := asked(t, webSpec()).Key
 	for _, tt := range []struct {
 		name string
-		key  KeySpec
+		key  certspec.KeySpec
 		held PrivateKey
 		want bool
 	}{
-		{"not asked for", KeySpec{}, held, false},
-		{"asked for", KeySpec{Reuse: true}, held, true},
-		{"nothing to reuse", KeySpec{Reuse: true}, PrivateKey{}, false},
-		{"of another size", KeySpec{Bits: 384, Reuse: true}, held, false},
-		{"of another type", KeySpec{Type: Ed25519, Reuse: true}, held, false},
+		{"not asked for", certspec.KeySpec{}, held, false},
+		{"asked for", certspec.KeySpec{Reuse: true}, held, true},
+		{"nothing to reuse", certspec.KeySpec{Reuse: true}, PrivateKey{}, false},
+		{"of another size", certspec.KeySpec{Bits: 384, Reuse: true}, held, false},
+		{"of another type", certspec.KeySpec{Type: certspec.Ed25519, Reuse: true}, held, false},
 	} {
 		s := webSpec()
 		s.Key = tt.key
-		r, err := s.Request(tt.held)
+		r, err := NewRequest(s, tt.held)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +123,7 @@ func TestReuse(t *testing.T) {
 // TestKeysDoNotPrint looks for the bytes of a key in all that may be logged.
 func TestKeysDoNotPrint(t *testing.T) {
 	s := webSpec()
-	s.Key.Type = Ed25519
+	s.Key.Type = certspec.Ed25519
 	r := asked(t, s)
 	p := Pair{Key: r.Key}
 	secret := fmt.Sprint(r.Key.Signer())

@@ -20,8 +20,8 @@ func saltsOf(o Output, key []byte, list []*x509.Certificate) io.Reader {
 		_, _ = h.Write(part)
 	}
 	write([]byte(o.Kind))
-	write([]byte(o.form()))
-	write([]byte(o.alias()))
+	write([]byte(o.Form))
+	write([]byte(o.Alias))
 	write(key)
 	for _, c := range list {
 		write(c.Raw)

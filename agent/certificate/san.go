@@ -4,57 +4,15 @@
 package certificate
 
 import (
-	"cmp"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
-	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
+
+	"github.com/certagent/certagent/certspec"
 )
-
-// otherName is a name of a kind that has an OID (RFC 5280, 4.2.1.6), such as a
-// Windows user's. Of its kinds of value Vault knows one, UTF-8.
-type otherName struct {
-	OID  string `json:"oid"`
-	Text string `json:"text"`
-}
-
-func (o otherName) String() string { return o.OID + ";UTF8:" + o.Text }
-
-func (o otherName) compare(p otherName) int {
-	return cmp.Or(cmp.Compare(o.OID, p.OID), cmp.Compare(o.Text, p.Text))
-}
-
-// parseOtherName reads Vault's form of it.
-func parseOtherName(text string) (otherName, error) {
-	oid, rest, _ := strings.Cut(text, ";")
-	kind, value, found := strings.Cut(rest, ":")
-	_, err := parseOID(oid)
-	if !found || err != nil || !(strings.EqualFold(kind, "UTF8") || strings.EqualFold(kind, "UTF-8")) || value == "" || hasControl(value) {
-		return otherName{}, fmt.Errorf("%q is not of the form %q", text, "<oid>;UTF8:<text>")
-	}
-	return otherName{oid, value}, nil
-}
-
-// parseOID turns dotted numbers into the form that encoding/asn1 writes.
-func parseOID(text string) (asn1.ObjectIdentifier, error) {
-	parsed, err := x509.ParseOID(text)
-	if err != nil {
-		return nil, err
-	}
-	der, err := parsed.MarshalBinary()
-	if err != nil {
-		return nil, err
-	}
-	whole, err := asn1.Marshal(asn1.RawValue{Tag: asn1.TagOID, Bytes: der})
-	if err != nil {
-		return nil, err
-	}
-	var oid asn1.ObjectIdentifier
-	_, err = asn1.Unmarshal(whole, &oid)
-	return oid, err
-}
 
 var oidSAN = asn1.ObjectIdentifier{2, 5, 29, 17}
 
@@ -73,15 +31,15 @@ type anotherName struct {
 	Value string `asn1:"tag:0,explicit,utf8"`
 }
 
-// extension is the names as an extension of a CSR. crypto/x509 would make all of
-// it but for the other names.
-func (n names) extension() (pkix.Extension, error) {
+// extensionOf returns the names as an extension of a CSR. crypto/x509 supports all
+// but the other names.
+func extensionOf(n certspec.Names) (pkix.Extension, error) {
 	var list []asn1.RawValue
 	add := func(tag int, content []byte) {
 		list = append(list, asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: tag, Bytes: content})
 	}
 	for _, o := range n.Others {
-		oid, err := parseOID(o.OID)
+		oid, err := o.ObjectIdentifier()
 		if err != nil {
 			return pkix.Extension{}, err
 		}
@@ -109,7 +67,7 @@ func (n names) extension() (pkix.Extension, error) {
 
 // otherNamesOf reads the other names of a certificate, which crypto/x509 skips.
 // Those that are not text are of no interest: Vault makes none.
-func otherNamesOf(c *x509.Certificate) (found []otherName) {
+func otherNamesOf(c *x509.Certificate) (found []certspec.OtherName) {
 	for _, e := range c.Extensions {
 		var list []asn1.RawValue
 		if !e.Id.Equal(oidSAN) {
@@ -124,9 +82,28 @@ func otherNamesOf(c *x509.Certificate) (found []otherName) {
 				continue
 			}
 			if _, err := asn1.UnmarshalWithParams(general.FullBytes, &name, "tag:0"); err == nil {
-				found = append(found, otherName{name.OID.String(), name.Value})
+				found = append(found, certspec.OtherName{OID: name.OID.String(), Text: name.Value})
 			}
 		}
 	}
 	return found
+}
+
+// namesOf returns the alternative names that a certificate contains.
+func namesOf(c *x509.Certificate) certspec.Names {
+	var n certspec.Names
+	for _, name := range c.DNSNames {
+		n.DNS = append(n.DNS, strings.ToLower(name))
+	}
+	n.Email = slices.Clone(c.EmailAddresses)
+	for _, ip := range c.IPAddresses {
+		if addr, ok := netip.AddrFromSlice(ip); ok {
+			n.IPs = append(n.IPs, addr.Unmap().String())
+		}
+	}
+	for _, u := range c.URIs {
+		n.URIs = append(n.URIs, u.String())
+	}
+	n.Others = otherNamesOf(c)
+	return n.Normalize()
 }

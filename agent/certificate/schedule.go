@@ -6,6 +6,9 @@ package certificate
 import (
 	"crypto/x509"
 	"time"
+
+	"github.com/certagent/certagent/certspec"
+	"github.com/certagent/certagent/timewindow"
 )
 
 const (
@@ -16,27 +19,11 @@ const (
 	spread = 0.1
 )
 
-// Schedule says when a certificate is renewed, in the words of the configuration.
-// The zero value is at two thirds of its lifetime, at any hour.
+// Schedule is when a certificate is renewed. The zero value is at two thirds of its
+// lifetime, at any hour.
 type Schedule struct {
-	RenewBefore time.Duration // before its end; 0 for not so
-	RenewAt     float64       // a part of its lifetime, in (0,1); 0 for not so
-	Window      Window        // of the day; zero for the whole day
-}
-
-// Validate returns everything that is wrong with the schedule.
-func (s Schedule) Validate() []FieldError {
-	var f fields
-	if s.RenewBefore < 0 {
-		f.add("renew_before", "%v is negative", s.RenewBefore)
-	}
-	if !(s.RenewAt >= 0 && s.RenewAt < 1) {
-		f.add("renew_at", "%v is not a part of a whole, such as 0.66", s.RenewAt)
-	}
-	if s.RenewBefore != 0 && s.RenewAt != 0 {
-		f.add("renew_at", "says the same as renew_before in another way: give one of the two")
-	}
-	return f
+	certspec.Renew
+	Window timewindow.Window // of the day; zero for the whole day
 }
 
 // life is a certificate's lifetime as this host sees it.
@@ -74,11 +61,11 @@ type span struct {
 func (s Schedule) span(l life, draw float64) span {
 	base := l.start.Add(part(l.length(), twoThirds))
 	switch {
-	case s.RenewBefore > 0 && s.RenewBefore < l.length():
+	case s.Before > 0 && s.Before < l.length():
 		// One that is longer than the lifetime would have it renewed for ever.
-		base = l.end.Add(-s.RenewBefore)
-	case s.RenewAt > 0:
-		base = l.start.Add(part(l.length(), s.RenewAt))
+		base = l.end.Add(-s.Before)
+	case s.Renew.At > 0:
+		base = l.start.Add(part(l.length(), s.Renew.At))
 	}
 	until := base.Sub(l.start)
 	wanted := base.Add(-part(min(part(l.length(), spread), until/2), draw))
@@ -101,22 +88,22 @@ func part(d time.Duration, fraction float64) time.Duration {
 // in the first one after the wanted moment or, if that is too late, in the last
 // one before it.
 func (s Schedule) at(p span, draw float64, now time.Time) (time.Time, Reason) {
-	if !s.Window.present() {
+	if !s.Window.IsSet() {
 		return p.wanted, DueByAge
 	}
 	from := p.wanted
 	if now.After(from) {
 		from = now // the window was missed: the next one may do as well
 	}
-	if at := s.Window.next(from, draw); !at.After(p.latest) {
+	if at := s.Window.Next(from, draw); !at.After(p.latest) {
 		return at, DueInWindow
 	}
 	if now.After(p.wanted) {
 		return p.latest, DueForSafety
 	}
-	if at, ok := s.Window.last(p.earliest, p.wanted, draw); ok {
+	if at, ok := s.Window.Last(p.earliest, p.wanted, draw); ok {
 		if at.Before(now) {
-			at = s.Window.next(now, draw)
+			at = s.Window.Next(now, draw)
 		}
 		if at.Before(p.wanted) {
 			return at, DueInWindow

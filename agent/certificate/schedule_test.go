@@ -10,6 +10,9 @@ import (
 	"math/big"
 	"testing"
 	"time"
+
+	"github.com/certagent/certagent/certspec"
+	"github.com/certagent/certagent/timewindow"
 )
 
 // utc parses "2 15:04" as a time of March 2026.
@@ -33,11 +36,11 @@ func TestWhenWithoutWindow(t *testing.T) {
 		early, end time.Duration // from noon, of the least and the greatest draw
 	}{
 		{"two thirds", Schedule{}, 0, 90 * hour, -1, 60 * hour, 51 * hour},
-		{"renew_before", Schedule{RenewBefore: 10 * hour}, 0, 100 * hour, -1, 90 * hour, 80 * hour},
-		{"renew_before longer than it lives", Schedule{RenewBefore: 100 * hour}, 0, 90 * hour, -1, 60 * hour, 51 * hour},
-		{"renew_before of nearly all of it", Schedule{RenewBefore: 99 * hour}, 0, 100 * hour, -1, hour, hour / 2},
-		{"renew_at", Schedule{RenewAt: 0.5}, 0, 100 * hour, -1, 50 * hour, 40 * hour},
-		{"renew_at very soon", Schedule{RenewAt: 0.1}, 0, 100 * hour, -1, 10 * hour, 5 * hour},
+		{"renew_before", Schedule{Renew: certspec.Renew{Before: 10 * hour}}, 0, 100 * hour, -1, 90 * hour, 80 * hour},
+		{"renew_before longer than it lives", Schedule{Renew: certspec.Renew{Before: 100 * hour}}, 0, 90 * hour, -1, 60 * hour, 51 * hour},
+		{"renew_before of nearly all of it", Schedule{Renew: certspec.Renew{Before: 99 * hour}}, 0, 100 * hour, -1, hour, hour / 2},
+		{"renew_at", Schedule{Renew: certspec.Renew{At: 0.5}}, 0, 100 * hour, -1, 50 * hour, 40 * hour},
+		{"renew_at very soon", Schedule{Renew: certspec.Renew{At: 0.1}}, 0, 100 * hour, -1, 10 * hour, 5 * hour},
 		{"dated back, moment of issue known", Schedule{}, 30 * time.Second, 9 * time.Second, 0, 6 * time.Second, 5100 * time.Millisecond},
 		{"dated back, moment of issue lost", Schedule{}, 30 * hour, 60 * hour, -1, 30 * hour, 21 * hour},
 		{"issued in the future", Schedule{}, 0, 90 * hour, 90 * hour, 60 * hour, 51 * hour},
@@ -65,11 +68,11 @@ func TestWhenWithoutWindow(t *testing.T) {
 
 func TestLifetimesWithoutEnd(t *testing.T) {
 	c := &x509.Certificate{NotBefore: noon, NotAfter: time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), SerialNumber: big.NewInt(1)}
-	w, err := ParseWindow("02:00-05:00 UTC", time.LoadLocation)
+	w, err := timewindow.Parse("02:00-05:00 UTC", time.LoadLocation)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range []Schedule{{}, {Window: w}, {RenewAt: 0.99}, {RenewBefore: math.MaxInt64 - 1}} {
+	for _, s := range []Schedule{{}, {Window: w}, {Renew: certspec.Renew{At: 0.99}}, {Renew: certspec.Renew{Before: math.MaxInt64 - 1}}} {
 		if at, _ := s.at(s.span(lifeOf(c, noon), 0.5), 0.5, noon); at.Before(noon) || at.After(c.NotAfter) {
 			t.Errorf("%+v: at %v", s, at)
 		}
@@ -102,7 +105,7 @@ func TestWhenWithWindow(t *testing.T) {
 		{"one hour that never opens", "05:00-06:00", "2 12:00", "2 18:00", "2 12:00", 0, "2 16:00", DueForSafety},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w, err := ParseWindow(tt.window+" UTC", time.LoadLocation)
+			w, err := timewindow.Parse(tt.window+" UTC", time.LoadLocation)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -126,7 +129,7 @@ func TestScheduleKeepsItsPromises(t *testing.T) {
 	}
 	zone := func(string) (*time.Location, error) { return berlin, nil }
 	for _, text := range []string{"02:00-05:00", "22:00-04:00", "00:00-24:00", "23:59-00:00", "02:15-02:45"} {
-		w, err := ParseWindow(text, zone)
+		w, err := timewindow.Parse(text, zone)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -148,46 +151,6 @@ func TestScheduleKeepsItsPromises(t *testing.T) {
 					}
 				}
 			}
-		}
-	}
-}
-
-func TestParseWindow(t *testing.T) {
-	for text, want := range map[string]string{
-		"02:00-05:00":               "02:00-05:00 Local",
-		"22:00-04:30 Europe/Berlin": "22:00-04:30 Europe/Berlin",
-		"00:00-24:00 UTC":           "00:00-24:00 UTC",
-		"23:00-24:00 UTC":           "23:00-24:00 UTC",
-		"02:00-05:00 +02:00":        "02:00-05:00 +02:00",
-		"02:00-05:00  UTC":          "02:00-05:00 UTC",
-		"2:00-5:00":                 "", "02:00": "", "02:00-25:00": "", "24:00-02:00": "", "02:00-02:00": "", "02:60-03:00": "",
-		"": "", "02:00-05:00 ": "", "02:00-05:00 Nowhere/Land": "", "02:00 - 05:00": "",
-	} {
-		w, err := ParseWindow(text, time.LoadLocation)
-		if got := w.String(); got != want || (err != nil) != (want == "") {
-			t.Errorf("%q: got %q, %v, want %q", text, got, err, want)
-		}
-	}
-	if w := (Window{}); w.String() != "" || w.present() {
-		t.Error("the zero value is a window")
-	}
-}
-
-func TestScheduleFields(t *testing.T) {
-	for _, tt := range []struct {
-		s    Schedule
-		want string
-	}{
-		{Schedule{}, "[]"},
-		{Schedule{RenewAt: 0.5}, "[]"},
-		{Schedule{RenewAt: 1}, "[renew_at"},
-		{Schedule{RenewAt: -0.1}, "[renew_at"},
-		{Schedule{RenewAt: math.NaN()}, "[renew_at"},
-		{Schedule{RenewBefore: -1}, "[renew_before"},
-		{Schedule{RenewAt: 0.5, RenewBefore: 1}, "[renew_at"},
-	} {
-		if got := fmt.Sprint(tt.s.Validate()); len(got) < len(tt.want) || got[:len(tt.want)] != tt.want {
-			t.Errorf("%+v: %s", tt.s, got)
 		}
 	}
 }

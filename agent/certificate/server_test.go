@@ -11,17 +11,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/certagent/certagent/certspec"
 	"github.com/certagent/certagent/dev/seed"
 	"github.com/certagent/certagent/internal/harness"
 )
 
 // answer asks a server and returns its answer.
-func answer(t *testing.T, b harness.Backend, s Spec, held PrivateKey) (Pair, error) {
+func answer(t *testing.T, b harness.Backend, s certspec.Spec, held PrivateKey) (Pair, error) {
 	t.Helper()
 	if problems := s.Validate(); len(problems) > 0 {
-		t.Fatal(Joined(problems))
+		t.Fatal(problems)
 	}
-	r, err := s.Request(held)
+	r, err := NewRequest(s, held)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,12 +33,12 @@ func answer(t *testing.T, b harness.Backend, s Spec, held PrivateKey) (Pair, err
 	if err != nil {
 		t.Fatalf("%s: %v", r.Path, err)
 	}
-	return s.Answer(r, secret.Data, time.Now())
+	return ReadAnswer(s, r, secret.Data, time.Now())
 }
 
 // everyName asks for names of each kind that the dev server makes, too.
-func everyName() Spec {
-	return Spec{
+func everyName() certspec.Spec {
+	return certspec.Spec{
 		CommonName: "bücher.example", AltNames: []string{"www.example.test", "*.Example.test", "müller.example", "a@example.test"},
 		IPSANs: []string{"10.0.0.1", "::1"}, URISANs: []string{"spiffe://x/a,b"}, TTL: time.Hour,
 	}
@@ -71,7 +72,7 @@ func TestOnAServer(t *testing.T) {
 				s := everyName()
 				s.Role = "team/pki/" + role
 				if role == "issue" {
-					s.Key.Type = Vault
+					s.Key.Type = certspec.Vault
 				}
 				p, err := answer(t, b, s, PrivateKey{})
 				if err != nil {
@@ -90,9 +91,9 @@ func TestOnAServer(t *testing.T) {
 				}
 			})
 		}
-		for _, key := range []KeySpec{{}, {Bits: 384}, {Bits: 521}, {Type: RSA}, {Type: RSA, Bits: 3072}, {Type: Ed25519}} {
-			t.Run(describe(key.normal().Type, key.normal().Bits), func(t *testing.T) {
-				s := Spec{Role: "team/pki/sign-true-true", CommonName: "example.test", Key: key}
+		for _, key := range []certspec.KeySpec{{}, {Bits: 384}, {Bits: 521}, {Type: certspec.RSA}, {Type: certspec.RSA, Bits: 3072}, {Type: certspec.Ed25519}} {
+			t.Run(describe(key.WithDefaults().Type, key.WithDefaults().Bits), func(t *testing.T) {
+				s := certspec.Spec{Role: "team/pki/sign-true-true", CommonName: "example.test", Key: key}
 				s.Key.Reuse = true
 				first, err := answer(t, b, s, PrivateKey{})
 				if err != nil {
@@ -109,28 +110,28 @@ func TestOnAServer(t *testing.T) {
 		}
 		t.Run("not after", func(t *testing.T) {
 			end := time.Now().Add(2 * time.Hour).UTC().Truncate(time.Second)
-			p, err := answer(t, b, Spec{Role: "team/pki/sign-true-true", CommonName: "example.test", NotAfter: end.Format(time.RFC3339)}, PrivateKey{})
+			p, err := answer(t, b, certspec.Spec{Role: "team/pki/sign-true-true", CommonName: "example.test", NotAfter: end.Format(time.RFC3339)}, PrivateKey{})
 			if err != nil || !p.Leaf.NotAfter.Equal(end) {
 				t.Errorf("got %v", err)
 			}
 		})
 		t.Run("a name that is no host name", func(t *testing.T) {
-			p, err := answer(t, b, Spec{Role: "team/pki/free", CommonName: "Web Server 3", IPSANs: []string{"127.0.0.1"}}, PrivateKey{})
+			p, err := answer(t, b, certspec.Spec{Role: "team/pki/free", CommonName: "Web Server 3", IPSANs: []string{"127.0.0.1"}}, PrivateKey{})
 			if err != nil || len(p.Leaf.DNSNames) > 0 {
 				t.Errorf("got %v, names %v", err, p.Leaf.DNSNames)
 			}
 		})
 		t.Run("formats", func(t *testing.T) {
 			for _, format := range []string{"pem", "der", "pem_bundle"} {
-				for _, key := range []KeyType{EC, Vault} {
-					s := Spec{Role: "team/pki/issue", CommonName: "example.test", Key: KeySpec{Type: key}}
+				for _, key := range []certspec.KeyType{certspec.EC, certspec.Vault} {
+					s := certspec.Spec{Role: "team/pki/issue", CommonName: "example.test", Key: certspec.KeySpec{Type: key}}
 					r := asked(t, s)
 					r.Params["format"] = format
 					secret, err := b.Client.Logical().WriteWithContext(t.Context(), r.Path, r.Params)
 					if err != nil {
 						t.Fatal(err)
 					}
-					if _, err := s.Answer(r, secret.Data, time.Now()); err != nil {
+					if _, err := ReadAnswer(s, r, secret.Data, time.Now()); err != nil {
 						t.Errorf("%s, key %s: %v", format, key, err)
 					}
 				}
@@ -141,7 +142,7 @@ func TestOnAServer(t *testing.T) {
 				t.Skip("the dev server does not make them")
 			}
 			for _, role := range []string{"sign-true-true", "sign-false-false"} {
-				s := Spec{Role: "team/pki/" + role, CommonName: "example.test", OtherSANs: []string{"1.3.6.1.4.1.311.20.2.3;UTF8:a@b"}}
+				s := certspec.Spec{Role: "team/pki/" + role, CommonName: "example.test", OtherSANs: []string{"1.3.6.1.4.1.311.20.2.3;UTF8:a@b"}}
 				if _, err := answer(t, b, s, PrivateKey{}); err != nil {
 					t.Errorf("%s: %v", role, err)
 				}
@@ -149,14 +150,14 @@ func TestOnAServer(t *testing.T) {
 		})
 		t.Run("chain of an intermediate", func(t *testing.T) { testIntermediate(t, b) })
 		t.Run("an answer to something else", func(t *testing.T) {
-			s := Spec{Role: "team/pki/issue", CommonName: "example.test"}
+			s := certspec.Spec{Role: "team/pki/issue", CommonName: "example.test"}
 			one, two := asked(t, s), asked(t, s)
 			secret, err := b.Client.Logical().WriteWithContext(t.Context(), one.Path, one.Params)
 			if err != nil {
 				t.Fatal(err)
 			}
 			var refusal *AnswerError
-			if _, err := s.Answer(two, secret.Data, time.Now()); !errors.As(err, &refusal) || refusal.Refusal != WrongKey {
+			if _, err := ReadAnswer(s, two, secret.Data, time.Now()); !errors.As(err, &refusal) || refusal.Refusal != WrongKey {
 				t.Errorf("got %v", err)
 			}
 		})
@@ -188,7 +189,7 @@ func testIntermediate(t *testing.T, b harness.Backend) {
 	write("int/intermediate/set-signed", seed.Params{"certificate": signed})
 	write("int/roles/web", seed.Params{"allow_any_name": true, "key_type": "ec"})
 
-	s := Spec{Role: "int/web", CommonName: "example.test"}
+	s := certspec.Spec{Role: "int/web", CommonName: "example.test"}
 	p, err := answer(t, b, s, PrivateKey{})
 	if err != nil {
 		t.Fatal(err)
@@ -203,7 +204,7 @@ func testIntermediate(t *testing.T, b harness.Backend) {
 	if got, want := pemOf(p.Chain...), strings.TrimSpace(signed)+"\n"+strings.TrimSpace(root)+"\n"; got != want {
 		t.Errorf("with the root: %d CAs", len(p.Chain))
 	}
-	if got := string(encode(t, Output{Kind: FullChain}, p, nil)); got != pemOf(p.Leaf)+strings.TrimSpace(signed)+"\n" {
+	if got := string(encode(t, Output{Output: certspec.Output{Kind: certspec.FullChain}}, p, nil)); got != pemOf(p.Leaf)+strings.TrimSpace(signed)+"\n" {
 		t.Error("the root is sent")
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/certagent/certagent/agent/config/hclread"
+	"github.com/certagent/certagent/certspec"
+	"github.com/certagent/certagent/timewindow"
 )
 
 // Bundle is the bundle block: the files that change together, and the reaction
@@ -38,7 +40,7 @@ type Bundle struct {
 	// Window is the time of day at which certificates are renewed, such as
 	// "02:00-05:00" or "22:00-04:00 Europe/Berlin". Without a time zone it is
 	// in the time zone of the host. Empty means any time.
-	Window string
+	Window timewindow.Window
 	// MaxIssuesPerHour is how often a certificate may be issued within an hour.
 	// It stops a loop that nobody foresaw.
 	MaxIssuesPerHour int
@@ -180,7 +182,7 @@ func (b *Bundle) checkPerms(s *scope, p filePerms) {
 func (b *Bundle) checkVerified(s *scope) {
 	var leaves []*Certificate
 	for _, c := range b.certificates() {
-		if c.has(leafKinds...) || len(c.Files) == 0 { // no files: already reported
+		if c.has(certspec.Kind.HoldsLeaf) || len(c.Files) == 0 { // no files: already reported
 			leaves = append(leaves, c)
 		}
 	}
@@ -252,7 +254,7 @@ func (m Member) Pos() Pos {
 type memberDefaults struct {
 	bundle *Bundle
 	perms  filePerms
-	renew  Renew
+	renew  certspec.Renew
 }
 
 func readMembers(s *scope, d memberDefaults) []Member {

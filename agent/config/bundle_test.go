@@ -13,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/certagent/certagent/agent/config"
+	"github.com/certagent/certagent/certspec"
+	"github.com/certagent/certagent/timewindow"
 )
 
 const aCertificate = `
@@ -33,10 +35,10 @@ func inBundle(keys string) string {
 // of its own.
 func defaultCertificate() *config.Certificate {
 	return &config.Certificate{
-		Role: "pki/web", CommonName: "example.test", Key: config.Key{Type: "ec", Bits: 256},
+		Spec: certspec.Spec{Role: "pki/web", CommonName: "example.test", Key: certspec.KeySpec{Type: "ec", Bits: 256}},
 		Files: []config.File{
-			{Kind: config.CertFile, Destination: "tls.crt", Perms: 0o644},
-			{Kind: config.KeyFile, Form: "pkcs8", Destination: "tls.key", Perms: 0o600},
+			{Output: certspec.Output{Kind: certspec.Cert}, Destination: "tls.crt", Perms: 0o644},
+			{Output: certspec.Output{Kind: certspec.Key, Form: certspec.PKCS8}, Destination: "tls.key", Perms: 0o600},
 		},
 	}
 }
@@ -66,7 +68,7 @@ func TestBundle(t *testing.T) {
 		"defaults":          {``, func(*config.Bundle) {}},
 		"renewal":           {`renew_before = "2d"`, func(b *config.Bundle) { b.Members[0].Certificate.Renew.Before = 48 * time.Hour }},
 		"renewal by a part": {`renew_at = 0.5`, func(b *config.Bundle) { b.Members[0].Certificate.Renew.At = 0.5 }},
-		"window":            {`window = " 02:00-05:00 "`, func(b *config.Bundle) { b.Window = "02:00-05:00" }},
+		"window":            {`window = " 02:00-05:00 "`, func(b *config.Bundle) { b.Window, _ = timewindow.Parse("02:00-05:00", time.LoadLocation) }},
 		"pace": {"command = [\"reload\"]\n debounce = \"0s\"\n min_interval = \"1m\"\n splay = \"5s\"\n max_issues_per_hour = 3", func(b *config.Bundle) {
 			runs("reload")(&b.Change)
 			b.Change.Splay = 5 * time.Second
@@ -167,9 +169,9 @@ template {
 	want := []config.Member{
 		{Template: &config.Template{Text: config.Text{Contents: "x", ErrorFatal: true}, Destination: "conf/first.conf",
 			CreateDestDirs: true, User: "root", Perms: 0o444, PermsSet: true}},
-		{Certificate: &config.Certificate{Role: "a/b/c", AltNames: []string{"a.test"}, Key: config.Key{Type: "ec", Bits: 256},
-			Files: []config.File{{Kind: config.CombinedFile, Form: "pkcs8", Destination: "a.pem", Perms: 0o400}},
-			User:  "app", Group: "app", Renew: config.Renew{At: 0.8}}},
+		{Certificate: &config.Certificate{Spec: certspec.Spec{Role: "a/b/c", AltNames: []string{"a.test"}, Key: certspec.KeySpec{Type: "ec", Bits: 256}},
+			Files: []config.File{{Output: certspec.Output{Kind: certspec.Combined, Form: certspec.PKCS8}, Destination: "a.pem", Perms: 0o400}},
+			User:  "app", Group: "app", Renew: certspec.Renew{At: 0.8}}},
 		{Template: &config.Template{Text: config.Text{Contents: "y", ErrorFatal: true}, Destination: "second.conf",
 			CreateDestDirs: true, User: "5", Perms: 0o600, PermsSet: true}},
 		{Certificate: last},

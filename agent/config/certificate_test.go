@@ -12,11 +12,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/certagent/certagent/agent/config"
+	"github.com/certagent/certagent/certspec"
 )
 
 func TestCertificate(t *testing.T) {
 	t.Parallel()
-	key := func(k config.Key, form string) func(*config.Certificate) {
+	key := func(k certspec.KeySpec, form certspec.Form) func(*config.Certificate) {
 		return func(c *config.Certificate) { c.Key, c.Files[1].Form = k, form }
 	}
 	tests := map[string]struct {
@@ -43,11 +44,11 @@ func TestCertificate(t *testing.T) {
 			c.Params = map[string]string{"User_IDs": "a,b", "remove_roots_from_chain": "true", "n": "0x10", "serial_number": "7"}
 		}},
 		"key, local":        {`key = "local"`, func(*config.Certificate) {}},
-		"key, vault":        {`key = "vault"`, key(config.Key{Type: "vault"}, "pkcs8")},
-		"key, vault's form": {`key = { type = "vault", format = "sec1" }`, key(config.Key{Type: "vault"}, "sec1")},
-		"key, ec":           {`key = { bits = 384, format = "sec1", reuse = true }`, key(config.Key{Type: "ec", Bits: 384, Reuse: true}, "sec1")},
-		"key, rsa":          {`key = { type = "rsa", format = "pkcs1" }`, key(config.Key{Type: "rsa", Bits: 2048}, "pkcs1")},
-		"key, ed25519":      {"key {\n type = \"ed25519\"\n }", key(config.Key{Type: "ed25519"}, "pkcs8")},
+		"key, vault":        {`key = "vault"`, key(certspec.KeySpec{Type: "vault"}, "pkcs8")},
+		"key, vault's form": {`key = { type = "vault", format = "sec1" }`, key(certspec.KeySpec{Type: "vault"}, "sec1")},
+		"key, ec":           {`key = { bits = 384, format = "sec1", reuse = true }`, key(certspec.KeySpec{Type: "ec", Bits: 384, Reuse: true}, "sec1")},
+		"key, rsa":          {`key = { type = "rsa", format = "pkcs1" }`, key(certspec.KeySpec{Type: "rsa", Bits: 2048}, "pkcs1")},
+		"key, ed25519":      {"key {\n type = \"ed25519\"\n }", key(certspec.KeySpec{Type: "ed25519"}, "pkcs8")},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -65,17 +66,17 @@ func TestCertificate(t *testing.T) {
 func TestFilesOfCertificates(t *testing.T) {
 	t.Parallel()
 	const all = `files = { truststore = "t", cert = "c", fullchain = "f", chain = "h", ca = "a", key = "k", combined = "b", pkcs12 = "p", jks = "j" }`
-	file := func(kind config.FileKind, destination, form string, perms fs.FileMode) config.File {
-		return config.File{Kind: kind, Destination: destination, Form: form, Perms: perms}
+	file := func(kind certspec.Kind, destination string, form certspec.Form, perms fs.FileMode) config.File {
+		return config.File{Output: certspec.Output{Kind: kind, Form: form}, Destination: destination, Perms: perms}
 	}
-	want := func(store, pkcs12, alias string) []config.File {
-		jks := file(config.JKSFile, "j", "", 0o600)
+	want := func(store, pkcs12 certspec.Form, alias string) []config.File {
+		jks := file(certspec.JKS, "j", "", 0o600)
 		jks.Alias = alias
 		return []config.File{
-			file(config.TruststoreFile, "t", store, 0o644), file(config.CertFile, "c", "", 0o644),
-			file(config.FullChainFile, "f", "", 0o644), file(config.ChainFile, "h", "", 0o644),
-			file(config.CAFile, "a", "", 0o644), file(config.KeyFile, "k", "pkcs8", 0o600),
-			file(config.CombinedFile, "b", "pkcs8", 0o600), file(config.PKCS12File, "p", pkcs12, 0o600), jks,
+			file(certspec.Truststore, "t", store, 0o644), file(certspec.Cert, "c", "", 0o644),
+			file(certspec.FullChain, "f", "", 0o644), file(certspec.Chain, "h", "", 0o644),
+			file(certspec.CA, "a", "", 0o644), file(certspec.Key, "k", "pkcs8", 0o600),
+			file(certspec.Combined, "b", "pkcs8", 0o600), file(certspec.PKCS12, "p", pkcs12, 0o600), jks,
 		}
 	}
 	tests := map[string]struct {

@@ -9,56 +9,31 @@ import (
 	"strings"
 
 	"github.com/certagent/certagent/agent/config/hclread"
+	"github.com/certagent/certagent/certspec"
 )
 
 // File is one file that is made of a certificate.
 type File struct {
-	Kind FileKind
-	// Form is pkcs8, pkcs1 or sec1 for a key; modern or legacy for PKCS#12;
-	// jks, modern or legacy for a truststore; empty where there is no choice.
-	Form        string
-	Alias       string // of the entry in a JKS file; empty: certificate
+	certspec.Output
 	Destination string // relative to the directory of the bundle, or absolute if there is none; clean
 	Perms       fs.FileMode
 	Pos         Pos
 }
 
-// FileKind is the content of a file, as the configuration names it.
-type FileKind string
+// has reports whether one of the certificate's files is of such a kind.
+func (c *Certificate) has(is func(certspec.Kind) bool) bool {
+	return slices.ContainsFunc(c.Files, func(f File) bool { return is(f.Kind) })
+}
 
-// The kinds of file. All but the last three are PEM files.
-const (
-	CertFile       FileKind = "cert"      // the leaf
-	FullChainFile  FileKind = "fullchain" // the leaf, then the intermediates
-	ChainFile      FileKind = "chain"     // the issuers without the leaf
-	CAFile         FileKind = "ca"        // the trust bundle
-	KeyFile        FileKind = "key"       // the private key
-	CombinedFile   FileKind = "combined"  // fullchain, then key
-	PKCS12File     FileKind = "pkcs12"    // fullchain and key
-	JKSFile        FileKind = "jks"       // fullchain and key
-	TruststoreFile FileKind = "truststore"
-)
-
-var (
-	fileKinds = []FileKind{CertFile, FullChainFile, ChainFile, CAFile, KeyFile, CombinedFile,
-		PKCS12File, JKSFile, TruststoreFile}
-	keyKinds      = []FileKind{KeyFile, CombinedFile, PKCS12File, JKSFile}
-	leafKinds     = []FileKind{CertFile, FullChainFile, CombinedFile, PKCS12File, JKSFile}
-	passwordKinds = []FileKind{PKCS12File, JKSFile, TruststoreFile}
-)
-
-// HoldsKey reports whether a file of this kind contains a private key.
-func (k FileKind) HoldsKey() bool { return slices.Contains(keyKinds, k) }
-
-// has reports whether one of the certificate's files is of one of the kinds.
-func (c *Certificate) has(kinds ...FileKind) bool {
-	return slices.ContainsFunc(c.Files, func(f File) bool { return slices.Contains(kinds, f.Kind) })
+// hasKind reports whether one of the certificate's files is of one of the kinds.
+func (c *Certificate) hasKind(kinds ...certspec.Kind) bool {
+	return c.has(func(k certspec.Kind) bool { return slices.Contains(kinds, k) })
 }
 
 // readFiles reads the files of the certificate, and their forms. If one file
 // cannot be read it leaves none, so that no other check reports the
 // consequences.
-func (c *Certificate) readFiles(s *scope, d memberDefaults, keyFormat string) {
+func (c *Certificate) readFiles(s, key *scope, d memberDefaults, keyFormat certspec.Form) {
 	perms := d.perms.read(s, nil)
 	if b := s.ownBlock("files"); b != nil {
 		c.readDestinations(b, d.bundle, perms)
@@ -70,31 +45,50 @@ func (c *Certificate) readFiles(s *scope, d memberDefaults, keyFormat string) {
 		return
 	}
 	c.checkKeptOnRestart(s)
-	if c.has(keyKinds...) && perms != d.perms {
+	if c.has(certspec.Kind.HoldsKey) && perms != d.perms {
 		perms.checkKey(s)
 	}
 	forms.check(s, c)
 	for i, f := range c.Files {
 		c.Files[i].Form = forms.of(f.Kind)
-		if f.Kind == JKSFile {
+		if f.Kind == certspec.JKS {
 			c.Files[i].Alias = forms.alias
+		}
+	}
+	c.checkOutputs(s, key)
+}
+
+// checkOutputs reports what is wrong with the forms of the files, once for each key.
+func (c *Certificate) checkOutputs(s, key *scope) {
+	reported := map[string]bool{}
+	for _, f := range c.Files {
+		for _, p := range f.Validate(c.Key) {
+			if reported[p.Key] {
+				continue
+			}
+			reported[p.Key] = true
+			if name, ofKey := strings.CutPrefix(p.Key, "key."); ofKey {
+				key.reportProblem(name, p)
+			} else {
+				s.reportProblem(p.Key, p)
+			}
 		}
 	}
 }
 
 func (c *Certificate) readDestinations(s *scope, b *Bundle, perms filePerms) {
-	for _, kind := range fileKinds {
+	for _, kind := range certspec.Kinds() {
 		s.accept(string(kind))
 	}
 	readable := true
 	for _, it := range s.items {
-		f := File{Kind: FileKind(strings.ToLower(it.Name)), Perms: perms.other, Pos: s.src.Pos(it.Offset)}
+		f := File{Output: certspec.Output{Kind: certspec.Kind(strings.ToLower(it.Name))}, Perms: perms.other, Pos: s.src.Pos(it.Offset)}
 		if f.Kind.HoldsKey() {
 			f.Perms = perms.key
 		}
 		switch {
-		case c.has(f.Kind):
-		case slices.Contains(fileKinds, f.Kind) && get(s, it.Name, asString, &f.Destination):
+		case c.hasKind(f.Kind):
+		case slices.Contains(certspec.Kinds(), f.Kind) && get(s, it.Name, asString, &f.Destination):
 			f.Destination = b.destination(s, it.Name, f.Destination)
 			c.Files = append(c.Files, f)
 		default:
@@ -116,59 +110,53 @@ func (c *Certificate) readDestinations(s *scope, b *Bundle, perms filePerms) {
 func (c *Certificate) checkKeptOnRestart(s *scope) {
 	const consequence = " is not written to any file: each start issues a new one"
 	switch {
-	case !c.has(leafKinds...):
+	case !c.has(certspec.Kind.HoldsLeaf):
 		s.problem(Warning, "files", "the certificate"+consequence, `add cert = "tls.crt"`)
-	case !c.has(keyKinds...):
+	case !c.has(certspec.Kind.HoldsKey):
 		s.problem(Warning, "files", "the private key"+consequence, `add key = "tls.key"`)
 	}
 }
 
 // fileForms are the forms of the files of a certificate.
 type fileForms struct {
-	key        string // empty: not given
-	profile    string // of PKCS#12
-	truststore string
-	alias      string // of the entry in a JKS file
+	key        certspec.Form // "": not given
+	profile    certspec.Form // of PKCS#12
+	truststore string        // jks or pkcs12
+	alias      string        // of the entry in a JKS file
 }
 
-func readForms(s *scope, keyFormat string) fileForms {
-	f := fileForms{key: keyFormat, profile: "modern", truststore: "jks"}
-	readWord(s, "pkcs12_profile", &f.profile, "modern", "legacy")
+func readForms(s *scope, keyFormat certspec.Form) fileForms {
+	f := fileForms{key: keyFormat, profile: certspec.Modern, truststore: "jks"}
+	readWord(s, "pkcs12_profile", &f.profile, certspec.PKCS12.Forms()...)
 	readWord(s, "truststore_format", &f.truststore, "jks", "pkcs12")
 	get(s, "jks_alias", asString, &f.alias)
-	if !isASCII(f.alias) || hasSpaceOrControl(f.alias) {
-		s.problem(LoadError, "jks_alias", "has characters that some versions of Java cannot read", "use letters and digits")
-	}
 	return f
 }
 
 // of returns the form of a file of this kind.
-func (f fileForms) of(kind FileKind) string {
+func (f fileForms) of(kind certspec.Kind) certspec.Form {
+	o := certspec.Output{Kind: kind}
 	switch {
-	case kind == PKCS12File, kind == TruststoreFile && f.truststore == "pkcs12":
-		return f.profile
-	case kind == TruststoreFile:
-		return f.truststore
-	case kind != KeyFile && kind != CombinedFile:
-		return ""
-	case f.key == "":
-		return "pkcs8"
+	case kind == certspec.PKCS12, kind == certspec.Truststore && f.truststore == "pkcs12":
+		o.Form = f.profile
+	case kind == certspec.Key, kind == certspec.Combined:
+		o.Form = f.key
 	}
-	return f.key
+	return o.WithDefaults().Form
 }
 
 // check reports forms for kinds of file that the certificate does not have.
 func (f fileForms) check(s *scope, c *Certificate) {
-	if f.key != "" && !c.has(KeyFile, CombinedFile) {
+	if f.key != "" && !c.hasKind(certspec.Key, certspec.Combined) {
 		s.problem(ValidateError, "key", "format has no effect without a key or combined file", "add key or combined to files, or remove it")
 	}
 	for _, form := range []struct {
 		name, file string
 		used       bool
 	}{
-		{"pkcs12_profile", "pkcs12", c.has(PKCS12File) || c.has(TruststoreFile) && f.truststore == "pkcs12"},
-		{"truststore_format", "truststore", c.has(TruststoreFile)},
-		{"jks_alias", "jks", c.has(JKSFile)},
+		{"pkcs12_profile", "pkcs12", c.hasKind(certspec.PKCS12) || c.hasKind(certspec.Truststore) && f.truststore == "pkcs12"},
+		{"truststore_format", "truststore", c.hasKind(certspec.Truststore)},
+		{"jks_alias", "jks", c.hasKind(certspec.JKS)},
 	} {
 		if s.has(form.name) && !form.used {
 			s.problem(ValidateError, form.name, "has no effect without a "+form.file+" file", "add "+form.file+" to files, or remove it")
@@ -227,7 +215,7 @@ func (p *Password) splitSecret(s *scope, secret string) {
 }
 
 func (c *Certificate) checkPassword(s *scope) {
-	needed := c.has(passwordKinds...)
+	needed := c.has(certspec.Kind.HasPassword)
 	switch {
 	case needed && c.Password == nil && !s.has("password"):
 		s.problem(ValidateError, "password", "is missing", `pkcs12, jks and truststore files need a password: write password = { file = "PATH" }`)

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/certagent/certagent/agent/config"
+	"github.com/certagent/certagent/certspec"
 )
 
 func loadExample(t *testing.T, name string) *config.Config {
@@ -51,7 +52,7 @@ func exampleBundle(t *testing.T, got config.Bundle) {
 	want.Verify = &config.Verify{Addresses: []string{"127.0.0.1:8443"}, ServerName: "example.test", Timeout: 10 * time.Second}
 	c := want.Members[0].Certificate
 	c.Role, c.AltNames, c.TTL = "pki/example-dot-com", []string{"www.example.test"}, 72*time.Hour
-	c.Files = append(c.Files, config.File{Kind: config.CAFile, Destination: "ca.crt", Perms: 0o644})
+	c.Files = append(c.Files, config.File{Output: certspec.Output{Kind: certspec.CA}, Destination: "ca.crt", Perms: 0o644})
 	if diff := cmp.Diff(want, got, noPos); diff != "" {
 		t.Errorf("bundle (-want +got):\n%s", diff)
 	}

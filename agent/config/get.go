@@ -30,6 +30,7 @@ func getAs[T any](s *scope, kind Kind, name string, convert func(hclread.Value) 
 	}
 	converted, err := convert(v)
 	if err != nil {
+		s.invalid = append(s.invalid, name)
 		s.problem(kind, name, err.Error(), hintOf(err))
 		return false
 	}
@@ -83,25 +84,25 @@ func getNanoseconds(s *scope, name string, to *time.Duration) bool {
 
 // readWord reads a string that must be one of words. Otherwise it leaves to
 // unchanged.
-func readWord(s *scope, name string, to *string, words ...string) {
-	get(s, name, func(v hclread.Value) (string, error) {
+func readWord[T ~string](s *scope, name string, to *T, words ...T) {
+	get(s, name, func(v hclread.Value) (T, error) {
 		hint := "write " + eitherOf(words)
 		word, err := asString(v)
 		if err != nil {
 			return "", &valueError{err.Error(), hint}
 		}
-		if !slices.Contains(words, word) {
+		if !slices.Contains(words, T(word)) {
 			return "", &valueError{"unknown value " + v.Describe(), hint}
 		}
-		return word, nil
+		return T(word), nil
 	}, to)
 }
 
 // eitherOf returns words as a hint lists them: "a", "b" or "c".
-func eitherOf(words []string) string {
+func eitherOf[T ~string](words []T) string {
 	quoted := make([]string, len(words))
 	for i, word := range words {
-		quoted[i] = strconv.Quote(word)
+		quoted[i] = strconv.Quote(string(word))
 	}
 	last := len(quoted) - 1
 	if last < 1 {
@@ -178,6 +179,7 @@ func getPositive[T cmp.Ordered](s *scope, name string, convert func(hclread.Valu
 		return false
 	}
 	if read <= zero {
+		s.invalid = append(s.invalid, name)
 		s.problem(LoadError, name, "must be more than 0", "remove it to use the default")
 		return false
 	}

@@ -13,7 +13,7 @@ import (
 func TestWindow(t *testing.T) {
 	t.Parallel()
 	for window, want := range map[string]string{
-		"22:00-04:00": "22:00-04:00", "00:00-24:00": "00:00-24:00", "02:00-05:00 UTC": "02:00-05:00 UTC",
+		"22:00-04:00": "22:00-04:00 Local", "00:00-24:00": "00:00-24:00 Local", "02:00-05:00 UTC": "02:00-05:00 UTC",
 		"02:00-05:00  +02:00": "02:00-05:00 +02:00", "02:00-05:00 Local": "02:00-05:00 Local",
 		"": "", "02:00": "", "25:00-26:00": "", "24:00-01:00": "", "02:60-03:00": "", "02:00 - 05:00": "", "02:00-05:00,": "",
 		"02:00-02:00": "", "02:00-05:00 Mars": "", "02:00-05:00 ../etc/passwd": "", "02:00-05:00 +2": "",
@@ -24,7 +24,7 @@ func TestWindow(t *testing.T) {
 		switch {
 		case want == "" && (len(problems) != 1 || problems[0].Name != "window" || problems[0].Pos.Line == 0):
 			t.Errorf("%q: got %v", window, problems)
-		case want != "" && (c == nil || c.Bundles[0].Window != want):
+		case want != "" && (c == nil || c.Bundles[0].Window.String() != want):
 			t.Errorf("%q: got %+v, %v", window, c, problems)
 		}
 	}

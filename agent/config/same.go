@@ -3,7 +3,11 @@
 
 package config
 
-import "reflect"
+import (
+	"reflect"
+
+	"github.com/certagent/certagent/timewindow"
+)
 
 // Same reports whether two values of this package's types are equal, places in
 // files aside.
@@ -11,7 +15,10 @@ func Same[T any](a, b T) bool {
 	return same(reflect.ValueOf(&a).Elem(), reflect.ValueOf(&b).Elem())
 }
 
-var posType = reflect.TypeFor[Pos]()
+var (
+	posType    = reflect.TypeFor[Pos]()
+	windowType = reflect.TypeFor[timewindow.Window]()
+)
 
 func same(a, b reflect.Value) bool {
 	switch a.Kind() {
@@ -21,8 +28,11 @@ func same(a, b reflect.Value) bool {
 		}
 		return same(a.Elem(), b.Elem())
 	case reflect.Struct:
-		if a.Type() == posType {
+		switch a.Type() {
+		case posType:
 			return true
+		case windowType: // each is parsed with a time zone of its own
+			return a.Interface().(timewindow.Window).Equal(b.Interface().(timewindow.Window))
 		}
 		for i := range a.NumField() {
 			if !same(a.Field(i), b.Field(i)) {

@@ -37,7 +37,8 @@ type scope struct {
 	items         []hclread.Item
 	offset        int
 	accepted      []string
-	caseSensitive bool // for the names of keys
+	invalid       []string // keys that get has reported
+	caseSensitive bool     // for the names of keys
 }
 
 // problem reports a problem with a key of this block or, if name is empty, with

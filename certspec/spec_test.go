@@ -1,9 +1,12 @@
 // Copyright (c) The certagent authors
 // SPDX-License-Identifier: MPL-2.0
 
-package certificate
+package certspec
 
 import (
+	"fmt"
+	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,7 +28,7 @@ func TestValidateNamesTheField(t *testing.T) {
 		}, ""},
 		{"an address alone", func(s *Spec) { *s = Spec{Role: "pki/web", IPSANs: []string{"10.0.0.1"}} }, ""},
 		{"no role", func(s *Spec) { s.Role = "" }, "role: is missing"},
-		{"no mount", func(s *Spec) { s.Role = "web" }, `role: "web" names no mount: write it as "pki/web"`},
+		{"no mount", func(s *Spec) { s.Role = "web" }, `role: "web" is not of the form MOUNT/ROLE`},
 		{"empty role", func(s *Spec) { s.Role = "pki/" }, "role: "},
 		{"leading slash", func(s *Spec) { s.Role = "/pki/web" }, "role: "},
 		{"way out of the mount", func(s *Spec) { s.Role = "pki/../sys/seal" }, "role: "},
@@ -50,11 +53,11 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"ttl of a part of a second", func(s *Spec) { s.TTL = 1500 * time.Millisecond }, "ttl: "},
 		{"ttl and not_after", func(s *Spec) { s.TTL, s.NotAfter = time.Hour, "2030-01-31T00:00:00Z" }, "not_after: "},
 		{"not_after as a date", func(s *Spec) { s.NotAfter = "2030-01-31" }, "not_after: "},
-		{"parameter with a field", func(s *Spec) { s.Params = map[string]string{"ttl": "1h"} }, `params: "ttl" has a key of its own`},
-		{"parameter of the form", func(s *Spec) { s.Params = map[string]string{"format": "der"} }, `params: "format" is not for`},
-		{"parameter without a name", func(s *Spec) { s.Params = map[string]string{"": "x"} }, "params: "},
+		{"parameter with a field", func(s *Spec) { s.Params = map[string]string{"ttl": "1h"} }, "params.ttl: is a key of certificate"},
+		{"parameter of the form", func(s *Spec) { s.Params = map[string]string{"format": "der"} }, "params.format: must not be set"},
+		{"parameter without a name", func(s *Spec) { s.Params = map[string]string{"": "x"} }, "params.: is not the name of a parameter"},
 		{"unknown type", func(s *Spec) { s.Key.Type = "dsa" }, "key.type: "},
-		{"weak RSA", func(s *Spec) { s.Key = KeySpec{Type: RSA, Bits: 1024} }, "key.bits: 1024 is not one of [2048 3072 4096]"},
+		{"weak RSA", func(s *Spec) { s.Key = KeySpec{Type: RSA, Bits: 1024} }, `key.bits: 1024 is not a valid size for a key of type "rsa"`},
 		{"P-224", func(s *Spec) { s.Key.Bits = 224 }, "key.bits: "},
 		{"size of an Ed25519 key", func(s *Spec) { s.Key = KeySpec{Type: Ed25519, Bits: 256} }, "key.bits: "},
 		{"size of Vault's key", func(s *Spec) { s.Key = KeySpec{Type: Vault, Bits: 256} }, "key.bits: "},
@@ -70,7 +73,7 @@ func TestValidateNamesTheField(t *testing.T) {
 				want = strings.Split(tt.want, "|")
 			}
 			if len(got) != len(want) {
-				t.Fatalf("got %v, want %v", Joined(got), want)
+				t.Fatalf("got %v, want %v", got, want)
 			}
 			for i := range want {
 				if !strings.HasPrefix(got[i].Error(), want[i]) {
@@ -79,6 +82,10 @@ func TestValidateNamesTheField(t *testing.T) {
 			}
 		})
 	}
+}
+
+func webSpec() Spec {
+	return Spec{Role: "pki/web", CommonName: "example.test", AltNames: []string{"www.example.test"}, IPSANs: []string{"127.0.0.1"}}
 }
 
 func TestIdentity(t *testing.T) {
@@ -137,5 +144,127 @@ func TestIdentityIsStable(t *testing.T) {
 	const want = "5d889d1d8e63d4d8e6ce44d2dca4e07f45a62f3d5c7584c1f93bdc39c1220e82"
 	if got := s.Identity(); got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestRenew(t *testing.T) {
+	for _, tt := range []struct {
+		s    Renew
+		want string
+	}{
+		{Renew{}, "[]"},
+		{Renew{At: 0.5}, "[]"},
+		{Renew{At: 1}, "[renew_at"},
+		{Renew{At: -0.1}, "[renew_at"},
+		{Renew{At: math.NaN()}, "[renew_at"},
+		{Renew{Before: -1}, "[renew_before"},
+		{Renew{At: 0.5, Before: 1}, "[renew_at"},
+	} {
+		if got := fmt.Sprint(tt.s.Validate()); len(got) < len(tt.want) || got[:len(tt.want)] != tt.want {
+			t.Errorf("%+v: %s", tt.s, got)
+		}
+	}
+}
+
+func TestOutputsThatAreRefused(t *testing.T) {
+	rsa, ec := KeySpec{Type: RSA}, KeySpec{}
+	for _, c := range []struct {
+		output Output
+		key    KeySpec
+		want   string
+	}{
+		{Output{Kind: "pem"}, ec, `files: "pem" is not a kind of file`},
+		{Output{Kind: Key, Form: PKCS1}, ec, `key.format: PKCS1 is for keys of type "rsa"`},
+		{Output{Kind: Key, Form: SEC1}, rsa, `key.format: SEC1 is for keys of type "ec"`},
+		{Output{Kind: Combined, Form: SEC1}, KeySpec{Type: Ed25519}, "key.format: SEC1"},
+		{Output{Kind: Key, Form: Modern}, ec, `key: unknown value "modern"`},
+		{Output{Kind: Cert, Form: PKCS8}, ec, `cert: unknown value "pkcs8"`},
+		{Output{Kind: PKCS12, Form: "1999"}, ec, `pkcs12: unknown value "1999"`},
+		{Output{Kind: PKCS12, Alias: "x"}, ec, "jks_alias: has no effect"},
+		{Output{Kind: JKS, Alias: "ü"}, ec, "jks_alias: has characters"},
+		{Output{Kind: JKS, Alias: "a\n"}, ec, "jks_alias: has characters"},
+		{Output{Kind: JKS, Alias: "web"}, ec, ""},
+		{Output{Kind: Key, Form: PKCS1}, rsa, ""},
+		{Output{Kind: Key, Form: SEC1}, ec, ""},
+		{Output{Kind: Key, Form: PKCS1}, KeySpec{Type: Vault}, ""},
+		{Output{Kind: Key, Form: SEC1}, KeySpec{Type: Vault}, ""},
+	} {
+		got := c.output.Validate(c.key)
+		if (len(got) == 0) != (c.want == "") || len(got) > 1 || len(got) == 1 && !strings.HasPrefix(got[0].Error(), c.want) {
+			t.Errorf("%+v: got %v, want %q", c.output, got, c.want)
+		}
+	}
+}
+
+func TestKinds(t *testing.T) {
+	var leaf, key, password []Kind
+	for _, kind := range Kinds() {
+		if kind.HoldsLeaf() {
+			leaf = append(leaf, kind)
+		}
+		if kind.HoldsKey() {
+			key = append(key, kind)
+		}
+		if kind.HasPassword() {
+			password = append(password, kind)
+		}
+	}
+	for _, c := range []struct{ got, want []Kind }{
+		{leaf, []Kind{Cert, FullChain, Combined, PKCS12, JKS}},
+		{key, []Kind{Key, Combined, PKCS12, JKS}},
+		{password, []Kind{PKCS12, JKS, Truststore}},
+		{Kinds(), []Kind{"cert", "fullchain", "chain", "ca", "key", "combined", "pkcs12", "jks", "truststore"}},
+	} {
+		if !slices.Equal(c.got, c.want) {
+			t.Errorf("got %v, want %v", c.got, c.want)
+		}
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	for got, want := range map[KeySpec]KeySpec{
+		{}: {Type: EC, Bits: 256}, {Bits: 384}: {Type: EC, Bits: 384}, {Type: RSA}: {Type: RSA, Bits: 2048},
+		{Type: Ed25519}: {Type: Ed25519}, {Type: Vault}: {Type: Vault}, {Reuse: true}: {Type: EC, Bits: 256, Reuse: true},
+	} {
+		if got.WithDefaults() != want {
+			t.Errorf("%+v: %+v", got, got.WithDefaults())
+		}
+	}
+	for got, want := range map[Output]Output{
+		{Kind: Cert}: {Kind: Cert, Alias: "certificate"}, {Kind: Key}: {Kind: Key, Form: PKCS8, Alias: "certificate"},
+		{Kind: JKS, Alias: "WEB"}: {Kind: JKS, Alias: "web"}, {Kind: Truststore}: {Kind: Truststore, Form: Java, Alias: "certificate"},
+		{Kind: PKCS12, Form: Legacy}: {Kind: PKCS12, Form: Legacy, Alias: "certificate"},
+	} {
+		if got.WithDefaults() != want {
+			t.Errorf("%+v: %+v", got, got.WithDefaults())
+		}
+	}
+}
+
+func TestPath(t *testing.T) {
+	for want, s := range map[string]Spec{
+		"pki/sign/web": {Role: "pki/web"}, "team/a/pki/sign/web": {Role: "team/a/pki/web"}, "pki/issue/web": {Role: "pki/web", Key: KeySpec{Type: Vault}},
+	} {
+		if got := s.Path(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// A problem is shown with the value that its key has, or with a mask in its place.
+func TestProblems(t *testing.T) {
+	s := Spec{Role: "pki/web", AltNames: []string{"a.test", "b c"}}
+	got := s.Validate()
+	if len(got) != 1 || got[0].Key != "alt_names" || got[0].Value != "b c" || got[0].Index != 1 || got[0].Hint == "" || got[0].Conflict {
+		t.Fatalf("got %+v", got)
+	}
+	if got := got[0].Message("***"); got != "*** is neither a host name nor an e-mail address" {
+		t.Errorf("got %q", got)
+	}
+	s = Spec{Role: "pki/web", CommonName: "a", TTL: time.Hour, NotAfter: "2030-01-31T00:00:00Z", Key: KeySpec{Bits: 1, Reuse: true}}
+	for _, p := range s.Validate() {
+		if !p.Conflict {
+			t.Errorf("%v is no conflict", p)
+		}
 	}
 }

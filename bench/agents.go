@@ -14,12 +14,12 @@ import (
 	"text/template"
 )
 
-// agent is a program that is measured.
+// agent is a measured program.
 type agent struct {
 	name   string
 	binary string
 	args   []string           // before -config
-	own    *template.Template // the first file of the configuration
+	own    *template.Template // of the first configuration file
 }
 
 var (
@@ -31,17 +31,17 @@ var (
 	templatesText string
 )
 
-// parseConfig puts the templates, which all agents read alike, behind what is
-// each one's own.
+// parseConfig appends the template blocks, which are the same for all agents, to
+// the agent's own blocks.
 func parseConfig(own string) *template.Template {
 	return template.Must(template.New("config").Delims("<<", ">>").Parse(own + templatesText))
 }
 
-// templatesOnly is a further file of the configuration.
+// templatesOnly is for the other configuration files.
 var templatesOnly = parseConfig("")
 
-// agents are those that the flags name. certagent and Vault Agent read the same
-// file.
+// agents returns the agents that the flags name. certagent and Vault Agent have the
+// same configuration.
 func (o options) agents() ([]agent, error) {
 	all := []agent{
 		{name: "certagent", binary: o.certagent, args: []string{"agent"}, own: parseConfig(agentText)},
@@ -66,25 +66,25 @@ func (o options) agents() ([]agent, error) {
 	return named, nil
 }
 
-// job is what an agent is to do: so many certificates in a directory.
+// job is the work of an agent: certificates to keep in a directory.
 type job struct {
-	facts
+	serverInfo
 	Dir          string // of the configuration
 	TTL          string
-	Command      string // "" or a program that each template runs
+	Command      string // the command of each template, or ""
 	Certificates []certificate
 }
 
-// certificate is one certificate's name and files.
+// certificate is the name and the files of a certificate.
 type certificate struct {
 	CommonName    string
 	CA, Cert, Key string // paths
 }
 
-// newJob makes a job below dir. Each certificate has a directory of its own, or
-// all files lie flat in one.
-func newJob(f facts, dir string, n int, ttl string, flat bool) (job, error) {
-	j := job{facts: f, Dir: dir, TTL: ttl}
+// newJob returns a job for n certificates below dir. Each certificate has its own
+// directory, unless flat is set.
+func newJob(f serverInfo, dir string, n int, ttl string, flat bool) (job, error) {
+	j := job{serverInfo: f, Dir: dir, TTL: ttl}
 	for i := range n {
 		name := fmt.Sprintf("host-%05d.bench.test", i)
 		stem := filepath.Join(dir, "tls", name)
@@ -100,7 +100,7 @@ func newJob(f facts, dir string, n int, ttl string, flat bool) (job, error) {
 	return j, err
 }
 
-// files lists the paths of all files.
+// files returns the paths of all files.
 func (j job) files() []string {
 	var paths []string
 	for _, c := range j.Certificates {
@@ -109,18 +109,18 @@ func (j job) files() []string {
 	return paths
 }
 
-// perFile is how many certificates one file of the configuration holds: large
-// configurations are split, and certagent refuses files of more than 4 MiB.
-const perFile = 1000
+// certificatesPerFile keeps configuration files small: certagent refuses files of
+// more than 4 MiB.
+const certificatesPerFile = 1000
 
-// command writes the agent's configuration and returns what starts it.
+// command writes the configuration and returns the command that starts the agent.
 func (a agent) command(j job) (*exec.Cmd, error) {
 	args, own := slices.Clone(a.args), a.own
 	all := j.Certificates
-	for i := 0; i < len(all); i += perFile {
+	for i := 0; i < len(all); i += certificatesPerFile {
 		path := filepath.Join(j.Dir, fmt.Sprintf("config-%05d.hcl", i))
 		var text strings.Builder
-		j.Certificates = all[i:min(i+perFile, len(all))]
+		j.Certificates = all[i:min(i+certificatesPerFile, len(all))]
 		if err := own.Execute(&text, j); err != nil {
 			return nil, err
 		}

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// bench is what all measurements share.
+// bench is the state that all measurements share.
 type bench struct {
 	options
 	agents []agent
@@ -22,7 +22,7 @@ type bench struct {
 	table  table
 	log    io.Writer
 
-	findings []finding
+	results []raceResult
 }
 
 // measurement fills some rows of the table.
@@ -39,7 +39,7 @@ var measurements = []measurement{
 	{"idle", (*bench).measureIdle},
 	{"reader", (*bench).measureReader},
 	{"crash", (*bench).measureCrash},
-	{"publish", (*bench).measurePublish}, // last: it may fail for what was measured
+	{"publish", (*bench).measurePublish}, // last, since it fails on mismatched pairs
 }
 
 func measurementNames() []string {
@@ -50,7 +50,7 @@ func measurementNames() []string {
 	return names
 }
 
-// measure runs the measurements that the flags choose and prints the table.
+// measure runs the measurements that the flags name and prints the tables.
 func measure(ctx context.Context, o options, stdout, log io.Writer) error {
 	chosen, err := o.chosen()
 	if err != nil {
@@ -63,8 +63,8 @@ func measure(ctx context.Context, o options, stdout, log io.Writer) error {
 	if b.dir, err = os.MkdirTemp(o.dir, "certagent-bench-"); err != nil {
 		return err
 	}
-	// Not before the end: some file systems are slow for minutes after many
-	// files were removed.
+	// Some file systems are slow for minutes after many files were removed, so this
+	// comes last.
 	defer os.RemoveAll(b.dir)
 	if b.server, err = startServer(ctx); err != nil {
 		return err
@@ -76,24 +76,24 @@ func measure(ctx context.Context, o options, stdout, log io.Writer) error {
 			break
 		}
 	}
-	b.print(stdout) // what was measured before an error, too
+	b.print(stdout) // including the rows before an error
 	return err
 }
 
-// print writes the tables of what was measured, and what it was measured on.
+// print writes the tables and the environment.
 func (b *bench) print(w io.Writer) {
 	if len(b.table.rows) > 0 {
 		b.table.print(w, b.agents)
 		fmt.Fprintln(w)
 	}
-	if len(b.findings) > 0 {
-		printFindings(w, b.findings, b.publishes)
+	if len(b.results) > 0 {
+		printRaceResults(w, b.results, b.publishes)
 		fmt.Fprintln(w)
 	}
-	fmt.Fprintln(w, b.surroundings())
+	fmt.Fprintln(w, b.environment())
 }
 
-// chosen are the measurements that -only names.
+// chosen returns the measurements that -only names.
 func (o options) chosen() ([]measurement, error) {
 	if o.only == "" {
 		return measurements, nil
@@ -102,7 +102,7 @@ func (o options) chosen() ([]measurement, error) {
 	for name := range strings.SplitSeq(o.only, ",") {
 		i := slices.IndexFunc(measurements, func(m measurement) bool { return m.name == name })
 		if i < 0 {
-			return nil, fmt.Errorf("-only: there is no %q, but %s", name, strings.Join(measurementNames(), ", "))
+			return nil, fmt.Errorf("-only: unknown measurement %q; known: %s", name, strings.Join(measurementNames(), ", "))
 		}
 		chosen = append(chosen, measurements[i])
 	}
@@ -124,7 +124,7 @@ func (b *bench) measureBinary(context.Context) error {
 func (b *bench) measureOne(ctx context.Context) error {
 	memory := b.table.add("memory, 1 certificate", 20*mebibyte, mebibytes)
 	wall := b.table.add("start to files, 1 certificate", 0.05, seconds)
-	cpu := b.table.add("CPU for that", unlimited, seconds)
+	cpu := b.table.add("CPU of the start, 1 certificate", unlimited, seconds)
 	samples, err := b.starts(ctx, b.agents, 1)
 	for _, a := range b.agents {
 		if len(samples[a.name]) == 0 {
@@ -141,10 +141,10 @@ func (b *bench) measureOne(ctx context.Context) error {
 func (b *bench) measureMany(ctx context.Context) error {
 	n := b.certificates
 	wall := b.table.add(fmt.Sprintf("start to files, %d certificates", n), 2.2, seconds)
-	cpu := b.table.add("CPU for that", 1.6, seconds)
-	memory := b.table.add("memory then", 60*mebibyte, mebibytes)
-	requests := b.table.add("requests then", float64(n+1), number)
-	server := b.table.add("the server's CPU then", unlimited, seconds)
+	cpu := b.table.add(fmt.Sprintf("CPU of the start, %d certificates", n), 1.6, seconds)
+	memory := b.table.add(fmt.Sprintf("memory, %d certificates", n), 60*mebibyte, mebibytes)
+	requests := b.table.add(fmt.Sprintf("requests, %d certificates", n), float64(n+1), number)
+	server := b.table.add(fmt.Sprintf("server CPU, %d certificates", n), unlimited, seconds)
 	samples, err := b.starts(ctx, b.agents, n)
 	for _, a := range b.agents {
 		if len(samples[a.name]) == 0 {
@@ -160,11 +160,11 @@ func (b *bench) measureMany(ctx context.Context) error {
 	return err
 }
 
-// measureTenfold measures only the first agent: the others would take minutes.
+// measureTenfold measures the first agent only, since the others take minutes.
 func (b *bench) measureTenfold(ctx context.Context) error {
 	n, a := b.certificates, b.agents[0]
-	wall := b.table.add(fmt.Sprintf("time of %d over %d", 10*n, n), 11, times)
-	cpu := b.table.add(fmt.Sprintf("CPU of %d over %d", 10*n, n), 11, times)
+	wall := b.table.add(fmt.Sprintf("time ratio of %d to %d certificates", 10*n, n), 11, times)
+	cpu := b.table.add(fmt.Sprintf("CPU ratio of %d to %d certificates", 10*n, n), 11, times)
 	few, err := b.starts(ctx, b.agents[:1], n)
 	if err != nil {
 		return err
@@ -180,14 +180,14 @@ func (b *bench) measureTenfold(ctx context.Context) error {
 }
 
 func (b *bench) measureIdle(ctx context.Context) error {
-	r := b.table.add(fmt.Sprintf("CPU of %v with %d certificates and nothing to do", b.idle, b.certificates), unlimited, seconds)
+	r := b.table.add(fmt.Sprintf("idle CPU, %d certificates, %v", b.certificates, b.idle), unlimited, seconds)
 	for _, a := range b.agents {
 		_, err := b.start(ctx, a, b.certificates, func(p *process) error {
 			before, err := p.cpu()
 			if err != nil {
 				return err
 			}
-			if err := pause(ctx, b.idle); err != nil {
+			if err := sleep(ctx, b.idle); err != nil {
 				return err
 			}
 			after, err := p.cpu()
@@ -206,7 +206,7 @@ func (b *bench) measureReader(ctx context.Context) error {
 	pairs := b.table.add(fmt.Sprintf("mismatched pairs seen by a reader, %d rotations", b.rotations), unlimited, number)
 	reloads := b.table.add("reloads per rotation", 1, times)
 	for _, a := range b.agents {
-		s, err := b.watch(ctx, a)
+		s, err := b.watchRotations(ctx, a)
 		if err != nil {
 			return fmt.Errorf("%s: %w", a.name, err)
 		}
@@ -218,22 +218,22 @@ func (b *bench) measureReader(ctx context.Context) error {
 }
 
 func (b *bench) measureCrash(ctx context.Context) error {
-	killed := b.table.add(fmt.Sprintf("mismatched pairs on disk after %d kills in a rotation", b.kills), unlimited, number)
-	started := b.table.add("mismatched pairs after a restart, Vault sealed", none, number)
+	killed := b.table.add(fmt.Sprintf("mismatched pairs on disk after %d kills during a rotation", b.kills), unlimited, number)
+	restarted := b.table.add("mismatched pairs after a restart with Vault sealed", none, number)
 	for _, a := range b.agents {
-		w, err := b.crash(ctx, a)
+		r, err := b.crash(ctx, a)
 		if err != nil {
 			return fmt.Errorf("%s: %w", a.name, err)
 		}
-		fmt.Fprintf(b.log, "%s: %+v\n", a.name, w)
-		killed.set(a, float64(w.killed))
-		started.set(a, float64(w.started))
+		fmt.Fprintf(b.log, "%s: %+v\n", a.name, r)
+		killed.set(a, float64(r.afterKill))
+		restarted.set(a, float64(r.afterRestart))
 	}
 	return nil
 }
 
-// starts measures starts in turns, so that a slow moment of the machine does not
-// hit one agent alone.
+// starts measures the agents in turn, so that a slow phase of the machine affects
+// all of them.
 func (b *bench) starts(ctx context.Context, agents []agent, n int) (map[string][]sample, error) {
 	samples := make(map[string][]sample)
 	for range b.runs {
@@ -242,7 +242,7 @@ func (b *bench) starts(ctx context.Context, agents []agent, n int) (map[string][
 			if err != nil {
 				return samples, fmt.Errorf("%s: %w", a.name, err)
 			}
-			fmt.Fprintf(b.log, "%s, %d: %v, CPU %v (the server's %v), %.1f MiB, %d requests\n",
+			fmt.Fprintf(b.log, "%s, %d: %v, CPU %v (server: %v), %.1f MiB, %d requests\n",
 				a.name, n, s.wall.Round(time.Millisecond), s.cpu.Round(time.Millisecond), s.server.Round(time.Millisecond), float64(s.memory)/mebibyte, s.requests)
 			samples[a.name] = append(samples[a.name], s)
 		}
@@ -250,7 +250,7 @@ func (b *bench) starts(ctx context.Context, agents []agent, n int) (map[string][
 	return samples, nil
 }
 
-// median takes the median of each value for itself.
+// median returns the median of each value.
 func median(samples []sample) sample {
 	return sample{
 		server:   middle(samples, func(s sample) time.Duration { return s.server }),

@@ -17,17 +17,17 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv(serverVariable) != "" {
+	if os.Getenv(serverEnv) != "" {
 		os.Exit(run(context.Background(), []string{"-serve"}, os.Stdin, os.Stdout, os.Stderr))
 	}
 	os.Exit(m.Run())
 }
 
-// TestMeasuresCertagent runs every measurement, each as small as can be.
+// TestMeasuresCertagent runs every measurement with minimal parameters.
 func TestMeasuresCertagent(t *testing.T) {
 	t.Parallel()
 	binary := filepath.Join(t.TempDir(), "certagent")
-	// With the flags of the Makefile: a binary with its symbols takes 2 MiB more.
+	// The flags are those of the Makefile: symbols take 2 MiB of memory.
 	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "../cmd/certagent")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -46,12 +46,12 @@ func TestMeasuresCertagent(t *testing.T) {
 		`memory, 1 certificate \| \S+ MiB \| ≤ 20 MiB`,
 		`start to files, 1 certificate \| \S+ s\S* \| ≤ 0.050 s`,
 		`start to files, 2 certificates \| \S+ s\S* \| `,
-		`requests then \| 3 \| ≤ 3`,
-		`CPU of 20 over 2 \| \S+ \| `,
-		`CPU of 100ms with 2 certificates and nothing to do \| \S+ s\S* \| `,
+		`requests, 2 certificates \| 3 \| ≤ 3`,
+		`CPU ratio of 20 to 2 certificates \| \S+ \| `,
+		`idle CPU, 2 certificates, 100ms \| \S+ s\S* \| `,
 		`mismatched pairs seen by a reader, 1 rotations \| \d \| `,
 		`reloads per rotation \| 1.0 \| ≤ 1.0`,
-		`mismatched pairs after a restart, Vault sealed \| 0 \| 0`,
+		`mismatched pairs after a restart with Vault sealed \| 0 \| 0`,
 		"certagent, `directory` \\| by path \\| [1-9]\\d* \\| \\d+ \\| 0 \\|  ",
 		"certagent, `directory` \\| by directory handle \\| [1-9]\\d* \\| 0 \\| 0 \\| 0 ",
 		`certagent, file by file \| combined PEM \| [1-9]\d* \| 0 \| 0 \| 0 `,
@@ -74,7 +74,7 @@ func TestRefusals(t *testing.T) {
 		code int
 		want string
 	}{
-		{[]string{"-only", "one,two"}, 1, `there is no "two", but binary, one, many`},
+		{[]string{"-only", "one,two"}, 1, `unknown measurement "two"; known: binary, one, many`},
 		{[]string{"-certagent", "nowhere"}, 1, "certagent: stat"},
 		{[]string{"-n", "many"}, 2, `invalid value "many"`},
 	} {
@@ -90,7 +90,7 @@ func TestTable(t *testing.T) {
 	ours, other := agent{name: "certagent"}, agent{name: "other"}
 	var table table
 	memory := table.add("memory", 20*mebibyte, mebibytes)
-	memory.set(ours, 20.4*mebibyte) // printed as the budget is
+	memory.set(ours, 20.4*mebibyte) // looks the same as the budget
 	memory.set(other, 80*mebibyte)
 	wall := table.add("wall", 0.05, seconds)
 	wall.set(ours, 0.0512)

@@ -11,28 +11,28 @@ import (
 	"time"
 )
 
-// recovery is how long a restarted agent has to put right what the kill left.
-const recovery = 2 * time.Second
+// restartTime is how long a restarted agent has to repair the files.
+const restartTime = 2 * time.Second
 
-// wreck is what kills in the middle of a rotation left.
-type wreck struct {
-	kills   int
-	killed  int // pairs that did not match right after the kill
-	started int // pairs that did not match after a restart without Vault
+// crashResult counts mismatched pairs after kills during a rotation.
+type crashResult struct {
+	kills        int
+	afterKill    int // mismatched pairs right after the kill
+	afterRestart int // mismatched pairs after a restart without Vault
 }
 
-// crash kills an agent, again and again, as soon as the first file of a rotation
-// has changed, and starts it anew while Vault is sealed: what it cannot put
-// right by itself then, a consumer has until Vault is back.
-func (b *bench) crash(ctx context.Context, a agent) (wreck, error) {
-	var w wreck
+// crash kills an agent repeatedly as soon as the first file of a rotation has
+// changed, and restarts it while Vault is sealed. A pair that still does not match
+// then would stay until Vault is available again.
+func (b *bench) crash(ctx context.Context, a agent) (crashResult, error) {
+	var r crashResult
 	dir, err := os.MkdirTemp(b.dir, "crash-")
 	if err != nil {
-		return w, err
+		return r, err
 	}
-	j, err := newJob(b.server.facts, dir, 1, shortTTL, false)
+	j, err := newJob(b.server.serverInfo, dir, 1, shortTTL, false)
 	if err != nil {
-		return w, err
+		return r, err
 	}
 	begin := func() (*process, error) {
 		cmd, err := a.command(j)
@@ -43,44 +43,44 @@ func (b *bench) crash(ctx context.Context, a agent) (wreck, error) {
 	}
 	p, err := begin()
 	if err != nil {
-		return w, err
+		return r, err
 	}
 	defer func() { p.kill() }()
 	defer b.server.do("unseal")
 	if err := p.awaitFiles(ctx, j.files()); err != nil {
-		return w, err
+		return r, err
 	}
 	if err := p.awaitMatch(ctx, j.Certificates[0]); err != nil {
-		return w, err
+		return r, err
 	}
 	for range b.kills {
 		if err := p.awaitChange(ctx, j.files()); err != nil {
-			return w, err
+			return r, err
 		}
 		p.kill()
-		w.kills++
-		w.killed += mismatched(j.Certificates[0])
+		r.kills++
+		r.afterKill += mismatched(j.Certificates[0])
 		if err := b.server.do("seal"); err != nil {
-			return w, err
+			return r, err
 		}
 		if p, err = begin(); err != nil {
-			return w, err
+			return r, err
 		}
-		if err := pause(ctx, recovery); err != nil {
-			return w, err
+		if err := sleep(ctx, restartTime); err != nil {
+			return r, err
 		}
-		w.started += mismatched(j.Certificates[0])
+		r.afterRestart += mismatched(j.Certificates[0])
 		if err := b.server.do("unseal"); err != nil {
-			return w, err
+			return r, err
 		}
 		if err := p.awaitMatch(ctx, j.Certificates[0]); err != nil {
-			return w, err
+			return r, err
 		}
 	}
-	return w, nil
+	return r, nil
 }
 
-// mismatched is 1 if the pair does not match, for adding up.
+// mismatched returns 1 if the pair does not match, and 0 otherwise.
 func mismatched(c certificate) int {
 	if _, err := c.pair(); err != nil {
 		return 1
@@ -93,25 +93,25 @@ func (p *process) awaitMatch(ctx context.Context, c certificate) error {
 	return p.await(ctx, time.Millisecond, func() bool { return mismatched(c) == 0 })
 }
 
-// awaitChange waits, without pause, until one of the files is another one.
+// awaitChange polls continuously until one of the files is replaced.
 func (p *process) awaitChange(ctx context.Context, paths []string) error {
 	before := inodes(paths)
 	return p.await(ctx, 0, func() bool { return !slices.Equal(inodes(paths), before) })
 }
 
-func (p *process) await(ctx context.Context, nap time.Duration, holds func() bool) error {
+func (p *process) await(ctx context.Context, interval time.Duration, holds func() bool) error {
 	for !holds() {
 		if err := p.running(); err != nil {
 			return err
 		}
-		if err := pause(ctx, nap); err != nil {
+		if err := sleep(ctx, interval); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// inodes are the files' inode numbers, 0 for a missing one.
+// inodes returns the inode numbers of files, 0 for missing ones.
 func inodes(paths []string) []uint64 {
 	numbers := make([]uint64, len(paths))
 	for i, path := range paths {

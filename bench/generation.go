@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// generation is what is published at once: PEM, the combined file with the key
-// behind the certificate.
+// generation is a set of files that are published together, all PEM. The combined
+// file contains the certificate, then the key.
 type generation struct{ ca, cert, key, combined []byte }
 
 // The names of a generation's files.
@@ -27,7 +27,7 @@ const (
 	combinedName = "combined.pem"
 )
 
-// newGenerations makes generations that have nothing in common.
+// newGenerations returns generations with different keys and CAs.
 func newGenerations(n int) ([]generation, error) {
 	all := make([]generation, n)
 	for i := range all {

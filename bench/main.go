@@ -1,13 +1,12 @@
 // Copyright (c) The certagent authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Command bench measures certagent beside Vault Agent and consul-template, all
-// on one server, and prints tables; see BENCHMARKS.md for what each row means.
+// Command bench compares certagent with Vault Agent and consul-template on one
+// server and prints tables. BENCHMARKS.md describes the rows.
 //
-// It does not judge budgets: one that is missed is marked in the table, and it is
-// for whoever reads it to say whether the machine or the program was slow. It
-// fails if a reader finds a pair that does not match where certagent promises that
-// none does, for that is true on any machine.
+// A missed budget is marked in the table but is no failure, since the machine may
+// be slow. A mismatched pair is a failure where certagent rules it out, since that
+// does not depend on the machine.
 package main
 
 import (
@@ -31,7 +30,7 @@ func main() {
 
 // options are the flags.
 type options struct {
-	certagent, vault, consulTemplate string // binaries; "" leaves one out
+	certagent, vault, consulTemplate string // binaries; "": not measured
 
 	certificates int
 	runs         int
@@ -55,18 +54,18 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	flags.StringVar(&o.certagent, "certagent", "bin/certagent", "certagent's binary")
 	flags.StringVar(&o.vault, "vault", "bin/vault", "Vault's binary; empty leaves Vault Agent out")
 	flags.StringVar(&o.consulTemplate, "consul-template", "bin/consul-template", "consul-template's binary; empty leaves it out")
-	flags.IntVar(&o.certificates, "n", 1000, "how many certificates \"many\" are")
-	flags.IntVar(&o.runs, "runs", 3, "how often each start is measured; the median is printed")
-	flags.IntVar(&o.rotations, "rotations", 20, "how many rotations the reader watches")
-	flags.IntVar(&o.kills, "kills", 10, "how often each agent is killed in the middle of a rotation")
-	flags.IntVar(&o.publishes, "publishes", 1000, "how often each publisher publishes while readers read")
-	flags.DurationVar(&o.settle, "settle", 3*time.Second, "how long an agent is left alone before its memory and its requests are read")
-	flags.DurationVar(&o.idle, "idle", time.Minute, "how long an idle agent's CPU is measured")
+	flags.IntVar(&o.certificates, "n", 1000, "number of certificates for \"many\"")
+	flags.IntVar(&o.runs, "runs", 3, "number of starts; the table shows the median")
+	flags.IntVar(&o.rotations, "rotations", 20, "number of rotations for \"reader\"")
+	flags.IntVar(&o.kills, "kills", 10, "number of kills for \"crash\"")
+	flags.IntVar(&o.publishes, "publishes", 1000, "number of publishes for \"publish\"")
+	flags.DurationVar(&o.settle, "settle", 3*time.Second, "time between the last file and the measurement of memory and requests")
+	flags.DurationVar(&o.idle, "idle", time.Minute, "time over which idle CPU is measured")
 	flags.StringVar(&o.only, "only", "", "measure only these, comma-separated: "+strings.Join(measurementNames(), ", "))
-	flags.StringVar(&o.dir, "dir", "", "write certificates below this directory, for its file system; the default is the system's temporary directory")
-	flags.BoolVar(&o.flat, "flat", false, "write all certificates into one directory instead of each into its own")
-	flags.BoolVar(&o.serve, "serve", false, "be the server that the agents are measured with (bench starts itself so)")
-	flags.BoolVar(&o.verbose, "v", false, "show what the agents log")
+	flags.StringVar(&o.dir, "dir", "", "write the files below this directory (default: the temporary directory)")
+	flags.BoolVar(&o.flat, "flat", false, "write all certificates to one directory")
+	flags.BoolVar(&o.serve, "serve", false, "run as the server; bench starts itself with this flag")
+	flags.BoolVar(&o.verbose, "v", false, "show the logs of the agents")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}

@@ -12,19 +12,19 @@ import (
 	"time"
 )
 
-// stopTimeout is how long an agent may take to end when it is asked to.
+// stopTimeout is the time between SIGINT and SIGKILL.
 const stopTimeout = 20 * time.Second
 
-// process is an agent that runs.
+// process is a running agent.
 type process struct {
 	cmd     *exec.Cmd
-	log     string // the path of what it prints
+	log     string // the path of its output
 	started time.Time
 	ended   chan struct{}
 }
 
-// startProcess starts an agent. It is in a group of its own, so that the
-// interrupt that ends the bench reaches it through the bench only.
+// startProcess starts an agent in its own process group, so that Ctrl-C is sent to
+// the bench only.
 func startProcess(cmd *exec.Cmd, verbose bool) (*process, error) {
 	p := &process{cmd: cmd, log: filepath.Join(cmd.Dir, "agent.log"), ended: make(chan struct{})}
 	output, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -43,23 +43,23 @@ func startProcess(cmd *exec.Cmd, verbose bool) (*process, error) {
 	}
 	go func() {
 		defer close(p.ended)
-		_ = cmd.Wait() // how it ends is of no interest
+		_ = cmd.Wait() // any exit status is fine
 	}()
 	return p, nil
 }
 
-// running returns an error once the process has ended by itself.
+// running returns an error if the process has exited.
 func (p *process) running() error {
 	select {
 	case <-p.ended:
-		return fmt.Errorf("%s ended: %s", filepath.Base(p.cmd.Path), p.lastWords())
+		return fmt.Errorf("%s ended: %s", filepath.Base(p.cmd.Path), p.logTail())
 	default:
 		return nil
 	}
 }
 
-// stop ends the process: politely, and if need be not. It interrupts, because
-// that is the one signal that ends consul-template.
+// stop sends SIGINT, and SIGKILL after stopTimeout. SIGINT is the signal that stops
+// consul-template.
 func (p *process) stop() {
 	_ = p.cmd.Process.Signal(os.Interrupt)
 	select {
@@ -69,7 +69,7 @@ func (p *process) stop() {
 	}
 }
 
-// kill ends the process at once.
+// kill sends SIGKILL and waits.
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill()
 	<-p.ended
@@ -79,8 +79,8 @@ func (p *process) cpu() (time.Duration, error) { return cpu(p.cmd.Process.Pid) }
 
 func (p *process) peakMemory() (int64, error) { return peakMemory(p.cmd.Process.Pid) }
 
-// lastWords are the end of what the process printed.
-func (p *process) lastWords() string {
+// logTail returns the end of the process's output.
+func (p *process) logTail() string {
 	const length = 2000
 	text, err := os.ReadFile(p.log)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// cpu is the processor time, in user and kernel mode, that a process has used.
+// cpu returns the CPU time of a process in user and kernel mode.
 func cpu(pid int) (time.Duration, error) {
 	if used, err := cpuOfThreads(pid); err == nil {
 		return used, nil
@@ -22,12 +22,12 @@ func cpu(pid int) (time.Duration, error) {
 	return cpuInTicks(pid)
 }
 
-// cpuOfThreads reads nanoseconds, where the kernel keeps them. Threads that have
-// ended are missing; those of Go programs do not end.
+// cpuOfThreads sums up the CPU time of all threads in nanoseconds, if the kernel
+// provides it. Exited threads are missing, but those of Go programs do not exit.
 func cpuOfThreads(pid int) (time.Duration, error) {
 	paths, err := filepath.Glob(proc(pid, "task/*/schedstat"))
 	if err != nil || len(paths) == 0 {
-		return 0, errors.New("the kernel keeps no schedstat")
+		return 0, errors.New("the kernel provides no schedstat")
 	}
 	var sum time.Duration
 	for _, path := range paths {
@@ -44,7 +44,7 @@ func cpuOfThreads(pid int) (time.Duration, error) {
 	return sum, nil
 }
 
-// cpuInTicks reads hundredths of a second.
+// cpuInTicks returns the CPU time with a resolution of 10 ms.
 func cpuInTicks(pid int) (time.Duration, error) {
 	text, err := os.ReadFile(proc(pid, "stat"))
 	if err != nil {
@@ -62,7 +62,7 @@ func cpuInTicks(pid int) (time.Duration, error) {
 	return time.Duration(user+system) * (time.Second / 100), err
 }
 
-// peakMemory is the most memory, in bytes, that was ever resident.
+// peakMemory returns the peak resident memory in bytes.
 func peakMemory(pid int) (int64, error) {
 	text, err := os.ReadFile(proc(pid, "status"))
 	if err != nil {

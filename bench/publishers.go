@@ -15,21 +15,21 @@ import (
 	"github.com/certagent/certagent/sinks"
 )
 
-// publisher is a way to bring a generation's files to disk.
+// publisher is a way to write the files of a generation.
 type publisher struct {
 	name    string
 	publish func(ctx context.Context, dir string, g generation) error
 
-	// handle is what a reader opens in the directory to have one generation; "" is
-	// the directory itself, which does not give that.
+	// handle is the directory that contains one generation, for readers by handle.
+	// It is "" for publishers without one; readers then open the directory itself.
 	handle string
 
-	ours  bool     // every file can be read at any time
-	never []string // the readers that never find a mismatch
+	ours  bool     // files must be readable at any time
+	never []string // the readers that must not see a mismatch
 }
 
-// publishers are certagent's two ways and those of its peers, in the order in
-// which these write.
+// publishers are the two of certagent and those of other agents. The latter write
+// files in the order of the agent.
 var publishers = []publisher{
 	{name: "certagent, `directory`", publish: publishDirectory, handle: "..data", ours: true, never: []string{byHandle, byCombined}},
 	{name: "certagent, file by file", publish: publishByFile, ours: true, never: []string{byCombined}},
@@ -67,8 +67,8 @@ func (g generation) files(dir string) []sinks.File {
 	}
 }
 
-// renderEach has consul-template's own code write each file, one after the other,
-// as its runner does for templates that follow each other, and Vault Agent with it.
+// renderEach writes one file after the other with consul-template's own code, as
+// its runner does for consecutive templates. Vault Agent uses the same runner.
 func renderEach(_ context.Context, dir string, g generation) error {
 	for _, f := range g.files(dir) {
 		if _, err := renderer.Render(&renderer.RenderInput{Path: f.Path, Contents: f.Content, Perms: f.Mode}); err != nil {
@@ -78,9 +78,9 @@ func renderEach(_ context.Context, dir string, g generation) error {
 	return nil
 }
 
-// writeInPlace does what spiffe-helper's WriteX509Context does (pkg/disk/x509.go
-// of v0.11.0): os.WriteFile for the certificate, the key and the CA. It knows no
-// combined file; here one is written likewise.
+// writeInPlace writes files as spiffe-helper's WriteX509Context does
+// (pkg/disk/x509.go of v0.11.0): os.WriteFile for the certificate, the key and the
+// CA. spiffe-helper has no combined file; here it is written in the same way.
 func writeInPlace(_ context.Context, dir string, g generation) error {
 	for _, f := range []struct {
 		name    string

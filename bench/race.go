@@ -15,14 +15,14 @@ import (
 	"sync"
 )
 
-// finding is what one reader found of one publisher.
-type finding struct {
+// raceResult contains the reads of one reader during one publisher's publishes.
+type raceResult struct {
 	publisher publisher
 	reader    reader
 	tally
 }
 
-// measurePublish lets every reader read what every publisher publishes.
+// measurePublish runs every reader against every publisher.
 func (b *bench) measurePublish(ctx context.Context) error {
 	generations, err := newGenerations(4)
 	if err != nil {
@@ -42,29 +42,29 @@ func (b *bench) measurePublish(ctx context.Context) error {
 			fmt.Fprintf(b.log, "%s, %s: %s\n", p.name, f.reader.name, f.tally)
 			bad = append(bad, f.verdict())
 		}
-		b.findings = append(b.findings, found...)
+		b.results = append(b.results, found...)
 	}
 	return errors.Join(bad...)
 }
 
-// race publishes generations in turn while all readers read. Each has a thread,
-// and the kernel shares the cores out among them as among processes.
+// race publishes the generations in turn while all readers read. Each reader has
+// its own thread, so that the kernel schedules readers as it schedules processes.
 //
-// Between two publishes every reader finishes what it was reading. So none sleeps
-// through more generations than are kept, however busy the machine is, and every
-// one is there whenever a generation changes.
-func (p publisher) race(ctx context.Context, dir string, generations []generation, publishes int) ([]finding, error) {
+// Between two publishes every reader completes a read. So no reader misses more
+// generations than are kept, even on a busy machine, and all of them read while a
+// generation changes.
+func (p publisher) race(ctx context.Context, dir string, generations []generation, publishes int) ([]raceResult, error) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(runtime.NumCPU() + len(readers) + 1))
 	if err := p.publish(ctx, dir, generations[0]); err != nil {
 		return nil, err
 	}
-	found := make([]finding, len(readers))
+	found := make([]raceResult, len(readers))
 	turns := make([]chan struct{}, len(readers))
 	reading, stop := context.WithCancel(ctx)
 	var ended sync.WaitGroup
 	for i, r := range readers {
 		turns[i] = make(chan struct{})
-		ended.Go(func() { found[i] = finding{p, r, r.watch(reading, dir, p.handle, turns[i])} })
+		ended.Go(func() { found[i] = raceResult{p, r, r.watch(reading, dir, p.handle, turns[i])} })
 	}
 	err := awaitTurns(ctx, turns)
 	for n := 1; n <= publishes && err == nil; n++ {
@@ -77,7 +77,7 @@ func (p publisher) race(ctx context.Context, dir string, generations []generatio
 	return found, err
 }
 
-// awaitTurns waits until every reader has finished a time that it read.
+// awaitTurns waits until every reader has completed a read.
 func awaitTurns(ctx context.Context, turns []chan struct{}) error {
 	for _, turn := range turns {
 		select {
@@ -89,34 +89,34 @@ func awaitTurns(ctx context.Context, turns []chan struct{}) error {
 	return nil
 }
 
-// verdict is an error if the reader found what certagent promises that nobody
-// finds, or read nothing, which proves nothing.
-func (f finding) verdict() error {
+// verdict returns an error if the reader saw something that certagent rules out,
+// or if it read nothing.
+func (r raceResult) verdict() error {
 	switch {
-	case f.reads == 0:
-		return fmt.Errorf("%s, %s: no pair could be read: %w", f.publisher.name, f.reader.name, f.last)
-	case f.mustMatch() && f.mismatches > 0:
-		return fmt.Errorf("%s, %s: %d pairs did not match, and none may", f.publisher.name, f.reader.name, f.mismatches)
-	case f.publisher.ours && f.errors > 0:
-		return fmt.Errorf("%s, %s: %d files could not be read, the last for this: %w", f.publisher.name, f.reader.name, f.errors, f.last)
+	case r.reads == 0:
+		return fmt.Errorf("%s, %s: no pair could be read: %w", r.publisher.name, r.reader.name, r.last)
+	case r.mustMatch() && r.mismatches > 0:
+		return fmt.Errorf("%s, %s: %d mismatched pairs, none are allowed", r.publisher.name, r.reader.name, r.mismatches)
+	case r.publisher.ours && r.errors > 0:
+		return fmt.Errorf("%s, %s: %d files could not be read, last error: %w", r.publisher.name, r.reader.name, r.errors, r.last)
 	}
 	return nil
 }
 
-func (f finding) mustMatch() bool { return slices.Contains(f.publisher.never, f.reader.name) }
+func (r raceResult) mustMatch() bool { return slices.Contains(r.publisher.never, r.reader.name) }
 
-// printFindings writes the table of what readers found, in Markdown.
-func printFindings(w io.Writer, findings []finding, publishes int) {
+// printRaceResults writes the table of the readers' results in Markdown.
+func printRaceResults(w io.Writer, results []raceResult, publishes int) {
 	line(w, []string{fmt.Sprintf("%d publishes", publishes), "reader", "reads", "mismatches", "errors", "mismatches allowed"})
 	line(w, slices.Repeat([]string{"---"}, 6))
-	for _, f := range findings {
-		mismatches, allowed := strconv.Itoa(f.mismatches), ""
-		if f.mustMatch() {
+	for _, r := range results {
+		mismatches, allowed := strconv.Itoa(r.mismatches), ""
+		if r.mustMatch() {
 			allowed = "0"
-			if f.mismatches > 0 {
+			if r.mismatches > 0 {
 				mismatches = "**" + mismatches + "**"
 			}
 		}
-		line(w, []string{f.publisher.name, f.reader.name, strconv.Itoa(f.reads), mismatches, strconv.Itoa(f.errors), allowed})
+		line(w, []string{r.publisher.name, r.reader.name, strconv.Itoa(r.reads), mismatches, strconv.Itoa(r.errors), allowed})
 	}
 }

@@ -21,8 +21,8 @@ func makeGenerations(t *testing.T, n int) []generation {
 	return all
 }
 
-// TestPublishersAgree: whoever publishes, each reader finds the pair of the
-// generation that was published last.
+// TestPublishersAgree checks that each reader reads the pair of the latest
+// generation from every publisher.
 func TestPublishersAgree(t *testing.T) {
 	t.Parallel()
 	for _, p := range publishers {
@@ -41,8 +41,8 @@ func TestPublishersAgree(t *testing.T) {
 	}
 }
 
-// TestReadersCount: every reader tells a mismatch, a file cut short and a missing
-// one from a pair.
+// TestReadersCount checks that every reader counts mismatched pairs, truncated
+// files and missing files.
 func TestReadersCount(t *testing.T) {
 	t.Parallel()
 	all := makeGenerations(t, 2)
@@ -80,8 +80,8 @@ func TestReadersCount(t *testing.T) {
 	}
 }
 
-// TestHandleKeepsItsGeneration: the directory that a reader holds open is the same
-// after the next generation has come.
+// TestHandleKeepsItsGeneration checks that an open directory keeps its files after
+// the next generation is published.
 func TestHandleKeepsItsGeneration(t *testing.T) {
 	t.Parallel()
 	dir, all := t.TempDir(), makeGenerations(t, 2)
@@ -115,30 +115,30 @@ func TestVerdict(t *testing.T) {
 	}{
 		{0, 0, tally{reads: 9, mismatches: 1}, ""},
 		{0, 1, tally{reads: 9}, ""},
-		{0, 1, tally{reads: 9, mismatches: 1}, "certagent, `directory`, by directory handle: 1 pairs did not match, and none may"},
-		{0, 2, tally{reads: 9, mismatches: 2}, "certagent, `directory`, combined PEM: 2 pairs did not match, and none may"},
+		{0, 1, tally{reads: 9, mismatches: 1}, "certagent, `directory`, by directory handle: 1 mismatched pairs, none are allowed"},
+		{0, 2, tally{reads: 9, mismatches: 2}, "certagent, `directory`, combined PEM: 2 mismatched pairs, none are allowed"},
 		{1, 0, tally{reads: 9, mismatches: 9}, ""},
 		{1, 1, tally{reads: 9, mismatches: 9}, ""},
-		{1, 2, tally{reads: 9, mismatches: 1}, "certagent, file by file, combined PEM: 1 pairs did not match, and none may"},
-		{1, 0, tally{reads: 9, errors: 3, last: gone}, "certagent, file by file, by path: 3 files could not be read, the last for this: gone"},
+		{1, 2, tally{reads: 9, mismatches: 1}, "certagent, file by file, combined PEM: 1 mismatched pairs, none are allowed"},
+		{1, 0, tally{reads: 9, errors: 3, last: gone}, "certagent, file by file, by path: 3 files could not be read, last error: gone"},
 		{2, 0, tally{errors: 3, last: gone}, "consul-template, Vault Agent, by path: no pair could be read: gone"},
 		{3, 2, tally{reads: 9, mismatches: 9, errors: 3, last: gone}, ""},
 	} {
-		f := finding{publishers[test.publisher], readers[test.reader], test.tally}
+		r := raceResult{publishers[test.publisher], readers[test.reader], test.tally}
 		got := ""
-		if err := f.verdict(); err != nil {
+		if err := r.verdict(); err != nil {
 			got = err.Error()
 		}
 		if got != test.want {
-			t.Errorf("%s, %s, %s: %q, want %q", f.publisher.name, f.reader.name, f.tally, got, test.want)
+			t.Errorf("%s, %s, %s: %q, want %q", r.publisher.name, r.reader.name, r.tally, got, test.want)
 		}
 	}
 }
 
-func TestFindingsTable(t *testing.T) {
+func TestRaceTable(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder
-	printFindings(&out, []finding{
+	printRaceResults(&out, []raceResult{
 		{publishers[0], readers[0], tally{reads: 70, mismatches: 3}},
 		{publishers[0], readers[1], tally{reads: 60, mismatches: 1, errors: 2}},
 		{publishers[1], readers[2], tally{reads: 50}},

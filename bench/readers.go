@@ -11,15 +11,15 @@ import (
 	"path/filepath"
 )
 
-// The ways to read.
+// The names of the readers.
 const (
 	byPath     = "by path"
 	byHandle   = "by directory handle"
 	byCombined = "combined PEM"
 )
 
-// reader is a way to read a certificate and its key. Handle names the directory
-// that has one generation.
+// reader is a way to read a certificate and its key. The handle is the name of the
+// directory that contains one generation.
 type reader struct {
 	name string
 	read func(dir, handle string) (cert, key []byte, err error)
@@ -31,13 +31,13 @@ var readers = []reader{
 	{byCombined, readCombined},
 }
 
-// readPaths opens certificate and key by their names, one after the other, as a
-// server does that is given two paths.
+// readPaths opens the certificate and the key by their paths, one after the other,
+// as a server with two configured paths does.
 func readPaths(dir, _ string) (cert, key []byte, err error) {
 	return certificate{Cert: filepath.Join(dir, certName), Key: filepath.Join(dir, keyName)}.contents()
 }
 
-// readHandle opens the directory once, and both files in what it opened.
+// readHandle opens the directory once, then both files relative to it.
 func readHandle(dir, handle string) (cert, key []byte, err error) {
 	root, err := os.OpenRoot(filepath.Join(dir, handle))
 	if err != nil {
@@ -51,29 +51,30 @@ func readHandle(dir, handle string) (cert, key []byte, err error) {
 	return cert, key, err
 }
 
-// readCombined reads the one file that holds both.
+// readCombined reads the combined file.
 func readCombined(dir, _ string) (cert, key []byte, err error) {
 	both, err := os.ReadFile(filepath.Join(dir, combinedName))
 	return both, both, err
 }
 
-// tally is what a reader found.
+// tally counts the reads of a reader.
 type tally struct {
-	reads      int   // of certificate and key
-	mismatches int   // of these, those with a key that is not the certificate's
-	errors     int   // attempts at which a file could not be read
-	last       error // of these
+	reads      int   // complete reads of a certificate and a key
+	mismatches int   // reads whose key does not match the certificate
+	errors     int   // failed reads
+	last       error // the last error
 }
 
 func (t tally) String() string {
 	text := fmt.Sprintf("%d reads, %d mismatches, %d errors", t.reads, t.mismatches, t.errors)
 	if t.last != nil {
-		text += ", the last for this: " + t.last.Error()
+		text += ", last error: " + t.last.Error()
 	}
 	return text
 }
 
-// watch reads without pause until ctx ends. After each time it offers to say so.
+// watch reads continuously until ctx is cancelled. After each read it sends on done
+// if somebody is receiving.
 func (r reader) watch(ctx context.Context, dir, handle string, done chan<- struct{}) tally {
 	var t tally
 	known := pairs{}
@@ -100,12 +101,11 @@ func (t *tally) count(known pairs, cert, key []byte, err error) {
 	}
 }
 
-// pairs remembers which contents match, so that a reader reads and does not
-// compute.
+// pairs caches which contents match, so that readers spend their time reading.
 type pairs map[string]bool
 
-// match reports whether the key is the certificate's. A file that is cut short
-// holds neither.
+// match reports whether the key matches the certificate. A truncated file matches
+// nothing.
 func (p pairs) match(cert, key []byte) bool {
 	both := string(cert) + "\x00" + string(key)
 	matches, known := p[both]

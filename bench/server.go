@@ -22,16 +22,15 @@ import (
 	"github.com/certagent/certagent/redact"
 )
 
-// facts are what the server tells about itself, as one line of JSON.
-type facts struct {
+// serverInfo is what the server prints when it is ready, as one line of JSON.
+type serverInfo struct {
 	URL, Control     string
 	Token            string
 	RoleID, SecretID string
 }
 
-// serve is the server's process: a dev server, and beside it a port that counts
-// its requests and seals it. It ends when stdin does, so that it never outlives
-// its parent.
+// serve runs the server: a dev server and a control port. It returns at the end of
+// stdin, so that it never outlives its parent.
 func serve(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -46,12 +45,12 @@ func serve(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
 		return err
 	}
 	defer control.Close()
-	go http.Serve(control, controls(server)) // ends with its listener
+	go http.Serve(control, controls(server)) // returns when the listener is closed
 	credentials, err := prepare(ctx, listener.URL, server.RootToken())
 	if err != nil {
 		return err
 	}
-	err = json.NewEncoder(stdout).Encode(facts{
+	err = json.NewEncoder(stdout).Encode(serverInfo{
 		URL: listener.URL, Control: "http://" + control.Addr().String(), Token: server.RootToken(),
 		RoleID: credentials.RoleID, SecretID: string(credentials.SecretID),
 	})
@@ -71,7 +70,7 @@ func controls(s *dev.Server) http.Handler {
 	return mux
 }
 
-// prepare makes the PKI, and the role that the agents log in with.
+// prepare creates the PKI and the agents' AppRole.
 func prepare(ctx context.Context, url, token string) (seed.Credentials, error) {
 	client, err := api.NewClient(&api.Config{Address: url})
 	if err != nil {
@@ -90,21 +89,21 @@ func prepare(ctx context.Context, url, token string) (seed.Credentials, error) {
 	return seed.AppRole{Role: "bench", Params: seed.Params{"token_policies": "bench", "token_ttl": "24h"}}.Apply(ctx, client)
 }
 
-// server is the handle on the server's process.
+// server is the running server process.
 type server struct {
-	facts
+	serverInfo
 	cmd   *exec.Cmd
 	stdin io.Closer
 }
 
-// startServer starts this program again as the server.
+// startServer starts this program again with -serve.
 func startServer(ctx context.Context) (*server, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, self, "-serve")
-	cmd.Env = append(os.Environ(), serverVariable+"=1")
+	cmd.Env = append(os.Environ(), serverEnv+"=1")
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -120,24 +119,24 @@ func startServer(ctx context.Context) (*server, error) {
 	s := &server{cmd: cmd, stdin: stdin}
 	line, err := bufio.NewReader(stdout).ReadBytes('\n')
 	if err == nil {
-		err = json.Unmarshal(line, &s.facts)
+		err = json.Unmarshal(line, &s.serverInfo)
 	}
 	if err != nil {
 		s.close()
-		return nil, fmt.Errorf("the server's first words: %w", err)
+		return nil, fmt.Errorf("reading the server's addresses: %w", err)
 	}
 	return s, nil
 }
 
-// serverVariable tells the test binary that it is the server.
-const serverVariable = "CERTAGENT_BENCH_SERVER"
+// serverEnv makes the test binary run as the server.
+const serverEnv = "CERTAGENT_BENCH_SERVER"
 
 func (s *server) close() {
 	s.stdin.Close()
-	_ = s.cmd.Wait() // how it ends is of no interest
+	_ = s.cmd.Wait() // any exit status is fine
 }
 
-// requests is how many requests were answered since the last reset.
+// requests returns the number of requests since the last reset.
 func (s *server) requests() (int, error) {
 	response, err := http.Get(s.Control + "/requests")
 	if err != nil {
@@ -149,7 +148,7 @@ func (s *server) requests() (int, error) {
 	return n, err
 }
 
-// do carries out a command: reset, seal or unseal.
+// do runs a command: reset, seal or unseal.
 func (s *server) do(command string) error {
 	response, err := http.Post(s.Control+"/"+command, "text/plain", strings.NewReader(""))
 	if err != nil {
@@ -158,6 +157,6 @@ func (s *server) do(command string) error {
 	return response.Body.Close()
 }
 
-func (f facts) credentials() seed.Credentials {
+func (f serverInfo) credentials() seed.Credentials {
 	return seed.Credentials{RoleID: f.RoleID, SecretID: redact.Secret(f.SecretID)}
 }

@@ -11,29 +11,29 @@ import (
 )
 
 const (
-	// startTimeout bounds one start.
+	// startTimeout limits the time of a start.
 	startTimeout = 10 * time.Minute
-	// longTTL is a certificate's life when none is to be renewed meanwhile.
+	// longTTL is a TTL without a renewal during the measurement.
 	longTTL = "24h"
 )
 
-// sample is what was measured of one start.
+// sample is the measurement of one start.
 type sample struct {
-	wall, cpu time.Duration // until the files were there
-	server    time.Duration // processor time of the server's meanwhile
-	memory    int64         // peak, after the agent has settled
+	wall, cpu time.Duration // until all files exist
+	server    time.Duration // CPU time of the server until then
+	memory    int64         // peak, after b.settle
 	requests  int
 }
 
-// start starts an agent for n certificates, measures until all files are there
-// and hands the agent, which goes on running, to then.
+// start starts an agent for n certificates and measures until all files exist. It
+// calls then, if that is not nil, while the agent is still running.
 func (b *bench) start(ctx context.Context, a agent, n int, then func(*process) error) (sample, error) {
 	var s sample
 	dir, err := os.MkdirTemp(b.dir, "start-")
 	if err != nil {
 		return s, err
 	}
-	j, err := newJob(b.server.facts, dir, n, longTTL, b.flat)
+	j, err := newJob(b.server.serverInfo, dir, n, longTTL, b.flat)
 	if err != nil {
 		return s, err
 	}
@@ -68,7 +68,7 @@ func (b *bench) start(ctx context.Context, a agent, n int, then func(*process) e
 	if err := j.check(); err != nil {
 		return s, err
 	}
-	if err := pause(ctx, b.settle); err != nil {
+	if err := sleep(ctx, b.settle); err != nil {
 		return s, err
 	}
 	if s.memory, err = p.peakMemory(); err != nil {
@@ -84,8 +84,8 @@ func (b *bench) start(ctx context.Context, a agent, n int, then func(*process) e
 }
 
 // awaitFiles waits until all files exist and none is empty. All agents rename
-// complete files into place. It looks more rarely the longer it takes, so that
-// looking costs the agent little and the error stays below a hundredth.
+// complete files into place. The polling interval grows with the elapsed time, so
+// that polling takes little CPU and the error stays below one percent.
 func (p *process) awaitFiles(ctx context.Context, paths []string) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -98,15 +98,15 @@ func (p *process) awaitFiles(ctx context.Context, paths []string) error {
 		if err := p.running(); err != nil {
 			return err
 		}
-		nap := min(max(time.Since(p.started)/100, 200*time.Microsecond), 10*time.Millisecond)
-		if err := pause(ctx, nap); err != nil {
-			return fmt.Errorf("%s is not there: %w; the agent's last words: %s", paths[0], err, p.lastWords())
+		interval := min(max(time.Since(p.started)/100, 200*time.Microsecond), 10*time.Millisecond)
+		if err := sleep(ctx, interval); err != nil {
+			return fmt.Errorf("waiting for %s: %w; end of the agent's log: %s", paths[0], err, p.logTail())
 		}
 	}
 	return nil
 }
 
-// check returns an error unless each certificate has its key.
+// check returns an error unless every key matches its certificate.
 func (j job) check() error {
 	for _, c := range j.Certificates {
 		if _, err := c.pair(); err != nil {
@@ -116,8 +116,8 @@ func (j job) check() error {
 	return nil
 }
 
-// pause waits, and returns an error if ctx ends meanwhile.
-func pause(ctx context.Context, d time.Duration) error {
+// sleep waits for d. It returns an error if ctx is cancelled.
+func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

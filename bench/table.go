@@ -12,20 +12,20 @@ import (
 
 const mebibyte = 1 << 20
 
-// Limits that are not a number to stay below.
+// Special budgets.
 const (
 	unlimited = 0.0  // the row has no budget
 	none      = -1.0 // the row's budget is 0
 )
 
-// unit prints a value.
+// unit formats a value.
 type unit func(float64) string
 
 func mebibytes(v float64) string { return fmt.Sprintf("%.0f MiB", v/mebibyte) }
 func number(v float64) string    { return strconv.Itoa(int(v)) }
 func times(v float64) string     { return fmt.Sprintf("%.1f", v) }
 
-// seconds has two digits that count, for values from milliseconds to minutes.
+// seconds formats values from milliseconds to minutes with two or three digits.
 func seconds(v float64) string {
 	switch {
 	case v < 0.1:
@@ -36,10 +36,10 @@ func seconds(v float64) string {
 	return fmt.Sprintf("%.1f s", v)
 }
 
-// table is what is printed: a row a value, a column an agent.
+// table has a row for each value and a column for each agent.
 type table struct{ rows []*row }
 
-// row is one value of all agents. The budget is certagent's alone.
+// row contains a value of each agent. The budget applies to certagent only.
 type row struct {
 	what   string
 	budget float64
@@ -47,7 +47,7 @@ type row struct {
 	values map[string]float64 // by agent
 }
 
-// add begins a row. A budget of unlimited is none, and none is 0.
+// add adds a row. The budget is a number, unlimited or none.
 func (t *table) add(what string, budget float64, u unit) *row {
 	r := &row{what: what, budget: budget, unit: u, values: make(map[string]float64)}
 	t.rows = append(t.rows, r)
@@ -56,8 +56,8 @@ func (t *table) add(what string, budget float64, u unit) *row {
 
 func (r *row) set(a agent, value float64) { r.values[a.name] = value }
 
-// cell is an agent's value, "" if it was not measured. certagent's is marked if
-// it is over the budget; what is printed alike is not.
+// cell returns the value of an agent, "" if it was not measured. A value of
+// certagent over the budget is marked, unless it looks the same as the budget.
 func (r *row) cell(name string) string {
 	v, measured := r.values[name]
 	if !measured {

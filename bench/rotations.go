@@ -13,44 +13,44 @@ import (
 	"time"
 )
 
-// shortTTL is the certificates' life when rotations are watched.
+// shortTTL is the TTL of certificates whose rotations are measured.
 const shortTTL = "3s"
 
-// sighting is what a reader saw.
-type sighting struct {
+// rotationResult counts what a reader saw.
+type rotationResult struct {
 	generations int // different certificates
-	mismatched  int // different pairs whose key was another certificate's
-	reloads     int // commands that the agent ran
+	mismatched  int // different pairs whose key does not match
+	reloads     int // runs of the command
 }
 
-// watch reads a certificate and its key by their paths, as a server does that
-// starts or reloads, again and again without pause, over so many rotations.
-func (b *bench) watch(ctx context.Context, a agent) (sighting, error) {
+// watchRotations reads a certificate and its key continuously by their paths, as a
+// server does at a reload, until the certificate has been rotated often enough.
+func (b *bench) watchRotations(ctx context.Context, a agent) (rotationResult, error) {
 	dir, err := os.MkdirTemp(b.dir, "watch-")
 	if err != nil {
-		return sighting{}, err
+		return rotationResult{}, err
 	}
-	j, reloads, err := newReloadingJob(b.server.facts, dir)
+	j, reloads, err := newReloadingJob(b.server.serverInfo, dir)
 	if err != nil {
-		return sighting{}, err
+		return rotationResult{}, err
 	}
 	cmd, err := a.command(j)
 	if err != nil {
-		return sighting{}, err
+		return rotationResult{}, err
 	}
 	p, err := startProcess(cmd, b.verbose)
 	if err != nil {
-		return sighting{}, err
+		return rotationResult{}, err
 	}
 	defer p.stop()
 	if err := p.awaitFiles(ctx, j.files()); err != nil {
-		return sighting{}, err
+		return rotationResult{}, err
 	}
 	s, err := j.Certificates[0].read(ctx, p, b.rotations+1)
 	if err != nil {
 		return s, err
 	}
-	if err := pause(ctx, time.Second); err != nil { // the last rotation's commands
+	if err := sleep(ctx, time.Second); err != nil { // for the commands of the last rotation
 		return s, err
 	}
 	text, err := os.ReadFile(reloads)
@@ -58,9 +58,9 @@ func (b *bench) watch(ctx context.Context, a agent) (sighting, error) {
 	return s, err
 }
 
-// newReloadingJob makes a job of one short-lived certificate whose templates run
-// a command that adds a line to a file.
-func newReloadingJob(f facts, dir string) (j job, reloads string, err error) {
+// newReloadingJob returns a job for one short-lived certificate. Its templates run
+// a command that appends a line to a file.
+func newReloadingJob(f serverInfo, dir string) (j job, reloads string, err error) {
 	if j, err = newJob(f, dir, 1, shortTTL, false); err != nil {
 		return j, "", err
 	}
@@ -69,9 +69,10 @@ func newReloadingJob(f facts, dir string) (j job, reloads string, err error) {
 	return j, reloads, os.WriteFile(j.Command, []byte("#!/bin/sh\necho reload >> "+reloads+"\n"), 0o755)
 }
 
-// read reads the pair without pause until it has seen so many generations.
-func (c certificate) read(ctx context.Context, p *process, generations int) (sighting, error) {
-	var s sighting
+// read reads the pair continuously until it has seen the given number of
+// generations.
+func (c certificate) read(ctx context.Context, p *process, generations int) (rotationResult, error) {
+	var s rotationResult
 	certs, bad := map[string]bool{}, map[string]bool{}
 	last := ""
 	for len(certs) < generations {
@@ -105,7 +106,7 @@ func (c certificate) contents() (cert, key []byte, err error) {
 	return cert, key, err
 }
 
-// pair returns an error unless certificate and key are there and fit.
+// pair returns an error unless the certificate and the key exist and match.
 func (c certificate) pair() (tls.Certificate, error) {
 	cert, key, err := c.contents()
 	if err != nil {

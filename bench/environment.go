@@ -13,21 +13,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// surroundings says what was measured and on what, in a line.
-func (b *bench) surroundings() string {
+// environment returns the versions and the machine in one line.
+func (b *bench) environment() string {
 	var versions []string
 	for _, a := range b.agents {
 		versions = append(versions, a.name+" "+a.version())
 	}
-	return fmt.Sprintf("%s, on %d cores of %s/%s, files on %s. Medians of %d starts; bold is over the budget.",
+	return fmt.Sprintf("%s, on %d cores of %s/%s, files on %s. Medians of %d starts; bold: over the budget.",
 		strings.Join(versions, ", "), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, fileSystem(b.dir), b.runs)
 }
 
-// calledVersion finds a version behind a program's own name. Behind it may be
-// that of the Go compiler.
+// calledVersion matches a version after the name of the program. The output may
+// also contain the version of Go.
 var calledVersion = regexp.MustCompile(`^(?i:certagent|vault|consul-template) (v?\d+\.\d+\.\d+[^\s,]*)`)
 
-// version is what the agent calls itself.
+// version returns the version that the agent prints.
 func (a agent) version() string {
 	for _, argument := range []string{"version", "-version"} {
 		out, err := exec.Command(a.binary, argument).CombinedOutput()
@@ -38,7 +38,7 @@ func (a agent) version() string {
 	return "(devel)"
 }
 
-// fileSystem names the type of a directory's file system.
+// fileSystem returns the name of a directory's file system type.
 func fileSystem(dir string) string {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {

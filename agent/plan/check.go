@@ -1,0 +1,85 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package plan
+
+import (
+	"encoding/json"
+	"time"
+)
+
+type (
+	// CheckPassed reports that the consumer's own test accepts what is published.
+	CheckPassed struct{}
+
+	// CheckVetoed reports that it does not.
+	CheckVetoed struct{}
+
+	// RolledBack reports that readers see the generation before the vetoed one
+	// again.
+	RolledBack struct {
+		Failure
+		// Certificates replace those of the previous generation's origin, if it is to
+		// be remembered.
+		Certificates map[string]json.RawMessage
+	}
+
+	// NoPrevious reports that there is no generation to go back to: the vetoed one
+	// stays visible, and nothing reacts to it until the check has passed.
+	NoPrevious struct{ Failure }
+
+	// RollbackFailed reports that readers still see the vetoed generation.
+	RollbackFailed struct{ Failure }
+)
+
+func (CheckPassed) after(s State) State {
+	s.Published.Check, s.Published.Previous = Passed, nil
+	s.Rejected, s.Vetoes = "", 0
+	return s.progressed()
+}
+
+func (CheckVetoed) after(s State) State {
+	s.Published.Check = Vetoed
+	s.Vetoes++
+	s.Retry.Rollback = time.Time{}
+	return s
+}
+
+// The vetoed generation is published again later, as another generation: somebody
+// may have repaired the consumer meanwhile. If another one waits to be published,
+// that one is, at once.
+func (e RolledBack) after(s State) State {
+	vetoed := s.Published
+	s.Published = Publication{Pending: vetoed.Pending} // what was pending before is among them
+	if vetoed.Previous != nil {
+		s.Published = *vetoed.Previous
+	}
+	s.Published.Origin.Certificates = e.Certificates
+	s.Rejected = vetoed.Digest
+	s.Failures.Rollback = 0
+	retry := e.retry(slowBackoff, s.Vetoes)
+	s.Retry.Publish, s.Retry.Check = retry, retry
+	switch {
+	case s.Content == Differs && s.Rendered.Digest != vetoed.Digest:
+		s.Retry.Publish = time.Time{}
+	case vetoed.Digest == "": // an earlier run made it: it is rendered anew
+		s.Stale = true
+		s.Content, s.Rendered = Unknown, Generation{}
+	default:
+		s.Content, s.Rendered = Differs, vetoed.Generation
+	}
+	return s.schedulePending().unverified().progressed()
+}
+
+func (e NoPrevious) after(s State) State {
+	s.Published.Check = Unchecked
+	s.Failures.Rollback = 0
+	s.Retry.Check = e.retry(slowBackoff, s.Vetoes)
+	return s
+}
+
+func (e RollbackFailed) after(s State) State {
+	s.Failures.Rollback++
+	s.Retry.Rollback = e.retry(localBackoff, s.Failures.Rollback)
+	return s
+}

@@ -11,10 +11,6 @@ import (
 	"github.com/certagent/certagent/agent/plan"
 )
 
-var now = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
-
-func in(d time.Duration) time.Time { return now.Add(d) }
-
 func TestNext(t *testing.T) {
 	fetching := func(f plan.Facts) plan.Facts {
 		f.Fetching = true

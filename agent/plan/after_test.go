@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -114,8 +115,10 @@ func TestAfter(t *testing.T) {
 				s.Tickets = 2
 				s.BornAt = in(-minute)
 			}},
-			{"the clock was set back: the check moves too", func(s *state) { s.ObservedAt, s.Retry.Check = in(minute), in(2*minute) },
-				plan.Observed{Now: now}, func(s *state) { s.ObservedAt, s.BornAt, s.Retry.Check = now, in(-minute), in(minute) }},
+			{"the clock was set back: check and publishing again move too", func(s *state) { s.ObservedAt, s.Retry.Check, s.Retry.Rejected = in(minute), in(2*minute), in(minute) },
+				plan.Observed{Now: now}, func(s *state) {
+					s.ObservedAt, s.BornAt, s.Retry.Check, s.Retry.Rejected = now, in(-minute), in(minute), now
+				}},
 		}},
 		{"changes of what is rendered", state{Setup: plan.Setup{WaitMin: second, WaitMax: minute}, Fetching: true, Content: plan.Same}, []transition{
 			{"a secret: render anew", asIs, plan.SecretsChanged{Now: now}, func(s *state) { s.Stale, s.Quiet = true, plan.Quiet{First: now, Last: now} }},
@@ -204,16 +207,10 @@ func TestAfter(t *testing.T) {
 					s.Rejected, s.Vetoes = "", 0
 					settled(s)
 				}},
-			{"what was vetoed: it waits", func(s *state) { s.Rejected, s.Retry.Publish = "1", in(minute) }, plan.Rendered{Generation: g1, Content: plan.Differs}, func(s *state) {
-				s.Stale, s.HasRendered, s.Content, s.Rendered = false, true, plan.Differs, g1
-			}},
-			{"another one than was vetoed: it does not wait", func(s *state) { s.Rejected, s.Retry.Publish = "9", in(minute) }, plan.Rendered{Generation: g1, Content: plan.Differs}, func(s *state) {
-				s.Stale, s.HasRendered, s.Content, s.Rendered = false, true, plan.Differs, g1
-				s.Retry.Publish = time.Time{}
-			}},
-			{"publishing fails, and nothing was vetoed: its back-off stays", func(s *state) { s.Retry.Publish = in(minute) }, plan.Rendered{Generation: g1, Content: plan.Differs}, func(s *state) {
-				s.Stale, s.HasRendered, s.Content, s.Rendered = false, true, plan.Differs, g1
-			}},
+			{"anything: what holds publishing back stays", func(s *state) { s.Rejected, s.Retry.Publish, s.Retry.Rejected = "9", in(minute), in(minute) },
+				plan.Rendered{Generation: g1, Content: plan.Differs}, func(s *state) {
+					s.Stale, s.HasRendered, s.Content, s.Rendered = false, true, plan.Differs, g1
+				}},
 			{"incomplete: go on waiting", func(s *state) { s.Content, s.Rendered, s.Failures.Render = plan.Differs, g1, 2 }, plan.RenderIncomplete{},
 				func(s *state) { s.Content, s.Rendered, s.Failures.Render = plan.Unknown, plan.Generation{}, 0 }},
 			{"failed: back off", func(s *state) { s.Content, s.Rendered = plan.Differs, g1 }, plan.RenderFailed{Failure: at}, func(s *state) {
@@ -245,7 +242,7 @@ func TestAfter(t *testing.T) {
 				ready(s)
 			}},
 			{"published, to be checked and verified: nothing may count on it yet", func(s *state) {
-				s.Setup.Checks, s.Setup.Verifies, s.Retry.Check = true, true, in(minute)
+				s.Setup.Checks, s.Setup.Verifies, s.Retry.Check, s.Retry.Rejected = true, true, in(minute), now
 				s.Published = plan.Publication{Generation: g2, Pending: list(pend(1, reload, in(minute)))}
 				s.Verification = plan.Verification{Probing: true, Probe: 3, ServedOld: 1, Unanswered: 2, Absent: true, NotBefore: in(minute)}
 				s.Tickets = 1
@@ -253,7 +250,7 @@ func TestAfter(t *testing.T) {
 				before := s.Published
 				s.Published = plan.Publication{Generation: g1, Check: plan.Unchecked, Pending: list(pend(2, reload, now)), Previous: &before}
 				s.Verification = plan.Verification{Unverified: true, Probe: 3}
-				s.Tickets, s.Retry.Check = 2, time.Time{}
+				s.Tickets, s.Retry.Check, s.Retry.Rejected = 2, time.Time{}, time.Time{}
 				published(s)
 			}},
 			{"published over one that cannot pass: of the one before that, only what is pending is remembered", func(s *state) {
@@ -277,6 +274,10 @@ func TestAfter(t *testing.T) {
 				func(s *state) { s.Failures.Publish, s.Retry.Publish = 3, in(second) }},
 			{"repaired", func(s *state) { s.Content, s.Failures.Repair = plan.Drifted, 2 }, plan.Repaired{}, func(s *state) {
 				s.Content, s.Rendered, s.Failures.Repair = plan.Same, plan.Generation{}, 0
+				settled(s)
+			}},
+			{"repaired what was rolled back to: what was vetoed is not wanted any more", func(s *state) { s.Content, s.Rejected, s.Vetoes = plan.Drifted, "9", 2 }, plan.Repaired{}, func(s *state) {
+				s.Content, s.Rendered, s.Rejected, s.Vetoes = plan.Same, plan.Generation{}, "", 0
 				settled(s)
 			}},
 			{"repairing failed: back off", func(s *state) { s.Content, s.Failures.Publish = plan.Drifted, 5 }, plan.RepairFailed{Failure: at},
@@ -321,7 +322,7 @@ func TestAfter(t *testing.T) {
 					s.Published.Origin.Certificates = map[string]json.RawMessage{"web": json.RawMessage(`{}`)}
 					s.Published.Pending[0].Ticket = 3
 					s.Tickets, s.Rejected, s.Failures.Rollback = 3, "2", 0
-					s.Retry.Publish, s.Retry.Check = in(second), in(second)
+					s.Retry.Rejected, s.Retry.Check = in(second), in(second)
 					s.Content, s.Rendered = plan.Differs, g2
 					s.Verification = plan.Verification{Unverified: true, Probe: 5}
 					s.Readiness.MayStart = true
@@ -329,7 +330,7 @@ func TestAfter(t *testing.T) {
 			{"vetoed for the third time: wait for longer", func(s *state) { s.Vetoes, s.Published.Previous.Pending = 3, nil }, plan.RolledBack{Failure: at}, func(s *state) {
 				s.Published = *s.Published.Previous
 				s.Rejected = "2"
-				s.Retry.Publish, s.Retry.Check = in(4*second), in(4*second)
+				s.Retry.Rejected, s.Retry.Check = in(4*second), in(4*second)
 				s.Content, s.Rendered = plan.Differs, g2
 				s.Verification = plan.Verification{Unverified: true, Probe: 5}
 				s.Readiness.MayStart = true
@@ -339,17 +340,18 @@ func TestAfter(t *testing.T) {
 			}, plan.RolledBack{Failure: at}, func(s *state) {
 				s.Published = *s.Published.Previous
 				s.Rejected = "2"
-				s.Retry.Publish, s.Retry.Check = in(second), in(second)
+				s.Retry.Rejected, s.Retry.Check = in(second), in(second)
 				s.Content, s.Rendered = plan.Differs, g2
 				s.Verification = plan.Verification{Unverified: true, Probe: 5}
 			}},
-			{"rolled back, a newer one waits: it is published at once", func(s *state) {
+			{"rolled back, a newer one waits: it is rendered and compared again", func(s *state) {
 				s.Content, s.Rendered = plan.Differs, plan.Generation{Digest: "3"}
 				s.Published.Previous.Pending = nil
 			}, plan.RolledBack{Failure: at}, func(s *state) {
 				s.Published = *s.Published.Previous
 				s.Rejected = "2"
-				s.Retry.Check = in(second)
+				s.Retry.Rejected, s.Retry.Check = in(second), in(second)
+				s.Stale, s.Content, s.Rendered = true, plan.Unknown, plan.Generation{}
 				s.Verification = plan.Verification{Unverified: true, Probe: 5}
 				s.Readiness.MayStart = true
 			}},
@@ -359,7 +361,7 @@ func TestAfter(t *testing.T) {
 			}, plan.RolledBack{Failure: at}, func(s *state) {
 				s.Published = *s.Published.Previous
 				s.Rejected = "2"
-				s.Retry.Publish, s.Retry.Check = in(second), in(second)
+				s.Retry.Rejected, s.Retry.Check = in(second), in(second)
 				s.Content, s.Rendered = plan.Differs, g2
 				s.Verification = plan.Verification{Unverified: true, Probe: 5}
 				s.Readiness.MayStart = true
@@ -368,17 +370,25 @@ func TestAfter(t *testing.T) {
 				s.Published.Generation, s.Published.Previous.Pending = plan.Generation{}, nil
 			}, plan.RolledBack{Failure: at}, func(s *state) {
 				s.Published = *s.Published.Previous
-				s.Retry.Publish, s.Retry.Check = in(second), in(second)
+				s.Retry.Rejected, s.Retry.Check = in(second), in(second)
 				s.Stale, s.Content = true, plan.Unknown
 				s.Verification = plan.Verification{Unverified: true, Probe: 5}
 			}},
-			{"rolled back to what is not remembered: what is pending stays so", func(s *state) { s.Published.Previous = nil }, plan.RolledBack{Failure: at}, func(s *state) {
-				s.Published = plan.Publication{Pending: list(pend(3, reload, now))}
+			{"rolled back, an earlier run published the vetoed one, and it counted as fresh: ask Vault", func(s *state) {
+				s.Fetching, s.FreshUntil, s.Content = false, in(time.Hour), plan.Unknown
+				s.Published.Generation, s.Published.Previous.Pending = plan.Generation{}, nil
+			}, plan.RolledBack{Failure: at}, func(s *state) {
+				s.Published, s.FreshUntil = *s.Published.Previous, time.Time{}
+				s.Retry.Rejected, s.Retry.Check = in(second), in(second)
+				s.Stale = true
+				s.Verification = plan.Verification{Unverified: true, Probe: 5}
+			}},
+			{"rolled back to what is not remembered: check it, and what is pending stays so", func(s *state) { s.Published.Previous = nil }, plan.RolledBack{Failure: at}, func(s *state) {
+				s.Published = plan.Publication{Check: plan.Unchecked, Pending: list(pend(3, reload, now))}
 				s.Tickets, s.Rejected = 3, "2"
-				s.Retry.Publish, s.Retry.Check = in(second), in(second)
+				s.Retry.Rejected, s.Retry.Check = in(second), in(second)
 				s.Content, s.Rendered = plan.Differs, g2
 				s.Verification = plan.Verification{Unverified: true, Probe: 5}
-				s.Readiness.MayStart = true
 			}},
 			{"there is no previous one: check again later", func(s *state) { s.Vetoes, s.Failures.Rollback = 2, 1 }, plan.NoPrevious{Failure: at},
 				func(s *state) {
@@ -513,7 +523,26 @@ func TestAfter(t *testing.T) {
 	}
 }
 
-func describe(e plan.Event) string { return fmt.Sprintf("%T%+v", e, e) }
+func describe(e plan.Event) string {
+	return strings.TrimPrefix(fmt.Sprintf("%T", e), "plan.") + " " + brief(reflect.ValueOf(e))
+}
+
+// brief prints what is not zero.
+func brief(v reflect.Value) string {
+	if at, ok := v.Interface().(time.Time); ok {
+		return at.Format("15:04:05.000")
+	}
+	if v.Kind() != reflect.Struct {
+		return fmt.Sprint(v)
+	}
+	var parts []string
+	for i := range v.NumField() {
+		if f := v.Field(i); !f.IsZero() && !(f.Kind() == reflect.Map && f.Len() == 0) {
+			parts = append(parts, v.Type().Field(i).Name+": "+brief(f))
+		}
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
+}
 
 func show(s plan.State) string {
 	text, err := json.Marshal(s)

@@ -47,25 +47,25 @@ func (CheckVetoed) after(s State) State {
 
 // The vetoed generation is published again later, as another generation: somebody
 // may have repaired the consumer meanwhile. If another one waits to be published,
-// that one is, at once.
+// it is rendered and compared with the disk again. Of a previous generation that is
+// not remembered, it is not known whether the check has passed; what was pending
+// for it is pending for the vetoed one too.
 func (e RolledBack) after(s State) State {
 	vetoed := s.Published
-	s.Published = Publication{Pending: vetoed.Pending} // what was pending before is among them
+	s.Published = Publication{Check: Unchecked, Pending: vetoed.Pending}
 	if vetoed.Previous != nil {
 		s.Published = *vetoed.Previous
 	}
 	s.Published.Origin.Certificates = e.Certificates
 	s.Rejected = vetoed.Digest
+	s.FreshUntil = time.Time{} // that was of the vetoed one
 	s.Failures.Rollback = 0
 	retry := e.retry(slowBackoff, s.Vetoes)
-	s.Retry.Publish, s.Retry.Check = retry, retry
-	switch {
-	case s.Content == Differs && s.Rendered.Digest != vetoed.Digest:
-		s.Retry.Publish = time.Time{}
-	case vetoed.Digest == "": // an earlier run made it: it is rendered anew
+	s.Retry.Rejected, s.Retry.Check = retry, retry
+	if another := s.Content == Differs && s.Rendered.Digest != vetoed.Digest; another || vetoed.Digest == "" {
 		s.Stale = true
 		s.Content, s.Rendered = Unknown, Generation{}
-	default:
+	} else {
 		s.Content, s.Rendered = Differs, vetoed.Generation
 	}
 	return s.schedulePending().unverified().progressed()

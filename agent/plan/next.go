@@ -89,7 +89,11 @@ func (s State) publish(now time.Time, wake *waker) (Step, bool) {
 	default:
 		return Step{}, false
 	}
-	return Step{Do: do}, wake.reached(s.Retry.Publish, now)
+	notBefore := s.Retry.Publish
+	if s.Rejected == "" || s.Rejected == s.Rendered.Digest {
+		notBefore = later(notBefore, s.Retry.Rejected)
+	}
+	return Step{Do: do}, wake.reached(notBefore, now)
 }
 
 func (s State) react(now time.Time, wake *waker) (Step, bool) {

@@ -168,12 +168,26 @@ func TestNextStep(t *testing.T) {
 			{"rolling back failed: the newest is rendered meanwhile", func(s *state) {
 				s.Stale, s.Published.Check, s.Retry.Rollback = true, plan.Vetoed, in(time.Second)
 			}, plan.Step{Do: plan.Render}},
-			{"rejected: the previous one is back, wait for the slow pace", func(s *state) { s.Content, s.Retry.Publish = plan.Differs, in(time.Minute) }, until(time.Minute)},
+			{"rejected: the previous one is back, wait for the slow pace", func(s *state) {
+				s.Content, s.Retry.Rejected, s.Rejected, s.Rendered.Digest = plan.Differs, in(time.Minute), "1", "1"
+			}, until(time.Minute)},
+			{"rejected, publishing has failed: wait for the later of both", func(s *state) {
+				s.Content, s.Retry.Rejected, s.Rejected, s.Rendered.Digest = plan.Differs, in(time.Minute), "1", "1"
+				s.Retry.Publish = in(time.Hour)
+			}, until(time.Hour)},
 			{"rejected, but the previous one still has a pending change: react", func(s *state) {
-				s.Content, s.Retry.Publish = plan.Differs, in(time.Minute)
+				s.Content, s.Retry.Rejected = plan.Differs, in(time.Minute)
 				pending(s, due)
 			}, plan.Step{Do: plan.React}},
-			{"rejected, and the pace allows it: publish again", func(s *state) { s.Content, s.Retry.Publish = plan.Differs, now }, plan.Step{Do: plan.Publish}},
+			{"rejected, and the pace allows it: publish again", func(s *state) {
+				s.Content, s.Retry.Rejected, s.Rejected, s.Rendered.Digest = plan.Differs, now, "1", "1"
+			}, plan.Step{Do: plan.Publish}},
+			{"rejected, but another one was rendered: publish it at once", func(s *state) {
+				s.Content, s.Retry.Rejected, s.Rejected, s.Rendered.Digest = plan.Differs, in(time.Minute), "1", "2"
+			}, plan.Step{Do: plan.Publish}},
+			{"rejected in an earlier run: another one cannot be told from it", func(s *state) {
+				s.Content, s.Retry.Rejected, s.Rendered.Digest = plan.Differs, in(time.Minute), "2"
+			}, until(time.Minute)},
 		}},
 		{"verify", state{Fetching: true, Content: plan.Same, Verification: plan.Verification{Unverified: true}}, rows{
 			{"changed: publish", func(s *state) { s.Content = plan.Differs }, plan.Step{Do: plan.Publish}},

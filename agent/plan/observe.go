@@ -109,7 +109,7 @@ func (s State) setBack(by time.Duration) State {
 	}
 	for _, at := range []*time.Time{
 		&s.BornAt, &s.Quiet.First, &s.Quiet.Last, &s.Verification.NotBefore,
-		&s.Retry.Render, &s.Retry.Publish, &s.Retry.Check, &s.Retry.Rollback,
+		&s.Retry.Render, &s.Retry.Publish, &s.Retry.Check, &s.Retry.Rollback, &s.Retry.Rejected,
 	} {
 		move(at)
 	}

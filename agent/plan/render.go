@@ -3,8 +3,6 @@
 
 package plan
 
-import "time"
-
 type (
 	// Rendered reports that all members were rendered and that the outcome is good.
 	Rendered struct {
@@ -27,27 +25,19 @@ func (e Rendered) after(s State) State {
 	s.Failures.Render = 0
 	s.Stale, s.Quiet = false, Quiet{}
 	if e.Content == Same {
-		return s.unchanged(e.Generation.Origin)
+		s.Published.Origin = e.Generation.Origin
+		return s.onDisk()
 	}
 	s.Content, s.Rendered = e.Content, e.Generation
-	if s.Rejected != "" && e.Generation.Digest != s.Rejected {
-		s.Retry.Publish = time.Time{} // another one than the check has vetoed
-	}
 	return s
 }
 
-// unchanged ends a rendering that changed nothing. If the check has passed on what
-// readers see, nothing that it vetoed is wanted any more.
-func (s State) unchanged(origin Origin) State {
-	s.Published.Origin = origin
+// onDisk notes that readers see what was rendered last. If the check has passed on
+// that, nothing that it vetoed is wanted any more.
+func (s State) onDisk() State {
 	if s.Published.Check == Passed {
 		s.Rejected, s.Vetoes = "", 0
 	}
-	return s.onDisk()
-}
-
-// onDisk notes that readers see what was rendered last.
-func (s State) onDisk() State {
 	s.Content, s.Rendered = Same, Generation{}
 	return s.progressed()
 }

@@ -126,7 +126,7 @@ func (s State) resumeCheck(e Resumed) State {
 		s.Published.Check, s.Published.Previous = Unchecked, &before
 	}
 	if s.Rejected = e.Payload.Rejected; s.Rejected != "" {
-		s.Retry.Publish = e.Now.Add(slowBackoff.Min)
+		s.Retry.Rejected = e.Now.Add(slowBackoff.Min)
 	}
 	return s
 }

@@ -107,14 +107,14 @@ func TestResumed(t *testing.T) {
 			s.Published = plan.Publication{Check: plan.Unchecked, Previous: &plan.Publication{}}
 		}},
 		{"rejected: do not publish it again at once", block, plan.Resumed{Payload: plan.Payload{Rejected: "d"}}, func(s *state) {
-			s.Rejected, s.Retry.Publish = "d", in(2*second)
+			s.Rejected, s.Retry.Rejected = "d", in(2*second)
 		}},
 		{"there is no check any more: what it left does not count", templates, plan.Resumed{Payload: plan.Payload{Unchecked: true, Rejected: "d"}}, asIs},
 		{"certificates are on disk: verify", block, plan.Resumed{Serves: true}, func(s *state) { s.Verification.Unverified = true }},
 		{"certificates are on disk, nothing is to be verified", templates, plan.Resumed{Serves: true}, asIs},
 		{"what was published is not fresh: who waits goes on waiting", block, plan.Resumed{Payload: origin(plan.Payload{Rejected: "d"})}, func(s *state) {
 			s.Published.Origin = plan.Origin{Config: "c", FreshUntil: in(time.Hour)}
-			s.Rejected, s.Retry.Publish = "d", in(2*second)
+			s.Rejected, s.Retry.Rejected = "d", in(2*second)
 		}},
 		{"fresh: nothing is asked of Vault until then", block, plan.Resumed{Payload: origin(plan.Payload{}), FreshUntil: in(minute)}, func(s *state) {
 			s.Published.Origin = plan.Origin{Config: "c", FreshUntil: in(minute)}

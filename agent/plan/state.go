@@ -206,7 +206,12 @@ type Verification struct {
 type Failures struct{ Render, Publish, Repair, Rollback int }
 
 // Retry holds steps back. A zero time does not.
-type Retry struct{ Render, Publish, Check, Rollback time.Time }
+type Retry struct {
+	Render, Publish, Check, Rollback time.Time
+	// Rejected holds back publishing what the check has vetoed. Where an earlier run
+	// published that, its digest is not known, and anything is held back.
+	Rejected time.Time
+}
 
 // Readiness is how far the bundle is as seen by those who wait for it. No field is
 // reset but OnDisk.

@@ -103,6 +103,7 @@ func TestAfter(t *testing.T) {
 				s.Verification.NotBefore = in(time.Hour + 4*second)
 				s.Certificates = []plan.Issuance{{Due: in(5 * time.Hour), NotBefore: in(2 * time.Hour)}, {}}
 				s.Published.Pending = list(pend(1, reload, in(time.Hour)))
+				s.Published.Previous = &plan.Publication{Pending: list(pend(0, reload, in(2*time.Hour)))}
 				s.Tickets = 1
 				s.BornAt = in(59 * minute)
 			}, plan.Observed{Now: now, Scheduled: map[uint64]time.Time{1: in(time.Hour)}}, func(s *state) {
@@ -112,6 +113,7 @@ func TestAfter(t *testing.T) {
 				s.Verification.NotBefore = in(4 * second)
 				s.Certificates[0].NotBefore = in(time.Hour)
 				s.Published.Pending = list(pend(2, reload, now))
+				s.Published.Previous.Pending[0].NotBefore = in(time.Hour)
 				s.Tickets = 2
 				s.BornAt = in(-minute)
 			}},

@@ -102,27 +102,37 @@ func (s State) setBack(by time.Duration) State {
 	if by <= 0 {
 		return s
 	}
-	move := func(at *time.Time) {
-		if !at.IsZero() {
-			*at = at.Add(-by)
-		}
-	}
 	for _, at := range []*time.Time{
 		&s.BornAt, &s.Quiet.First, &s.Quiet.Last, &s.Verification.NotBefore,
 		&s.Retry.Render, &s.Retry.Publish, &s.Retry.Check, &s.Retry.Rollback, &s.Retry.Rejected,
 	} {
-		move(at)
+		move(at, by)
 	}
 	s.Certificates = slices.Clone(s.Certificates)
 	for i := range s.Certificates {
-		move(&s.Certificates[i].NotBefore)
+		move(&s.Certificates[i].NotBefore, by)
 	}
-	s.Published.Pending = slices.Clone(s.Published.Pending)
-	for i := range s.Published.Pending {
-		move(&s.Published.Pending[i].NotBefore)
-		s = s.reschedule(i)
+	s.Published = s.Published.setBack(by)
+	return s.schedulePending()
+}
+
+func (p Publication) setBack(by time.Duration) Publication {
+	p.Pending = slices.Clone(p.Pending)
+	for i := range p.Pending {
+		move(&p.Pending[i].NotBefore, by)
 	}
-	return s
+	if p.Previous != nil {
+		previous := p.Previous.setBack(by)
+		p.Previous = &previous
+	}
+	return p
+}
+
+// move sets a time back, if there is one.
+func move(at *time.Time, by time.Duration) {
+	if !at.IsZero() {
+		*at = at.Add(-by)
+	}
 }
 
 func (e SecretsChanged) after(s State) State { return s.stale(e.Now) }

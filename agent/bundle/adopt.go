@@ -20,15 +20,15 @@ import (
 	"github.com/certagent/certagent/agent/secrets"
 )
 
-// Adopter finds the certificates that pkiCert templates left in their own
-// destinations: consul-template's way of not issuing a certificate again.
+// Adopter finds certificates that pkiCert templates have written to their
+// destinations, so that they are not issued again, as in consul-template.
 type Adopter struct {
 	mu           sync.Mutex
 	destinations map[secrets.Request][]string
 }
 
-// know notes which requests a member's destination may hold the answer to.
-func (a *Adopter) know(m *templateMember, requests []secrets.Request) {
+// add records that a member's destination may hold the answers to requests.
+func (a *Adopter) add(m *templateMember, requests []secrets.Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.destinations == nil {
@@ -41,8 +41,8 @@ func (a *Adopter) know(m *templateMember, requests []secrets.Request) {
 	}
 }
 
-// Adopt returns the certificate of the first destination that holds a complete
-// and matching one, with the names that the request asks for.
+// Adopt returns the certificate in the first destination that holds a certificate
+// with its key and with the requested names.
 func (a *Adopter) Adopt(r secrets.Request) (*api.Secret, bool) {
 	for _, path := range a.known(r) {
 		content, err := os.ReadFile(path)
@@ -67,7 +67,7 @@ func (a *Adopter) known(r secrets.Request) []string {
 	return slices.Clone(a.destinations[r])
 }
 
-// asked says whether the certificate has the names that the request asks for.
+// asked reports whether the certificate has the names in the request.
 func asked(r secrets.Request, leaf *x509.Certificate) bool {
 	var params map[string]string
 	if json.Unmarshal([]byte(r.Params), &params) != nil {
@@ -89,7 +89,7 @@ func asked(r secrets.Request, leaf *x509.Certificate) bool {
 	return true
 }
 
-// issueAnswer puts the PEM blocks of a file into the shape of Vault's answer.
+// issueAnswer returns the PEM blocks of a file in the form of Vault's answer.
 func issueAnswer(content []byte, leaf *x509.Certificate) *api.Secret {
 	data := map[string]any{"expiration": json.Number(strconv.FormatInt(leaf.NotAfter.Unix(), 10))}
 	var chain []any

@@ -69,7 +69,7 @@ type Bundle struct {
 	veto      veto
 	proof     proof
 	failures  map[plan.Action]int
-	stamps    map[string]stamp
+	stamps    map[string]fileStat
 	checkedAt time.Time
 	bornAt    time.Time
 	rendered  bool // once at least

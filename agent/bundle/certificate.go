@@ -17,25 +17,25 @@ import (
 	"github.com/certagent/certagent/sinks"
 )
 
-// certificateMember is a member that asks for a certificate by itself. One
-// certificate makes any number of files.
+// certificateMember is a member that requests a certificate and writes it to any
+// number of files.
 type certificateMember struct {
 	member
 	spec     certspec.Spec
 	schedule certificate.Schedule
-	limit    int // how often an hour it may be issued
+	limit    int // how often it may be issued in an hour
 	outputs  []output
 	password password // of the outputs that have one
 
-	issuedCertificate         // what there is of it
-	issuerVersion     uint64  // of what was told of its issuer last
+	issuedCertificate         // the one that was issued last
+	issuerVersion     uint64  // of the latest answer about its issuer
 	looked            bool    // whether the files on disk were looked at
 	blind             bool    // that they cannot be looked at was said
 	attempts          attempt // of asking
 	asking            bool
 }
 
-// output is one file that is made of the certificate.
+// output is one file of a certificate.
 type output struct {
 	certificate.Output
 	file sinks.File // without content
@@ -48,7 +48,7 @@ type attempt struct {
 	refused   bool // waiting is not enough
 }
 
-// newCertificateMember makes the member; where its files are, the bundle knows.
+// newCertificateMember returns the member for a certificate block of bundle b.
 func newCertificateMember(index int, c *config.Certificate, b *config.Bundle) *certificateMember {
 	m := &certificateMember{
 		member:   member{index: index, pos: c.Pos, name: c.Files[0].Destination, owner: owner{c.User, c.Group}},
@@ -69,7 +69,7 @@ func newCertificateMember(index int, c *config.Certificate, b *config.Bundle) *c
 	return m
 }
 
-// digest identifies what the member asks for and what is made of it.
+// digest identifies the member's configuration, as that of a template does.
 func (m *certificateMember) digest() string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%q %q %q\n", m.spec.Identity(), m.owner.user, m.owner.group)
@@ -79,7 +79,7 @@ func (m *certificateMember) digest() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// encode makes the files of what is held, with their owners looked up.
+// encode returns the certificate's files, with their owners looked up.
 func (m *certificateMember) encode(password redact.Secret) ([]sinks.File, error) {
 	uid, gid, err := m.owner.ids()
 	if err != nil {
@@ -103,12 +103,12 @@ func (m *certificateMember) encode(password redact.Secret) ([]sinks.File, error)
 	return files, nil
 }
 
-// needsPassword says whether one of the outputs has a password.
+// needsPassword reports whether one of the outputs has a password.
 func (m *certificateMember) needsPassword() bool {
 	return slices.ContainsFunc(m.outputs, func(o output) bool { return o.Kind.HasPassword() })
 }
 
-// paths are the destinations.
+// paths returns the destinations.
 func (m *certificateMember) paths() []string {
 	paths := make([]string, len(m.outputs))
 	for i, o := range m.outputs {

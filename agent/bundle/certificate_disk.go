@@ -87,7 +87,7 @@ func (m *certificateMember) load(password redact.Secret, known bool, left issued
 		}
 		pair, trust = assemblePair(m.readDisk(readContent, password, true))
 	}
-	m.takeUp(pair, trust, left, now)
+	m.restore(pair, trust, left, now)
 	m.looked = true
 	return true
 }

@@ -18,17 +18,17 @@ import (
 // files. The zero value holds none.
 type Claims struct {
 	held  []*sinks.Claim
-	paths map[string]bool // what is claimed already
+	paths map[string]bool // the locked ones
 }
 
 // Close releases all locks.
 func (c *Claims) Close() {
 	for _, claim := range c.held {
-		_ = claim.Close() // a lock that is not given back ends with us
+		_ = claim.Close() // the kernel releases the lock when the process ends
 	}
 }
 
-// add claims what is not claimed yet of the files of a target.
+// add locks the files of a target that are not locked yet.
 func (c *Claims) add(t target, files []sinks.File) error {
 	var fresh []sinks.File
 	for _, f := range files {
@@ -60,13 +60,13 @@ func (c *Claims) claim(t target, files []sinks.File) (*sinks.Claim, error) {
 	if t.directory == nil || !c.paths[t.directory.Path] {
 		return t.claim(files)
 	}
-	for i, f := range files { // the directory is ours already: only names in it are new
+	for i, f := range files { // the directory is locked already; only names in it are new
 		files[i].Path = t.claimed(f.Path)
 	}
 	return sinks.ClaimDestinations(files)
 }
 
-// claimed is the path that a claim to a file is for: in a directory it is the name
+// claimed returns the path that is locked for a file: in a directory, the name
 // that is replaced as a whole.
 func (t target) claimed(path string) string {
 	if t.directory == nil {
@@ -80,9 +80,10 @@ func (t target) claimed(path string) string {
 	return filepath.Join(t.directory.Path, first)
 }
 
-// claim claims all destinations that are not claimed yet. That a directory cannot
-// be written to now is no reason not to start: publishing will say so until it
-// can.
+// Claim locks all destinations of the members that are not locked yet. It fails,
+// with a *Failure, if another agent holds one of them. A directory that cannot be
+// written to is logged and does not keep the agent from starting: publishing is
+// retried until it can be.
 func (c *Claims) Claim(all *Members, log *slog.Logger) error {
 	lock := func(t target, files []sinks.File) error {
 		err := c.add(t, files)
@@ -97,7 +98,7 @@ func (c *Claims) Claim(all *Members, log *slog.Logger) error {
 		t := newTarget(b.config)
 		if err := t.lookUp(); err != nil {
 			log.Error(logmsg.OwnerUnknown, logkey.Bundle, b.config.Name, logkey.Error, err)
-			continue // publishing says so as well
+			continue // publishing fails with the same error
 		}
 		errs = append(errs, lock(t, b.files()))
 	}

@@ -14,16 +14,16 @@ import (
 	"github.com/certagent/certagent/sinks"
 )
 
-// stamp remembers how the published files look.
+// stamp records the stat of published files.
 func (b *Bundle) stamp(files []sinks.File) {
 	clear(b.stamps)
 	for _, f := range files {
-		b.stamps[f.Path] = stampOf(f.Path)
+		b.stamps[f.Path] = statOf(f.Path)
 	}
 	b.checkedAt = time.Now().Round(0)
 }
 
-// stampRecord remembers how the files of the record look.
+// stampRecord records the stat of the files in the record.
 func (b *Bundle) stampRecord() {
 	files := make([]sinks.File, len(b.seen.record.Files))
 	for i, f := range b.seen.record.Files {
@@ -32,15 +32,15 @@ func (b *Bundle) stampRecord() {
 	b.stamp(files)
 }
 
-// observeDisk notices that somebody else changed or removed a published file:
-// the bundle is rendered again and compared, which publishes or repairs it.
+// observeDisk checks whether another program has changed or removed a published
+// file. If so, the bundle is rendered again, which publishes or repairs the file.
 func (b *Bundle) observeDisk(now time.Time) {
 	if len(b.stamps) == 0 || b.facts.Content == plan.Differs || now.Sub(b.checkedAt).Abs() < b.env.DiskInterval {
 		return
 	}
 	b.checkedAt = now
 	for path, before := range b.stamps {
-		is := stampOf(path)
+		is := statOf(path)
 		if is == before {
 			continue
 		}
@@ -55,8 +55,8 @@ func (b *Bundle) observeDisk(now time.Time) {
 	}
 }
 
-// repairRecorded gives a file the owner and mode of the record: what it should
-// hold is not known as long as no secret was asked for.
+// repairRecorded sets a file's owner and mode to those in the record. Its content
+// is known only once the secrets have been requested.
 func (b *Bundle) repairRecorded(path string) {
 	for _, f := range b.seen.record.Files {
 		if f.Path != path {
@@ -67,42 +67,42 @@ func (b *Bundle) repairRecorded(path string) {
 			return
 		}
 		b.log.Warn(logmsg.FileRepaired, logkey.Destination, path)
-		b.stamps[path] = stampOf(path)
+		b.stamps[path] = statOf(path)
 	}
 }
 
-// stamp tells cheaply whether somebody else changed a published file. The zero
-// value stands for a missing one.
-type stamp struct {
-	content  contentStamp
-	link     bool // readers find it by a link, as in a directory that is published by one rename
+// fileStat is what stat(2) tells of a published file: it changes with the file. The
+// zero value stands for a missing file.
+type fileStat struct {
+	content  contentStat
+	link     bool // the path is a symbolic link, as in a directory that is published by one rename
 	mode     os.FileMode
 	uid, gid uint32
 }
 
-// contentStamp changes with a file's content.
-type contentStamp struct {
+// contentStat is the part that changes with the file's content.
+type contentStat struct {
 	inode    uint64
 	size     int64
 	modified time.Time
 }
 
-func stampOf(path string) stamp {
+func statOf(path string) fileStat {
 	info, err := os.Lstat(path)
 	link := err == nil && info.Mode()&os.ModeSymlink != 0
 	if link {
 		info, err = os.Stat(path)
 	}
 	if err != nil {
-		return stamp{}
+		return fileStat{}
 	}
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
-		return stamp{}
+		return fileStat{}
 	}
-	return stamp{
+	return fileStat{
 		link:    link,
-		content: contentStamp{st.Ino, st.Size, info.ModTime()},
+		content: contentStat{st.Ino, st.Size, info.ModTime()},
 		mode:    info.Mode(),
 		uid:     st.Uid,
 		gid:     st.Gid,

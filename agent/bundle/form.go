@@ -14,8 +14,8 @@ import (
 	"github.com/certagent/certagent/sinks"
 )
 
-// recover completes or rolls back what a crash left in the destinations'
-// directories, and returns what is recorded there.
+// recover completes or rolls back what a crash left in the directories of the
+// destinations, and returns the records that it finds there.
 func (m *Members) recover(ctx context.Context, log *slog.Logger) []sinks.Record {
 	dirs := target{}.homes(pathsOf(destinations(m.templates)))
 	for _, b := range m.blocks {
@@ -29,7 +29,7 @@ func (m *Members) recover(ctx context.Context, log *slog.Logger) []sinks.Record 
 	return records
 }
 
-// recordOf finds the record that a bundle left; the zero value if there is none.
+// recordOf returns the bundle's record; the zero value if there is none.
 func (b *Bundle) recordOf(records []sinks.Record) sinks.Record {
 	for _, record := range records {
 		if record.Name == b.recordName && b.target.holds(record) {
@@ -39,14 +39,15 @@ func (b *Bundle) recordOf(records []sinks.Record) sinks.Record {
 	return sinks.Record{}
 }
 
-// form makes the bundles of members: those of the bundle blocks, and those of the
-// templates at the top level, as far as it is known beforehand which of them share
-// a secret. They take up what an earlier run has left.
+// Form returns the bundles that the members form: one for each bundle block, and
+// one for each set of templates at the top level that share a secret, as far as
+// their first requests show it. The bundles resume from the records of an earlier
+// run.
 func (m *Members) Form(ctx context.Context, e *Env, a *Adopter) []*Bundle {
 	bundles := m.formTemplates(e, a)
 	for _, b := range m.blocks {
 		for _, t := range b.templates {
-			_ = t.load() // the bundle's first rendering says what is wrong
+			_ = t.load() // the first rendering reports the error
 		}
 		bundles = append(bundles, fromBlock(e, b))
 	}
@@ -65,10 +66,10 @@ func (m *Members) formTemplates(e *Env, a *Adopter) []*Bundle {
 	requests := make([][]secrets.Request, len(m.templates))
 	for i, t := range m.templates {
 		if err := t.load(); err != nil {
-			continue // the bundle's first rendering says what is wrong
+			continue // the first rendering reports the error
 		}
 		requests[i] = t.firstRequests()
-		a.know(t, requests[i])
+		a.add(t, requests[i])
 	}
 	var bundles []*Bundle
 	for _, indexes := range group(requests) {
@@ -83,19 +84,19 @@ func (m *Members) formTemplates(e *Env, a *Adopter) []*Bundle {
 	return bundles
 }
 
-// firstRequests returns what the template asks for before it was answered
-// anything. It is executed for that only if its text does not tell.
+// firstRequests returns the requests that the template makes before it has any
+// answer. It executes the template only if its text does not show them.
 func (m *templateMember) firstRequests() []secrets.Request {
 	if requests := m.template.Requests(); len(requests) > 0 {
 		return requests
 	}
-	result, _ := m.template.Execute(nothing{}) // its failure is met again when it is rendered
+	result, _ := m.template.Execute(noAnswers{}) // the first rendering reports the error
 	return result.Missing
 }
 
-// group partitions members into bundles: members that share a request, directly
-// or by way of others, belong together. Bundles and their members keep the
-// order of the configuration.
+// group partitions members into bundles: members that share a request, directly or
+// through others, form one. Bundles and their members keep the order of the
+// configuration.
 func group[R comparable](requests [][]R) [][]int {
 	parent := make([]int, len(requests))
 	for i := range parent {

@@ -17,17 +17,17 @@ import (
 	"github.com/certagent/certagent/sinks"
 )
 
-// generation is one complete rendered content of a bundle, before it is
-// published.
+// generation is one complete rendered content of a bundle that is not published
+// yet.
 type generation struct {
 	files     []sinks.File
-	of        []int // the reaction, by its place in the bundle, that follows each file
+	of        []int // for each file the index, in the bundle, of its reaction
 	variables []variable
-	leaves    []*x509.Certificate // of the certificates that the bundle asks for itself
-	own       []sinks.File        // what is made of these, until inspect adds it
+	leaves    []*x509.Certificate // of the bundle's certificates
+	own       []sinks.File        // the files of these, until inspect adds them
 	memo      recordPayload
-	differs   []bool       // by reaction: whether there is something new
-	previous  []sinks.File // what it replaced, where no directory keeps it
+	differs   []bool       // by reaction: whether a file differs
+	previous  []sinks.File // what it replaces, where no directory keeps it
 }
 
 // variable is a rendered env_template.
@@ -37,7 +37,7 @@ type variable struct {
 	value    redact.Bytes
 }
 
-// add takes a template's output.
+// add adds a template's output.
 func (g *generation) add(reaction int, m *templateMember, output redact.Bytes) {
 	if m.variable != "" {
 		g.variables = append(g.variables, variable{reaction, m.variable, output})
@@ -48,7 +48,7 @@ func (g *generation) add(reaction int, m *templateMember, output redact.Bytes) {
 	g.addFile(reaction, file)
 }
 
-// addFile takes a file. Of two with one path the later wins, as it would if
+// addFile adds a file. Of two files with the same path the later one wins, as if
 // they were written one after the other.
 func (g *generation) addFile(reaction int, file sinks.File) {
 	for i := range g.files {
@@ -61,9 +61,9 @@ func (g *generation) addFile(reaction int, file sinks.File) {
 	g.of = append(g.of, reaction)
 }
 
-// inspect refuses a generation whose certificates and keys do not fit together,
-// and gives files that hold a private key the mode that is right for them. What
-// the bundle asked for itself was looked at when it was answered.
+// inspect returns an error if certificates and keys in the files do not match, and
+// marks the files that hold a private key. The files of the bundle's certificates
+// need no inspection: their content was inspected when it was issued.
 func (g *generation) inspect(now time.Time) error {
 	files := make([]inspect.File, len(g.files))
 	for i, f := range g.files {
@@ -92,8 +92,8 @@ func (g *generation) inspect(now time.Time) error {
 	return nil
 }
 
-// compare says how the generation differs from what is on disk and in the
-// child's environment, and notes which reactions have something that differs.
+// compare compares the generation with the files on disk and the children's
+// environment, and records which reactions have something that differs.
 func (g *generation) compare(t target, reactions int, child Children) (plan.Content, error) {
 	statuses, err := t.compare(g.files)
 	if err != nil {
@@ -129,7 +129,8 @@ func (g *generation) digest() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// writtenPath resolves the path that a template gave to writeToFile.
+// writtenPath returns the absolute form of a path that a template passed to
+// writeToFile.
 func writtenPath(path string) (string, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/certagent/certagent/logmsg"
 )
 
-// sources are the members' template files.
+// sources returns the templates' source files.
 func (b *Bundle) sources() []string {
 	var paths []string
 	for _, m := range b.templates {
@@ -24,7 +24,7 @@ func (b *Bundle) sources() []string {
 	return paths
 }
 
-// reload reads the templates' sources again after a local file has changed.
+// reload reads the templates again after a local file has changed.
 func (b *Bundle) reload(ctx context.Context) {
 	for _, m := range b.templates {
 		if m.source == "" {
@@ -38,8 +38,8 @@ func (b *Bundle) reload(ctx context.Context) {
 	case b.facts.Fetching:
 		b.askAnew()
 	case b.allLoaded():
-		if b.seen.memo.sameQuestion(b.questionNow(ctx, b.seen.memo)) {
-			return // a file was touched, but holds what it held
+		if b.seen.memo.sameInputs(b.inputsNow(ctx, b.seen.memo)) {
+			return // a file was written, but its content is the same
 		}
 		b.askFirst()
 	}
@@ -47,13 +47,14 @@ func (b *Bundle) reload(ctx context.Context) {
 	b.facts.FreshUntil = time.Time{}
 }
 
-// askFirst has the bundle ask for what its members, as they are now, ask first.
+// askFirst sets the wanted requests to the members' first ones.
 func (b *Bundle) askFirst() {
 	b.first = b.firstRequests()
 	b.wanted = b.first
 }
 
-// firstRequests are what the members ask for before they were answered anything.
+// firstRequests returns the requests that the members make before they have any
+// answer.
 func (b *Bundle) firstRequests() []secrets.Request {
 	var requests []secrets.Request
 	for _, m := range b.templates {
@@ -67,9 +68,9 @@ func (b *Bundle) firstRequests() []secrets.Request {
 	return unique(requests)
 }
 
-// askAnew has the bundle ask for what its templates ask first and keep what it
-// was answered. What it asked for in vain is let go of: a template that names it
-// no longer must not wait for it.
+// askAnew sets the wanted requests to the members' first ones and those that have
+// an answer. Unanswered requests are dropped: a changed template may not make them
+// any more, and must not wait for them.
 func (b *Bundle) askAnew() {
 	answered := slices.DeleteFunc(slices.Clone(b.wanted), func(r secrets.Request) bool {
 		answer, _ := b.secrets.Get(r)

@@ -13,33 +13,34 @@ import (
 	"github.com/certagent/certagent/agent/plan"
 )
 
-// issuedCertificate is what there is of one certificate: the pair that was issued last, and
-// what has to be known about it. The zero value is none.
+// issuedCertificate is the pair that was issued last, and what has to be known about
+// it. The zero value is none.
 type issuedCertificate struct {
 	pair     certificate.Pair
 	trust    certificate.Trust
-	identity string    // of the spec by which it was issued; "" if that is not known
-	issuedAt time.Time // by this host's clock; zero if that is not known
+	identity string    // of the spec that it was issued for; "" if unknown
+	issuedAt time.Time // by this host's clock; zero if unknown
 	breaker  certificate.Breaker
 
-	// standard is the certificate of the mount's default issuer, as it was told
-	// last; nil if it is not known.
-	standard *x509.Certificate
-	// successor is the same if it has not signed the leaf, though it should; nil
-	// if it has, or if the role has an issuer of its own.
+	// defaultIssuer is the certificate of the mount's default issuer; nil if
+	// unknown.
+	defaultIssuer *x509.Certificate
+	// successor is the default issuer if it should have signed the leaf and has
+	// not; nil otherwise, also if the role has an issuer of its own.
 	successor *x509.Certificate
-	// follows says that a leaf of this role was signed by the default issuer.
+	// follows is set once a leaf of this role was signed by the default issuer.
 	follows bool
 }
 
-// issuedPayload is what a bundle's record keeps of an issued certificate. It holds no secret.
+// issuedPayload is what a bundle's record keeps of an issued certificate. It holds
+// no secret.
 type issuedPayload struct {
-	// Leaf identifies the certificate that the rest belongs to.
+	// Leaf is the fingerprint of the certificate that the rest belongs to.
 	Leaf     string    `json:"leaf,omitempty"`
 	Identity string    `json:"identity,omitempty"`
 	IssuedAt time.Time `json:"issued_at,omitzero"`
-	// Former are the CAs of former issuers in the trust bundle, and when they
-	// leave it.
+	// Former is when the CAs of former issuers leave the trust bundle, by
+	// fingerprint.
 	Former  map[string]time.Time `json:"former,omitempty"`
 	Breaker certificate.Breaker  `json:"breaker,omitzero"`
 	Follows bool                 `json:"follows,omitempty"`
@@ -62,9 +63,9 @@ func (h *issuedCertificate) memo() issuedPayload {
 	return m
 }
 
-// takeUp takes over the certificate that was read from disk. What is remembered counts if
-// it is of the same certificate.
-func (h *issuedCertificate) takeUp(pair certificate.Pair, trust certificate.Trust, m issuedPayload, now time.Time) {
+// restore takes over a pair that was read from disk. m counts as far as it belongs
+// to the same certificate.
+func (h *issuedCertificate) restore(pair certificate.Pair, trust certificate.Trust, m issuedPayload, now time.Time) {
 	h.pair, h.breaker = pair, m.Breaker
 	if pair.Leaf == nil {
 		return
@@ -86,17 +87,17 @@ func (h *issuedCertificate) accept(pair certificate.Pair, identity string, now t
 	}
 	h.trust = h.trust.Next(former, pair.Chain, now)
 	h.pair, h.identity, h.issuedAt = pair, identity, now
-	// What is known of the default issuer may be older than the certificate: that
-	// it has not signed this one is no reason to have another.
+	// The answer about the default issuer may be older than the certificate: it is
+	// no reason to issue another one.
 	h.successor = nil
-	h.follows = h.standard != nil && certificate.Signed(h.standard, pair.Leaf)
+	h.follows = h.defaultIssuer != nil && certificate.Signed(h.defaultIssuer, pair.Leaf)
 }
 
-// learn takes up what the mount's default issuer is. The role may have another
-// one: it counts only if it has signed a certificate of the role before. learn
-// returns true if it is another one than has signed the leaf.
-func (h *issuedCertificate) learn(issuer *x509.Certificate) bool {
-	h.standard, h.successor = issuer, nil
+// setDefaultIssuer records the mount's default issuer, and reports whether it has
+// replaced the issuer of the leaf. A role may have an issuer of its own: the default
+// issuer counts only if it has signed a certificate of the role before.
+func (h *issuedCertificate) setDefaultIssuer(issuer *x509.Certificate) bool {
+	h.defaultIssuer, h.successor = issuer, nil
 	switch {
 	case h.pair.Leaf == nil:
 	case certificate.Signed(issuer, h.pair.Leaf):
@@ -107,9 +108,9 @@ func (h *issuedCertificate) learn(issuer *x509.Certificate) bool {
 	return h.successor != nil
 }
 
-// expire drops the former CAs that are no longer needed, and says whether there
-// were any.
-func (h *issuedCertificate) expire(now time.Time) bool {
+// dropFormerCAs removes former CAs that are no longer needed from the trust bundle,
+// and reports whether there were any.
+func (h *issuedCertificate) dropFormerCAs(now time.Time) bool {
 	if until := h.trust.Until(); until.IsZero() || until.After(now) {
 		return false
 	}
@@ -117,7 +118,7 @@ func (h *issuedCertificate) expire(now time.Time) bool {
 	return true
 }
 
-// held is the certificate as the renewal schedule wants it.
+// held returns the certificate in the form that the renewal schedule takes.
 func (h *issuedCertificate) held() certificate.Held {
 	held := certificate.Held{Leaf: h.pair.Leaf, Key: h.pair.Key.Public(), Identity: h.identity, IssuedAt: h.issuedAt}
 	if h.successor != nil {
@@ -126,20 +127,20 @@ func (h *issuedCertificate) held() certificate.Held {
 	return held
 }
 
-// publishable says whether there is a pair that can be made into files.
+// publishable reports whether there is a certificate with its key.
 func (h *issuedCertificate) publishable() bool {
 	return h.pair.Leaf != nil && h.pair.Key.Signer() != nil
 }
 
-// renewal says when the certificate is to be asked for, and why.
+// renewal returns when the certificate is due, and why.
 func (m *certificateMember) renewal(host string, now time.Time) certificate.Renewal {
 	return m.schedule.Next(m.spec, m.held(), host, now)
 }
 
-// facts are what plan wants to know of the certificate.
+// facts returns the certificate in the form that package plan takes.
 func (m *certificateMember) facts(host string, now time.Time) plan.Certificate {
 	f := plan.Certificate{Absent: !m.publishable(), Asking: m.asking, Failed: m.attempts.failures > 0, NotBefore: m.attempts.notBefore}
-	if !m.looked { // what is on disk cannot be read yet
+	if !m.looked { // the files on disk cannot be read yet
 		f.Due = now.Add(recheck)
 		return f
 	}

@@ -16,13 +16,13 @@ import (
 	"github.com/certagent/certagent/logmsg"
 )
 
-// issuerRequest asks which certificates the mount's default issuer and the CAs
-// above it have. Whoever can reach Vault may ask that.
+// issuerRequest returns the request for the certificates of the mount's default
+// issuer and of the CAs above it. It needs no permission.
 func (m *certificateMember) issuerRequest() secrets.Request {
 	return secrets.Request{Kind: secrets.Read, Path: path.Join(path.Dir(m.spec.Role), "cert/ca_chain")}
 }
 
-// watchIssuers begins to watch the certificates' issuers. Nothing waits for the
+// watchIssuers subscribes to the certificates' issuers. Nothing waits for the
 // answers.
 func (b *Bundle) watchIssuers() {
 	var requests []secrets.Request
@@ -32,7 +32,7 @@ func (b *Bundle) watchIssuers() {
 	b.issuers.Want(unique(requests))
 }
 
-// observeIssuers takes up what is known of the issuers.
+// observeIssuers passes new answers about the issuers to the certificates.
 func (b *Bundle) observeIssuers(now time.Time) {
 	for _, m := range b.certificates {
 		answer, _ := b.issuers.Get(m.issuerRequest())
@@ -42,19 +42,18 @@ func (b *Bundle) observeIssuers(now time.Time) {
 		m.issuerVersion = answer.Version
 		text, _ := answer.Secret.Data["certificate"].(string)
 		chain, err := certificate.ParseCertificates([]byte(strings.TrimSpace(text)))
-		if err == nil && len(chain) > 0 && m.learn(chain[0]) {
+		if err == nil && len(chain) > 0 && m.setDefaultIssuer(chain[0]) {
 			b.announce(m, chain, now)
 		}
 	}
 }
 
-// announceLead is for how long, at most, a new issuer's CAs are published before
-// the first leaf of theirs is asked for. The random part of it keeps a fleet from
-// asking all at once.
+// announceLead is the longest time between publishing a new issuer's CAs and
+// requesting the first leaf from it. Its random part spreads the requests of a fleet.
 const announceLead = time.Minute
 
-// announce publishes the CAs of a new issuer ahead of the first leaf of theirs, so
-// that who reads the trust bundle knows them in time.
+// announce publishes the CAs of a new issuer before its first leaf, so that clients
+// trust the new CA before it signs.
 func (b *Bundle) announce(m *certificateMember, chain []*x509.Certificate, now time.Time) {
 	left := m.pair.Leaf.NotAfter.Sub(now)
 	lead := min(announceLead, left/10)

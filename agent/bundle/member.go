@@ -21,8 +21,8 @@ type member struct {
 	owner owner
 }
 
-// absolute makes a destination absolute. One that cannot be is left as it is;
-// publishing says what is wrong with it.
+// absolute returns the absolute form of a destination. If there is none it returns
+// path, and publishing reports what is wrong with it.
 func absolute(path string) string {
 	if abs, err := filepath.Abs(path); err == nil {
 		return abs
@@ -30,11 +30,11 @@ func absolute(path string) string {
 	return path
 }
 
-// owner is who a file shall belong to, by name or by number. Empty means that
-// an existing file keeps its owner.
+// owner is the owner of a file, by name or by number. Where it is empty an existing
+// file keeps its owner.
 type owner struct{ user, group string }
 
-// ids looks the owner up. -1 stands for what was left empty.
+// ids looks up the owner. It returns -1 for what is empty.
 func (o owner) ids() (uid, gid int, err error) {
 	uid, err = lookUp(o.user, func(name string) (string, error) {
 		u, err := user.Lookup(name)
@@ -56,8 +56,7 @@ func (o owner) ids() (uid, gid int, err error) {
 	return uid, gid, err
 }
 
-// unknownOwner says what is wrong with a name in our words where there is no
-// such user or group.
+// unknownOwner returns the error for a name that could not be looked up.
 func unknownOwner(kind, name string, err error) error {
 	var noUser user.UnknownUserError
 	var noGroup user.UnknownGroupError

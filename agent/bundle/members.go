@@ -12,8 +12,8 @@ import (
 
 // Members are the templates and certificates of one configuration.
 type Members struct {
-	// templates are those at the top level, each with its reaction; which of them
-	// form a bundle is found out.
+	// templates are those at the top level, each with its reaction. Form finds out
+	// which of them form a bundle.
 	templates []*templateMember
 	reactions []*reaction
 	blocks    []block
@@ -40,7 +40,7 @@ func NewMembers(cfg *config.Config, first int) *Members {
 		all.templates = append(all.templates, newFileMember(next(), t, t.Destination))
 		all.reactions = append(all.reactions, newReaction(&t.Change))
 	}
-	for _, t := range cfg.EnvTemplates { // there is an exec block then
+	for _, t := range cfg.EnvTemplates { // they come with an exec block
 		var change config.Change
 		if restartable(cfg.Execs) {
 			change = config.Change{Mode: config.Restart, Exec: EveryChild, Pos: t.Pos}
@@ -68,7 +68,8 @@ func newBlock(c *config.Bundle, next func() int) block {
 	return b
 }
 
-// space has a change wait for equal ones of other bundles, where there are any.
+// setDebounce lets the changes of bundle blocks wait for equal ones, where there are
+// any.
 func (m *Members) setDebounce() {
 	equal := make(map[string]int)
 	for _, b := range m.blocks {
@@ -81,7 +82,7 @@ func (m *Members) setDebounce() {
 	}
 }
 
-// files are where the bundle's files go, without content.
+// files returns the certificates' and templates' files, without content.
 func (b block) files() []sinks.File {
 	files := destinations(b.templates)
 	for _, m := range b.certificates {
@@ -92,7 +93,7 @@ func (b block) files() []sinks.File {
 	return files
 }
 
-// destinations are where the templates' output goes, without content.
+// destinations returns the templates' files, without content.
 func destinations(templates []*templateMember) []sinks.File {
 	var files []sinks.File
 	for _, m := range templates {
@@ -124,7 +125,7 @@ func (m *Members) Keep(b *Bundle) bool {
 	}
 	var places []int
 	for _, t := range b.templates {
-		if t.config == nil { // variables stay what they are
+		if t.config == nil { // a variable, which cannot change while the agent runs
 			continue
 		}
 		at := slices.IndexFunc(m.templates, func(o *templateMember) bool { return o.config != nil && config.Same(*o.config, *t.config) })

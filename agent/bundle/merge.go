@@ -33,8 +33,8 @@ func (b *Bundle) Merge(ctx context.Context, other *Bundle) *Bundle {
 	merged.seen.owed = append(slices.Clone(b.seen.owed), slices.DeleteFunc(slices.Clone(other.seen.owed), func(o owed) bool {
 		return slices.ContainsFunc(b.seen.owed, func(p owed) bool { return p.key == o.key })
 	})...)
-	// Without a record of its own the bundle has nowhere to note what it owes yet:
-	// then the other's stays.
+	// Without a record of its own the bundle cannot record what it owes; the other's
+	// record then stays.
 	if merged.seen.record.Name != "" && other.seen.record.Name != "" {
 		merged.save(ctx)
 		if err := sinks.Remove(ctx, other.seen.record); err != nil && ctx.Err() == nil {

@@ -18,8 +18,8 @@ func fromTemplates(e *Env, templates []*templateMember, reactions []*reaction) *
 	b.templates, b.reactions = templates, reactions
 	for _, m := range templates {
 		if m.variable == "" {
-			// Named after its first destination, a record is found again whatever
-			// else the bundle holds.
+			// Named for its first destination, the record is found again even if other
+			// members come or go.
 			b.recordName = digest(m.file.Path)[:12]
 			break
 		}
@@ -48,12 +48,12 @@ func newBundle(e *Env, name string) *Bundle {
 		log:      e.Log.With(logkey.Bundle, name),
 		noticed:  make(map[secrets.Request]uint64),
 		failures: make(map[plan.Action]int),
-		stamps:   make(map[string]stamp),
+		stamps:   make(map[string]fileStat),
 		bornAt:   time.Now().Round(0),
 	}
 }
 
-// begin subscribes to what the members ask for first.
+// begin subscribes to the members' first requests.
 func (b *Bundle) begin() {
 	b.secrets, b.issuers = b.env.Store.Subscribe(), b.env.Store.Subscribe()
 	b.inputs = b.env.Watcher.Subscribe(b.sources())

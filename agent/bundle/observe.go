@@ -51,7 +51,7 @@ func (b *Bundle) observeCertificates(now time.Time) {
 	b.observeIssuers(now)
 	b.facts.Certificates = b.facts.Certificates[:0]
 	for _, m := range b.certificates {
-		if m.expire(now) {
+		if m.dropFormerCAs(now) {
 			b.noteChange(now)
 		}
 		b.facts.Certificates = append(b.facts.Certificates, m.facts(b.env.Host, now))

@@ -12,8 +12,8 @@ import (
 	"github.com/certagent/certagent/vaultreq"
 )
 
-// password says where the password of a certificate's files comes from. The zero
-// value is none.
+// password is the source of the password of a certificate's keystores: a file or a
+// secret. The zero value is none.
 type password struct {
 	file  string
 	path  string // of a secret
@@ -27,7 +27,7 @@ func newPassword(c *config.Password) password {
 	return password{file: c.File, path: vaultreq.EscapePath(c.SecretPath), field: c.SecretField}
 }
 
-// requests is what is asked of Vault for it.
+// requests returns the request for the secret, if the password is in one.
 func (p password) requests() []vaultreq.Request {
 	if p.path == "" {
 		return nil
@@ -35,7 +35,7 @@ func (p password) requests() []vaultreq.Request {
 	return []vaultreq.Request{{Kind: vaultreq.Read, Path: p.path}}
 }
 
-// inputs are the local files that are read for it.
+// inputs returns the file, if the password is in one.
 func (p password) inputs() []string {
 	if p.file == "" {
 		return nil
@@ -66,7 +66,7 @@ func (p password) read(s *source) (text redact.Secret, known bool, err error) {
 	return "", true, nil
 }
 
-// field finds a field of a secret; in KV version 2 it lies below "data".
+// field returns a field of a secret. In KV version 2 it is below "data".
 func field(data map[string]any, name string) (string, bool) {
 	if text, ok := data[name].(string); ok {
 		return text, true

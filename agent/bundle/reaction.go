@@ -13,23 +13,22 @@ import (
 	"github.com/certagent/certagent/exec"
 )
 
-// reaction is a change as it is configured, with what tells equal ones and how
-// they are spaced.
+// reaction is a configured change, with its identity and its spacing.
 type reaction struct {
 	*config.Change
-	key         string        // equal for changes that do the same thing; "" for nothing
-	debounce    time.Duration // how long it waits for equal ones of other bundles
-	minInterval time.Duration // between the beginnings of two of them
+	key         string        // identifies what the change does; "" for nothing
+	debounce    time.Duration // how long it waits for the same change of other bundles
+	minInterval time.Duration // between the beginnings of two runs
 }
 
 func newReaction(c *config.Change) *reaction { return &reaction{Change: c, key: changeKey(c)} }
 
-// due draws when the change is to run for a generation that was published now.
+// due draws the time at which the change runs for a generation published now.
 func (r *reaction) due(now time.Time) time.Time {
 	return now.Add(r.debounce + time.Duration(rand.Float64()*float64(r.Splay)))
 }
 
-// targetsChild says whether the change is one of the child.
+// targetsChild reports whether the change signals or restarts a child.
 func (r *reaction) targetsChild() bool {
 	return r.Mode == config.Restart || r.Mode == config.Signal && r.PIDFile == ""
 }
@@ -52,7 +51,7 @@ func (r *reaction) String() string {
 	return "nothing"
 }
 
-// changeKey is equal for changes that do the same thing.
+// changeKey returns the key of a change.
 func changeKey(c *config.Change) string {
 	switch c.Mode {
 	case config.Signal:

@@ -13,36 +13,36 @@ import (
 	"time"
 )
 
-// recordPayload is what a bundle leaves beside its files for the next start: what is
-// owed, and until when the files need no new answer from Vault. It holds no
-// secret and no command: what is owed is named by a digest, so that whoever can
-// write to the directory cannot have anything run.
+// recordPayload is what a bundle's record keeps for the next start: the changes that
+// are owed, and how long the files need no new answer from Vault. It holds no secret
+// and no command. A change is named by its digest, so that nobody who can write to
+// the directory can make the agent run something.
 type recordPayload struct {
 	// Config identifies the members that rendered the files.
 	Config string `json:"config"`
-	// Requests identify what was asked of Vault, sorted.
+	// Requests are the digests of the requests to Vault, sorted.
 	Requests []string `json:"requests"`
 	// Inputs are digests of the local files that the templates read.
 	Inputs map[string]string `json:"inputs,omitempty"`
-	// FreshUntil is when the first of the bundle's certificates is to be
-	// renewed. Zero: ask anew after a restart.
+	// FreshUntil is when the first of the bundle's certificates is due. Zero: send
+	// the requests again after a restart.
 	FreshUntil time.Time `json:"fresh_until,omitzero"`
-	// Expires is when the first of the bundle's certificates ends.
+	// Expires is when the first of the bundle's certificates expires.
 	Expires time.Time `json:"expires,omitzero"`
 	// Owed are the digests of the changes that have yet to succeed.
 	Owed []string `json:"owed,omitempty"`
-	// Certificates are what is to be remembered of those that the bundle asks for
-	// itself, by their names.
+	// Certificates is what the record keeps of the bundle's certificates, by name.
 	Certificates map[string]issuedPayload `json:"certificates,omitempty"`
-	// Unchecked says that the generation has still to pass its check; Before what
-	// was to be said of the one before it then.
+	// Unchecked is set while the generation has not passed its check. Before then
+	// belongs to the generation before it.
 	Unchecked bool            `json:"unchecked,omitempty"`
 	Before    previousPayload `json:"before,omitzero"`
 	// Rejected is the digest of a later generation that the check has vetoed.
 	Rejected string `json:"rejected,omitempty"`
 }
 
-// previousPayload is what is remembered of the generation before one that is unchecked.
+// previousPayload is what the record keeps of the generation before one that is
+// unchecked.
 type previousPayload struct {
 	Owed      []string `json:"owed,omitempty"`
 	Unchecked bool     `json:"unchecked,omitempty"`
@@ -62,9 +62,9 @@ func (m recordPayload) payload() json.RawMessage {
 	return b
 }
 
-// sameQuestion says whether two memos stem from equal members that asked Vault
-// for the same and read equal files.
-func (m recordPayload) sameQuestion(o recordPayload) bool {
+// sameInputs reports whether two payloads stem from equal members with equal
+// requests and files.
+func (m recordPayload) sameInputs(o recordPayload) bool {
 	if m.Config != o.Config || !slices.Equal(m.Requests, o.Requests) || len(m.Inputs) != len(o.Inputs) {
 		return false
 	}
@@ -81,9 +81,9 @@ func digest(text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// remember notes what a later start needs to know of what was rendered.
-func (b *Bundle) remember(source *source) recordPayload {
-	m := b.question(source)
+// payload returns the payload of a rendering that read from source.
+func (b *Bundle) payload(source *source) recordPayload {
+	m := b.inputsOf(source)
 	m.FreshUntil = b.freshUntil(source)
 	for _, c := range b.certificates {
 		if m.Certificates == nil {
@@ -94,8 +94,8 @@ func (b *Bundle) remember(source *source) recordPayload {
 	return m
 }
 
-// question identifies what the bundle renders and asks.
-func (b *Bundle) question(source *source) recordPayload {
+// inputsOf returns the payload with only what identifies the inputs of a rendering.
+func (b *Bundle) inputsOf(source *source) recordPayload {
 	m := recordPayload{Inputs: source.digests()}
 	var config strings.Builder
 	for _, member := range b.templates {
@@ -112,9 +112,10 @@ func (b *Bundle) question(source *source) recordPayload {
 	return m
 }
 
-// freshUntil returns until when the generation needs no new answer, even after
-// a restart: as long as it holds nothing but certificates that are not due.
-// Leases end with the token that they belong to, and what is polled is read.
+// freshUntil returns how long the generation needs no new answer, even after a
+// restart: until the first certificate is due, if it holds nothing but certificates.
+// It is zero otherwise, because leases end with their token, and secrets without a
+// lease are polled.
 func (b *Bundle) freshUntil(source *source) time.Time {
 	var until time.Time
 	for _, member := range b.templates {

@@ -15,13 +15,13 @@ func TestParametersAreAPartOfTheQuestion(t *testing.T) {
 	ask := func(params string) recordPayload {
 		b := &Bundle{first: []secrets.Request{{Kind: secrets.Write, Path: "pki/issue/web"}}}
 		b.first[0].Params = redact.Secret(params)
-		return b.question(newSource(t.Context(), nil))
+		return b.inputsOf(newSource(t.Context(), nil))
 	}
 	one, same, other := ask(`{"common_name":"a"}`), ask(`{"common_name":"a"}`), ask(`{"common_name":"b"}`)
-	if !one.sameQuestion(same) {
+	if !one.sameInputs(same) {
 		t.Error("equal parameters are another question")
 	}
-	if one.sameQuestion(other) {
+	if one.sameInputs(other) {
 		t.Error("other parameters are the same question")
 	}
 }

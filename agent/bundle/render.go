@@ -42,7 +42,7 @@ func (b *Bundle) render(ctx context.Context) error {
 		return err
 	}
 	b.want(asked)
-	generation.memo = b.remember(source)
+	generation.memo = b.payload(source)
 	if err := generation.inspect(time.Now().Round(0)); err != nil {
 		return err
 	}

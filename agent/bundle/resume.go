@@ -59,7 +59,7 @@ func (b *Bundle) stillFresh(ctx context.Context, now time.Time) bool {
 		}
 		left.FreshUntil = earlier(left.FreshUntil, m.renewal(b.env.Host, now).At)
 	}
-	if !b.allLoaded() || !b.seen.record.Intact || !b.onDisk || !left.sameQuestion(b.questionNow(ctx, left)) || !left.FreshUntil.After(now) {
+	if !b.allLoaded() || !b.seen.record.Intact || !b.onDisk || !left.sameInputs(b.inputsNow(ctx, left)) || !left.FreshUntil.After(now) {
 		return false
 	}
 	b.seen.memo.FreshUntil = left.FreshUntil
@@ -75,12 +75,12 @@ func earlier(a, b time.Time) time.Time {
 
 // questionNow says what the members ask for now, with the local files that the
 // earlier run read.
-func (b *Bundle) questionNow(ctx context.Context, left recordPayload) recordPayload {
+func (b *Bundle) inputsNow(ctx context.Context, left recordPayload) recordPayload {
 	s := newSource(ctx, nil)
 	for path := range left.Inputs {
 		_, _ = s.File(path) // one that cannot be read is missing from the digests
 	}
-	return b.question(s)
+	return b.inputsOf(s)
 }
 
 func (b *Bundle) allLoaded() bool {

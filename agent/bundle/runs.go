@@ -9,19 +9,20 @@ import (
 	"time"
 )
 
-// runQueue runs changes, and runs equal ones of several bundles once: who owes a
-// change joins its next run, and whoever of those who joined comes first when it
-// is time runs it for all. Nobody joins a run that has already begun, since what
-// it starts may have read the older files. The zero value is ready for use.
+// runQueue runs each change once for all bundles that owe it, as a singleflight
+// with a schedule: bundles with the same change join its next run, and the first of
+// them that is ready when the run is due executes it for all. A run that has begun
+// cannot be joined, because the program that it signals or starts may have read the
+// older files already. The zero value is ready to use.
 type runQueue struct {
 	mu    sync.Mutex
 	lines map[string]*line
 }
 
-// line is the queue of one change.
+// line is the schedule of one change.
 type line struct {
 	running chan struct{} // holds one token while a run is under way
-	next    *run          // the run that one may still join
+	next    *run          // the run that can still be joined
 	last    time.Time     // when the latest run began
 }
 
@@ -33,9 +34,9 @@ type run struct {
 	err  error         // set before done is closed
 }
 
-// join returns the next run of the change with that key. It begins at the
-// earliest of the times given by those who joined, but not before interval has
-// passed since the run before it.
+// join returns the next run of the change with that key. The run begins at the
+// earliest time that a caller has passed, but not before interval has passed since
+// the run before it began.
 func (m *runQueue) join(key string, at time.Time, interval time.Duration) *run {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -58,15 +59,15 @@ func (m *runQueue) join(key string, at time.Time, interval time.Duration) *run {
 	return l.next
 }
 
-// when says when a run that was joined begins; it may have begun.
+// when returns when a run begins; it may have begun.
 func (m *runQueue) when(r *run) time.Time {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return r.at
 }
 
-// do runs the change, unless somebody else who joined the run does, and returns
-// the outcome.
+// do executes the change, unless another caller that joined the run does, and
+// returns its error.
 func (m *runQueue) do(ctx context.Context, r *run, change func(context.Context) error) error {
 	select {
 	case <-r.done:
@@ -82,21 +83,21 @@ func (m *runQueue) do(ctx context.Context, r *run, change func(context.Context) 
 	}
 	defer func() { <-r.line.running }()
 	select {
-	case <-r.done: // by the one that held the token before us
+	case <-r.done: // by the caller that held the token before
 		return r.err
 	default:
 	}
 	m.begin(r)
 	err := change(ctx)
 	if err != nil && ctx.Err() != nil {
-		return err // it was broken off for our sake alone: the others run it
+		return err // this caller was cancelled; the others execute it
 	}
 	r.err = err
 	close(r.done)
 	return err
 }
 
-// begin closes the run to newcomers.
+// begin removes the run from the schedule, so that it cannot be joined any more.
 func (m *runQueue) begin(r *run) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -19,12 +19,11 @@ import (
 	"github.com/certagent/certagent/vaultreq"
 )
 
-// pluginTimeout is what consul-template gives a plugin.
+// pluginTimeout is consul-template's time-out for a plugin.
 const pluginTimeout = 30 * time.Second
 
-// source answers the questions of a bundle's templates, and remembers what it
-// answered with: all templates of one rendering see one version of a secret and
-// of a file.
+// source is what the templates of one rendering read from. All of them see the
+// same version of a secret and of a file.
 type source struct {
 	ctx     context.Context
 	answers func(vaultreq.Request) (*secrets.Answer, bool)
@@ -76,7 +75,7 @@ func (s *source) Plugin(name string, args []string) (string, error) {
 	return stdout.String(), nil
 }
 
-// digests identify the files that were read.
+// digests returns the digests of the files that were read.
 func (s *source) digests() map[string]string {
 	sums := make(map[string]string, len(s.files))
 	for path, content := range s.files {
@@ -86,13 +85,13 @@ func (s *source) digests() map[string]string {
 	return sums
 }
 
-// nothing is the source of a template that is executed only to learn what it
-// asks for first.
-type nothing struct{}
+// noAnswers is the source of a template that is executed only to find out its first
+// requests.
+type noAnswers struct{}
 
-func (nothing) Secret(vaultreq.Request) (*api.Secret, bool) { return nil, false }
-func (nothing) File(path string) (string, error) {
+func (noAnswers) Secret(vaultreq.Request) (*api.Secret, bool) { return nil, false }
+func (noAnswers) File(path string) (string, error) {
 	b, err := os.ReadFile(path)
 	return string(b), err
 }
-func (nothing) Plugin(string, []string) (string, error) { return "", nil }
+func (noAnswers) Plugin(string, []string) (string, error) { return "", nil }

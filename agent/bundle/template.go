@@ -14,8 +14,8 @@ import (
 	"github.com/certagent/certagent/sinks"
 )
 
-// templateMember is a member that renders a template. What it renders is a file
-// or, for an env_template, a variable of the child's environment.
+// templateMember is a member that renders a template to a file or, for an
+// env_template, to a variable of the children's environment.
 type templateMember struct {
 	member
 	source   string // the file that holds the template; "" if it is inline
@@ -23,12 +23,12 @@ type templateMember struct {
 	input    render.Input
 	file     sinks.File // where the output goes, without content
 	wait     config.Wait
-	config   *config.Template // as it was written; nil for a variable
+	config   *config.Template // nil for a variable
 
 	template *render.Template // nil as long as the source cannot be read or parsed
 }
 
-// newFileMember makes a member whose output goes to that path.
+// newFileMember returns a member that renders to path.
 func newFileMember(index int, t *config.Template, path string) *templateMember {
 	m := &templateMember{
 		member: member{index: index, pos: t.Pos, name: t.Destination, owner: owner{t.User, t.Group}},
@@ -60,8 +60,8 @@ func templateInput(name string, t config.Text, sandbox string) render.Input {
 	}
 }
 
-// load reads and parses the template. When that fails the template that was
-// loaded before stays.
+// load reads and parses the template. On an error the template that was loaded
+// before stays in use.
 func (m *templateMember) load() error {
 	in := m.input
 	if m.source != "" {
@@ -79,8 +79,8 @@ func (m *templateMember) load() error {
 	return nil
 }
 
-// digest identifies what the member renders and what follows, so that a later
-// run can tell whether files on disk are the answer to the same configuration.
+// digest identifies the member's configuration, so that a later run can tell
+// whether the files on disk were rendered from the same one.
 func (m *templateMember) digest() string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%q %q %q %q %q %v\n", m.file.Path, m.variable, m.input.Contents, m.input.LeftDelim, m.input.RightDelim, m.input.ErrorOnMissingKey)
@@ -92,8 +92,8 @@ func (m *templateMember) digest() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// reproducible says whether the output follows from the template, its secrets,
-// files and known environment variables alone.
+// reproducible reports whether the output depends only on the template, its
+// secrets, files, and known environment variables.
 func (m *templateMember) reproducible() bool {
 	_, known := m.template.Environment()
 	return known && m.template.Reproducible()

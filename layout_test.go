@@ -24,7 +24,7 @@ const module = "github.com/certagent/certagent"
 
 // leaf lists the packages on the ground floor: data and pure functions, which any
 // other package may import. Their own arrows are below.
-var leaf = []string{"backoff", "certspec", "logkey", "logmsg", "redact", "timewindow", "vaultreq"}
+var leaf = []string{"backoff", "certspec", "logkey", "logmsg", "redact", "settings", "timewindow", "vaultreq"}
 
 // arrows lists which packages of the module each package may import, besides
 // those below itself. The packages below one that is listed are parts of it, but
@@ -36,6 +36,7 @@ var arrows = map[string][]string{
 	"logkey":     {},
 	"logmsg":     {},
 	"redact":     {},
+	"settings":   {},
 	"timewindow": {},
 	"vaultreq":   {"redact"},
 	"sinks":      leaf,

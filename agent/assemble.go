@@ -100,10 +100,8 @@ func (r *assembly) bundleEnv() *bundle.Env {
 }
 
 func (a *Agent) clientConfig() client.Config {
-	v := a.Config.Vault
 	return client.Config{
-		Address: v.Address, CACert: v.CACert, CAPath: v.CAPath, ClientCert: v.ClientCert, ClientKey: v.ClientKey,
-		TLSServerName: v.TLSServerName, TLSSkipVerify: v.TLSSkipVerify, Namespace: v.Namespace,
+		Vault:             a.Config.Vault.Vault,
 		MaxConnsPerHost:   a.Config.TemplateConfig.MaxConnectionsPerHost,
 		Transport:         a.bubble,
 		DisableIdle:       slices.Contains(a.Config.DisableIdleConnections, "templating"),

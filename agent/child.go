@@ -54,7 +54,7 @@ func (r *assembly) newChild(cfg config.Exec, only bool) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &child{config: cfg, log: r.Logger, policy: policyOf(cfg.RestartPolicy)}
+	c := &child{config: cfg, log: r.Logger, policy: exec.RestartPolicy{Restart: cfg.RestartPolicy}}
 	if cfg.Name != "" {
 		c.log = r.Logger.With(logkey.Child, cfg.Name)
 	}
@@ -72,13 +72,6 @@ func (r *assembly) newChild(cfg config.Exec, only bool) (*child, error) {
 	}
 	c.Supervisor = exec.NewSupervisor(s)
 	return c, nil
-}
-
-func policyOf(p config.RestartPolicy) exec.RestartPolicy {
-	policies := map[config.RestartWhen]exec.Restart{
-		config.Never: exec.RestartNever, config.OnFailure: exec.RestartOnFailure, config.Always: exec.RestartAlways,
-	}
-	return exec.RestartPolicy{Restart: policies[p.When], MinDelay: p.Delay, MaxDelay: p.MaxDelay, Settled: p.Reset}
 }
 
 // stopSignal returns the signal that stops the child. If SIGTERM or SIGINT, which

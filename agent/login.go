@@ -18,43 +18,16 @@ import (
 func newMethod(m config.Method, log *slog.Logger) auth.Method {
 	switch {
 	case m.AppRole != nil:
-		return &auth.AppRole{
-			MountPath:          m.MountPath,
-			RoleIDFile:         m.AppRole.RoleIDFile,
-			SecretIDFile:       m.AppRole.SecretIDFile,
-			RemoveSecretIDFile: m.AppRole.RemoveSecretIDFile,
-			WrappingPath:       m.AppRole.SecretIDWrappingPath,
-			Logger:             log,
-		}
+		return &auth.AppRole{AppRole: *m.AppRole, MountPath: m.MountPath, Logger: log}
 	case m.Cert != nil:
-		return &auth.Cert{MountPath: m.MountPath, Role: m.Cert.Name, Files: certFiles(m.Cert)}
+		return &auth.Cert{Cert: *m.Cert, MountPath: m.MountPath}
 	case m.JWT != nil:
-		return &auth.JWT{
-			MountPath:             m.MountPath,
-			Path:                  m.JWT.Path,
-			Role:                  m.JWT.Role,
-			RemoveAfterReading:    m.JWT.RemoveAfterReading,
-			RemoveFollowsSymlinks: m.JWT.RemoveFollowsSymlinks,
-			Logger:                log,
-		}
+		return &auth.JWT{JWT: *m.JWT, MountPath: m.MountPath, Logger: log}
 	case m.Kubernetes != nil:
-		return &auth.Kubernetes{MountPath: m.MountPath, Role: m.Kubernetes.Role, TokenPath: m.Kubernetes.TokenPath}
+		return &auth.Kubernetes{Kubernetes: *m.Kubernetes, MountPath: m.MountPath}
 	default:
-		return &auth.TokenFile{Path: m.TokenFile.Path}
+		return &auth.TokenFile{TokenFile: *m.TokenFile}
 	}
-}
-
-func certFiles(c *config.Cert) []string {
-	if !c.Reload {
-		return nil
-	}
-	var files []string
-	for _, path := range []string{c.CACert, c.ClientCert, c.ClientKey} {
-		if path != "" {
-			files = append(files, path)
-		}
-	}
-	return files
 }
 
 // newLoginClient returns a client for a method that has a certificate of its own;

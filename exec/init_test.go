@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/certagent/certagent/settings"
 )
 
 // scriptVar holds the script that an init's child runs; it has no other role.
@@ -35,7 +37,7 @@ func playInit(flags string, role []string) {
 	signal.Notify(received, Forwardable()...)
 	cfg := SupervisorConfig{
 		ChildConfig: ChildConfig{Command: []string{os.Args[0]}, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr},
-		Policy:      RestartPolicy{MinDelay: time.Millisecond},
+		Policy:      RestartPolicy{Restart: settings.Restart{Delay: time.Millisecond}},
 		Environ:     func() []string { return as(strings.Join(role, " ")) },
 	}
 	if len(role) == 0 {
@@ -54,9 +56,9 @@ func playInit(flags string, role []string) {
 		case flag == "group":
 			send = (*Supervisor).SignalGroup
 		case flag == "always":
-			cfg.Policy.Restart = RestartAlways
+			cfg.Policy.When = settings.Always
 		case flag == "idle":
-			cfg.Policy = RestartPolicy{Restart: RestartAlways, MinDelay: time.Hour}
+			cfg.Policy = RestartPolicy{Restart: settings.Restart{When: settings.Always, Delay: time.Hour}}
 		case flag == "reap":
 			reaper, _ = startReaping()
 		}

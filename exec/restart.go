@@ -8,35 +8,16 @@ import (
 	"time"
 
 	"github.com/certagent/certagent/backoff"
+	"github.com/certagent/certagent/settings"
 )
 
-// Restart says after which end a child is started again.
-type Restart int
-
-const (
-	RestartNever     Restart = iota // its end is certagent's, as with Vault Agent
-	RestartOnFailure                // when it has failed, see RestartPolicy.Failed
-	RestartAlways
-)
-
-// RestartPolicy says whether and when a child that has ended is started again.
-// A duration of 0 stands for its default.
+// RestartPolicy decides whether and when a child that has exited is restarted.
 type RestartPolicy struct {
-	Restart Restart
-	// The delay before a restart doubles from MinDelay, 1 s, to MaxDelay, 1 min.
-	MinDelay, MaxDelay time.Duration
-	// Settled is how long a process lives that has found its feet: after its end
-	// the delay is MinDelay again. It is MaxDelay by default.
-	Settled time.Duration
+	settings.Restart
 	// Success are the exit codes that count as success beside 0. 143 is an end
 	// by SIGTERM.
 	Success []int
 }
-
-const (
-	defaultMinDelay = time.Second
-	defaultMaxDelay = time.Minute
-)
 
 // Next is what to do after a child's end.
 type Next struct {
@@ -49,28 +30,15 @@ type Next struct {
 // a row and a random number in [0, 1). The number picks the delay from the upper half
 // of what is due: processes that failed together do not return together.
 func (p RestartPolicy) After(e Exit, restarts int, random float64) Next {
-	if p.Restart == RestartNever || p.Restart == RestartOnFailure && !p.Failed(e) {
+	if p.When == settings.Never || p.When == settings.OnFailure && !p.Failed(e) {
 		return Next{}
 	}
-	p = p.withDefaults()
-	if e.Lived >= p.Settled {
+	r := p.WithDefaults()
+	if e.Lived >= r.Reset {
 		restarts = 0
 	}
-	law := backoff.Law{Min: p.MinDelay, Max: p.MaxDelay, Jitter: backoff.UpperHalf}
+	law := backoff.Law{Min: r.Delay, Max: r.MaxDelay, Jitter: backoff.UpperHalf}
 	return Next{Restart: true, Delay: law.Delay(restarts+1, random), Attempt: restarts + 1}
-}
-
-func (p RestartPolicy) withDefaults() RestartPolicy {
-	if p.MinDelay <= 0 {
-		p.MinDelay = defaultMinDelay
-	}
-	if p.MaxDelay <= 0 {
-		p.MaxDelay = max(defaultMaxDelay, p.MinDelay)
-	}
-	if p.Settled <= 0 {
-		p.Settled = p.MaxDelay
-	}
-	return p
 }
 
 // Failed tells whether an end was a failure: an exit code other than 0 and

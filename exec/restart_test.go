@@ -7,6 +7,8 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/certagent/certagent/settings"
 )
 
 func TestWhatIsStartedAgain(t *testing.T) {
@@ -32,10 +34,10 @@ func TestWhatIsStartedAgain(t *testing.T) {
 		{"nobody knows", Exit{Code: 1, Err: errors.New("lost")}, []int{1}, false, true, true, 1},
 	} {
 		for _, p := range []struct {
-			restart Restart
+			restart settings.RestartWhen
 			want    bool
-		}{{RestartNever, tt.never}, {RestartOnFailure, tt.onFailure}, {RestartAlways, tt.always}} {
-			policy := RestartPolicy{Restart: p.restart, Success: tt.success}
+		}{{settings.Never, tt.never}, {settings.OnFailure, tt.onFailure}, {settings.Always, tt.always}} {
+			policy := RestartPolicy{Restart: settings.Restart{When: p.restart}, Success: tt.success}
 			next := policy.After(tt.exit, 0, 0)
 			if next.Restart != p.want {
 				t.Errorf("%s, policy %d: restart %t", tt.name, p.restart, next.Restart)
@@ -74,8 +76,8 @@ func TestDelayBeforeARestart(t *testing.T) {
 	t.Parallel()
 	const ms, s, min = time.Millisecond, time.Second, time.Minute
 	day := 24 * time.Hour
-	defaults := RestartPolicy{Restart: RestartAlways}
-	quick := RestartPolicy{Restart: RestartAlways, MinDelay: 100 * ms, MaxDelay: 350 * ms, Settled: 10 * s}
+	defaults := RestartPolicy{Restart: settings.Restart{When: settings.Always}}
+	quick := RestartPolicy{Restart: settings.Restart{When: settings.Always, Delay: 100 * ms, MaxDelay: 350 * ms, Reset: 10 * s}}
 	for _, tt := range []struct {
 		name     string
 		policy   RestartPolicy
@@ -101,9 +103,9 @@ func TestDelayBeforeARestart(t *testing.T) {
 		{"own bounds, capped", quick, 0, 2, 1, 350 * ms, 3},
 		{"own time to settle", quick, 10 * s, 2, 1, 100 * ms, 1},
 		{"own time to settle, not over", quick, 10*s - 1, 2, 1, 350 * ms, 3},
-		{"a long first delay", RestartPolicy{Restart: RestartAlways, MinDelay: 5 * min}, 0, 3, 1, 5 * min, 4},
-		{"the wrong way round", RestartPolicy{Restart: RestartAlways, MinDelay: min, MaxDelay: s}, 0, 0, 1, s, 1},
-		{"the longest of all", RestartPolicy{Restart: RestartAlways, MaxDelay: 1<<63 - 1}, 0, 200, 0, 1<<62 - 1, 201},
+		{"a long first delay", RestartPolicy{Restart: settings.Restart{When: settings.Always, Delay: 5 * min}}, 0, 3, 1, 5 * min, 4},
+		{"the wrong way round", RestartPolicy{Restart: settings.Restart{When: settings.Always, Delay: min, MaxDelay: s}}, 0, 0, 1, s, 1},
+		{"the longest of all", RestartPolicy{Restart: settings.Restart{When: settings.Always, MaxDelay: 1<<63 - 1}}, 0, 200, 0, 1<<62 - 1, 201},
 	} {
 		next := tt.policy.After(Exit{Code: 1, Lived: tt.lived}, tt.restarts, tt.random)
 		if want := (Next{Restart: true, Delay: tt.delay, Attempt: tt.attempt}); next != want {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
+	"github.com/certagent/certagent/settings"
 )
 
 // SupervisorConfig describes a child and how it is kept running.
@@ -150,13 +151,13 @@ func (s *Supervisor) failedToStart(err error) bool {
 // Restart restarts the child with a new environment, as Child.Restart does. A
 // child that waits to be started again is started at once: what it failed for
 // may have changed. If the new process cannot be started, Run tries again by the
-// policy; if that is RestartNever, it waits for the next Restart.
+// policy; if that never restarts, it waits for the next Restart.
 func (s *Supervisor) Restart(ctx context.Context) error {
 	err := s.child.Restart(ctx, s.cfg.Environ())
 	if errors.Is(err, ErrNotRunning) {
 		return s.startNow(ctx)
 	}
-	if s.cfg.Policy.Restart != RestartNever {
+	if s.cfg.Policy.When != settings.Never {
 		s.failedToStart(err)
 	}
 	return err

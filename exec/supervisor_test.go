@@ -14,6 +14,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/certagent/certagent/settings"
 )
 
 // supervision is a supervisor at work on a fake system. The jitter takes nothing
@@ -108,7 +110,7 @@ func (s *supervision) expectOver(code int, err error) {
 	}
 }
 
-var always = RestartPolicy{Restart: RestartAlways}
+var always = RestartPolicy{Restart: settings.Restart{When: settings.Always}}
 
 func TestChildIsStartedAgain(t *testing.T) {
 	supervise(t, always, func(t *testing.T, s *supervision) {
@@ -130,7 +132,7 @@ func TestChildIsStartedAgain(t *testing.T) {
 
 // What a child needs to end its group does not count as its life.
 func TestChildThatLeavesMuchBehindHasNotSettled(t *testing.T) {
-	supervise(t, RestartPolicy{Restart: RestartAlways, Settled: 10 * time.Second}, func(t *testing.T, s *supervision) {
+	supervise(t, RestartPolicy{Restart: settings.Restart{When: settings.Always, Reset: 10 * time.Second}}, func(t *testing.T, s *supervision) {
 		s.last().exit(1)
 		s.expectStartAfter(time.Second)
 		p := s.last()
@@ -150,8 +152,8 @@ func TestChildWhoseEndIsAccepted(t *testing.T) {
 	}{
 		"never":                      {RestartPolicy{}, 7},
 		"never, success":             {RestartPolicy{}, 0},
-		"on failure, success":        {RestartPolicy{Restart: RestartOnFailure}, 0},
-		"on failure, like a success": {RestartPolicy{Restart: RestartOnFailure, Success: []int{7}}, 7},
+		"on failure, success":        {RestartPolicy{Restart: settings.Restart{When: settings.OnFailure}}, 0},
+		"on failure, like a success": {RestartPolicy{Restart: settings.Restart{When: settings.OnFailure}, Success: []int{7}}, 7},
 	} {
 		t.Run(name, func(t *testing.T) {
 			supervise(t, tt.policy, func(t *testing.T, s *supervision) {
@@ -259,7 +261,7 @@ func TestRestartThatCannotStartIsTriedAgain(t *testing.T) {
 		tried  bool
 	}{
 		"always":     {always, true},
-		"on failure": {RestartPolicy{Restart: RestartOnFailure}, true},
+		"on failure": {RestartPolicy{Restart: settings.Restart{When: settings.OnFailure}}, true},
 		"never":      {RestartPolicy{}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -326,7 +328,7 @@ func TestCrashLoop(t *testing.T) {
 	out := newStdout(t)
 	s := NewSupervisor(SupervisorConfig{
 		ChildConfig: ChildConfig{Command: []string{os.Args[0]}, Stdout: out.w, StopSignal: syscall.SIGTERM, KillTimeout: soon},
-		Policy:      RestartPolicy{Restart: RestartOnFailure, MinDelay: time.Millisecond, MaxDelay: 10 * time.Millisecond, Settled: time.Hour},
+		Policy:      RestartPolicy{Restart: settings.Restart{When: settings.OnFailure, Delay: time.Millisecond, MaxDelay: 10 * time.Millisecond, Reset: time.Hour}},
 		Environ:     func() []string { return as("say=running exit=3") },
 	})
 	over := make(chan error, 1)

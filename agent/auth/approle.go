@@ -12,6 +12,7 @@ import (
 
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
+	"github.com/certagent/certagent/settings"
 )
 
 // AppRole logs in with a role id and, usually, a secret id.
@@ -21,18 +22,8 @@ import (
 // that a restart while Vault is away still finds it. Either way the ids are
 // kept in memory for the next login.
 type AppRole struct {
-	MountPath    string // "" means auth/approle
-	RoleIDFile   string
-	SecretIDFile string // "" means a role that asks for none
-
-	// RemoveSecretIDFile has the secret id's file removed after use. Vault
-	// Agent's default is true, which is the caller's to set.
-	RemoveSecretIDFile bool
-
-	// WrappingPath, unless "", means that the file holds a response-wrapping
-	// token, which must have been created at this path, such as
-	// auth/approle/role/web/secret-id.
-	WrappingPath string
+	settings.AppRole
+	MountPath string // "" means auth/approle
 
 	Logger *slog.Logger // nil means that nothing is logged
 

@@ -17,6 +17,7 @@ import (
 	"github.com/certagent/certagent/dev"
 	"github.com/certagent/certagent/dev/seed"
 	"github.com/certagent/certagent/redact"
+	"github.com/certagent/certagent/settings"
 )
 
 // TestLoopOnDevServer: days of a token's life, on a server that keeps Vault's
@@ -141,10 +142,9 @@ func appRole(t *testing.T, vault *dev.Server, params seed.Params) *auth.AppRole 
 	root := inProcess(t, vault)
 	root.SetToken(vault.RootToken())
 	credentials := must(seed.AppRole{Role: "web", Params: params}.Apply(t.Context(), root))(t)
-	return &auth.AppRole{
-		RoleIDFile:   write(t, "role", redact.Secret(credentials.RoleID)),
-		SecretIDFile: write(t, "secret", credentials.SecretID),
-	}
+	return &auth.AppRole{AppRole: settings.AppRole{
+		RoleIDFile: write(t, "role", redact.Secret(credentials.RoleID)), SecretIDFile: write(t, "secret", credentials.SecretID),
+	}}
 }
 
 // inProcess returns a client whose requests the server answers in the caller's

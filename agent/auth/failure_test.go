@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/api"
+
+	"github.com/certagent/certagent/settings"
 )
 
 // TestExplainAnswers: what the server says, its kind, and the text.
@@ -53,7 +55,7 @@ func TestExplainAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &session{Loop: &Loop{
-				Method: &AppRole{RoleIDFile: file(t, "role", "r")},
+				Method: &AppRole{AppRole: settings.AppRole{RoleIDFile: file(t, "role", "r")}},
 				Client: (&fake{answer: func(call) reply { return test.reply }}).client(t),
 			}}
 			s.client = s.ownClient()

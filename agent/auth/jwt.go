@@ -12,6 +12,7 @@ import (
 
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
+	"github.com/certagent/certagent/settings"
 )
 
 // JWT logs in with a JSON Web Token from a file, which may be a link, as
@@ -21,15 +22,8 @@ import (
 // login with it has succeeded, so that a restart while Vault is away still
 // finds it. The token is kept in memory for the next login.
 type JWT struct {
+	settings.JWT
 	MountPath string // "" means auth/jwt
-	Path      string
-	Role      string
-
-	// RemoveAfterReading has the file removed after use. Vault Agent's default
-	// is true, which is the caller's to set. A link is removed, not the file that
-	// it leads to, unless RemoveFollowsSymlinks is set.
-	RemoveAfterReading    bool
-	RemoveFollowsSymlinks bool
 
 	Logger *slog.Logger // nil means that nothing is logged
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/certagent/certagent/logmsg"
 	"github.com/certagent/certagent/redact"
+	"github.com/certagent/certagent/settings"
 )
 
 const renewal = "PUT auth/token/renew-self"
@@ -248,7 +249,7 @@ func TestTokenFileThatRunsOut(t *testing.T) {
 			}
 			return reply{body: fmt.Sprintf(`{"data":{"ttl":%d,"expire_time":"later","renewable":false}}`, int(left.Seconds()))}
 		}
-		r := run(t, server, func(l *Loop) { l.Method = &TokenFile{Path: path} })
+		r := run(t, server, func(l *Loop) { l.Method = &TokenFile{TokenFile: settings.TokenFile{Path: path}} })
 		r.pass(59*time.Minute + 59*time.Second)
 		if got := r.delivered(); len(got) != 1 {
 			t.Errorf("the token was delivered %d times", len(got))

@@ -8,14 +8,15 @@ import (
 	"context"
 
 	"github.com/hashicorp/vault/api"
+
+	"github.com/certagent/certagent/settings"
 )
 
 // Kubernetes logs in with the service account's token. Kubernetes replaces the
 // file before the token expires, and it is read at each login.
 type Kubernetes struct {
+	settings.Kubernetes
 	MountPath string // "" means auth/kubernetes
-	Role      string
-	TokenPath string // "" means where Kubernetes mounts it
 
 	token credential
 }

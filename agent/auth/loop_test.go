@@ -19,6 +19,7 @@ import (
 
 	"github.com/certagent/certagent/logmsg"
 	"github.com/certagent/certagent/redact"
+	"github.com/certagent/certagent/settings"
 )
 
 const login = "PUT auth/approle/login"
@@ -42,7 +43,7 @@ func run(t *testing.T, server *fake, change func(*Loop)) *running {
 	t.Helper()
 	r := &running{t: t, log: &journal{}, news: make(chan struct{}, 1), done: make(chan error, 1)}
 	r.Loop = &Loop{
-		Method:         &AppRole{RoleIDFile: file(t, "role", "r"), SecretIDFile: file(t, "secret", "CANARY-secret-id")},
+		Method:         &AppRole{AppRole: settings.AppRole{RoleIDFile: file(t, "role", "r"), SecretIDFile: file(t, "secret", "CANARY-secret-id")}},
 		Client:         server.client(t),
 		NewCredentials: r.news,
 		Logger:         r.log.logger(),
@@ -208,7 +209,7 @@ func TestRefusedCredentials(t *testing.T) {
 func TestNextMistakeIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		role, secret := file(t, "role", ""), file(t, "secret", "")
-		r := run(t, issuer(time.Hour, true), func(l *Loop) { l.Method = &AppRole{RoleIDFile: role, SecretIDFile: secret} })
+		r := run(t, issuer(time.Hour, true), func(l *Loop) { l.Method = &AppRole{AppRole: settings.AppRole{RoleIDFile: role, SecretIDFile: secret}} })
 		r.pass(time.Hour)
 		write(t, role, "r")
 		r.pass(time.Hour)

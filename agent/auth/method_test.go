@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/certagent/certagent/settings"
 )
 
 const canary = "CANARY-"
@@ -26,13 +28,13 @@ func TestLoginRequests(t *testing.T) {
 		what   string
 		body   map[string]string // what the request has besides
 	}{
-		{&AppRole{RoleIDFile: path("role")}, "role", "role_id", "PUT auth/approle/login", nil},
-		{&AppRole{MountPath: "auth/other/", RoleIDFile: path("role"), SecretIDFile: path("secret")}, "secret", "secret_id",
+		{&AppRole{AppRole: settings.AppRole{RoleIDFile: path("role")}}, "role", "role_id", "PUT auth/approle/login", nil},
+		{&AppRole{AppRole: settings.AppRole{RoleIDFile: path("role"), SecretIDFile: path("secret")}, MountPath: "auth/other/"}, "secret", "secret_id",
 			"PUT auth/other/login", map[string]string{"role_id": "the role"}},
-		{&JWT{Path: path("jwt"), Role: "web"}, "jwt", "jwt", "PUT auth/jwt/login", map[string]string{"role": "web"}},
-		{&JWT{MountPath: "auth/nomad", Path: path("jwt"), Role: "web"}, "jwt", "jwt", "PUT auth/nomad/login", nil},
-		{&Kubernetes{TokenPath: path("sa"), Role: "web"}, "sa", "jwt", "PUT auth/kubernetes/login", map[string]string{"role": "web"}},
-		{&Cert{Role: "web"}, "", "", "PUT auth/cert/login", map[string]string{"name": "web"}},
+		{&JWT{JWT: settings.JWT{Path: path("jwt"), Role: "web"}}, "jwt", "jwt", "PUT auth/jwt/login", map[string]string{"role": "web"}},
+		{&JWT{JWT: settings.JWT{Path: path("jwt"), Role: "web"}, MountPath: "auth/nomad"}, "jwt", "jwt", "PUT auth/nomad/login", nil},
+		{&Kubernetes{Kubernetes: settings.Kubernetes{TokenPath: path("sa"), Role: "web"}}, "sa", "jwt", "PUT auth/kubernetes/login", map[string]string{"role": "web"}},
+		{&Cert{Cert: settings.Cert{Name: "web"}}, "", "", "PUT auth/cert/login", map[string]string{"name": "web"}},
 		{&Cert{MountPath: "auth/tls"}, "", "", "PUT auth/tls/login", nil},
 	} {
 		t.Run(test.what, func(t *testing.T) {
@@ -76,10 +78,10 @@ func TestRemoval(t *testing.T) {
 	t.Parallel()
 	for name, build := range map[string]func(path string, remove bool) Method{
 		"approle": func(path string, remove bool) Method {
-			return &AppRole{RoleIDFile: file(t, "role", "r"), SecretIDFile: path, RemoveSecretIDFile: remove}
+			return &AppRole{AppRole: settings.AppRole{RoleIDFile: file(t, "role", "r"), SecretIDFile: path, RemoveSecretIDFile: remove}}
 		},
 		"jwt": func(path string, remove bool) Method {
-			return &JWT{Path: path, RemoveAfterReading: remove}
+			return &JWT{JWT: settings.JWT{Path: path, RemoveAfterReading: remove}}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -117,7 +119,7 @@ func TestRemovalSparesANewCredential(t *testing.T) {
 		write(t, path, "new")
 		return granted("t", time.Hour, true)
 	}}
-	method := &JWT{Path: path, RemoveAfterReading: true}
+	method := &JWT{JWT: settings.JWT{Path: path, RemoveAfterReading: true}}
 	if _, err := method.Login(t.Context(), server.client(t)); err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +138,7 @@ func TestRemovalOfLinks(t *testing.T) {
 				t.Fatal(err)
 			}
 			server := &fake{answer: func(call) reply { return granted("t", time.Hour, true) }}
-			method := &JWT{Path: link, RemoveAfterReading: true, RemoveFollowsSymlinks: follow}
+			method := &JWT{JWT: settings.JWT{Path: link, RemoveAfterReading: true, RemoveFollowsSymlinks: follow}}
 			if _, err := method.Login(t.Context(), server.client(t)); err != nil {
 				t.Fatal(err)
 			}
@@ -152,10 +154,10 @@ func TestRemovalThatFailsIsLogged(t *testing.T) {
 	const path = "/proc/sys/kernel/ostype" // a regular file that not even root can remove
 	for name, build := range map[string]func(*journal) Method{
 		"secret_id": func(log *journal) Method {
-			return &AppRole{RoleIDFile: path, SecretIDFile: path, RemoveSecretIDFile: true, Logger: log.logger()}
+			return &AppRole{AppRole: settings.AppRole{RoleIDFile: path, SecretIDFile: path, RemoveSecretIDFile: true}, Logger: log.logger()}
 		},
 		"JWT": func(log *journal) Method {
-			return &JWT{Path: path, RemoveAfterReading: true, Logger: log.logger()}
+			return &JWT{JWT: settings.JWT{Path: path, RemoveAfterReading: true}, Logger: log.logger()}
 		},
 	} {
 		var log journal
@@ -183,12 +185,12 @@ func TestBadCredentialFiles(t *testing.T) {
 		"not a path": {filepath.Join(big, "x"), "not a directory"},
 	} {
 		for what, method := range map[string]Method{
-			"role id":                         &AppRole{RoleIDFile: test.path},
-			"secret id":                       &AppRole{RoleIDFile: write(t, filepath.Join(dir, "role"), "r"), SecretIDFile: test.path},
-			"wrapping token of the secret id": &AppRole{RoleIDFile: filepath.Join(dir, "role"), SecretIDFile: test.path, WrappingPath: "p"},
-			"JWT":                             &JWT{Path: test.path},
-			"service account's token":         &Kubernetes{TokenPath: test.path},
-			"token":                           &TokenFile{Path: test.path},
+			"role id":                         &AppRole{AppRole: settings.AppRole{RoleIDFile: test.path}},
+			"secret id":                       &AppRole{AppRole: settings.AppRole{RoleIDFile: write(t, filepath.Join(dir, "role"), "r"), SecretIDFile: test.path}},
+			"wrapping token of the secret id": &AppRole{AppRole: settings.AppRole{RoleIDFile: filepath.Join(dir, "role"), SecretIDFile: test.path, WrappingPath: "p"}},
+			"JWT":                             &JWT{JWT: settings.JWT{Path: test.path}},
+			"service account's token":         &Kubernetes{Kubernetes: settings.Kubernetes{TokenPath: test.path}},
+			"token":                           &TokenFile{TokenFile: settings.TokenFile{Path: test.path}},
 		} {
 			_, err := method.Login(t.Context(), server.client(t))
 			var failure *Failure
@@ -235,7 +237,7 @@ func TestTokenFile(t *testing.T) {
 		// As through a proxy that keeps the id to itself.
 		return reply{body: `{"data":{"accessor":"a","ttl":120,"renewable":true}}`}
 	}}
-	method := &TokenFile{Path: path}
+	method := &TokenFile{TokenFile: settings.TokenFile{Path: path}}
 	secret, err := method.Login(t.Context(), server.client(t))
 	if err != nil {
 		t.Fatal(err)

@@ -19,6 +19,7 @@ import (
 	"github.com/certagent/certagent/dev/seed"
 	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/redact"
+	"github.com/certagent/certagent/settings"
 )
 
 func must[T any](v T, err error) func(*testing.T) T {
@@ -78,7 +79,7 @@ func TestMethods(t *testing.T) {
 		roleFile := write(t, "role", redact.Secret(credentials.RoleID))
 
 		t.Run("approle", func(t *testing.T) {
-			m := &auth.AppRole{RoleIDFile: roleFile, SecretIDFile: write(t, "secret", credentials.SecretID), RemoveSecretIDFile: true}
+			m := &auth.AppRole{AppRole: settings.AppRole{RoleIDFile: roleFile, SecretIDFile: write(t, "secret", credentials.SecretID), RemoveSecretIDFile: true}}
 			if secret := login(t, b, m); secret.Auth.LeaseDuration != 3600 || !secret.Auth.Renewable {
 				t.Errorf("got a lease of %d s, renewable %t", secret.Auth.LeaseDuration, secret.Auth.Renewable)
 			}
@@ -95,11 +96,11 @@ func TestMethods(t *testing.T) {
 				t.Fatal(err)
 			}
 			file := write(t, "wrapped", token)
-			elsewhere := &auth.AppRole{RoleIDFile: roleFile, SecretIDFile: file, WrappingPath: "auth/approle/role/db/secret-id"}
+			elsewhere := &auth.AppRole{AppRole: settings.AppRole{RoleIDFile: roleFile, SecretIDFile: file, WrappingPath: "auth/approle/role/db/secret-id"}}
 			refused(t, b, elsewhere, token)
 			// The refusal must not have used it up.
-			login(t, b, &auth.AppRole{RoleIDFile: roleFile, SecretIDFile: file, WrappingPath: path})
-			refused(t, b, &auth.AppRole{RoleIDFile: roleFile, SecretIDFile: file, WrappingPath: path}, token)
+			login(t, b, &auth.AppRole{AppRole: settings.AppRole{RoleIDFile: roleFile, SecretIDFile: file, WrappingPath: path}})
+			refused(t, b, &auth.AppRole{AppRole: settings.AppRole{RoleIDFile: roleFile, SecretIDFile: file, WrappingPath: path}}, token)
 		})
 		t.Run("jwt", func(t *testing.T) {
 			signer := must(seed.JWT{Role: "web", Params: seed.Params{"bound_subject": "host"}}.Apply(t.Context(), b.Client))(t)
@@ -108,14 +109,14 @@ func TestMethods(t *testing.T) {
 					"sub": "host", "iat": expires.Add(-2 * time.Hour).Unix(), "exp": expires.Unix(),
 				}))(t))
 			}
-			login(t, b, &auth.JWT{Path: write(t, "jwt", sign(time.Now().Add(time.Hour))+"\n"), Role: "web", RemoveAfterReading: true})
+			login(t, b, &auth.JWT{JWT: settings.JWT{Path: write(t, "jwt", sign(time.Now().Add(time.Hour))+"\n"), Role: "web", RemoveAfterReading: true}})
 			expired := sign(time.Now().Add(-time.Hour))
-			refused(t, b, &auth.JWT{Path: write(t, "jwt", expired), Role: "web"}, expired)
-			refused(t, b, &auth.JWT{Path: write(t, "jwt", expired), Role: "nobody"}, expired)
+			refused(t, b, &auth.JWT{JWT: settings.JWT{Path: write(t, "jwt", expired), Role: "web"}}, expired)
+			refused(t, b, &auth.JWT{JWT: settings.JWT{Path: write(t, "jwt", expired), Role: "nobody"}}, expired)
 		})
 		t.Run("token file", func(t *testing.T) {
 			token := redact.Secret(must(seed.Token(t.Context(), b.Client, seed.Params{"ttl": "10m"}))(t))
-			m := &auth.TokenFile{Path: write(t, "token", token+"\n")}
+			m := &auth.TokenFile{TokenFile: settings.TokenFile{Path: write(t, "token", token+"\n")}}
 			secret := login(t, b, m)
 			if lease := secret.Auth.LeaseDuration; lease < 590 || lease > 600 || !secret.Auth.Renewable {
 				t.Errorf("got a lease of %d s, renewable %t", lease, secret.Auth.Renewable)
@@ -124,13 +125,13 @@ func TestMethods(t *testing.T) {
 				t.Fatal(err)
 			}
 			refused(t, b, m, token)
-			root := login(t, b, &auth.TokenFile{Path: write(t, "root", b.RootToken)})
+			root := login(t, b, &auth.TokenFile{TokenFile: settings.TokenFile{Path: write(t, "root", b.RootToken)}})
 			if root.Auth.LeaseDuration != 0 {
 				t.Errorf("a root token has a lease of %d s", root.Auth.LeaseDuration)
 			}
 		})
 		t.Run("no such mount", func(t *testing.T) {
-			m := &auth.AppRole{MountPath: "auth/nowhere", RoleIDFile: roleFile}
+			m := &auth.AppRole{AppRole: settings.AppRole{RoleIDFile: roleFile}, MountPath: "auth/nowhere"}
 			_, err := m.Login(t.Context(), b.NewClient(t, ""))
 			var failure *auth.Failure
 			if !errors.As(err, &failure) || !strings.Contains(failure.Hint, "mount_path") {
@@ -166,12 +167,12 @@ func TestCertMethod(t *testing.T) {
 		shown := must(tls.X509KeyPair([]byte(pair.Cert), []byte(pair.Key)))(t)
 
 		for _, role := range []string{"", "agents"} {
-			m := &auth.Cert{Role: role}
+			m := &auth.Cert{Cert: settings.Cert{Name: role}}
 			secret, err := m.Login(t.Context(), b.NewClientWith(t, "", &shown))
 			if err != nil || secret.Auth == nil || secret.Auth.ClientToken == "" {
 				t.Errorf("role %q: %v", role, err)
 			}
 		}
-		refused(t, b, &auth.Cert{Role: "agents"}, pair.Key)
+		refused(t, b, &auth.Cert{Cert: settings.Cert{Name: "agents"}}, pair.Key)
 	})
 }

@@ -9,13 +9,15 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/api"
+
+	"github.com/certagent/certagent/settings"
 )
 
 // TokenFile takes a token that somebody else has put into a file, and looks it
 // up to learn how long it lives. A token that the file no longer holds is
 // remembered.
 type TokenFile struct {
-	Path string
+	settings.TokenFile
 
 	token credential
 }

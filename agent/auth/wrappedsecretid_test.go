@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/certagent/certagent/settings"
 )
 
 const wrappedAt = "auth/approle/role/web/secret-id"
@@ -49,12 +51,9 @@ func newWrapped(t *testing.T, remove bool) (*wrapping, *fake, *AppRole) {
 	w := &wrapping{token: "hvs.CANARY-wrapping", created: wrappedAt, secretID: "CANARY-secret-id"}
 	server := &fake{}
 	server.answer = func(c call) reply { return w.answer(c) }
-	return w, server, &AppRole{
-		RoleIDFile:         file(t, "role", "r"),
-		SecretIDFile:       file(t, "secret", w.token+"\n"),
-		RemoveSecretIDFile: remove,
-		WrappingPath:       wrappedAt,
-	}
+	return w, server, &AppRole{AppRole: settings.AppRole{
+		RoleIDFile: file(t, "role", "r"), SecretIDFile: file(t, "secret", w.token+"\n"), RemoveSecretIDFile: remove, WrappingPath: wrappedAt,
+	}}
 }
 
 // TestWrappedSecretID: unwrapped once, used at each login, whether or not the

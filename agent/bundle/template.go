@@ -33,7 +33,7 @@ func newFileMember(index int, t *config.Template, path string) *templateMember {
 	m := &templateMember{
 		member: member{index: index, pos: t.Pos, name: t.Destination, owner: owner{t.User, t.Group}},
 		source: t.Source,
-		input:  templateInput(t.Destination, t.Text, t.SandboxPath),
+		input:  render.Input{TemplateText: t.TemplateText, Name: t.Destination, SandboxPath: t.SandboxPath},
 		file:   sinks.File{Path: absolute(path), UID: -1, GID: -1, CreateDirs: t.CreateDestDirs, Backup: t.Backup},
 		wait:   t.Wait,
 		config: t,
@@ -49,14 +49,7 @@ func newVariableMember(index int, t config.EnvTemplate) *templateMember {
 		member:   member{index: index, pos: t.Pos, name: t.Name},
 		source:   t.Source,
 		variable: t.Name,
-		input:    templateInput(t.Name, t.Text, ""),
-	}
-}
-
-func templateInput(name string, t config.Text, sandbox string) render.Input {
-	return render.Input{
-		Name: name, Source: t.Source, Contents: t.Contents, LeftDelim: t.LeftDelim, RightDelim: t.RightDelim,
-		SandboxPath: sandbox, ErrorOnMissingKey: t.ErrorOnMissingKey, Denylist: t.FunctionDenylist,
+		input:    render.Input{TemplateText: t.TemplateText, Name: t.Name},
 	}
 }
 

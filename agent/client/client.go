@@ -18,6 +18,8 @@ import (
 	"net/http"
 
 	"github.com/hashicorp/vault/api"
+
+	"github.com/certagent/certagent/settings"
 )
 
 // Config says which server to talk to and how. Its values are final: flags,
@@ -27,14 +29,7 @@ import (
 // VAULT_PROXY_ADDR, VAULT_HTTP_PROXY, VAULT_DISABLE_REDIRECTS) New takes from
 // the environment, as Vault Agent does.
 type Config struct {
-	Address       string // an http, https or unix URL; "" means https://127.0.0.1:8200
-	CACert        string // a PEM file of CA certificates; with none given the system's are used
-	CAPath        string // a directory of such files; CACert and VAULT_CACERT_BYTES beat it
-	ClientCert    string // a PEM file with the client's certificate; needs ClientKey
-	ClientKey     string // a PEM file with its private key; needs ClientCert
-	TLSServerName string // the name that the server's certificate must have; "" means the address's host
-	TLSSkipVerify bool   // accept any certificate of the server
-	Namespace     string // the namespace of every request; "" means none
+	settings.Vault
 
 	MaxConnsPerHost   int  // 0 means unlimited
 	DisableIdle       bool // keep no idle connection

@@ -17,6 +17,8 @@ import (
 	"testing"
 
 	"github.com/hashicorp/vault/api"
+
+	"github.com/certagent/certagent/settings"
 )
 
 func TestAddress(t *testing.T) {
@@ -34,7 +36,7 @@ func TestAddress(t *testing.T) {
 		"unix://":                     "",
 		"https://u:sesame@a b":        "",
 	} {
-		client, err := New(Config{Address: address})
+		client, err := New(at(address))
 		switch {
 		case want == "" && err == nil:
 			t.Errorf("%q was accepted", address)
@@ -60,7 +62,7 @@ func TestUnixSocket(t *testing.T) {
 	server.Listener = listener
 	server.Start()
 	t.Cleanup(server.Close)
-	if err := read(build(t, Config{Address: "unix://" + socket})); err != nil {
+	if err := read(build(t, at("unix://"+socket))); err != nil {
 		t.Error(err)
 	}
 }
@@ -84,7 +86,7 @@ func TestLongAnswers(t *testing.T) {
 				w.WriteHeader(test.status)
 				io.WriteString(w, strings.Repeat("x", size))
 			})
-			if err := read(build(t, Config{Address: server.URL})); !errors.Is(err, errTooLong{}) {
+			if err := read(build(t, at(server.URL))); !errors.Is(err, errTooLong{}) {
 				t.Errorf("got %v, want %v", err, errTooLong{})
 			}
 		})
@@ -130,7 +132,7 @@ func TestRedirects(t *testing.T) {
 		}
 	}
 	plain, safe = start(t, serve("http")), startTLS(t, secure, nil, serve("https"))
-	config := Config{Address: safe.URL, CACert: write(t, t.TempDir(), "ca", secure.pem)}
+	config := Config{Vault: settings.Vault{Address: safe.URL, CACert: write(t, t.TempDir(), "ca", secure.pem)}}
 	client := build(t, config)
 	client.SetToken("hvs.CANARY")
 
@@ -161,7 +163,7 @@ func TestFailureCostsNoConnection(t *testing.T) {
 		}
 		w.Write([]byte(answer))
 	})
-	client := build(t, Config{Address: server.URL})
+	client := build(t, at(server.URL))
 	for range 5 {
 		if _, err := client.Logical().Read("bad"); err == nil {
 			t.Fatal("a status of 500 is no error")
@@ -215,7 +217,7 @@ func TestMaxConnsPerHost(t *testing.T) {
 		connections[r.RemoteAddr] = true
 		w.Write([]byte(answer))
 	})
-	client := build(t, Config{Address: server.URL, MaxConnsPerHost: 2})
+	client := build(t, Config{Vault: settings.Vault{Address: server.URL}, MaxConnsPerHost: 2})
 	var all sync.WaitGroup
 	for range 50 {
 		all.Go(func() {

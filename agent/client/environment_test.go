@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/hashicorp/vault/api"
+
+	"github.com/certagent/certagent/settings"
 )
 
 // TestEnvironmentIsNotTakenForConfig: what Config decides the environment must
@@ -26,7 +28,7 @@ func TestEnvironmentIsNotTakenForConfig(t *testing.T) {
 	t.Setenv(api.EnvVaultWrapTTL, "5m")
 	t.Setenv(api.EnvVaultHeaders, `{"X-Mine":"yes"}`)
 
-	if err := read(build(t, Config{Address: server.URL})); err != nil {
+	if err := read(build(t, at(server.URL))); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{
@@ -36,7 +38,7 @@ func TestEnvironmentIsNotTakenForConfig(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
 	}
-	if err := read(build(t, Config{Address: server.URL, Namespace: "team"})); err != nil {
+	if err := read(build(t, Config{Vault: settings.Vault{Address: server.URL, Namespace: "team"}})); err != nil {
 		t.Fatal(err)
 	}
 	if got := header.Get("X-Vault-Namespace"); got != "team" {
@@ -51,12 +53,12 @@ func TestRetriesAreOffUnlessAskedFor(t *testing.T) {
 		w.Header().Set("Retry-After", "0")
 		w.WriteHeader(http.StatusTooManyRequests)
 	})
-	if err := read(build(t, Config{Address: server.URL})); err == nil || requests != 1 {
+	if err := read(build(t, at(server.URL))); err == nil || requests != 1 {
 		t.Errorf("%d requests, want 1; error %v", requests, err)
 	}
 	requests = 0
 	t.Setenv(api.EnvVaultMaxRetries, "2")
-	if err := read(build(t, Config{Address: server.URL})); err == nil || requests != 3 {
+	if err := read(build(t, at(server.URL))); err == nil || requests != 3 {
 		t.Errorf("with VAULT_MAX_RETRIES=2: %d requests, want 3; error %v", requests, err)
 	}
 }
@@ -65,11 +67,11 @@ func TestCABytes(t *testing.T) {
 	ca, other := newAuthority(t), newAuthority(t)
 	server := startTLS(t, ca, nil, func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(answer)) })
 	t.Setenv(api.EnvVaultCACertBytes, string(ca.pem))
-	if err := read(build(t, Config{Address: server.URL})); err != nil {
+	if err := read(build(t, at(server.URL))); err != nil {
 		t.Errorf("alone: %v", err)
 	}
 	otherFile := write(t, t.TempDir(), "other", other.pem)
-	if err := read(build(t, Config{Address: server.URL, CACert: otherFile})); err == nil {
+	if err := read(build(t, Config{Vault: settings.Vault{Address: server.URL, CACert: otherFile}})); err == nil {
 		t.Error("beat ca_cert, which is to beat it")
 	}
 }
@@ -101,7 +103,7 @@ func TestProxy(t *testing.T) {
 			t.Setenv(name, value)
 		}
 		asked = ""
-		if err := read(build(t, Config{Address: "http://vault.test:8200"})); err != nil || asked != "vault.test:8200" {
+		if err := read(build(t, at("http://vault.test:8200"))); err != nil || asked != "vault.test:8200" {
 			t.Errorf("%v: the proxy was asked for %q, error %v", env, asked, err)
 		}
 	}
@@ -144,7 +146,7 @@ func TestTimeout(t *testing.T) {
 		<-release
 	})
 	t.Cleanup(func() { close(release) })
-	if err := read(build(t, Config{Address: server.URL})); err == nil || !strings.Contains(err.Error(), "deadline exceeded") {
+	if err := read(build(t, at(server.URL))); err == nil || !strings.Contains(err.Error(), "deadline exceeded") {
 		t.Errorf("got %v, want an exceeded deadline", err)
 	}
 }

@@ -11,6 +11,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/certagent/certagent/logmsg"
+	"github.com/certagent/certagent/settings"
 )
 
 const answer = `{"data":{"k":"v"}}`
@@ -29,8 +32,11 @@ func TestClientCertificateFollowsItsFiles(t *testing.T) {
 	newCert, newKey := ca.issue(t, "new")
 	var log log
 	client := build(t, Config{
-		Address: server.URL, CACert: write(t, dir, "ca.pem", ca.pem), Logger: log.logger(),
-		ClientCert: write(t, dir, "cert.pem", oldCert), ClientKey: write(t, dir, "key.pem", oldKey),
+		Vault: settings.Vault{
+			Address: server.URL, CACert: write(t, dir, "ca.pem", ca.pem),
+			ClientCert: write(t, dir, "cert.pem", oldCert), ClientKey: write(t, dir, "key.pem", oldKey),
+		},
+		Logger: log.logger(),
 	})
 
 	steps := []struct {
@@ -57,7 +63,7 @@ func TestClientCertificateFollowsItsFiles(t *testing.T) {
 		if got, want := seen[len(seen)-1], step.present+" HTTP/2.0"; got != want {
 			t.Errorf("%s: the server saw %q, want %q", step.name, got, want)
 		}
-		if got := log.count("not usable"); got != step.warned {
+		if got := log.count(logmsg.TLSNotReloaded); got != step.warned {
 			t.Errorf("%s: %d warnings, want %d", step.name, got, step.warned)
 		}
 	}
@@ -84,7 +90,7 @@ func TestNewCertificateClosesIdleConnections(t *testing.T) {
 		cert, key := ca.issue(t, "agent")
 		return write(t, dir, "cert.pem", cert), write(t, dir, "key.pem", key)
 	}
-	config := Config{Address: server.URL, CACert: write(t, dir, "ca.pem", ca.pem)}
+	config := Config{Vault: settings.Vault{Address: server.URL, CACert: write(t, dir, "ca.pem", ca.pem)}}
 	config.ClientCert, config.ClientKey = rotate()
 	client := build(t, config)
 	for range 2 {
@@ -108,7 +114,7 @@ func TestCAFollowsItsFile(t *testing.T) {
 	for _, name := range []string{"ca_cert", "ca_path"} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			config := Config{Address: server.URL, CACert: write(t, dir, "ca.pem", before.pem)}
+			config := Config{Vault: settings.Vault{Address: server.URL, CACert: write(t, dir, "ca.pem", before.pem)}}
 			if name == "ca_path" {
 				config.CACert, config.CAPath = "", dir
 			}
@@ -141,7 +147,7 @@ func TestCAPathAsKubernetesMountsIt(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := read(build(t, Config{Address: server.URL, CAPath: dir})); err != nil {
+	if err := read(build(t, Config{Vault: settings.Vault{Address: server.URL, CAPath: dir}})); err != nil {
 		t.Error(err)
 	}
 }
@@ -150,13 +156,13 @@ func TestServerName(t *testing.T) {
 	ca := newAuthority(t)
 	server := startTLS(t, ca, nil, func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(answer)) })
 	caCert := write(t, t.TempDir(), "ca.pem", ca.pem)
-	if err := read(build(t, Config{Address: server.URL, CACert: caCert, TLSServerName: "vault.test"})); err != nil {
+	if err := read(build(t, Config{Vault: settings.Vault{Address: server.URL, CACert: caCert, TLSServerName: "vault.test"}})); err != nil {
 		t.Errorf("the right name: %v", err)
 	}
-	if err := read(build(t, Config{Address: server.URL, CACert: caCert, TLSServerName: "other.test"})); err == nil {
+	if err := read(build(t, Config{Vault: settings.Vault{Address: server.URL, CACert: caCert, TLSServerName: "other.test"}})); err == nil {
 		t.Error("the wrong name was accepted")
 	}
-	if err := read(build(t, Config{Address: server.URL, TLSSkipVerify: true, TLSServerName: "other.test"})); err != nil {
+	if err := read(build(t, Config{Vault: settings.Vault{Address: server.URL, TLSSkipVerify: true, TLSServerName: "other.test"}})); err != nil {
 		t.Errorf("without verification: %v", err)
 	}
 }
@@ -167,7 +173,7 @@ func TestBadFiles(t *testing.T) {
 	dir := t.TempDir()
 	cert, key := ca.issue(t, "one")
 	_, otherKey := ca.issue(t, "two")
-	good := Config{ClientCert: write(t, dir, "cert", cert), ClientKey: write(t, dir, "key", key), CACert: write(t, dir, "ca", ca.pem)}
+	good := Config{Vault: settings.Vault{ClientCert: write(t, dir, "cert", cert), ClientKey: write(t, dir, "key", key), CACert: write(t, dir, "ca", ca.pem)}}
 	garbage := write(t, dir, "garbage", []byte("garbage"))
 	other := write(t, dir, "other", otherKey)
 	empty := t.TempDir()

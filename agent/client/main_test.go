@@ -26,6 +26,8 @@ import (
 
 	"github.com/hashicorp/vault/api"
 	"go.uber.org/goleak"
+
+	"github.com/certagent/certagent/settings"
 )
 
 func TestMain(m *testing.M) {
@@ -192,4 +194,9 @@ func (l *log) count(substring string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return strings.Count(l.text.String(), substring)
+}
+
+// at returns a configuration that is all defaults but for the address.
+func at(address string) Config {
+	return Config{Vault: settings.Vault{Address: address}}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/certagent/certagent/agent/config/hclread"
+	"github.com/certagent/certagent/settings"
 )
 
 // AutoAuth is the auto_auth block: how certagent logs in, and where it writes
@@ -69,11 +70,11 @@ type Method struct {
 	ExitOnErr  bool          // exit after the first failed login
 	Pos        Pos
 
-	AppRole    *AppRole
-	TokenFile  *TokenFile
-	Cert       *Cert
-	JWT        *JWT
-	Kubernetes *Kubernetes
+	AppRole    *settings.AppRole
+	TokenFile  *settings.TokenFile
+	Cert       *settings.Cert
+	JWT        *settings.JWT
+	Kubernetes *settings.Kubernetes
 }
 
 // The default back-off between failed logins.
@@ -165,50 +166,25 @@ func refuseUnknownMethod(s *scope, method string, settings *scope) {
 	s.problem(kind, "", "unknown auth method "+strconv.Quote(method), hint)
 }
 
-// AppRole is a login with a role ID and a secret ID that are read from files.
-type AppRole struct {
-	RoleIDFile   string
-	SecretIDFile string // empty: the role needs no secret ID
-	// RemoveSecretIDFile removes the file of the secret ID after it was read.
-	RemoveSecretIDFile bool
-	// SecretIDWrappingPath, if not empty, means that the file contains a
-	// wrapping token, which must have been created at this path.
-	SecretIDWrappingPath string
-}
-
-func readAppRole(s *scope) *AppRole {
-	m := &AppRole{RemoveSecretIDFile: true}
+func readAppRole(s *scope) *settings.AppRole {
+	m := &settings.AppRole{RemoveSecretIDFile: true}
 	requireString(s, "role_id_file_path", &m.RoleIDFile)
 	optionalString(s, "secret_id_file_path", &m.SecretIDFile)
 	getAs(s, StartError, "remove_secret_id_file_after_reading", asRawBool, &m.RemoveSecretIDFile)
-	if optionalString(s, "secret_id_response_wrapping_path", &m.SecretIDWrappingPath) && m.SecretIDWrappingPath == "" {
+	if optionalString(s, "secret_id_response_wrapping_path", &m.WrappingPath) && m.WrappingPath == "" {
 		s.problem(StartError, "secret_id_response_wrapping_path", "is empty", "")
 	}
 	return m
 }
 
-// TokenFile is a token that is read from a file.
-type TokenFile struct {
-	Path string
-}
-
-func readTokenFile(s *scope) *TokenFile {
-	m := &TokenFile{}
+func readTokenFile(s *scope) *settings.TokenFile {
+	m := &settings.TokenFile{}
 	requireString(s, "token_file_path", &m.Path)
 	return m
 }
 
-// Cert is a login with a client certificate. If ClientCert and ClientKey are
-// empty, it is the client certificate of the vault block.
-type Cert struct {
-	Name                          string // of the role; empty: Vault tries all roles
-	CACert, ClientCert, ClientKey string
-	Reload                        bool
-	ReloadPeriod                  time.Duration // never 0
-}
-
-func readCert(s *scope) *Cert {
-	m := &Cert{ReloadPeriod: time.Minute}
+func readCert(s *scope) *settings.Cert {
+	m := &settings.Cert{ReloadPeriod: time.Minute}
 	optionalString(s, "name", &m.Name)
 	optionalString(s, "ca_cert", &m.CACert)
 	optionalString(s, "client_cert", &m.ClientCert)
@@ -221,16 +197,8 @@ func readCert(s *scope) *Cert {
 	return m
 }
 
-// JWT is a login with a JSON Web Token that is read from a file.
-type JWT struct {
-	Path, Role            string
-	RemoveAfterReading    bool
-	RemoveFollowsSymlinks bool
-	ReadPeriod            time.Duration // never 0
-}
-
-func readJWT(s *scope) *JWT {
-	m := &JWT{RemoveAfterReading: true, ReadPeriod: time.Minute}
+func readJWT(s *scope) *settings.JWT {
+	m := &settings.JWT{RemoveAfterReading: true, ReadPeriod: time.Minute}
 	requireString(s, "path", &m.Path)
 	requireString(s, "role", &m.Role)
 	getAs(s, StartError, "remove_jwt_after_reading", asRawBool, &m.RemoveAfterReading)
@@ -242,13 +210,8 @@ func readJWT(s *scope) *JWT {
 	return m
 }
 
-// Kubernetes is a login with the token of a service account.
-type Kubernetes struct {
-	Role, TokenPath string
-}
-
-func readKubernetes(s *scope) *Kubernetes {
-	m := &Kubernetes{}
+func readKubernetes(s *scope) *settings.Kubernetes {
+	m := &settings.Kubernetes{}
 	requireString(s, "role", &m.Role)
 	optionalString(s, "token_path", &m.TokenPath)
 	if m.TokenPath == "" {

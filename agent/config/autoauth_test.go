@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/certagent/certagent/agent/config"
+	"github.com/certagent/certagent/settings"
 )
 
 const aTemplate = `
@@ -28,30 +29,30 @@ func TestMethods(t *testing.T) {
 		"approle": {`method "approle" {
 			config = { role_id_file_path = "/r", secret_id_file_path = "/s", remove_secret_id_file_after_reading = "false",
 				secret_id_response_wrapping_path = "auth/approle/role/x/secret-id" }
-		}`, config.Method{Type: "approle", MountPath: "auth/approle", AppRole: &config.AppRole{
-			RoleIDFile: "/r", SecretIDFile: "/s", SecretIDWrappingPath: "auth/approle/role/x/secret-id"}}},
+		}`, config.Method{Type: "approle", MountPath: "auth/approle", AppRole: &settings.AppRole{
+			RoleIDFile: "/r", SecretIDFile: "/s", WrappingPath: "auth/approle/role/x/secret-id"}}},
 		"approle, role only": {`method "approle" {
 			config = { role_id_file_path = "/r" }
 		}`, config.Method{Type: "approle", MountPath: "auth/approle",
-			AppRole: &config.AppRole{RoleIDFile: "/r", RemoveSecretIDFile: true}}},
+			AppRole: &settings.AppRole{RoleIDFile: "/r", RemoveSecretIDFile: true}}},
 		"token_file": {`method {
 			type = "token_file"
 			mount_path = "auth/other"
 			config = { token_file_path = "/t" }
-		}`, config.Method{Type: "token_file", MountPath: "auth/token", TokenFile: &config.TokenFile{Path: "/t"}}},
+		}`, config.Method{Type: "token_file", MountPath: "auth/token", TokenFile: &settings.TokenFile{Path: "/t"}}},
 		"cert": {`method "CERT" {
 			config = { name = "web", ca_cert = "/a", client_cert = "/c", client_key = "/k", reload = true, reload_period = 30 }
-		}`, config.Method{Type: "cert", MountPath: "auth/cert", Cert: &config.Cert{Name: "web", CACert: "/a",
+		}`, config.Method{Type: "cert", MountPath: "auth/cert", Cert: &settings.Cert{Name: "web", CACert: "/a",
 			ClientCert: "/c", ClientKey: "/k", Reload: true, ReloadPeriod: 30 * time.Second}}},
 		"cert, without config": {`method "cert" {
-		}`, config.Method{Type: "cert", MountPath: "auth/cert", Cert: &config.Cert{ReloadPeriod: time.Minute}}},
+		}`, config.Method{Type: "cert", MountPath: "auth/cert", Cert: &settings.Cert{ReloadPeriod: time.Minute}}},
 		"jwt": {`method "jwt" {
 			config = { path = "/j", role = "web" }
-		}`, config.Method{Type: "jwt", MountPath: "auth/jwt", JWT: &config.JWT{Path: "/j", Role: "web",
+		}`, config.Method{Type: "jwt", MountPath: "auth/jwt", JWT: &settings.JWT{Path: "/j", Role: "web",
 			RemoveAfterReading: true, ReadPeriod: 500 * time.Millisecond}}},
 		"jwt, kept": {`method "jwt" {
 			config = { path = "/j", role = "web", remove_jwt_after_reading = 0, remove_jwt_follows_symlinks = 1 }
-		}`, config.Method{Type: "jwt", MountPath: "auth/jwt", JWT: &config.JWT{Path: "/j", Role: "web",
+		}`, config.Method{Type: "jwt", MountPath: "auth/jwt", JWT: &settings.JWT{Path: "/j", Role: "web",
 			RemoveFollowsSymlinks: true, ReadPeriod: time.Minute}}},
 		"kubernetes, and what all have": {`method "kubernetes" {
 			mount_path  = "auth/k8s/"
@@ -63,7 +64,7 @@ func TestMethods(t *testing.T) {
 				role = "web" 
 			}
 		}`, config.Method{Type: "kubernetes", MountPath: "auth/k8s", Namespace: "a/b/", MinBackoff: 2 * time.Second,
-			MaxBackoff: time.Minute, ExitOnErr: true, Kubernetes: &config.Kubernetes{Role: "web",
+			MaxBackoff: time.Minute, ExitOnErr: true, Kubernetes: &settings.Kubernetes{Role: "web",
 				TokenPath: "/var/run/secrets/kubernetes.io/serviceaccount/token"}}},
 	}
 	for name, test := range tests {

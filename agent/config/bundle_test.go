@@ -14,6 +14,7 @@ import (
 
 	"github.com/certagent/certagent/agent/config"
 	"github.com/certagent/certagent/certspec"
+	"github.com/certagent/certagent/settings"
 	"github.com/certagent/certagent/timewindow"
 )
 
@@ -167,12 +168,12 @@ template {
 	last.User, last.Renew.Before = "root", 24*time.Hour
 	last.Files[0].Perms, last.Files[1].Perms = 0o444, 0o640
 	want := []config.Member{
-		{Template: &config.Template{Text: config.Text{Contents: "x", ErrorFatal: true}, Destination: "conf/first.conf",
+		{Template: &config.Template{Text: config.Text{TemplateText: settings.TemplateText{Contents: "x"}, ErrorFatal: true}, Destination: "conf/first.conf",
 			CreateDestDirs: true, User: "root", Perms: 0o444, PermsSet: true}},
 		{Certificate: &config.Certificate{Spec: certspec.Spec{Role: "a/b/c", AltNames: []string{"a.test"}, Key: certspec.KeySpec{Type: "ec", Bits: 256}},
 			Files: []config.File{{Output: certspec.Output{Kind: certspec.Combined, Form: certspec.PKCS8}, Destination: "a.pem", Perms: 0o400}},
 			User:  "app", Group: "app", Renew: certspec.Renew{At: 0.8}}},
-		{Template: &config.Template{Text: config.Text{Contents: "y", ErrorFatal: true}, Destination: "second.conf",
+		{Template: &config.Template{Text: config.Text{TemplateText: settings.TemplateText{Contents: "y"}, ErrorFatal: true}, Destination: "second.conf",
 			CreateDestDirs: true, User: "5", Perms: 0o600, PermsSet: true}},
 		{Certificate: last},
 	}

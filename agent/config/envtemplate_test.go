@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/certagent/certagent/agent/config"
+	"github.com/certagent/certagent/settings"
 )
 
 func TestEnvTemplates(t *testing.T) {
@@ -26,8 +27,8 @@ env_template B {
 }
 `, config.Overrides{})
 	want := []config.EnvTemplate{
-		{Name: "A", Text: config.Text{Contents: "y", ErrorFatal: true}},
-		{Name: "B", Text: config.Text{Source: "/b.tpl", ErrorOnMissingKey: true, ErrorFatal: true}},
+		{Name: "A", Text: config.Text{TemplateText: settings.TemplateText{Contents: "y"}, ErrorFatal: true}},
+		{Name: "B", Text: config.Text{TemplateText: settings.TemplateText{Source: "/b.tpl", ErrorOnMissingKey: true}, ErrorFatal: true}},
 	}
 	if diff := cmp.Diff(want, c.EnvTemplates, noPos); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

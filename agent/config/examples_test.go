@@ -14,6 +14,7 @@ import (
 
 	"github.com/certagent/certagent/agent/config"
 	"github.com/certagent/certagent/certspec"
+	"github.com/certagent/certagent/settings"
 )
 
 func loadExample(t *testing.T, name string) *config.Config {
@@ -83,7 +84,7 @@ func TestExampleOfChildren(t *testing.T) {
 	want := []config.Exec{
 		{
 			Name: "nginx", Command: []string{"nginx", "-g", "daemon off;"},
-			RestartPolicy: config.RestartPolicy{When: config.OnFailure, Delay: time.Second, MaxDelay: time.Minute, Reset: time.Minute},
+			RestartPolicy: settings.Restart{When: settings.OnFailure, Delay: time.Second, MaxDelay: time.Minute, Reset: time.Minute},
 			StopSignal:    syscall.SIGQUIT, KillTimeout: 4 * time.Second,
 			Signals: map[syscall.Signal]syscall.Signal{
 				syscall.SIGTERM: syscall.SIGQUIT, syscall.SIGINT: syscall.SIGQUIT, syscall.SIGUSR2: 0},
@@ -91,7 +92,7 @@ func TestExampleOfChildren(t *testing.T) {
 		},
 		{
 			Name: "app", Command: []string{"gunicorn", "app:app"}, Restart: true,
-			RestartPolicy: config.RestartPolicy{When: config.Always, Delay: 500 * time.Millisecond, MaxDelay: 30 * time.Second, Reset: 5 * time.Minute},
+			RestartPolicy: settings.Restart{When: settings.Always, Delay: 500 * time.Millisecond, MaxDelay: 30 * time.Second, Reset: 5 * time.Minute},
 			StopSignal:    syscall.SIGTERM, KillTimeout: 30 * time.Second,
 			HUP: config.HUPBoth,
 		},

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/certagent/certagent/agent/config/hclread"
+	"github.com/certagent/certagent/settings"
 )
 
 // Exec is the exec block: a program that certagent runs and supervises.
@@ -26,7 +27,7 @@ type Exec struct {
 	// Restart restarts the program when a variable of its environment, an
 	// env_template, changes.
 	Restart       bool
-	RestartPolicy RestartPolicy // when it exits by itself
+	RestartPolicy settings.Restart // when it exits by itself
 	// StopSignal (stop_signal, or restart_stop_signal as in Vault Agent) stops
 	// the program. 0 means none: it is killed after KillTimeout.
 	StopSignal  syscall.Signal
@@ -48,8 +49,8 @@ func readExec(s *scope) Exec {
 	e.readName(s)
 	get(s, "command", asStringList, &e.Command)
 	e.readStart(s)
-	e.readRestart(s)
-	e.RestartPolicy = readRestartPolicy(s)
+	e.readRestartOnChange(s)
+	e.RestartPolicy = readRestart(s)
 	e.readStopSignal(s)
 	get(s, "kill_timeout", asDuration, &e.KillTimeout)
 	e.Signals = readSignals(s)
@@ -84,7 +85,7 @@ func (e *Exec) readStart(s *scope) {
 	e.StartImmediately = start == "immediately"
 }
 
-func (e *Exec) readRestart(s *scope) {
+func (e *Exec) readRestartOnChange(s *scope) {
 	restart := "always"
 	if !get(s, "restart_on_secret_changes", asString, &restart) {
 		return
@@ -198,77 +199,26 @@ func (e *Exec) readHUP(s *scope) {
 	}
 }
 
-// RestartWhen is the condition under which a child that exits is restarted.
-type RestartWhen int
-
-// The values of restart. They apply to a child that exits by itself, not to one
-// that certagent stops.
-const (
-	Never     RestartWhen = iota // certagent exits with the child's exit code, as Vault Agent does
-	OnFailure                    // exit code other than 0, death by a signal, or a restart that failed
-	Always
-)
-
-var restartWords = []string{Never: "never", OnFailure: "on-failure", Always: "always"}
-
-// String returns the value of restart.
-func (w RestartWhen) String() string { return restartWords[w] }
-
-// RestartPolicy is what certagent does when a child exits by itself. The delays
-// are valid, and not 0, for every When.
-type RestartPolicy struct {
-	When RestartWhen
-	// Delay is the delay before the first restart. It about doubles with each
-	// further restart, up to MaxDelay, which is not shorter than Delay.
-	Delay, MaxDelay time.Duration
-	// Reset is the uptime of a child after which the delay starts at Delay
-	// again.
-	Reset time.Duration
-}
-
-const (
-	// One second is the delay of s6, runit and daemontools.
-	defaultRestartDelay    = time.Second
-	defaultRestartMaxDelay = time.Minute
-)
-
-// readRestartPolicy reads the restart keys. If only one delay is set and
-// contradicts the default of the other, the other is set to it.
-//
-// restart_reset is restart_max_delay by default: a child that lives longer than
-// the longest delay is restarted no more often than one that waits for it, so
-// no further back-off is needed. And a child that fails once a month restarts
-// at once. With systemd's RestartSteps, which never resets, it would not.
-func readRestartPolicy(s *scope) RestartPolicy {
-	var p RestartPolicy
-	word := p.When.String()
-	readWord(s, "restart", &word, restartWords...)
-	p.When = RestartWhen(slices.Index(restartWords, word))
-	p.readDelays(s)
-	p.Reset = p.MaxDelay
-	getPositive(s, "restart_reset", asDuration, &p.Reset)
+// readRestart reads the restart keys. All settings are filled in.
+func readRestart(s *scope) settings.Restart {
+	var r settings.Restart
+	words := settings.RestartWords()
+	word := r.When.String()
+	readWord(s, "restart", &word, words...)
+	r.When = settings.RestartWhen(slices.Index(words, word))
+	first := getPositive(s, "restart_delay", asDuration, &r.Delay)
+	longest := getPositive(s, "restart_max_delay", asDuration, &r.MaxDelay)
+	if first && longest && r.Delay > r.MaxDelay {
+		s.problem(ValidateError, "restart_max_delay", "is shorter than restart_delay", "the delay grows from restart_delay to restart_max_delay")
+	}
+	getPositive(s, "restart_reset", asDuration, &r.Reset)
 	if s.has("restart") && s.value("restart").Text != "never" {
-		return p
+		return r.WithDefaults()
 	}
 	for _, name := range []string{"restart_delay", "restart_max_delay", "restart_reset"} {
 		if s.has(name) {
 			s.problem(ValidateError, name, "has no effect without restarts", `add restart = "on-failure" or "always"`)
 		}
 	}
-	return p
-}
-
-func (p *RestartPolicy) readDelays(s *scope) {
-	p.Delay, p.MaxDelay = defaultRestartDelay, defaultRestartMaxDelay
-	first := getPositive(s, "restart_delay", asDuration, &p.Delay)
-	longest := getPositive(s, "restart_max_delay", asDuration, &p.MaxDelay)
-	switch {
-	case p.Delay <= p.MaxDelay:
-	case first && longest:
-		s.problem(ValidateError, "restart_max_delay", "is shorter than restart_delay", "the delay grows from restart_delay to restart_max_delay")
-	case first:
-		p.MaxDelay = p.Delay
-	default:
-		p.Delay = p.MaxDelay
-	}
+	return r.WithDefaults()
 }

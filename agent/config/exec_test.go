@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/certagent/certagent/agent/config"
+	"github.com/certagent/certagent/settings"
 )
 
 // defaultExec returns the value of an exec block without optional keys.
@@ -18,7 +19,7 @@ func defaultExec(name string, change func(*config.Exec)) config.Exec {
 	e := config.Exec{
 		Name: name, Command: []string{"app", "--flag"},
 		Restart:       true,
-		RestartPolicy: config.RestartPolicy{Delay: time.Second, MaxDelay: time.Minute, Reset: time.Minute},
+		RestartPolicy: settings.Restart{Delay: time.Second, MaxDelay: time.Minute, Reset: time.Minute},
 		StopSignal:    syscall.SIGTERM, KillTimeout: 30 * time.Second,
 		HUP: config.HUPAgent,
 	}
@@ -30,9 +31,9 @@ func unchanged(*config.Exec) {}
 
 func TestExec(t *testing.T) {
 	t.Parallel()
-	policy := func(when config.RestartWhen, delay, most, reset time.Duration) func(*config.Exec) {
+	policy := func(when settings.RestartWhen, delay, most, reset time.Duration) func(*config.Exec) {
 		return func(e *config.Exec) {
-			e.RestartPolicy = config.RestartPolicy{When: when, Delay: delay, MaxDelay: most, Reset: reset}
+			e.RestartPolicy = settings.Restart{When: when, Delay: delay, MaxDelay: most, Reset: reset}
 		}
 	}
 	stop := func(sig syscall.Signal) func(*config.Exec) { return func(e *config.Exec) { e.StopSignal = sig } }
@@ -54,18 +55,18 @@ func TestExec(t *testing.T) {
 		"start, immediately": {`start = "immediately"`, func(e *config.Exec) { e.StartImmediately = true }},
 
 		"restart, never":      {`restart = "never"`, unchanged},
-		"restart, on-failure": {`restart = "on-failure"`, policy(config.OnFailure, time.Second, time.Minute, time.Minute)},
-		"restart, always":     {`restart = "always"`, policy(config.Always, time.Second, time.Minute, time.Minute)},
+		"restart, on-failure": {`restart = "on-failure"`, policy(settings.OnFailure, time.Second, time.Minute, time.Minute)},
+		"restart, always":     {`restart = "always"`, policy(settings.Always, time.Second, time.Minute, time.Minute)},
 		"restart, all": {"restart = \"always\"\n restart_delay = \"200ms\"\n restart_max_delay = \"10s\"\n restart_reset = \"1h\"",
-			policy(config.Always, 200*time.Millisecond, 10*time.Second, time.Hour)},
+			policy(settings.Always, 200*time.Millisecond, 10*time.Second, time.Hour)},
 		"the reset is the longest delay": {"restart = \"always\"\n restart_max_delay = \"10s\"",
-			policy(config.Always, time.Second, 10*time.Second, 10*time.Second)},
+			policy(settings.Always, time.Second, 10*time.Second, 10*time.Second)},
 		"a delay above the longest of the default": {"restart = \"always\"\n restart_delay = \"2m\"",
-			policy(config.Always, 2*time.Minute, 2*time.Minute, 2*time.Minute)},
+			policy(settings.Always, 2*time.Minute, 2*time.Minute, 2*time.Minute)},
 		"a longest delay below the first of the default": {"restart = \"always\"\n restart_max_delay = \"300ms\"",
-			policy(config.Always, 300*time.Millisecond, 300*time.Millisecond, 300*time.Millisecond)},
+			policy(settings.Always, 300*time.Millisecond, 300*time.Millisecond, 300*time.Millisecond)},
 		"delays that do not grow": {"restart = \"always\"\n restart_delay = \"5s\"\n restart_max_delay = \"5s\"",
-			policy(config.Always, 5*time.Second, 5*time.Second, 5*time.Second)},
+			policy(settings.Always, 5*time.Second, 5*time.Second, 5*time.Second)},
 
 		"no stop signal, as Vault Agent says it": {`restart_stop_signal = ""`, stop(0)},
 		"no stop signal":                         {`stop_signal = ""`, stop(0)},

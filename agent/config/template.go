@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/certagent/certagent/agent/config/hclread"
+	"github.com/certagent/certagent/settings"
 )
 
 // Template is the template block: one file that is rendered from secrets, and
@@ -33,15 +34,10 @@ type Template struct {
 
 // Text holds what template and env_template blocks have in common.
 type Text struct {
-	Source   string // a file; empty if Contents is set
-	Contents string
-
-	ErrorOnMissingKey bool
+	settings.TemplateText
 	// ErrorFatal is read for compatibility only: with false a failed template
 	// does not stop Vault Agent. In certagent it never does.
-	ErrorFatal            bool
-	LeftDelim, RightDelim string // empty: "{{" and "}}"
-	FunctionDenylist      []string
+	ErrorFatal bool
 }
 
 func readTemplate(s *scope) Template {

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/certagent/certagent/agent/config"
+	"github.com/certagent/certagent/settings"
 )
 
 var noPos = cmpopts.IgnoreTypes(config.Pos{})
@@ -19,7 +20,7 @@ var noPos = cmpopts.IgnoreTypes(config.Pos{})
 // defaultTemplate returns the value of a template without optional keys.
 func defaultTemplate(change func(*config.Template)) config.Template {
 	t := config.Template{
-		Text:           config.Text{Contents: "x", ErrorFatal: true},
+		Text:           config.Text{TemplateText: settings.TemplateText{Contents: "x"}, ErrorFatal: true},
 		Destination:    "/run/x",
 		CreateDestDirs: true,
 		Change:         config.Change{Timeout: 30 * time.Second, KillTimeout: 30 * time.Second},
@@ -36,7 +37,7 @@ func TestTemplate(t *testing.T) {
 	}{
 		"defaults": {``, func(*config.Template) {}},
 		"all of text": {"error_on_missing_key = true\n error_fatal = false\n left_delimiter = \"[[\"\n right_delimiter = \"]]\"", func(t *config.Template) {
-			t.Text = config.Text{Contents: "x", ErrorOnMissingKey: true, LeftDelim: "[[", RightDelim: "]]"}
+			t.Text = config.Text{TemplateText: settings.TemplateText{Contents: "x", ErrorOnMissingKey: true, LeftDelim: "[[", RightDelim: "]]"}}
 		}},
 		"denylist":         {"function_denylist = [\"a\"]\n function_blacklist = \"b,c\"", func(t *config.Template) { t.FunctionDenylist = []string{"a", "b", "c"} }},
 		"file":             {"backup = true\n create_dest_dirs = false\n sandbox_path = \"/s\"", func(t *config.Template) { t.Backup, t.CreateDestDirs, t.SandboxPath = true, false, "/s" }},

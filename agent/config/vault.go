@@ -10,21 +10,15 @@ import (
 	"strings"
 
 	"github.com/certagent/certagent/agent/config/hclread"
+	"github.com/certagent/certagent/settings"
 )
 
 // Vault is the vault block: how to connect to the server. Flags and environment
 // have been applied.
 type Vault struct {
-	Address       string // never empty
-	CACert        string // a file
-	CAPath        string // a directory
-	ClientCert    string // a file
-	ClientKey     string // a file
-	TLSServerName string
-	TLSSkipVerify bool
-	// Namespace is the namespace for templates. The login has its own,
-	// Method.Namespace.
-	Namespace string
+	// Vault.Address is never empty. Namespace is for templates: the login has its
+	// own, Method.Namespace.
+	settings.Vault
 	// NumRetries is how often a failed request of a template is retried;
 	// negative means never.
 	NumRetries int

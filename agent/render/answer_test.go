@@ -113,7 +113,7 @@ func TestPKICertInTemplate(t *testing.T) {
 	answer := issued(t)
 	request := write(vaultreq.Certificate, "pki/issue/web", map[string]string{"common_name": "web"})
 	w := &world{secrets: map[vaultreq.Request]*api.Secret{request: {Data: answer}}}
-	in := Input{Contents: `{{ with pkiCert "pki/issue/web" "common_name=web" }}{{ .Cert }}{{ .Data.Key }}{{ .CA }}{{ range .CAChain }}{{ . }}{{ end }}{{ end }}`}
+	in := text(`{{ with pkiCert "pki/issue/web" "common_name=web" }}{{ .Cert }}{{ .Data.Key }}{{ .CA }}{{ range .CAChain }}{{ . }}{{ end }}{{ end }}`)
 	want := ""
 	for _, field := range []string{"certificate", "private_key", "issuing_ca", "issuing_ca"} {
 		want += answer[field].(string) + "\n"
@@ -121,7 +121,7 @@ func TestPKICertInTemplate(t *testing.T) {
 	if got := string(rendered(t, in, w).Output); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	if got := rendered(t, Input{Contents: `{{ with pkiCert }}x{{ else }}none{{ end }}`}, w); string(got.Output) != "none" {
+	if got := rendered(t, text(`{{ with pkiCert }}x{{ else }}none{{ end }}`), w); string(got.Output) != "none" {
 		t.Errorf("without a path: %q", []byte(got.Output))
 	}
 }

@@ -27,7 +27,7 @@ func certificates() *world {
 func BenchmarkParse(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		parsed(b, Input{Contents: issue})
+		parsed(b, text(issue))
 	}
 }
 
@@ -38,7 +38,7 @@ func BenchmarkExecute(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
-			tmpl, w := parsed(b, Input{Contents: contents}), certificates()
+			tmpl, w := parsed(b, text(contents)), certificates()
 			for b.Loop() {
 				w.asked = w.asked[:0]
 				if _, err := tmpl.Execute(w); err != nil {

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/certagent/certagent/settings"
 )
 
 // problems parses a template that must be refused.
@@ -39,7 +41,7 @@ func TestSyntaxErrors(t *testing.T) {
 		{"é\n  {{ quite_unlike_anything }}", Error{Line: 2, Column: 6, Text: "  {{ quite_unlike_anything }}", Message: `unknown function "quite_unlike_anything"`}},
 	} {
 		c.want.Template = "/etc/app.tpl"
-		errs := problems(t, Input{Name: "app", Source: "/etc/app.tpl", Contents: c.contents})
+		errs := problems(t, Input{TemplateText: settings.TemplateText{Source: "/etc/app.tpl", Contents: c.contents}, Name: "app"})
 		if diff := cmp.Diff(Errors{&c.want}, errs); diff != "" {
 			t.Errorf("%q\n%s", c.contents, diff)
 		}
@@ -49,7 +51,7 @@ func TestSyntaxErrors(t *testing.T) {
 func TestAllUnknownFunctionsAreTold(t *testing.T) {
 	contents := "{{ with secret (foo1) }}{{ else }}{{ range print bar1 | baz1 }}\n{{ end }}{{ end }}{{ define \"T\" }}{{ qux1 }}{{ end }}"
 	want := "app:1:17: unknown function \"foo1\"\napp:1:50: unknown function \"bar1\"\napp:1:57: unknown function \"baz1\"\napp:2:38: unknown function \"qux1\""
-	if got := problems(t, Input{Name: "app", Contents: contents}).Error(); got != want {
+	if got := problems(t, Input{TemplateText: settings.TemplateText{Contents: contents}, Name: "app"}).Error(); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
@@ -57,7 +59,7 @@ func TestAllUnknownFunctionsAreTold(t *testing.T) {
 func TestConsulAndNomadAreRefused(t *testing.T) {
 	for name, system := range refused {
 		for _, contents := range []string{"{{ %s }}", "{{ if false }}{{ range %s \"x\" }}{{ end }}{{ end }}", "{{ \"x\" | %s | toJSON }}", "{{ print (%s) }}", "{{ define \"T\" }}{{ %s }}{{ end }}"} {
-			errs := problems(t, Input{Contents: fmt.Sprintf(contents, name)})
+			errs := problems(t, text(fmt.Sprintf(contents, name)))
 			want := fmt.Sprintf("function %q asks %s, which certagent does not talk to", name, system)
 			if len(errs) != 1 || errs[0].Message != want {
 				t.Errorf("%s: %v", name, errs)
@@ -68,7 +70,7 @@ func TestConsulAndNomadAreRefused(t *testing.T) {
 
 func TestErrorUnwraps(t *testing.T) {
 	var err *Error
-	if !errors.As(problems(t, Input{Contents: "{{ foo1 }}"}), &err) || err.Line != 1 {
+	if !errors.As(problems(t, text("{{ foo1 }}")), &err) || err.Line != 1 {
 		t.Errorf("got %v", err)
 	}
 }
@@ -85,7 +87,7 @@ func TestExecutionErrors(t *testing.T) {
 		"{{ range loop 1 2 3 }}{{ end }}":                                  `test:1:10: executing <loop 1 2 3>: error calling loop: wrong number of arguments, expected 1 or 2, but got 3`,
 		"{{ define \"T\" }}\n{{ index 1 2 }}{{ end }}{{ template \"T\" }}": `test:2:4: executing <index 1 2>: error calling index: can't index item of type int`,
 	} {
-		_, err := parsed(t, Input{Contents: contents}).Execute(&world{})
+		_, err := parsed(t, text(contents)).Execute(&world{})
 		if err == nil || err.Error() != want {
 			t.Errorf("%q\ngot  %v\nwant %s", contents, err, want)
 		}

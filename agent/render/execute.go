@@ -90,7 +90,7 @@ func (t *Template) runLibrary(functions tt.FuncMap) ([]byte, error) {
 		LeftDelim:        t.in.LeftDelim,
 		RightDelim:       t.in.RightDelim,
 		ErrMissingKey:    t.in.ErrorOnMissingKey,
-		FunctionDenylist: t.in.Denylist,
+		FunctionDenylist: t.in.FunctionDenylist,
 		ExtFuncMap:       functions,
 	})
 	if err != nil {

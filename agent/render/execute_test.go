@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/vault/api"
 
+	"github.com/certagent/certagent/settings"
 	"github.com/certagent/certagent/vaultreq"
 )
 
@@ -35,7 +36,7 @@ func TestMissingHoldsBackOutputAndErrors(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			got := rendered(t, Input{Contents: c.template, ErrorOnMissingKey: true}, &world{})
+			got := rendered(t, Input{TemplateText: settings.TemplateText{Contents: c.template, ErrorOnMissingKey: true}}, &world{})
 			if diff := cmp.Diff(Result{Used: c.want, Missing: c.want}, got); diff != "" {
 				t.Error(diff)
 			}
@@ -45,7 +46,7 @@ func TestMissingHoldsBackOutputAndErrors(t *testing.T) {
 
 func TestOneExecutionAsksOnceAndSeesOneAnswer(t *testing.T) {
 	w := kv(map[string]any{"a": "1", "m": map[string]any{"k": "v"}})
-	in := Input{Contents: `{{ range loop 3 }}{{ with secret "kv/app" }}{{ .Data.a }}{{ end }}{{ end }}`}
+	in := text(`{{ range loop 3 }}{{ with secret "kv/app" }}{{ .Data.a }}{{ end }}{{ end }}`)
 	result := rendered(t, in, w)
 	if string(result.Output) != "111" || len(w.asked) != 1 || !slices.Equal(result.Used, w.asked) {
 		t.Errorf("output %q, asked %v, used %v", []byte(result.Output), w.asked, result.Used)
@@ -57,7 +58,7 @@ func TestAnswersAreNotChanged(t *testing.T) {
 		return map[string]any{"m": map[string]any{"k": "v"}, "l": []any{map[string]any{"x": "y"}}}
 	}
 	w := kv(data())
-	rendered(t, Input{Contents: with(`{{ $_ := sprig_set .Data.m "k" "w" }}{{ $_ := sprig_set (index .Data.l 0) "x" "z" }}{{ $_ := sprig_unset .Data "l" }}{{ .Data.m.k }}`)}, w)
+	rendered(t, text(with(`{{ $_ := sprig_set .Data.m "k" "w" }}{{ $_ := sprig_set (index .Data.l 0) "x" "z" }}{{ $_ := sprig_unset .Data "l" }}{{ .Data.m.k }}`)), w)
 	if diff := cmp.Diff(data(), w.secrets[read("kv/app")].Data); diff != "" {
 		t.Error(diff)
 	}
@@ -65,7 +66,7 @@ func TestAnswersAreNotChanged(t *testing.T) {
 
 func TestSecrets(t *testing.T) {
 	list := vaultreq.Request{Kind: vaultreq.List, Path: "kv"}
-	in := Input{Contents: `{{ range secrets "kv" }}{{ . }},{{ end }}`}
+	in := text(`{{ range secrets "kv" }}{{ . }},{{ end }}`)
 	for _, c := range []struct {
 		name   string
 		answer *api.Secret
@@ -89,7 +90,7 @@ func TestSecrets(t *testing.T) {
 }
 
 func TestErrorOnMissingKey(t *testing.T) {
-	in := Input{Contents: "a\n" + with(`{{ .Data.absent }}`), ErrorOnMissingKey: true}
+	in := Input{TemplateText: settings.TemplateText{Contents: "a\n" + with(`{{ .Data.absent }}`), ErrorOnMissingKey: true}}
 	_, err := parsed(t, in).Execute(kv(map[string]any{"a": "b"}))
 	want := `test:2:35: executing <.Data.absent>: map has no entry for key "absent"`
 	if err == nil || err.Error() != want {
@@ -104,7 +105,7 @@ func TestNoValueIsAnError(t *testing.T) {
 		{with(`{{ printf "x\n%s" "<no value>" | writeToFile "/f" "" "" "600" }}`), ""},
 		{with(`{{ if eq (print .Data.absent) "<no value>" }}{{ end }}{{ .Data.absent }}`), ""},
 	} {
-		result, err := parsed(t, Input{Contents: c.template}).Execute(kv(map[string]any{"a": "b"}))
+		result, err := parsed(t, text(c.template)).Execute(kv(map[string]any{"a": "b"}))
 		if c.want == "" && err != nil || c.want != "" && (err == nil || err.Error() != c.want) {
 			t.Errorf("%s\ngot  %v\nwant %s", c.template, err, c.want)
 		}
@@ -113,7 +114,7 @@ func TestNoValueIsAnError(t *testing.T) {
 		}
 	}
 	written := `{{ executeTemplate "T" | writeToFile "/f" "" "" "600" }}{{ define "T" }}{{ (secret "kv/app").Data.absent }}{{ end }}`
-	_, err := parsed(t, Input{Contents: written}).Execute(kv(map[string]any{"a": "b"}))
+	_, err := parsed(t, text(written)).Execute(kv(map[string]any{"a": "b"}))
 	if want := `test: line 1 of /f would hold "<no value>": a key is missing`; err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
@@ -132,7 +133,7 @@ func TestDenylist(t *testing.T) {
 		{`{{ print "x" }}`, "*", false},
 		{`{{ secrets "x" }}`, "*", true},
 	} {
-		tmpl := parsed(t, Input{Contents: c.template, Denylist: []string{"other", c.pattern}})
+		tmpl := parsed(t, Input{TemplateText: settings.TemplateText{Contents: c.template, FunctionDenylist: []string{"other", c.pattern}}})
 		_, err := tmpl.Execute(&world{})
 		if denied := err != nil && strings.HasSuffix(err.Error(), ": function is disabled"); denied != c.denied {
 			t.Errorf("%s with %s denied: %v", c.template, c.pattern, err)
@@ -142,7 +143,7 @@ func TestDenylist(t *testing.T) {
 
 func TestDelimiters(t *testing.T) {
 	for _, contents := range []string{`<< with secret "kv/app" >>{{ << .Data.a >> }}<< end >>`, `<< with secret "kv/app" >>{{ << .Data.a | toLower >> }}<< end >>`} {
-		result := rendered(t, Input{Contents: contents, LeftDelim: "<<", RightDelim: ">>"}, kv(map[string]any{"a": "b"}))
+		result := rendered(t, Input{TemplateText: settings.TemplateText{Contents: contents, LeftDelim: "<<", RightDelim: ">>"}}, kv(map[string]any{"a": "b"}))
 		if got := string(result.Output); got != "{{ b }}" {
 			t.Errorf("got %q", got)
 		}
@@ -177,7 +178,7 @@ func TestFile(t *testing.T) {
 			if strings.HasPrefix(c.name, "missing") {
 				w.files = nil
 			}
-			in := Input{Contents: `{{ file ` + strconv.Quote(c.path) + ` }}{{ file ` + strconv.Quote(c.path) + ` }}`, SandboxPath: c.sandbox}
+			in := Input{TemplateText: settings.TemplateText{Contents: `{{ file ` + strconv.Quote(c.path) + ` }}{{ file ` + strconv.Quote(c.path) + ` }}`}, SandboxPath: c.sandbox}
 			result, err := parsed(t, in).Execute(w)
 			if c.want == "" && (err != nil || string(result.Output) != "content\ncontent\n") {
 				t.Errorf("output %q, error %v", []byte(result.Output), err)
@@ -198,11 +199,11 @@ func TestPlugin(t *testing.T) {
 		got = args
 		return " A \n", nil
 	}}}
-	result := rendered(t, Input{Contents: `[{{ plugin "upper" " a\n" "" "b" }}]`}, w)
+	result := rendered(t, text(`[{{ plugin "upper" " a\n" "" "b" }}]`), w)
 	if string(result.Output) != "[A]" || !slices.Equal(got, []string{"a", "b"}) {
 		t.Errorf("output %q, arguments %q", []byte(result.Output), got)
 	}
-	if _, err := parsed(t, Input{Contents: `{{ plugin "absent" }}`}).Execute(w); err == nil {
+	if _, err := parsed(t, text(`{{ plugin "absent" }}`)).Execute(w); err == nil {
 		t.Error("no error")
 	}
 }
@@ -214,7 +215,7 @@ func TestSpewPrintsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	os.Stdout = pipe
-	result := rendered(t, Input{Contents: with(`a{{ spew_dump .Data }}{{ spew_printf "%v" .Data }}b`)}, kv(map[string]any{"a": "CANARY"}))
+	result := rendered(t, text(with(`a{{ spew_dump .Data }}{{ spew_printf "%v" .Data }}b`)), kv(map[string]any{"a": "CANARY"}))
 	os.Stdout = real
 	pipe.Close()
 	var printed bytes.Buffer
@@ -236,14 +237,14 @@ func TestConcurrentExecutions(t *testing.T) {
 		}
 		return nil
 	}
-	shared := parsed(t, Input{Contents: with(`{{ $_ := sprig_set .Data.m "n" "s" }}{{ .Data.m.n }}`)})
+	shared := parsed(t, text(with(`{{ $_ := sprig_set .Data.m "n" "s" }}{{ .Data.m.n }}`)))
 	var group sync.WaitGroup
 	for i := range 8 {
 		contents := with(fmt.Sprintf(`{{ .Data.m.n }}%d`, i))
 		if i%2 == 0 {
 			contents = with(fmt.Sprintf(`{{ $_ := sprig_set .Data.m "n" "x" }}{{ .Data.m.n }}%d`, i))
 		}
-		tmpl := parsed(t, Input{Contents: contents})
+		tmpl := parsed(t, text(contents))
 		want := string("0x"[(i+1)%2]) + strconv.Itoa(i)
 		group.Go(func() {
 			for range 20 {

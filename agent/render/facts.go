@@ -46,7 +46,7 @@ func survey(in Input, trees map[string]*parse.Tree) facts {
 // note records one call.
 func (f *facts) note(in Input, fn *parse.IdentifierNode, args arguments) {
 	f.calls = append(f.calls, callee{fn.Ident, fn.Pos})
-	for _, pattern := range in.Denylist {
+	for _, pattern := range in.FunctionDenylist {
 		if !builtin.has(fn.Ident) && glob.Glob(pattern, fn.Ident) {
 			if f.denied == nil {
 				f.denied = map[string]bool{}

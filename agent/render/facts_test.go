@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/certagent/certagent/settings"
 	"github.com/certagent/certagent/vaultreq"
 )
 
@@ -43,7 +44,7 @@ func TestRequests(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			got := parsed(t, Input{Contents: c.template}).Requests()
+			got := parsed(t, text(c.template)).Requests()
 			if !slices.Equal(got, c.want) {
 				t.Errorf("got  %#v\nwant %#v", got, c.want)
 			}
@@ -52,7 +53,7 @@ func TestRequests(t *testing.T) {
 }
 
 func TestNothingIsForetoldBehindADeniedFunction(t *testing.T) {
-	in := Input{Contents: `{{ secret "a" }}{{ secrets "b" }}{{ secret "c" }}`, Denylist: []string{"secrets"}}
+	in := Input{TemplateText: settings.TemplateText{Contents: `{{ secret "a" }}{{ secrets "b" }}{{ secret "c" }}`, FunctionDenylist: []string{"secrets"}}}
 	if got, want := parsed(t, in).Requests(), []vaultreq.Request{read("a")}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
@@ -64,7 +65,7 @@ func TestRequestsAreWhatTheExecutionAsks(t *testing.T) {
 		`{{ with pkiCert " /pki/issue/web/ " " ttl = 1h" "common_name=a=b" "" }}{{ .Cert }}{{ end }}`,
 		`{{ define "T" }}{{ "kv/%61pp?b=2&a=1" | secret }}{{ end }}{{ range secrets "kv/" }}{{ end }}{{ template "T" }}`,
 	} {
-		tmpl, w := parsed(t, Input{Contents: template}), &world{}
+		tmpl, w := parsed(t, text(template)), &world{}
 		if _, err := tmpl.Execute(w); err != nil {
 			t.Errorf("%s: %v", template, err)
 		}
@@ -78,7 +79,7 @@ func TestEqualRequestsWrittenDifferently(t *testing.T) {
 	same := func(name string, templates ...string) {
 		t.Helper()
 		for _, template := range templates[1:] {
-			a, b := parsed(t, Input{Contents: templates[0]}).Requests(), parsed(t, Input{Contents: template}).Requests()
+			a, b := parsed(t, text(templates[0])).Requests(), parsed(t, text(template)).Requests()
 			if len(a) != 1 || !slices.Equal(a, b) {
 				t.Errorf("%s: %#v and %#v differ", name, a, b)
 			}
@@ -100,7 +101,7 @@ func TestDifferentRequests(t *testing.T) {
 		`{{ secret "x" "ttl=1h" }}`, `{{ secret "x" "ttl=60m" }}`, `{{ secret "x" "a=1" "b=2" }}`, `{{ secret "x" "a=1,b=2" }}`,
 		`{{ secret "x" "a=1\nb=2" }}`, `{{ secret "x" "a=1=2" }}`, `{{ pkiCert "x" "ttl=1h" }}`, `{{ pkiCert "x" "ttl=60m" }}`,
 	} {
-		r := parsed(t, Input{Contents: template}).Requests()
+		r := parsed(t, text(template)).Requests()
 		if len(r) != 1 {
 			t.Fatalf("%s: %v", template, r)
 		}
@@ -126,7 +127,7 @@ func TestEnvironment(t *testing.T) {
 		{`{{ sprig_genPrivateKey "ecdsa" }}`, "", true, false},
 		{`{{ plugin "x" }}`, "", true, false},
 	} {
-		tmpl := parsed(t, Input{Contents: c.template})
+		tmpl := parsed(t, text(c.template))
 		names, known := tmpl.Environment()
 		if got := strings.Join(names, " "); got != c.want || known != c.known {
 			t.Errorf("%s: Environment() = %q, %v, want %q, %v", c.template, got, known, c.want, c.known)

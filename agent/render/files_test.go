@@ -32,7 +32,7 @@ func TestWriteToFile(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			result := rendered(t, Input{Contents: "a" + c.template + "b"}, &world{})
+			result := rendered(t, text("a"+c.template+"b"), &world{})
 			if diff := cmp.Diff(c.want, result.Written); diff != "" || string(result.Output) != "ab" {
 				t.Errorf("output %q\n%s", []byte(result.Output), diff)
 			}
@@ -48,7 +48,7 @@ func TestWriteToFileRefuses(t *testing.T) {
 		`{{ writeToFile "/f" "" "" "rw-" "x" }}`:         `perms "rw-" is not an octal number`,
 		`{{ writeToFile "/f" "" "" "888" "x" }}`:         `perms "888" is not an octal number`,
 	} {
-		if _, err := parsed(t, Input{Contents: template}).Execute(&world{}); err == nil || !strings.HasSuffix(err.Error(), want) {
+		if _, err := parsed(t, text(template)).Execute(&world{}); err == nil || !strings.HasSuffix(err.Error(), want) {
 			t.Errorf("%s\ngot  %v\nwant %s", template, err, want)
 		}
 	}
@@ -85,7 +85,7 @@ func TestWriteToFileAgreesWithConsulTemplate(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := []Written{{Path: path, Perms: info.Mode(), Content: content}}
-		result := rendered(t, Input{Contents: contents}, &world{})
+		result := rendered(t, text(contents), &world{})
 		if diff := cmp.Diff(want, result.Written); diff != "" {
 			t.Errorf("%s\n%s", template, diff)
 		}

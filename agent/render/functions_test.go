@@ -159,7 +159,7 @@ func TestFunctions(t *testing.T) {
 	t.Setenv("RENDER_TEST", "set")
 	for _, c := range table {
 		t.Run(c.template, func(t *testing.T) {
-			in := Input{Contents: c.template}
+			in := text(c.template)
 			if got := ours(t, in); got != c.want {
 				t.Errorf("got  %q\nwant %q", got, c.want)
 			}
@@ -178,7 +178,7 @@ func TestTableHasEveryFunction(t *testing.T) {
 	unusable := names("unusable", `call byPort byTag`)
 	called := set{}
 	for _, c := range table {
-		for _, fn := range parsed(t, Input{Contents: c.template}).facts.calls {
+		for _, fn := range parsed(t, text(c.template)).facts.calls {
 			called[fn.name] = "called"
 		}
 	}

@@ -6,6 +6,8 @@ package render
 import (
 	"testing"
 	tt "text/template"
+
+	"github.com/certagent/certagent/settings"
 )
 
 // FuzzParse compares Parse with the parser that knows the functions: whatever one
@@ -24,7 +26,7 @@ func FuzzParse(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, contents, left, right string) {
-		tmpl, err := Parse(Input{Name: "fuzz", Contents: contents, LeftDelim: left, RightDelim: right})
+		tmpl, err := Parse(Input{TemplateText: settings.TemplateText{Contents: contents, LeftDelim: left, RightDelim: right}, Name: "fuzz"})
 		_, theirs := tt.New("").Delims(left, right).Funcs(every).Parse(contents)
 		if err == nil && theirs != nil {
 			t.Errorf("taken, but text/template says %v", theirs)

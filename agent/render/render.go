@@ -25,19 +25,16 @@ import (
 	"slices"
 	"text/template/parse"
 
+	"github.com/certagent/certagent/settings"
 	"github.com/certagent/certagent/vaultreq"
 )
 
-// Input is a template as it was configured.
+// Input is a template as it was configured. If Source is set, Contents is what was
+// read from it.
 type Input struct {
-	Name              string   // what messages call the template if Source is empty
-	Source            string   // the file that Contents was read from, for messages; "" if it was inline
-	Contents          string   // the template's text
-	LeftDelim         string   // "" means "{{"
-	RightDelim        string   // "" means "}}"
-	SandboxPath       string   // where file may read; "" means anywhere
-	ErrorOnMissingKey bool     // a missing key of a map is an error
-	Denylist          []string // globs of functions that fail when they are called
+	settings.TemplateText
+	Name        string // what messages call the template if Source is empty
+	SandboxPath string // the only directory that the function file may read; "" means any
 }
 
 // Template is a template that was found to be correct. It is immutable: any

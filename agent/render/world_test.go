@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"github.com/certagent/certagent/redact"
+	"github.com/certagent/certagent/settings"
 	"github.com/certagent/certagent/vaultreq"
 )
 
@@ -79,4 +80,9 @@ func rendered(t testing.TB, in Input, w *world) Result {
 		t.Fatalf("Execute(%q): %v", in.Contents, err)
 	}
 	return result
+}
+
+// text returns a template that is all defaults but for its text.
+func text(contents string) Input {
+	return Input{TemplateText: settings.TemplateText{Contents: contents}}
 }

@@ -394,6 +394,7 @@ func isLogger(e ast.Expr) bool {
 		if f, ok := e.Fun.(*ast.SelectorExpr); ok {
 			return isLogger(f.X)
 		}
+		return slices.ContainsFunc(e.Args, isLogger) // orDiscard(logger).Info(…)
 	}
 	name = strings.ToLower(name)
 	return strings.HasSuffix(name, "log") || strings.HasSuffix(name, "logger")

@@ -75,7 +75,10 @@ func (s *tokenSink) run(ctx context.Context) {
 		if err := s.write(ctx, token); err != nil {
 			failures++
 			delay := sinkBackoff.Delay(failures, rand.Float64())
-			s.log.Error(logmsg.TokenNotWritten, logkey.Error, err, logkey.Attempt, failures, logkey.Retry, delay.Round(time.Millisecond))
+			if logged, leftOut := logmsg.Repeat(failures); logged {
+				s.log.Error(logmsg.TokenNotWritten,
+					logkey.Error, err, logkey.Attempt, failures, logkey.LeftOutCount(leftOut), logkey.Retry, delay.Round(time.Millisecond))
+			}
 			retry = time.After(delay)
 			continue
 		}

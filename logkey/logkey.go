@@ -6,6 +6,8 @@
 // searched and an alert written without reading the source.
 package logkey
 
+import "log/slog"
+
 // The keys. Their words are the project's vocabulary (see ARCHITECTURE.md).
 const (
 	Address     = "address"     // host:port or URL of a server
@@ -49,3 +51,12 @@ const (
 	Text        = "text"        // what somebody else said, such as a library
 	Version     = "version"     // certagent's version
 )
+
+// LeftOutCount returns the attribute for the failures that were left out, which is
+// empty if there are none. See logmsg.Repeat.
+func LeftOutCount(n int) slog.Attr {
+	if n == 0 {
+		return slog.Attr{}
+	}
+	return slog.Int(LeftOut, n)
+}

@@ -28,6 +28,7 @@ type session struct {
 	credentials fingerprints  // of the last login
 	loggedIn    time.Time     // when the last login succeeded
 	refusals    int           // tokens in a row that were refused early in their life
+	reported    int           // failures in a row that are one for the operator
 }
 
 // ownClient copies the client, so that namespace, wrapping and callback are
@@ -112,14 +113,19 @@ func (s *session) wait(failures int, lasts bool) time.Duration {
 // report logs a failure unless it repeats the last one: at error level if
 // somebody has to do something about it.
 func (s *session) report(message string, failure, last *Failure, wait time.Duration) {
+	if !failure.repeats(last) {
+		s.reported = 0
+	}
+	s.reported++
+	logged, leftOut := logmsg.Repeat(s.reported)
 	level := slog.LevelError
 	if failure.Kind.Passes() {
 		level = slog.LevelWarn
 	}
-	if failure.repeats(last) {
+	if !logged {
 		level = slog.LevelDebug
 	}
-	attributes := []any{logkey.Method, s.Method.Name(), logkey.Error, failure, logkey.Retry, wait.Round(time.Millisecond)}
+	attributes := []any{logkey.Method, s.Method.Name(), logkey.Error, failure, logkey.LeftOutCount(leftOut), logkey.Retry, wait.Round(time.Millisecond)}
 	if failure.Hint != "" {
 		attributes = append(attributes, logkey.Hint, failure.Hint)
 	}

@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math/bits"
 	"strings"
 	"time"
 
@@ -36,16 +35,18 @@ func (p *reporter) failed(e *entry, err *Error, wait time.Duration, now reading)
 	if e.err == nil {
 		p.failing++
 	}
+	logged, leftOut := logmsg.Repeat(err.Failures)
 	if err.Class == Transient || err.Class == InvalidToken {
+		leftOut = 0 // others fail for the same reason
 		if !p.once(fmt.Sprint("failed ", err.Class, err.Status), now) {
 			return
 		}
-	} else if another := e.err == nil || e.err.Class != err.Class; !another && bits.OnesCount(uint(err.Failures)) != 1 {
+	} else if another := e.err == nil || e.err.Class != err.Class; !another && !logged {
 		return
 	}
 	attributes := []any{
 		logkey.Path, e.request.Path, logkey.Error, err,
-		logkey.Attempt, err.Failures, logkey.Retry, wait.Round(time.Millisecond),
+		logkey.Attempt, err.Failures, logkey.LeftOutCount(leftOut), logkey.Retry, wait.Round(time.Millisecond),
 	}
 	if hint := err.Hint(); hint != "" {
 		attributes = append(attributes, logkey.Hint, hint)

@@ -114,7 +114,7 @@ func exitCode(err error, logger *slog.Logger) int {
 		logger.Error(logmsg.GivingUp, logkey.Error, err, logkey.Code, failure.Code)
 		return failure.Code
 	default:
-		logger.Error(logmsg.Exiting, logkey.Error, err, logkey.Code, exitError)
+		logger.Error(logmsg.GivingUp, logkey.Error, err, logkey.Code, exitError)
 		return exitError
 	}
 }

@@ -23,7 +23,7 @@ type shortener struct {
 
 // shorten returns what stands before a value, and the value.
 func (s shortener) shorten(a slog.Attr) (label, value string) {
-	value = a.Value.String()
+	value = strings.TrimRight(a.Value.String(), "\n")
 	switch a.Key {
 	case logkey.Expires, logkey.Renews:
 		at, ok := instant(a.Value)

@@ -20,16 +20,18 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/certagent/certagent/internal/harness"
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+
+	"github.com/certagent/certagent/internal/harness"
 )
 
-var update = flag.Bool("update", false, "write what the real Vault answers into the scripts")
+var update = flag.Bool("update", false, "write the answers of the real Vault to the scripts")
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestConversations holds each server to what a real Vault once answered.
+// TestConversations compares the answers of each server with the recorded answers
+// of a real Vault.
 func TestConversations(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -80,7 +82,7 @@ func copyOf(vars map[string]string) map[string]string {
 	return out
 }
 
-// csrs returns requests for certificates, for the scripts to use.
+// csrs returns CSRs for the scripts.
 func csrs(t *testing.T) map[string]string {
 	t.Helper()
 	ecKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -1,13 +1,13 @@
 // Copyright (c) The certagent authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package acceptance holds the tests that run against the dev server and
-// against a real Vault alike.
+// Package acceptance contains the tests that run against both the dev server and
+// a real Vault.
 //
-// The scripts in testdata are conversations: requests, each followed by the
-// answer that a real Vault gave, with what differs from run to run replaced by
-// placeholders. The real Vault must still answer so, and the dev server must
-// answer the same. To add to one, write the requests and run, with a real Vault,
+// The scripts in testdata are conversations: requests, each followed by the answer
+// of a real Vault. Placeholders replace values that differ between runs. The real
+// Vault must still give these answers, and the dev server must give the same. To
+// extend a script, write the requests and run, with a real Vault,
 //
 //	go test ./acceptance -run Conversations -update
 package acceptance

@@ -6,13 +6,14 @@ package acceptance
 import (
 	"testing"
 
+	"github.com/hashicorp/vault/api"
+
 	"github.com/certagent/certagent/dev/seed"
 	"github.com/certagent/certagent/internal/harness"
-	"github.com/hashicorp/vault/api"
 )
 
-// TestRevocationReachesEverything revokes a token and looks at what hung on it:
-// its child, and the certificate that was leased to it.
+// TestRevocationReachesEverything checks that the revocation of a token also
+// revokes its child and the certificate that was leased to the child.
 func TestRevocationReachesEverything(t *testing.T) {
 	harness.Each(t, func(t *testing.T, b harness.Backend) {
 		ctx := t.Context()
@@ -45,7 +46,7 @@ func TestRevocationReachesEverything(t *testing.T) {
 		}
 		for name, token := range map[string]string{"parent": parent, "child": child} {
 			if _, err := b.NewClient(t, token).Auth().Token().LookupSelfWithContext(ctx); err == nil {
-				t.Errorf("the %s still lives", name)
+				t.Errorf("the %s is still valid", name)
 			}
 		}
 		if at := revokedAt(t, b.Client, serial); at == "0" {
@@ -63,7 +64,7 @@ func revokedAt(t *testing.T, c *api.Client, serial string) string {
 	return secret.Data["revocation_time"].(interface{ String() string }).String()
 }
 
-// TestSeeds applies what seed has, as tests and demonstrations do.
+// TestSeeds calls the functions of package seed as tests and demonstrations do.
 func TestSeeds(t *testing.T) {
 	harness.Each(t, func(t *testing.T, b harness.Backend) {
 		ctx := t.Context()

@@ -12,27 +12,28 @@ import (
 	"testing"
 	"time"
 
-	"github.com/certagent/certagent/dev/seed"
-	"github.com/certagent/certagent/internal/harness"
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/vault/api"
+
+	"github.com/certagent/certagent/dev/seed"
+	"github.com/certagent/certagent/internal/harness"
 )
 
-// outcome is what a login led to: the token's properties, or why there is none.
-type outcome struct {
+// loginResult contains the properties of the token, or the error.
+type loginResult struct {
 	Policies    []string
 	Metadata    map[string]string
 	TTL         int
 	DisplayName string
-	Err         string // as the server put it
+	Err         string // as sent by the server
 }
 
-// logIn logs in and looks the token up.
-func logIn(t *testing.T, c *api.Client, path string, body seed.Params) outcome {
+// logIn logs in and looks up the token.
+func logIn(t *testing.T, c *api.Client, path string, body seed.Params) loginResult {
 	t.Helper()
 	secret, err := c.Logical().WriteWithContext(t.Context(), path, body)
 	if err != nil {
-		return outcome{Err: serverSaid(err)}
+		return loginResult{Err: serverError(err)}
 	}
 	c.SetToken(secret.Auth.ClientToken)
 	defer c.ClearToken()
@@ -40,14 +41,14 @@ func logIn(t *testing.T, c *api.Client, path string, body seed.Params) outcome {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return outcome{
+	return loginResult{
 		Policies: secret.Auth.Policies, Metadata: secret.Auth.Metadata, TTL: secret.Auth.LeaseDuration,
 		DisplayName: self.Data["display_name"].(string),
 	}
 }
 
-// serverSaid returns the status and the texts of an error that the server sent.
-func serverSaid(err error) string {
+// serverError returns the status and the messages of an error answer.
+func serverError(err error) string {
 	res, ok := err.(*api.ResponseError)
 	if !ok {
 		return err.Error()
@@ -68,24 +69,24 @@ func TestJWTLogin(t *testing.T) {
 		}
 		return claims
 	}
-	ok := outcome{Policies: []string{"default"}, Metadata: map[string]string{"role": "web", "team": "red"}, TTL: 600, DisplayName: "jwt-machine"}
+	ok := loginResult{Policies: []string{"default"}, Metadata: map[string]string{"role": "web", "team": "red"}, TTL: 600, DisplayName: "jwt-machine"}
 	cases := []struct {
 		name   string
 		claims map[string]any
 		role   string
-		want   outcome
+		want   loginResult
 	}{
 		{"good", good(), "web", ok},
 		{"audience in a list", with("aud", []string{"x", "vault"}), "web", ok},
-		{"wrong audience", with("aud", "other"), "web", outcome{Err: "400 error validating token: invalid audience (aud) claim: audience claim does not match any expected audience"}},
-		{"wrong subject", with("sub", "someone"), "web", outcome{Err: "400 error validating token: invalid subject (sub) claim"}},
-		{"claim missing", with("team", nil), "web", outcome{Err: `400 error validating claims: claim "team" is missing`}},
-		{"claim differs", with("team", "blue"), "web", outcome{Err: `400 error validating claims: claim "team" does not match any associated bound claim values`}},
-		{"expired", with("exp", in(-time.Hour)), "web", outcome{Err: "400 error validating token: invalid expiration time (exp) claim: token is expired"}},
-		{"not yet valid", with("nbf", in(time.Hour)), "web", outcome{Err: "400 error validating token: invalid not before (nbf) claim: token not yet valid"}},
-		{"issued in the future", with("iat", in(time.Hour)), "web", outcome{Err: "400 error validating token: invalid not before (nbf) claim: token not yet valid"}},
-		{"unknown role", good(), "none", outcome{Err: `400 role "none" could not be found`}},
-		{"no token", nil, "web", outcome{Err: "400 missing token"}},
+		{"wrong audience", with("aud", "other"), "web", loginResult{Err: "400 error validating token: invalid audience (aud) claim: audience claim does not match any expected audience"}},
+		{"wrong subject", with("sub", "someone"), "web", loginResult{Err: "400 error validating token: invalid subject (sub) claim"}},
+		{"claim missing", with("team", nil), "web", loginResult{Err: `400 error validating claims: claim "team" is missing`}},
+		{"claim differs", with("team", "blue"), "web", loginResult{Err: `400 error validating claims: claim "team" does not match any associated bound claim values`}},
+		{"expired", with("exp", in(-time.Hour)), "web", loginResult{Err: "400 error validating token: invalid expiration time (exp) claim: token is expired"}},
+		{"not yet valid", with("nbf", in(time.Hour)), "web", loginResult{Err: "400 error validating token: invalid not before (nbf) claim: token not yet valid"}},
+		{"issued in the future", with("iat", in(time.Hour)), "web", loginResult{Err: "400 error validating token: invalid not before (nbf) claim: token not yet valid"}},
+		{"unknown role", good(), "none", loginResult{Err: `400 role "none" could not be found`}},
+		{"no token", nil, "web", loginResult{Err: "400 missing token"}},
 	}
 	harness.Each(t, func(t *testing.T, b harness.Backend) {
 		role := seed.JWT{Role: "web", Params: seed.Params{
@@ -123,8 +124,9 @@ func TestJWTLogin(t *testing.T) {
 	})
 }
 
-// pairs makes a CA with a few certificates, on a dev server of its own.
-func pairs(t *testing.T, names ...string) (ca string, certs map[string]*tls.Certificate) {
+// clientCertificates returns a CA and certificates of it, from a separate dev
+// server.
+func clientCertificates(t *testing.T, names ...string) (ca string, certs map[string]*tls.Certificate) {
 	t.Helper()
 	helper := harness.StartDev(t, harness.ServerOptions{})
 	ca, err := seed.PKI{CommonName: "clients", Roles: map[string]seed.Params{"client": {"allow_any_name": true}}}.Apply(t.Context(), helper.Client)
@@ -147,15 +149,15 @@ func pairs(t *testing.T, names ...string) (ca string, certs map[string]*tls.Cert
 }
 
 func TestCertLogin(t *testing.T) {
-	ca, certs := pairs(t, "web.example.test", "other.test")
-	strangerCA, strangers := pairs(t, "web.example.test")
-	refused := outcome{Err: "400 failed to match all constraints for this login certificate"}
-	web := outcome{Policies: []string{"default"}, TTL: 600, DisplayName: "cert-web"}
+	ca, certs := clientCertificates(t, "web.example.test", "other.test")
+	strangerCA, strangers := clientCertificates(t, "web.example.test")
+	refused := loginResult{Err: "400 failed to match all constraints for this login certificate"}
+	web := loginResult{Policies: []string{"default"}, TTL: 600, DisplayName: "cert-web"}
 	cases := []struct {
 		name string
 		cert *tls.Certificate
 		body seed.Params
-		want outcome
+		want loginResult
 	}{
 		{"by any role", certs["web.example.test"], nil, web},
 		{"by name", certs["web.example.test"], seed.Params{"name": "web"}, web},
@@ -163,7 +165,7 @@ func TestCertLogin(t *testing.T) {
 		{"by an unknown name", certs["web.example.test"], seed.Params{"name": "none"}, refused},
 		{"a common name that is not allowed", certs["other.test"], seed.Params{"name": "web"}, refused},
 		{"another CA", strangers["web.example.test"], seed.Params{"name": "web"}, refused},
-		{"no certificate", nil, nil, outcome{Err: "400 client certificate must be supplied"}},
+		{"no certificate", nil, nil, loginResult{Err: "400 client certificate must be supplied"}},
 	}
 	harness.EachWith(t, harness.ServerOptions{TLS: true}, func(t *testing.T, b harness.Backend) {
 		params := seed.Params{"allowed_common_names": "*.example.test", "token_ttl": "10m"}
@@ -189,7 +191,7 @@ func TestCertLogin(t *testing.T) {
 			if err := seed.CertLogin(t.Context(), b.Client, "cert", "web", ca, nil); err != nil {
 				t.Fatal(err)
 			}
-			want := outcome{Err: "400 tls connection required"}
+			want := loginResult{Err: "400 tls connection required"}
 			if diff := cmp.Diff(want, logIn(t, b.NewClient(t, ""), "auth/cert/login", nil)); diff != "" {
 				t.Error(diff)
 			}
@@ -197,18 +199,18 @@ func TestCertLogin(t *testing.T) {
 	})
 }
 
-func (o outcome) metadataName() string {
-	if o.Err != "" {
+func (r loginResult) metadataName() string {
+	if r.Err != "" {
 		return ""
 	}
 	return "web"
 }
 
-// TestClientCertificateRequired is the listener that turns away, in the
-// handshake, whoever has no certificate of the right CA.
+// TestClientCertificateRequired checks that the listener refuses, in the handshake,
+// clients without a certificate of the right CA.
 func TestClientCertificateRequired(t *testing.T) {
-	ca, certs := pairs(t, "agent")
-	_, strangers := pairs(t, "agent")
+	ca, certs := clientCertificates(t, "agent")
+	_, strangers := clientCertificates(t, "agent")
 	o := harness.ServerOptions{ClientCA: []byte(ca), ClientCert: certs["agent"]}
 	harness.EachWith(t, o, func(t *testing.T, b harness.Backend) {
 		health := func(cert *tls.Certificate) error {

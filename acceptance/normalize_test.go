@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// patterns replace what is different in every run.
+// patterns match text that differs between runs.
 var patterns = []struct {
 	re   *regexp.Regexp
 	with string
@@ -31,13 +31,13 @@ var patterns = []struct {
 	{regexp.MustCompile(`^(auth_)?[a-z]+_[0-9A-Fa-f]{8}$`), "<mount accessor>"},
 }
 
-// numbers are the fields whose value depends on the time.
+// numbers are the fields whose values depend on the time.
 var numbers = []string{
 	"creation_time", "expiration", "last_renewal_time", "revocation_time", "server_time_utc", "ttl",
 	"request_id", "cluster_name", "cluster_id", "build_date", "replication_primary_canary_age_ms",
 }
 
-// normalize prints an answer so that two servers' answers can be compared.
+// normalize formats an answer so that the answers of two servers can be compared.
 func normalize(body []byte, ignore []string) string {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
@@ -58,7 +58,7 @@ func normalize(body []byte, ignore []string) string {
 	return strings.TrimSpace(out.String())
 }
 
-// remove takes out what a path names; * stands for any field.
+// remove removes the field of a path. A * in the path matches any field.
 func remove(value any, path []string) {
 	fields, ok := value.(map[string]any)
 	if !ok {
@@ -89,7 +89,7 @@ func clean(name string, value any) any {
 		for i := range value {
 			out[i] = clean(name, value[i])
 		}
-		if name == "keys" || name == "warnings" { // their order means nothing
+		if name == "keys" || name == "warnings" { // the order has no meaning
 			slices.SortFunc(out, func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 		}
 		return out
@@ -102,7 +102,7 @@ func clean(name string, value any) any {
 		if slices.Contains(numbers, name) && value != "0" {
 			return "<" + name + ">"
 		}
-		// A lease ends with what was leased, whose end is a full second.
+		// A lease ends with the certificate, at a full second.
 		if n, err := value.Int64(); name == "lease_duration" && err == nil && n > 300 {
 			return (n + 5) / 10 * 10
 		}
@@ -110,8 +110,8 @@ func clean(name string, value any) any {
 	return value
 }
 
-// scrub replaces what is different in every run, and certificates and keys by
-// what they are.
+// scrub replaces text that differs between runs with placeholders, and PEM blocks
+// with descriptions.
 func scrub(text string) string {
 	if block, rest := pem.Decode([]byte(text)); block != nil {
 		parts := []string{describe(block)}

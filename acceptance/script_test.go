@@ -17,18 +17,18 @@ import (
 	"github.com/certagent/certagent/internal/harness"
 )
 
-// script is a conversation. Its text is made of blocks:
+// script is a conversation. Its text consists of blocks:
 //
 //	# A comment.
-//	token $NAME                 the next request's token ("none": without one)
+//	token $NAME                 the token of the next request ("none": no token)
 //	wrap 60s                    the next request asks for a wrapped answer
-//	save NAME .auth.client_token   keeps part of the next answer
-//	ignore .data.versions.*.created_by   leaves parts of the next answer out
+//	save NAME .auth.client_token   saves part of the next answer
+//	ignore .data.versions.*.created_by   removes parts of the next answer
 //	> POST auth/token/create {"policies": ["web"]}
 //	200
 //	{ the answer }
 //
-// $NAME stands for what was saved.
+// $NAME is replaced by the saved text.
 type script struct{ blocks []block }
 
 type block struct {
@@ -91,7 +91,7 @@ func (b *block) directive(word, rest string) {
 	}
 }
 
-// String is the script's text again, for -update.
+// String returns the text of the script, for -update.
 func (s script) String() string {
 	var out strings.Builder
 	for _, b := range s.blocks {
@@ -104,7 +104,7 @@ func (s script) String() string {
 	return out.String()
 }
 
-// run asks each question and hands what was answered to check.
+// run sends the requests and passes the answers to check.
 func (s script) run(t *testing.T, b harness.Backend, vars map[string]string, check func(at int, got string)) {
 	t.Helper()
 	client := b.Client.CloneConfig().HttpClient
@@ -150,7 +150,7 @@ func (b block) ask(t *testing.T, client *http.Client, s harness.Backend, vars ma
 	return res.StatusCode, body
 }
 
-// pick returns the part of a JSON text that a path such as .data.keys.0 names.
+// pick returns the part of a JSON text at a path such as .data.keys.0.
 func pick(t *testing.T, body []byte, path string) string {
 	t.Helper()
 	var value any
@@ -167,7 +167,7 @@ func pick(t *testing.T, body []byte, path string) string {
 	if !ok {
 		t.Fatalf("%s is not text in %s", path, body)
 	}
-	// What is saved is used inside JSON.
+	// The saved text is inserted into JSON.
 	quoted, err := json.Marshal(text)
 	if err != nil {
 		t.Fatal(err)
@@ -175,7 +175,7 @@ func pick(t *testing.T, body []byte, path string) string {
 	return string(quoted[1 : len(quoted)-1])
 }
 
-// part returns a field of an object, or the item of a list that has that number;
+// part returns a field of an object or an item of a list by its number. It returns
 // nil if there is none.
 func part(value any, name string) any {
 	switch value := value.(type) {

@@ -1,8 +1,8 @@
 // Copyright (c) The certagent authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Command vault is Vault itself, pinned, for the acceptance tests: a module of
-// its own, so that certagent depends on none of it.
+// Command vault is a pinned version of Vault for the acceptance tests. It is a
+// separate module, so that certagent does not depend on Vault.
 package main
 
 import (

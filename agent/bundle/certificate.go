@@ -61,7 +61,7 @@ func newCertificateMember(index int, c *config.Certificate, b *config.Bundle) *c
 		o := output{
 			Output: certificate.Output{Output: f.Output},
 			file: sinks.File{
-				Path: absolute(b.Path(f.Destination)), Mode: f.Perms, UID: -1, GID: -1, CreateDirs: b.Directory == "", Key: f.Kind.HoldsKey(),
+				Path: config.Absolute(b.Path(f.Destination)), Mode: f.Perms, UID: -1, GID: -1, CreateDirs: b.Directory == "", Key: f.Kind.HoldsKey(),
 			},
 		}
 		m.outputs = append(m.outputs, o)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os/user"
-	"path/filepath"
 	"strconv"
 
 	"github.com/certagent/certagent/agent/config"
@@ -19,15 +18,6 @@ type member struct {
 	pos   config.Pos
 	name  string // its first destination, or its variable
 	owner owner
-}
-
-// absolute returns the absolute form of a destination. If there is none it returns
-// path, and publishing reports what is wrong with it.
-func absolute(path string) string {
-	if abs, err := filepath.Abs(path); err == nil {
-		return abs
-	}
-	return path
 }
 
 // owner is the owner of a file, by name or by number. Where it is empty an existing

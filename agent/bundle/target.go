@@ -26,7 +26,7 @@ func newTarget(b *config.Bundle) target {
 		return target{}
 	}
 	return target{
-		directory: &sinks.Directory{Path: absolute(b.Directory), Mode: b.DirectoryPerms, UID: -1, GID: -1},
+		directory: &sinks.Directory{Path: config.Absolute(b.Directory), Mode: b.DirectoryPerms, UID: -1, GID: -1},
 		owner:     owner{b.User, b.Group},
 	}
 }

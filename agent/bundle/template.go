@@ -34,7 +34,7 @@ func newFileMember(index int, t *config.Template, path string) *templateMember {
 		member: member{index: index, pos: t.Pos, name: t.Destination, owner: owner{t.User, t.Group}},
 		source: t.Source,
 		input:  render.Input{TemplateText: t.TemplateText, Name: t.Destination, SandboxPath: t.SandboxPath},
-		file:   sinks.File{Path: absolute(path), UID: -1, GID: -1, CreateDirs: t.CreateDestDirs, Backup: t.Backup},
+		file:   sinks.File{Path: config.Absolute(path), UID: -1, GID: -1, CreateDirs: t.CreateDestDirs, Backup: t.Backup},
 		wait:   t.Wait,
 		config: t,
 	}

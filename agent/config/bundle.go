@@ -223,12 +223,12 @@ func (v validator) checkBundles() {
 			v.problem(ValidateError, b.Pos, b.title(), "", "the name is already used by the bundle at "+earlier.String(), "choose another name")
 		}
 		names[b.Name] = b.Pos
-		if other, seen := directories[absolute(b.Directory)]; seen && b.Directory != "" {
+		if other, seen := directories[Absolute(b.Directory)]; seen && b.Directory != "" {
 			v.problem(ValidateError, b.Pos, b.title(), "directory", "is also the directory of "+other.title(),
 				"give each bundle its own directory, or merge the two bundles")
 		}
 		if b.Directory != "" {
-			directories[absolute(b.Directory)] = b
+			directories[Absolute(b.Directory)] = b
 		}
 	}
 }

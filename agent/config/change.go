@@ -289,7 +289,7 @@ func (v validator) checkExecName(block string, c *Change) {
 		names = append(names, e.Name)
 	}
 	hint := v.namesHint("write ")
-	if near := nearest(c.Exec, names); near != "" {
+	if near := nearestName(c.Exec, names); near != "" {
 		hint = "did you mean " + strconv.Quote(near) + "?"
 	}
 	v.problem(ValidateError, c.ExecPos, block, "change_exec", "there is no exec block "+strconv.Quote(c.Exec), hint)

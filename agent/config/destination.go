@@ -76,7 +76,7 @@ func (t outputFile) writer() string {
 // first, each in the order of the configuration.
 func (d *document) outputs() (all []outputFile) {
 	for _, t := range d.templates {
-		if path := absolute(t.Destination); t.Destination != "" {
+		if path := Absolute(t.Destination); t.Destination != "" {
 			all = append(all, outputFile{path: path, exclusive: path, kind: Unsupported, pos: t.Pos, block: "template", name: "destination"})
 		}
 	}
@@ -91,12 +91,12 @@ func (b *Bundle) outputs() (all []outputFile) {
 		if destination == "" {
 			return
 		}
-		t := outputFile{path: absolute(b.Path(destination)), bundle: b.title(), kind: ValidateError,
+		t := outputFile{path: Absolute(b.Path(destination)), bundle: b.title(), kind: ValidateError,
 			pos: place, block: b.title() + ": " + block, name: name}
 		t.exclusive = t.path
 		if b.Directory != "" {
 			first, _, _ := strings.Cut(destination, "/")
-			t.exclusive = absolute(b.Path(first))
+			t.exclusive = Absolute(b.Path(first))
 		}
 		all = append(all, t)
 	}
@@ -112,9 +112,9 @@ func (b *Bundle) outputs() (all []outputFile) {
 	return all
 }
 
-// absolute returns an absolute path, or the cleaned path if there is no working
+// Absolute returns an absolute path, or the cleaned path if there is no working
 // directory.
-func absolute(path string) string {
+func Absolute(path string) string {
 	if abs, err := filepath.Abs(path); err == nil {
 		return abs
 	}

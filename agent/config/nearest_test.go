@@ -19,7 +19,7 @@ func TestNearest(t *testing.T) {
 	}
 	for name, want := range tests {
 		for range 2 {
-			if got := nearest(name, known); got != want {
+			if got := nearestName(name, known); got != want {
 				t.Errorf("%q: got %q, want %q", name, got, want)
 			}
 			slices.Reverse(known)

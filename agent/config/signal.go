@@ -113,7 +113,7 @@ func signalHint(name string) string {
 			names = append(names, name)
 		}
 	}
-	if near := nearest(strings.ToUpper(name), names); near != "" {
+	if near := nearestName(name, names); near != "" {
 		return "did you mean " + strconv.Quote(near) + "?"
 	}
 	return `write its name, such as "SIGTERM", or its number`

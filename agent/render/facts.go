@@ -80,7 +80,7 @@ func (f *facts) check(in Input) Errors {
 			errs = append(errs, e)
 		} else if !known(c.name) {
 			e := in.errorAtPos(c.pos, "unknown function %q", c.name)
-			if name := nearest(c.name); name != "" {
+			if name := nearestFunction(c.name); name != "" {
 				e.Hint = "did you mean " + name + "?"
 			}
 			errs = append(errs, e)

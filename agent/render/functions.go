@@ -8,7 +8,8 @@ import (
 	"sync"
 
 	"github.com/Masterminds/sprig/v3"
-	"github.com/agext/levenshtein"
+
+	"github.com/certagent/certagent/nearest"
 )
 
 // set is a set of function names; each has a group's name for its value.
@@ -82,20 +83,21 @@ func known(name string) bool {
 	return own.has(name) || builtin.has(name) || library.has(name) || sprigNames().has(name)
 }
 
-// nearest returns the known function whose name is most like an unknown one, or
-// "" if none is.
-func nearest(name string) string {
-	best, distance := "", max(2, len(name)/3)+1
-	for _, group := range []set{own, builtin, library, sprigNames()} {
-		for candidate := range group {
-			d := levenshtein.Distance(strings.ToLower(name), strings.ToLower(candidate), nil)
-			if d < distance || d == distance && candidate < best {
-				best, distance = candidate, d
+// nearestFunction returns the known function whose name is most like an unknown one,
+// or "" if none is.
+func nearestFunction(name string) string {
+	names := func(yield func(string) bool) {
+		for _, group := range []set{own, builtin, library, sprigNames()} {
+			for name := range group {
+				if !yield(name) {
+					return
+				}
 			}
 		}
 	}
-	if distance > 0 && sprigNames().has("sprig_"+name) {
-		return "sprig_" + name
+	best := nearest.Name(name, names, max(2, len(name)/3))
+	if sprig := "sprig_" + name; !strings.EqualFold(best, name) && sprigNames().has(sprig) {
+		return sprig
 	}
 	return best
 }

@@ -82,8 +82,8 @@ func TestNearest(t *testing.T) {
 		"secrt": "secret", "pkicert": "pkiCert", "toJson": "toJSON", "upper": "sprig_upper",
 		"base64decode": "base64Decode", "quite_unlike_anything": "",
 	} {
-		if got := nearest(name); got != want {
-			t.Errorf("nearest(%q) = %q, want %q", name, got, want)
+		if got := nearestFunction(name); got != want {
+			t.Errorf("nearestFunction(%q) = %q, want %q", name, got, want)
 		}
 	}
 }

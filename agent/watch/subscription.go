@@ -46,7 +46,7 @@ func (s *Subscription) Set(paths []string) (added bool) {
 		if path == "" {
 			continue
 		}
-		path = absolute(path)
+		path = uncleanAbsolute(path)
 		wanted[path] = true
 		if !s.paths[path] {
 			u.added[path] = look(path)
@@ -79,14 +79,15 @@ func (s *Subscription) signal() {
 	}
 }
 
-// absolute does not clean the path: "link/../file" is not "file".
-func absolute(path string) string {
+// uncleanAbsolute returns an absolute path. It does not clean the path, because
+// "link/../file" is not "file".
+func uncleanAbsolute(path string) string {
 	if filepath.IsAbs(path) {
 		return path
 	}
 	dir, err := os.Getwd()
 	if err != nil {
-		return path // nor can the file be found, then
+		return path // the file cannot be found either
 	}
 	return dir + "/" + path
 }

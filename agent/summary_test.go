@@ -52,13 +52,13 @@ bundle "one" {
 	want := `bundle directory
   certificate: pki/sign/web, private key made on this host and never sent
   publish: by one symlink rename; opening the directory gives one complete set
-  check: nginx; a failure restores the previous generation
+  check: nginx -t; a failure restores the previous generation
   change: SIGHUP to /run/nginx.pid
-  verify: TLS handshakes with 127.0.0.1:443, unix:/run/tls.sock; fallback: command systemctl
+  verify: TLS handshakes with 127.0.0.1:443, unix:/run/tls.sock; fallback: command systemctl restart nginx
 bundle files
   certificate: pki/issue/web, private key made by Vault and sent to this host
   publish: file by file, crash-safe; a reader may see a mixed set for a moment
-  check: app; a failure restores the previous files, except after a crash
+  check: app check; a failure restores the previous files, except after a crash
   change: none
 bundle one
   certificate: pki/sign/web, private key made on this host and never sent

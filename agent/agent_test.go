@@ -329,7 +329,7 @@ exec { command = ["sh", "-c", "echo $PASSWORD >> DIR/started; exec sleep 1000"] 
 	w.Eventually("the child", func() bool { return w.Read("started") == "one\n" })
 	w.PutKV("app", map[string]any{"password": "two"})
 	w.Eventually("the restarted child", func() bool { return w.Read("started") == "one\ntwo\n" })
-	if strings.Contains(r.Log.String(), "two") {
+	if strings.Contains(r.String(), "two") {
 		t.Error("the log shows the secret")
 	}
 }

@@ -46,7 +46,7 @@ func TestMinIntervalSpacesChanges(t *testing.T) {
 			t.Errorf("only %d generations: the interval did not hold anything up", published)
 		}
 		var last time.Time
-		for line := range strings.Lines(r.Log.String()) {
+		for line := range strings.Lines(r.String()) {
 			if !strings.Contains(line, `msg="`+logmsg.ChangeDone+`"`) {
 				continue
 			}

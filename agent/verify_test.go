@@ -75,7 +75,7 @@ func TestServedOldFallsBackToARestart(t *testing.T) {
 	r.Says(`remedy="fall back"`)
 	r.Says(`mode="restart of the child"`)
 	w.Eventually("the second verification", func() bool { return r.Count(logmsg.Verified) >= 2 })
-	log := r.Log.String()
+	log := r.String()
 	r.end()
 	for _, order := range [][2]string{
 		{`mode="SIGHUP to the child"`, "outcome=served_old"},
@@ -141,7 +141,7 @@ func TestNothingIsVerifiedBeforeItIsPublished(t *testing.T) {
 	r := w.start(w.stubborn(address, "", ""))
 	r.Says(logmsg.Verified)
 	r.end()
-	if log := r.Log.String(); strings.Contains(log, logmsg.ProbeFailed) {
+	if log := r.String(); strings.Contains(log, logmsg.ProbeFailed) {
 		t.Errorf("it was looked for too early:\n%s", log)
 	}
 }

@@ -139,7 +139,7 @@ func (w *world) load(text string) *config.Config {
 // running is an agent that runs, with its log.
 type running struct {
 	*world
-	*harness.Log
+	*harness.Transcript
 	stop  context.CancelFunc
 	ended chan struct{}
 	err   error
@@ -148,7 +148,7 @@ type running struct {
 // start runs an agent until stop or the end of the test.
 func (w *world) start(text string, options ...func(*agent.Agent)) *running {
 	w.Helper()
-	log := harness.NewLog(w.T)
+	log := harness.NewTranscript(w.T)
 	a := &agent.Agent{
 		Config: w.load(text),
 		Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -160,7 +160,7 @@ func (w *world) start(text string, options ...func(*agent.Agent)) *running {
 		option(a)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &running{world: w, Log: log, stop: cancel, ended: make(chan struct{})}
+	r := &running{world: w, Transcript: log, stop: cancel, ended: make(chan struct{})}
 	go func() {
 		defer close(r.ended)
 		r.err = a.Run(ctx)
@@ -210,7 +210,7 @@ func (r *running) wait() error {
 		letGo()
 		return r.err
 	case <-time.After(harness.Patience):
-		r.Fatalf("the agent does not end:\n%s", r.Log)
+		r.Fatalf("the agent does not end:\n%s", r.Transcript)
 		return nil
 	}
 }

@@ -12,14 +12,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/logmsg"
 )
 
 // script writes an executable script.
 func (w *world) script(name, text string) {
 	w.Helper()
-	w.write(name, "#!/bin/sh\n"+text)
-	w.check(os.Chmod(w.path(name), 0o755))
+	w.Write(name, "#!/bin/sh\n"+text)
+	w.Check(os.Chmod(w.Path(name), 0o755))
 }
 
 // A failed change stays owed, and is tried again without a word to Vault, until
@@ -44,7 +45,7 @@ func TestChangeThatFails(t *testing.T) {
 		want:  []string{logmsg.ChangeFailed + `.*/reload\\": no such program, or its interpreter is missing`},
 	}, {
 		name:  "is not executable",
-		spoil: func(w *world) { w.write("reload", "not for execution") },
+		spoil: func(w *world) { w.Write("reload", "not for execution") },
 		want:  []string{logmsg.ChangeFailed + `.*/reload\\": not executable for the user that runs certagent`},
 	}, {
 		name:  "hangs, and so does what it started",
@@ -63,26 +64,26 @@ func TestChangeThatFails(t *testing.T) {
 				command = ["DIR/reload"]
 				`+c.more+`
 			}`))
-			p.says(logmsg.AllPublished)
+			p.Says(logmsg.AllPublished)
 			for _, pattern := range c.want {
-				p.says(pattern)
+				p.Says(pattern)
 			}
-			p.saysTimes(logmsg.ChangeFailed, 2)
+			p.SaysTimes(logmsg.ChangeFailed, 2)
 			before, asked := w.snapshot(published...), len(w.Dev.Requests())
-			w.script("reload", "echo changed >> "+w.path("changes"))
-			p.says(logmsg.ChangeDone)
-			if left := descendants(t, w.dir); len(left) > 1 {
+			w.script("reload", "echo changed >> "+w.Path("changes"))
+			p.Says(logmsg.ChangeDone)
+			if left := descendants(t, w.Path("")); len(left) > 1 {
 				t.Errorf("besides the agent there are %q", left)
 			}
 			p.stop()
 			before.same()
-			if got := w.read("changes"); got != "changed\n" {
+			if got := w.Read("changes"); got != "changed\n" {
 				t.Errorf("the command has succeeded %d times, want once", strings.Count(got, "\n"))
 			}
 			if n := len(w.Dev.Requests()); n != asked {
 				t.Errorf("%d requests for a change that failed", n-asked)
 			}
-			if n := len(p.out.String()); n > 100_000 {
+			if n := len(p.String()); n > 100_000 {
 				t.Errorf("%d bytes were logged", n)
 			}
 		})
@@ -94,9 +95,9 @@ func TestCommandThatPrintsWithoutEnd(t *testing.T) {
 	w := newWorld(t)
 	w.script("reload", "head -c 300000000 /dev/zero | tr '\\0' x")
 	p := w.start(login + password(`command = ["DIR/reload"]`))
-	p.says(logmsg.ChangeDone)
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
-	w.check(err)
+	p.Says(logmsg.ChangeDone)
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
+	w.Check(err)
 	peak := regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(status)
 	if peak == nil {
 		t.Fatalf("no VmHWM in %s", status)
@@ -121,16 +122,16 @@ func TestChangeThatMayNotFail(t *testing.T) {
 			w := newWorld(t)
 			w.script("reload", "exit 3")
 			p := w.start(text)
-			p.says(logmsg.GivingUp + ` error=".*/reload\\": exit code 3" code=7`)
-			p.ends(7)
+			p.Says(logmsg.GivingUp + ` error=".*/reload\\": exit code 3" code=7`)
+			p.Ends(7)
 			p.leavesNothing()
-			if w.read("password") != "one" {
+			if w.Read("password") != "one" {
 				t.Error("the file is not there")
 			}
 			// What is owed is remembered.
-			w.script("reload", "echo changed >> "+w.path("changes"))
+			w.script("reload", "echo changed >> "+w.Path("changes"))
 			p = w.start(text)
-			eventually(t, "the owed change", func() bool { return w.read("changes") == "changed\n" })
+			harness.Eventually(t, "the owed change", func() bool { return w.Read("changes") == "changed\n" })
 			p.stop()
 		})
 	}
@@ -152,21 +153,21 @@ func TestPIDFile(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
 			if c.content != "" {
-				w.write("target.pid", c.content)
+				w.Write("target.pid", c.content)
 			}
 			p := w.start(login + eager + password(`change_mode = "signal"
 				change_signal = "SIGUSR1"
 				pid_file      = "DIR/target.pid"`))
-			p.says(c.want)
+			p.Says(c.want)
 			before := w.snapshot("password")
 			target := w.target()
-			w.write("target.pid", strconv.Itoa(target.Process.Pid)+"\n")
+			w.Write("target.pid", strconv.Itoa(target.Process.Pid)+"\n")
 			if strings.HasPrefix(c.want, "change not needed") {
 				before.same()
-				w.putKV("app", map[string]any{"password": "two"})
+				w.PutKV("app", map[string]any{"password": "two"})
 			}
-			eventually(t, "the signal", func() bool { return w.read("signals") == "got it\n" })
-			p.says(logmsg.ChangeDone)
+			harness.Eventually(t, "the signal", func() bool { return w.Read("signals") == "got it\n" })
+			p.Says(logmsg.ChangeDone)
 			p.stop()
 		})
 	}
@@ -176,12 +177,12 @@ func TestPIDFile(t *testing.T) {
 func (w *world) target() *exec.Cmd {
 	w.Helper()
 	cmd := exec.Command("sh", "-c", "trap 'echo got it >> signals' USR1; echo ready > ready; while :; do sleep 0.05; done")
-	cmd.Dir = w.dir
-	w.check(cmd.Start())
+	cmd.Dir = w.Path("")
+	w.Check(cmd.Start())
 	w.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	eventually(w.T, "the target runs", func() bool { return w.read("ready") == "ready\n" })
+	harness.Eventually(w.T, "the target runs", func() bool { return w.Read("ready") == "ready\n" })
 	return cmd
 }

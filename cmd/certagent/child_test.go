@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/logmsg"
 )
 
@@ -37,10 +38,10 @@ func TestChildsExitCode(t *testing.T) {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
 			w := newWorld(t)
 			p := w.start(login + password("") + c.exec)
-			p.says(c.want)
-			p.ends(c.code)
+			p.Says(c.want)
+			p.Ends(c.code)
 			p.leavesNothing()
-			if w.read("password") != "one" {
+			if w.Read("password") != "one" {
 				t.Error("the child was started before its file was there")
 			}
 		})
@@ -50,20 +51,20 @@ func TestChildsExitCode(t *testing.T) {
 func TestChildThatIgnoresSIGTERM(t *testing.T) {
 	w := newWorld(t)
 	p := w.start(login + password("") + child("trap '' TERM; echo child runs; while :; do sleep 0.05; done", `kill_timeout = "200ms"`))
-	p.says(`child runs`)
+	p.Says(`child runs`)
 	p.stop()
 }
 
 func TestSecondSIGTERMHurries(t *testing.T) {
 	w := newWorld(t)
 	p := w.start(login + password("") + child("trap 'echo child will not' TERM; echo child runs; while :; do sleep 0.05; done", `kill_timeout = "10m"`))
-	p.says(`child runs`)
-	p.signal(syscall.SIGTERM)
-	p.says(`child will not`)
-	p.alive()
-	p.signal(syscall.SIGTERM)
-	p.says(logmsg.StoppingAtOnce)
-	p.ends(0)
+	p.Says(`child runs`)
+	p.Signal(syscall.SIGTERM)
+	p.Says(`child will not`)
+	p.Alive()
+	p.Signal(syscall.SIGTERM)
+	p.Says(logmsg.StoppingAtOnce)
+	p.Ends(0)
 	p.leavesNothing()
 }
 
@@ -73,10 +74,10 @@ func TestChildIsRestartedForNewSecrets(t *testing.T) {
   contents = "{{ with secret \"secret/data/app\" }}{{ .Data.data.password }}{{ end }}"
 }
 ` + child(`echo "child has $PASSWORD"; while :; do sleep 0.05; done`, ""))
-	p.says(`child has one`)
-	w.putKV("app", map[string]any{"password": "two"})
-	p.says(`child has two`)
-	if n := p.count(`(?m)^child has`); n != 2 {
+	p.Says(`child has one`)
+	w.PutKV("app", map[string]any{"password": "two"})
+	p.Says(`child has two`)
+	if n := p.Count(`(?m)^child has`); n != 2 {
 		t.Errorf("the child was started %d times, want 2", n)
 	}
 	p.stop()
@@ -97,22 +98,22 @@ func TestStopsWhileItWaits(t *testing.T) {
 		name:  "for the next login",
 		begin: func(w *world) { w.Dev.Seal() },
 		text:  strings.ReplaceAll(strings.ReplaceAll(login, "100ms", "5m"), "500ms", "5m") + password(""),
-		until: func(_ *world, p *process) { p.says(logmsg.LoginFailed) },
+		until: func(_ *world, p *process) { p.Says(logmsg.LoginFailed) },
 	}, {
 		name:  "for the answer to a login",
 		begin: func(w *world) { met = hangs.start(w) },
 		text:  login + password(""),
-		until: func(w *world, _ *process) { eventually(w.T, "the request", func() bool { return met() > 0 }) },
+		until: func(w *world, _ *process) { harness.Eventually(w.T, "the request", func() bool { return met() > 0 }) },
 	}, {
 		name:  "for a command",
-		begin: func(w *world) { w.script("reload", "trap '' TERM; echo begun > "+w.path("begun")+"; sleep 4711") },
+		begin: func(w *world) { w.script("reload", "trap '' TERM; echo begun > "+w.Path("begun")+"; sleep 4711") },
 		text: login + password(`exec {
 			command      = ["DIR/reload"]
 			timeout      = "10m"
 			kill_timeout = "10m"
 		}`),
 		until: func(w *world, _ *process) {
-			eventually(w.T, "the command runs", func() bool { return w.read("begun") != "" })
+			harness.Eventually(w.T, "the command runs", func() bool { return w.Read("begun") != "" })
 		},
 	}} {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {

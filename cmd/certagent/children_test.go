@@ -27,18 +27,18 @@ func TestFirstChildThatEndsForGood(t *testing.T) {
 		named("on-failure", `echo "on-failure $$"; `+fmt.Sprintf(once, "failure", 3), "restart = \"on-failure\"\n  restart_delay = \"1ms\"") +
 		named("never", `echo "never $$"; `+fmt.Sprintf(once, "end", 5), ""))
 	p.numbers("never", 1)
-	w.write("success", "")
+	w.Write("success", "")
 	p.numbers("always", 2)
-	w.write("failure", "")
+	w.Write("failure", "")
 	p.numbers("on-failure", 2)
-	p.alive()
+	p.Alive()
 	if n := len(p.numbers("never", 1)); n != 1 {
 		t.Errorf("a child that is not to be restarted was started %d times", n)
 	}
-	w.write("end", "")
-	p.ends(5)
-	p.says(logmsg.ChildStopping + ` child=always`)
-	p.says(logmsg.ChildStopping + ` child=on-failure`)
+	w.Write("end", "")
+	p.Ends(5)
+	p.Says(logmsg.ChildStopping + ` child=always`)
+	p.Says(logmsg.ChildStopping + ` child=on-failure`)
 	p.leavesNothing()
 }
 
@@ -48,8 +48,8 @@ func TestSuccessOfAChildThatIsRestartedOnFailure(t *testing.T) {
 	p := w.start(login + password("") +
 		named("job", `if [ -e DIR/done ]; then exit 0; fi; touch DIR/done; exit 3`, "restart = \"on-failure\"\n  restart_delay = \"1ms\"") +
 		named("server", "exec sleep 1000", ""))
-	p.ends(0)
-	p.says(logmsg.ChildRestarts + ` child=job .*code=3`)
+	p.Ends(0)
+	p.Says(logmsg.ChildRestarts + ` child=job .*code=3`)
 	p.leavesNothing()
 }
 
@@ -65,18 +65,18 @@ func TestChildrenEndBeforeAllElse(t *testing.T) {
 	slow := p.number("slow")
 	p.number("quick")
 	p.number("stubborn")
-	p.signal(syscall.SIGTERM)
-	p.says(`slow ends`)
-	p.says(`quick ends`)
-	p.says(logmsg.ChildKilled + ` child=stubborn`)
+	p.Signal(syscall.SIGTERM)
+	p.Says(`slow ends`)
+	p.Says(`quick ends`)
+	p.Says(logmsg.ChildKilled + ` child=stubborn`)
 	if state, _, _ := stat(slow); state == "" {
 		t.Error("the slow child did not get its time")
 	}
-	w.putKV("app", map[string]any{"password": "two"})
-	p.says(`slow has two`)
-	p.ends(0)
+	w.PutKV("app", map[string]any{"password": "two"})
+	p.Says(`slow has two`)
+	p.Ends(0)
 	p.leavesNothing()
-	if _, err := os.Stat(w.path("pid")); !os.IsNotExist(err) {
+	if _, err := os.Stat(w.Path("pid")); !os.IsNotExist(err) {
 		t.Errorf("pid_file is left: %v", err)
 	}
 }

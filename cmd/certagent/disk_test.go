@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/logmsg"
 )
 
@@ -24,7 +25,7 @@ type ailment struct {
 }
 
 var ailments = []ailment{
-	{"full disk", fill, func(w *world, dir string) { w.check(os.Remove(filepath.Join(dir, "ballast"))) }, `no space left on device`},
+	{"full disk", fill, func(w *world, dir string) { w.Check(os.Remove(filepath.Join(dir, "ballast"))) }, `no space left on device`},
 	{"read-only file system", mountReadOnly, unmount, `read-only file system`},
 	{"immutable directory", chattr("+i"), chattr("-i"), `operation not permitted`},
 }
@@ -33,7 +34,7 @@ var ailments = []ailment{
 func fill(w *world, dir string) {
 	w.Helper()
 	f, err := os.Create(filepath.Join(dir, "ballast"))
-	w.check(err)
+	w.Check(err)
 	defer f.Close()
 	if _, err := io.Copy(f, zeros{}); !errors.Is(err, syscall.ENOSPC) {
 		w.Fatalf("filling %s: %v", dir, err)
@@ -48,13 +49,13 @@ func (zeros) Read(p []byte) (int, error) { return len(p), nil }
 // remount of what is there would fail: the agent holds a lock open in it.)
 func mountReadOnly(w *world, dir string) {
 	w.Helper()
-	w.check(syscall.Mount(dir, dir, "", syscall.MS_BIND, ""))
-	w.check(syscall.Mount("", dir, "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
+	w.Check(syscall.Mount(dir, dir, "", syscall.MS_BIND, ""))
+	w.Check(syscall.Mount("", dir, "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
 }
 
 func unmount(w *world, dir string) {
 	w.Helper()
-	w.check(syscall.Unmount(dir, 0))
+	w.Check(syscall.Unmount(dir, 0))
 }
 
 func chattr(flag string) func(w *world, dir string) {
@@ -70,13 +71,13 @@ func chattr(flag string) func(w *world, dir string) {
 // skipped where that is not allowed.
 func (w *world) mount() (dir string) {
 	w.Helper()
-	dir = w.path("tls")
-	w.check(os.Mkdir(dir, 0o755))
+	dir = w.Path("tls")
+	w.Check(os.Mkdir(dir, 0o755))
 	err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=256k")
 	if errors.Is(err, syscall.EPERM) {
 		w.Skip("mounting a file system needs root: this test was not run")
 	}
-	w.check(err)
+	w.Check(err)
 	w.Cleanup(func() {
 		_ = exec.Command("chattr", "-i", dir).Run() // it is not immutable any more if the test went well
 		for syscall.Unmount(dir, syscall.MNT_DETACH) == nil {
@@ -91,20 +92,20 @@ func TestDiskAtRenewal(t *testing.T) {
 			w := newWorld(t)
 			dir := w.mount()
 			p := w.start(login + eager + certificate(often, `command = ["sh", "-c", "echo changed >> DIR/changes"]`))
-			p.says(logmsg.ChangeDone)
+			p.Says(logmsg.ChangeDone)
 			a.begin(w, dir)
-			p.says(logmsg.PublishFailed + `.*` + a.want)
-			before, changes := w.snapshot(published...), w.read("changes")
-			p.saysTimes(`publish failed`, 3)
+			p.Says(logmsg.PublishFailed + `.*` + a.want)
+			before, changes := w.snapshot(published...), w.Read("changes")
+			p.SaysTimes(`publish failed`, 3)
 			before.same()
 			w.leaf()
-			if w.read("changes") != changes {
+			if w.Read("changes") != changes {
 				t.Error("there was a reaction although nothing was published")
 			}
-			p.alive()
+			p.Alive()
 			a.heal(w, dir)
-			eventually(t, "another certificate", func() bool { return w.read("tls/tls.crt") != string(before.texts[1]) })
-			eventually(t, "a reaction to it", func() bool { return w.read("changes") != changes })
+			harness.Eventually(t, "another certificate", func() bool { return w.Read("tls/tls.crt") != string(before.texts[1]) })
+			harness.Eventually(t, "a reaction to it", func() bool { return w.Read("changes") != changes })
 			p.stop()
 			w.leaf()
 		})
@@ -118,13 +119,13 @@ func TestDiskAtStart(t *testing.T) {
 			dir := w.mount()
 			a.begin(w, dir)
 			p := w.start(login + certificate(once, ""))
-			p.saysTimes(logmsg.PublishFailed+`.*`+a.want, 2)
-			p.alive()
+			p.SaysTimes(logmsg.PublishFailed+`.*`+a.want, 2)
+			p.Alive()
 			a.heal(w, dir)
-			p.says(logmsg.AllPublished)
+			p.Says(logmsg.AllPublished)
 			p.stop()
 			w.leaf()
-			if n := w.asked("/v1/pki/issue/"); n != 1 {
+			if n := w.Asked("", "/v1/pki/issue/"); n != 1 {
 				t.Errorf("%d certificates were asked for, want 1: a disk is no reason to ask Vault again", n)
 			}
 		})
@@ -137,20 +138,20 @@ func TestDiskWithExitOnRetryFailure(t *testing.T) {
 	fill(w, dir)
 	text := strings.Replace(login, `address = "ADDRESS"`, "address = \"ADDRESS\"\n  retry { num_retries = 1 }\n", 1)
 	p := w.start(text + "template_config { exit_on_retry_failure = true }\n" + certificate(once, ""))
-	p.says(logmsg.GivingUp + ` error=".*no space left on device`)
-	p.ends(6)
+	p.Says(logmsg.GivingUp + ` error=".*no space left on device`)
+	p.Ends(6)
 }
 
 // A destination below something that is no directory cannot be written by
 // anybody, root or not.
 func TestDestinationBelowAFile(t *testing.T) {
 	w := newWorld(t)
-	w.write("tls", "not a directory")
+	w.Write("tls", "not a directory")
 	p := w.start(login + certificate(once, "") + password(""))
-	p.says(`failed; keeping the files on disk.*tls.crt.*not a directory`)
-	eventually(t, "the other bundle", func() bool { return w.read("password") == "one" })
-	w.check(os.Remove(w.path("tls")))
-	p.says(logmsg.AllPublished)
+	p.Says(`failed; keeping the files on disk.*tls.crt.*not a directory`)
+	harness.Eventually(t, "the other bundle", func() bool { return w.Read("password") == "one" })
+	w.Check(os.Remove(w.Path("tls")))
+	p.Says(logmsg.AllPublished)
 	p.stop()
 	w.leaf()
 }

@@ -32,11 +32,11 @@ bundle "web" {
 func serveOther(w *world) string {
 	w.Helper()
 	pair, err := seed.Issue(w.Context(), w.Client, "pki/issue/web", seed.Params{"common_name": "example.test"})
-	w.check(err)
+	w.Check(err)
 	cert, err := tls.X509KeyPair([]byte(pair.Cert), []byte(pair.Key))
-	w.check(err)
+	w.Check(err)
 	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}})
-	w.check(err)
+	w.Check(err)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -60,7 +60,7 @@ func serveOther(w *world) string {
 func nobodyAt(w *world) string {
 	w.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	w.check(err)
+	w.Check(err)
 	defer l.Close()
 	return l.Addr().String()
 }
@@ -88,7 +88,7 @@ func TestExitCodesOfAOneShotRun(t *testing.T) {
 			return strings.Replace(strict, `address = "ADDRESS"`, "address = \"ADDRESS\"\n client_cert = \"DIR/none.crt\"\n client_key = \"DIR/none.key\"", 1) + password("")
 		}, 3, `none\.crt`},
 		{"a login that is refused", func(w *world) string {
-			w.write("secretid", "11111111-2222-3333-4444-555555555555")
+			w.Write("secretid", "11111111-2222-3333-4444-555555555555")
 			return fails + password("")
 		}, 4, `logging in by approle`},
 		{"a sealed Vault", func(w *world) string { w.Dev.Seal(); return fails + password("") }, 4, `Vault is sealed`},
@@ -126,8 +126,8 @@ func TestExitCodesOfAOneShotRun(t *testing.T) {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
 			w := newWorld(t)
 			p := w.start(c.text(w), "-exit-after-auth")
-			p.ends(c.code)
-			p.says(c.says)
+			p.Ends(c.code)
+			p.Says(c.says)
 			p.leavesNothing()
 		})
 	}

@@ -21,10 +21,10 @@ import (
 // file. What loses leads nowhere, so that the run shows who has won.
 func TestPrecedenceOfConnectionSettings(t *testing.T) {
 	w := newWorldWith(t, harness.ServerOptions{TLS: true})
-	w.write("ca.crt", string(w.CA))
-	w.write("cas/ca.crt", string(w.CA))
-	w.write("other.crt", otherCA(w))
-	w.write("others/other.crt", w.read("other.crt"))
+	w.Write("ca.crt", string(w.CA))
+	w.Write("cas/ca.crt", string(w.CA))
+	w.Write("other.crt", otherCA(w))
+	w.Write("others/other.crt", w.Read("other.crt"))
 	const nowhere = "https://127.0.0.1:1"
 	for _, c := range []struct {
 		name, file string
@@ -47,12 +47,12 @@ func TestPrecedenceOfConnectionSettings(t *testing.T) {
 	} {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
 			p := w.oneShot(t, c.file, c.env, c.flags)
-			p.ends(0)
+			p.Ends(0)
 			// And the other way about: without what has won it does not work.
 			if len(c.flags) > 0 {
-				w.oneShot(t, c.file, c.env, nil).ends(4)
+				w.oneShot(t, c.file, c.env, nil).Ends(4)
 			} else if len(c.env) > 0 {
-				w.oneShot(t, c.file, nil, nil).ends(4)
+				w.oneShot(t, c.file, nil, nil).Ends(4)
 			}
 		})
 	}
@@ -64,7 +64,7 @@ func (w *world) oneShot(t *testing.T, block string, env, flags []string) *proces
 	dir := t.TempDir()
 	text := "vault {\n" + strings.ReplaceAll(block, `" `, "\"\n") + "\n}\n" + strings.Replace(login, `vault { address = "ADDRESS" }`, "", 1)
 	text = strings.Replace(text, "min_backoff", "exit_on_err = true\n    min_backoff", 1) + "exit_after_auth = true\n"
-	text = strings.Replace(w.expand(text), w.path("token"), filepath.Join(dir, "token"), 1)
+	text = strings.Replace(w.expand(text), w.Path("token"), filepath.Join(dir, "token"), 1)
 	if err := os.WriteFile(filepath.Join(dir, "agent.hcl"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func (w *world) oneShot(t *testing.T, block string, env, flags []string) *proces
 func otherCA(w *world) string {
 	w.Helper()
 	ca, err := seed.PKI{Mount: "other"}.Apply(w.Context(), w.Client)
-	w.check(err)
+	w.Check(err)
 	return ca
 }
 
@@ -91,13 +91,13 @@ func otherCA(w *world) string {
 func TestPrecedenceOfClientCertificate(t *testing.T) {
 	maker := newWorld(t)
 	pair, err := seed.Issue(t.Context(), maker.Client, "pki/issue/web", seed.Params{"common_name": "agent"})
-	maker.check(err)
+	maker.Check(err)
 	cert, err := tls.X509KeyPair([]byte(pair.Cert), []byte(pair.Key))
-	maker.check(err)
+	maker.Check(err)
 	w := anotherWorld(t, harness.ServerOptions{ClientCA: []byte(pair.CA), ClientCert: &cert})
-	w.write("ca.crt", string(w.CA))
-	w.write("client.crt", pair.Cert)
-	w.write("client.key", string(pair.Key))
+	w.Write("ca.crt", string(w.CA))
+	w.Write("client.crt", pair.Cert)
+	w.Write("client.key", string(pair.Key))
 	const block = `address = "ADDRESS" ca_cert = "DIR/ca.crt"`
 	for _, c := range []struct {
 		name, file string
@@ -115,9 +115,9 @@ func TestPrecedenceOfClientCertificate(t *testing.T) {
 	} {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
 			p := w.oneShot(t, c.file, c.env, c.flags)
-			p.ends(c.code)
+			p.Ends(c.code)
 			if c.code == 3 {
-				p.says(`none\.crt: no such file or directory`)
+				p.Says(`none\.crt: no such file or directory`)
 			}
 		})
 	}
@@ -142,7 +142,7 @@ func TestPrecedenceOfNamespace(t *testing.T) {
 				r.Header.Del("X-Vault-Namespace")
 				return false
 			})
-			w.oneShot(t, `address = "ADDRESS" `+c.file, c.env, c.flags).ends(0)
+			w.oneShot(t, `address = "ADDRESS" `+c.file, c.env, c.flags).Ends(0)
 			if got, _ := seen.Load().(string); strings.Trim(got, "/") != c.want {
 				t.Errorf("the namespace was %q, want %q", got, c.want)
 			}
@@ -162,10 +162,10 @@ func TestUsageExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := launch(t, dir, nil, "validate", "-config=agent.hcl")
-	p.ends(0)
-	p.says(`valid: agent.hcl\nbundle web\n`)
-	p.says(`check: nginx -t; (?s:.*)change: SIGHUP to /run/nginx\.pid`)
-	if strings.Contains(p.out.String(), "warning") {
+	p.Ends(0)
+	p.Says(`valid: agent.hcl\nbundle web\n`)
+	p.Says(`check: nginx -t; (?s:.*)change: SIGHUP to /run/nginx\.pid`)
+	if strings.Contains(p.String(), "warning") {
 		t.Error("it has warnings")
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/certagent/certagent/agent"
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/logmsg"
 )
 
@@ -25,9 +26,9 @@ func (p *process) numbers(word string, n int) []int {
 	p.Helper()
 	line := regexp.MustCompile(`(?m)^` + word + ` (\d+)$`)
 	var found []int
-	eventually(p, fmt.Sprintf("%d times %s", n, word), func() bool {
+	harness.Eventually(p, fmt.Sprintf("%d times %s", n, word), func() bool {
 		found = nil
-		for _, match := range line.FindAllStringSubmatch(p.out.String(), -1) {
+		for _, match := range line.FindAllStringSubmatch(p.String(), -1) {
 			number, _ := strconv.Atoi(match[1])
 			found = append(found, number)
 		}
@@ -66,11 +67,11 @@ func TestEverySignalIsHandedOn(t *testing.T) {
 	for _, sig := range agent.Forwarded() {
 		sent = append(sent, int(sig.(syscall.Signal)))
 		if sig != syscall.SIGTSTP {
-			p.signal(sig.(syscall.Signal))
+			p.Signal(sig.(syscall.Signal))
 		}
 	}
 	p.numbers("got", len(sent)-1)
-	p.signal(syscall.SIGTSTP)
+	p.Signal(syscall.SIGTSTP)
 	if len(sent) < 12+30 {
 		t.Errorf("only %d signals", len(sent))
 	}
@@ -102,7 +103,7 @@ func TestSignalsAreRewrittenAndDropped(t *testing.T) {
 		{60, 60},
 		{syscall.SIGTERM, syscall.SIGHUP},
 	} {
-		p.signal(step.send)
+		p.Signal(step.send)
 		if step.gets != 0 {
 			got = append(got, int(step.gets))
 			if all := p.numbers("got", len(got)); !slices.Equal(all, got) {
@@ -110,7 +111,7 @@ func TestSignalsAreRewrittenAndDropped(t *testing.T) {
 			}
 		}
 	}
-	p.ends(0)
+	p.Ends(0)
 	p.leavesNothing()
 }
 
@@ -128,12 +129,12 @@ func TestWhomSIGHUPIsFor(t *testing.T) {
 			w := newWorld(t)
 			p := w.start(login + password("") + listener(c.hup, syscall.SIGTERM))
 			p.number("listener")
-			p.signal(syscall.SIGHUP)
+			p.Signal(syscall.SIGHUP)
 			if c.agent {
-				p.says(logmsg.Reloaded)
+				p.Says(logmsg.Reloaded)
 			}
 			// This one is behind it on its way to the child.
-			p.signal(syscall.SIGUSR1)
+			p.Signal(syscall.SIGUSR1)
 			want := []int{int(syscall.SIGUSR1)}
 			if c.child {
 				want = []int{int(syscall.SIGHUP), int(syscall.SIGUSR1)}
@@ -143,7 +144,7 @@ func TestWhomSIGHUPIsFor(t *testing.T) {
 				t.Errorf("the child got %v, want %v", got, want)
 			}
 			p.stop()
-			if read := p.count(logmsg.Reloaded) > 0; read != c.agent {
+			if read := p.Count(logmsg.Reloaded) > 0; read != c.agent {
 				t.Errorf("the configuration was read again: %v", read)
 			}
 		})
@@ -156,7 +157,7 @@ func TestStopsDuringTheDelayOfARestart(t *testing.T) {
 	p := w.start(login + password("") + child("exit 3", `restart = "always"
   restart_delay     = "1h"
   restart_max_delay = "1h"`))
-	p.says(logmsg.ChildRestarts)
+	p.Says(logmsg.ChildRestarts)
 	begun := time.Now()
 	p.stop()
 	if took := time.Since(begun); took > 20*time.Second {
@@ -173,9 +174,9 @@ func TestWholeGroupIsKilled(t *testing.T) {
 	if _, _, group := stat(grandchild); group != leader {
 		t.Fatalf("the grandchild is in group %d, the child in %d", group, leader)
 	}
-	p.signal(syscall.SIGTERM)
-	p.says(logmsg.ChildKilled)
-	p.ends(0)
+	p.Signal(syscall.SIGTERM)
+	p.Says(logmsg.ChildKilled)
+	p.Ends(0)
 	p.leavesNothing()
 }
 
@@ -191,7 +192,7 @@ func TestChildDiesWithCertagent(t *testing.T) {
   restart_delay = "1ms"`), func(_ *world, p *process) { send(p, p.number("child"), syscall.SIGKILL) }},
 		{"restarted", login + eager + password(`change_mode = "restart"`) + child(pid, ""), func(w *world, p *process) {
 			p.number("child")
-			w.putKV("app", map[string]any{"password": "two"})
+			w.PutKV("app", map[string]any{"password": "two"})
 		}},
 	} {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
@@ -202,9 +203,9 @@ func TestChildDiesWithCertagent(t *testing.T) {
 				starts = 2
 			}
 			p.numbers("child", starts)
-			p.signal(syscall.SIGKILL)
-			<-p.ended
-			eventually(t, "the child is gone", func() bool { return len(descendants(t, w.dir)) == 0 })
+			p.Signal(syscall.SIGKILL)
+			<-p.Ended()
+			harness.Eventually(t, "the child is gone", func() bool { return len(descendants(t, w.Path(""))) == 0 })
 		})
 	}
 }
@@ -216,14 +217,14 @@ func TestChildsSignalsAreTheDefault(t *testing.T) {
 	const want = "SigPnd:\t" + none + "ShdPnd:\t" + none + "SigBlk:\t" + none + "SigIgn:\t" + none
 	spoiled := []string{"env", "--block-signal=TERM,USR1,WINCH", "--ignore-signal=HUP,INT,QUIT,PIPE,USR2,TTOU,TTIN,TSTP"}
 	if out, err := exec.Command(spoiled[0], append(spoiled[1:], "true")...).CombinedOutput(); err != nil {
-		missing(t, "env cannot block signals here: %v: %s", err, out)
+		harness.Missing(t, "env cannot block signals here: %v: %s", err, out)
 	}
 	for name, program := range map[string][]string{"plain": {"env"}, "spoiled": spoiled} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			p := w.startUnder(program, login+password("")+child(`grep -E "^(Sig(Pnd|Blk|Ign)|ShdPnd)" /proc/self/status; echo "child $$"; exec sleep 1000`, ""))
 			p.number("child")
-			if !strings.Contains(p.out.String(), want) {
+			if !strings.Contains(p.String(), want) {
 				t.Errorf("the child's signals are not\n%s", want)
 			}
 			p.stop() // also by a signal that was blocked
@@ -235,20 +236,20 @@ func TestChildsSignalsAreTheDefault(t *testing.T) {
 // nor another start of the child, nor the end.
 func TestReaderOfTheLogGoesAway(t *testing.T) {
 	w := newWorld(t)
-	w.check(syscall.Mkfifo(w.path("log"), 0o600))
-	reader, err := os.OpenFile(w.path("log"), os.O_RDONLY|syscall.O_NONBLOCK, 0) // no need to wait for a writer
-	w.check(err)
-	p := w.startUnder([]string{"sh", "-c", `exec "$@" >` + w.path("log") + " 2>&1", "sh"}, login+password("")+
+	w.Check(syscall.Mkfifo(w.Path("log"), 0o600))
+	reader, err := os.OpenFile(w.Path("log"), os.O_RDONLY|syscall.O_NONBLOCK, 0) // no need to wait for a writer
+	w.Check(err)
+	p := w.startUnder([]string{"sh", "-c", `exec "$@" >` + w.Path("log") + " 2>&1", "sh"}, login+password("")+
 		child(`trap "echo >> DIR/got" USR1; trap "exit 3" USR2; echo >> DIR/started; while :; do sleep 0.02; done`, `restart = "on-failure"
   restart_delay = "1ms"`))
-	lines := func(name string) int { return strings.Count(w.read(name), "\n") }
-	eventually(t, "the child starts", func() bool { return lines("started") == 1 })
-	w.check(reader.Close())
+	lines := func(name string) int { return strings.Count(w.Read(name), "\n") }
+	harness.Eventually(t, "the child starts", func() bool { return lines("started") == 1 })
+	w.Check(reader.Close())
 	for n := 1; n <= 3; n++ {
-		p.signal(syscall.SIGUSR1)
-		eventually(t, "the child gets it", func() bool { return lines("got") == n })
-		p.signal(syscall.SIGUSR2)
-		eventually(t, "the child is started again", func() bool { return lines("started") == n+1 })
+		p.Signal(syscall.SIGUSR1)
+		harness.Eventually(t, "the child gets it", func() bool { return lines("got") == n })
+		p.Signal(syscall.SIGUSR2)
+		harness.Eventually(t, "the child is started again", func() bool { return lines("started") == n+1 })
 	}
 	p.stop()
 }

@@ -16,25 +16,16 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/logmsg"
 )
-
-// missing skips the test for lack of something, or fails it if
-// $CERTAGENT_REQUIRE_REAL is 1.
-func missing(t testing.TB, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("CERTAGENT_REQUIRE_REAL") == "1" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
-}
 
 // startUnder is start by a program that becomes certagent, or starts it.
 func (w *world) startUnder(program []string, text string, args ...string) *process {
 	w.Helper()
-	w.write("agent.hcl", w.expand(text))
-	args = slices.Concat(program[1:], []string{"certagent", "agent", "-config=" + w.path("agent.hcl")}, args)
-	return launchProgram(w.T, w.dir, nil, program[0], args...)
+	w.Write("agent.hcl", w.expand(text))
+	args = slices.Concat(program[1:], []string{"certagent", "agent", "-config=" + w.Path("agent.hcl")}, args)
+	return launchProgram(w.T, w.Path(""), nil, program[0], args...)
 }
 
 // unshare makes what it starts process 1 of a PID namespace. It hands its exit
@@ -54,7 +45,7 @@ var namespaces = sync.OnceValue(func() error {
 func (w *world) startInit(text string, args ...string) *process {
 	w.Helper()
 	if err := namespaces(); err != nil {
-		missing(w.T, "%v", err)
+		harness.Missing(w.T, "%v", err)
 	}
 	return w.startUnder(unshare, text, args...)
 }
@@ -64,8 +55,8 @@ func (w *world) startInit(text string, args ...string) *process {
 func (p *process) first() int {
 	p.Helper()
 	var pid int
-	eventually(p, "unshare starts certagent", func() bool {
-		list, _ := os.ReadFile(fmt.Sprintf("/proc/%[1]d/task/%[1]d/children", p.cmd.Process.Pid))
+	harness.Eventually(p, "unshare starts certagent", func() bool {
+		list, _ := os.ReadFile(fmt.Sprintf("/proc/%[1]d/task/%[1]d/children", p.PID()))
 		pid, _ = strconv.Atoi(strings.TrimSpace(string(list)))
 		return pid > 0
 	})
@@ -124,7 +115,7 @@ func TestInitHandsOnTheExitCode(t *testing.T) {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
 			w := newWorld(t)
 			p := w.startInit(login + password("") + c.exec)
-			p.ends(c.code)
+			p.Ends(c.code)
 			p.leavesNothing()
 		})
 	}
@@ -147,16 +138,16 @@ exec "restless" {
   restart_max_delay = "1ms"
 }
 `, orphans), "-log-level=debug")
-	p.saysTimes(logmsg.OrphanReaped, orphans)
-	p.saysTimes(logmsg.ChildExited+` .*child=restless`, 20)
-	eventually(t, "no zombie is left", func() bool { return zombies(t, p.first()) == 0 })
-	w.write("over", "")
-	p.ends(7)
+	p.SaysTimes(logmsg.OrphanReaped, orphans)
+	p.SaysTimes(logmsg.ChildExited+` .*child=restless`, 20)
+	harness.Eventually(t, "no zombie is left", func() bool { return zombies(t, p.first()) == 0 })
+	w.Write("over", "")
+	p.Ends(7)
 	// The last one may have been stopped.
-	if ended, codes := p.count(logmsg.ChildExited+` .*child=restless`), p.count(logmsg.ChildExited+` .*child=restless.* code=(9|143)`); ended != codes {
+	if ended, codes := p.Count(logmsg.ChildExited+` .*child=restless`), p.Count(logmsg.ChildExited+` .*child=restless.* code=(9|143)`); ended != codes {
 		t.Errorf("%d of %d exit codes of a child are lost", ended-codes, ended)
 	}
-	if tried, codes := p.count(`change failed`), p.count(`change failed.*exit code 5`); tried == 0 || tried != codes {
+	if tried, codes := p.Count(`change failed`), p.Count(`change failed.*exit code 5`); tried == 0 || tried != codes {
 		t.Errorf("%d of %d exit codes of a command are lost", tried-codes, tried)
 	}
 }
@@ -171,9 +162,9 @@ func TestInitStops(t *testing.T) {
 			t.Run(fmt.Sprintf("signal_%d_%s", sig, strings.ReplaceAll(c.name, " ", "_")), func(t *testing.T) {
 				w := newWorld(t)
 				p := w.startInit(login + password("") + c.exec)
-				p.says(c.says)
+				p.Says(c.says)
 				send(t, p.first(), sig)
-				p.ends(0)
+				p.Ends(0)
 				p.leavesNothing()
 			})
 		}
@@ -186,11 +177,11 @@ func TestInitOutlivesSignals(t *testing.T) {
 	w := newWorld(t)
 	p := w.startInit(login + eager + password("") +
 		child("for s in KILL STOP CHLD URG PIPE PROF TTIN TTOU 32 33 34; do kill -$s 1; done; echo all sent; while :; do sleep 0.05; done", ""))
-	p.says(`all sent`)
-	w.putKV("app", map[string]any{"password": "two"})
-	eventually(t, "the new password", func() bool { return w.read("password") == "two" })
+	p.Says(`all sent`)
+	w.PutKV("app", map[string]any{"password": "two"})
+	harness.Eventually(t, "the new password", func() bool { return w.Read("password") == "two" })
 	send(t, p.first(), syscall.SIGTERM)
-	p.ends(0)
+	p.Ends(0)
 	p.leavesNothing()
 }
 
@@ -201,14 +192,14 @@ func TestSubreaperCollectsOrphans(t *testing.T) {
 	w := newWorld(t)
 	p := w.start("subreaper = true\n" + login + password("") + leavesOrphan)
 	orphan := p.number("orphan")
-	eventually(t, "the orphan comes to certagent", func() bool {
+	harness.Eventually(t, "the orphan comes to certagent", func() bool {
 		_, parent, _ := stat(orphan)
-		return parent == p.cmd.Process.Pid
+		return parent == p.PID()
 	})
 	send(t, orphan, syscall.SIGKILL)
-	eventually(t, "the orphan is collected", func() bool {
+	harness.Eventually(t, "the orphan is collected", func() bool {
 		state, parent, _ := stat(orphan)
-		return state == "" || parent != p.cmd.Process.Pid
+		return state == "" || parent != p.PID()
 	})
 	p.stop()
 }
@@ -218,13 +209,13 @@ func TestOrphansAreNotAdoptedUnasked(t *testing.T) {
 	p := w.start(login + password("") + leavesOrphan)
 	orphan := p.number("orphan")
 	var parent int
-	eventually(t, "its parent has ended", func() bool {
+	harness.Eventually(t, "its parent has ended", func() bool {
 		var group int
 		_, parent, group = stat(orphan)
 		state, _, of := stat(parent)
 		return state != "" && of != group // the one that has ended was in its group
 	})
-	if parent == p.cmd.Process.Pid {
+	if parent == p.PID() {
 		t.Error("certagent has adopted an orphan")
 	}
 	p.stop()

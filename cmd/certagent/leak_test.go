@@ -71,13 +71,13 @@ var methods = []method{
 			role_id_file_path                   = "DIR/roleid"
 			secret_id_file_path                 = "DIR/secretid"
 			remove_secret_id_file_after_reading = false
-		}`, func(w *world, c *canaries) { c.add("secret id", w.read("secretid")) }},
+		}`, func(w *world, c *canaries) { c.add("secret id", w.Read("secretid")) }},
 	{"token_file", `method "token_file" {
 		config = { token_file_path = "DIR/token-file" }`, func(w *world, c *canaries) {
 		token, err := seed.Token(w.Context(), w.Client, seed.Params{"policies": []string{"agent"}, "ttl": "1h"})
-		w.check(err)
+		w.Check(err)
 		c.add("token file", token)
-		w.write("token-file", token)
+		w.Write("token-file", token)
 	}},
 	{"jwt", `method "jwt" {
 		config = {
@@ -98,10 +98,10 @@ var methods = []method{
 			client_key  = "DIR/client.key"
 		}`, func(w *world, c *canaries) {
 		pair, err := seed.Issue(w.Context(), w.Client, "pki/issue/web", seed.Params{"common_name": "agent"})
-		w.check(err)
-		w.check(seed.CertLogin(w.Context(), w.Client, "cert", "agent", pair.CA, seed.Params{"token_policies": "agent"}))
-		w.write("client.crt", pair.Cert)
-		w.write("client.key", string(pair.Key))
+		w.Check(err)
+		w.Check(seed.CertLogin(w.Context(), w.Client, "cert", "agent", pair.CA, seed.Params{"token_policies": "agent"}))
+		w.Write("client.crt", pair.Cert)
+		w.Write("client.key", string(pair.Key))
 		c.addKey(string(pair.Key))
 	}},
 }
@@ -111,11 +111,11 @@ func (w *world) writeJWT(mount string, c *canaries) {
 	w.Helper()
 	role := seed.JWT{Mount: mount, Role: "agent", Params: seed.Params{"token_policies": "agent", "bound_subject": "agent", "bound_audiences": "vault"}}
 	signer, err := role.Apply(w.Context(), w.Client)
-	w.check(err)
+	w.Check(err)
 	jwt, err := signer.Sign(map[string]any{"sub": "agent", "aud": "vault", "exp": 4102444800})
-	w.check(err)
+	w.Check(err)
 	c.add("JWT", jwt)
-	w.write("jwt", jwt)
+	w.Write("jwt", jwt)
 }
 
 // leaky is a configuration with what may give secrets away: templates whose
@@ -156,39 +156,39 @@ func TestSecretsDoNotLeak(t *testing.T) {
 			c.add("token in certagent's environment", "canary-token-of-the-environment")
 			c.add("value", kvCanary)
 			for _, path := range []string{"canary", "other", "third"} {
-				w.putKV(path, map[string]any{"value": kvCanary})
+				w.PutKV(path, map[string]any{"value": kvCanary})
 			}
-			w.write("ca.crt", string(w.CA))
+			w.Write("ca.crt", string(w.CA))
 			m.setUp(w, &c)
 			refuse := w.watchTokens(&c)
 
 			text := "auto_auth {\n" + m.block + "\n min_backoff = \"100ms\"\n max_backoff = \"500ms\"\n}\n sink \"file\" { config = { path = \"DIR/token\" } }\n}\n"
 			p := w.startEnv([]string{"VAULT_TOKEN=canary-token-of-the-environment"}, text+leaky+certificate(often, ""), "-log-level=trace")
-			p.says(logmsg.Published + ` bundle=\S*tls`)
-			p.says(logmsg.ChangeFailed)
-			p.saysTimes(`render failed`, 2)
-			c.addKey(w.read("tls/tls.key"))
-			p.saysTimes(logmsg.Published+` bundle=\S*tls`, 2) // a renewal
-			c.addKey(w.read("tls/tls.key"))
+			p.Says(logmsg.Published + ` bundle=\S*tls`)
+			p.Says(logmsg.ChangeFailed)
+			p.SaysTimes(`render failed`, 2)
+			c.addKey(w.Read("tls/tls.key"))
+			p.SaysTimes(logmsg.Published+` bundle=\S*tls`, 2) // a renewal
+			c.addKey(w.Read("tls/tls.key"))
 
 			refuse(true) // an answer that quotes the question
-			p.says(logmsg.SecretNotRenewed)
+			p.Says(logmsg.SecretNotRenewed)
 			refuse(false)
-			w.Dev.RevokeToken(w.read("token"))
+			w.Dev.RevokeToken(w.Read("token"))
 			if m.name != "token_file" {
-				p.saysTimes(logmsg.LoggedIn+` method`, 2)
+				p.SaysTimes(logmsg.LoggedIn+` method`, 2)
 			} else {
-				p.says(logmsg.LoginFailed)
+				p.Says(logmsg.LoginFailed)
 			}
 			p.stop()
 
-			c.searched(t, "the output", p.out.String())
-			seen := w.read("seen")
+			c.searched(t, "the output", p.String())
+			seen := w.Read("seen")
 			if !strings.Contains(seen, "VAULT_ADDR=") || !strings.Contains(seen, "/proc/") {
 				t.Fatalf("the command has not noted its environment and arguments:\n%s", seen)
 			}
 			c.searched(t, "a command's environment or arguments", seen)
-			if p.count(`TRC|DBG`) == 0 {
+			if p.Count(`TRC|DBG`) == 0 {
 				t.Error("nothing was logged below info")
 			}
 			if m.name != "token_file" && !c.has("token") {
@@ -237,20 +237,20 @@ func TestEnvTemplateReachesTheChildAlone(t *testing.T) {
 	w := newWorld(t)
 	var c canaries
 	c.add("value", envCanary)
-	c.add("secret id", w.read("secretid"))
+	c.add("secret id", w.Read("secretid"))
 	w.watchTokens(&c)
-	w.putKV("canary", map[string]any{"value": envCanary})
+	w.PutKV("canary", map[string]any{"value": envCanary})
 	p := w.startEnv([]string{"VAULT_TOKEN=canary-token-of-the-environment"}, login+`env_template "CHILD_SECRET" {
   contents = "{{ with secret \"secret/data/canary\" }}{{ .Data.data.value }}{{ end }}"
 }
 `+child("tr '\\0' '\\n' < /proc/$$/environ > seen.new; mv seen.new seen; while :; do sleep 0.05; done", ""), "-log-level=trace")
-	eventually(t, "the child's environment", func() bool { return w.read("seen") != "" })
+	harness.Eventually(t, "the child's environment", func() bool { return w.Read("seen") != "" })
 	p.stop()
 	c.add("token in certagent's environment", "canary-token-of-the-environment")
-	c.searched(t, "the output", p.out.String())
+	c.searched(t, "the output", p.String())
 	var others []string
 	found := false
-	for _, variable := range strings.Split(w.read("seen"), "\n") {
+	for _, variable := range strings.Split(w.Read("seen"), "\n") {
 		if variable == "CHILD_SECRET="+envCanary {
 			found = true
 			continue

@@ -9,26 +9,27 @@ import (
 	"testing"
 
 	"github.com/certagent/certagent/dev/seed"
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/logmsg"
 )
 
 func TestTokenRevokedInMidFlight(t *testing.T) {
 	w := newWorld(t)
 	p := w.start(login + eager + certificate(once, "") + password(""))
-	p.says(logmsg.AllPublished)
-	p.says(logmsg.TokenWritten)
+	p.Says(logmsg.AllPublished)
+	p.Says(logmsg.TokenWritten)
 	before := w.snapshot(published...)
-	token := w.read("token")
+	token := w.Read("token")
 	w.Dev.RevokeToken(token)
-	eventually(t, "another token", func() bool { return w.read("token") != token })
-	w.putKV("app", map[string]any{"password": "two"})
-	eventually(t, "the secrets are polled with it", func() bool { return w.read("password") == "two" })
+	harness.Eventually(t, "another token", func() bool { return w.Read("token") != token })
+	w.PutKV("app", map[string]any{"password": "two"})
+	harness.Eventually(t, "the secrets are polled with it", func() bool { return w.Read("password") == "two" })
 	p.stop()
 	before.same()
-	if n := w.asked("/v1/auth/approle/login"); n != 2 {
+	if n := w.Asked("", "/v1/auth/approle/login"); n != 2 {
 		t.Errorf("%d logins, want the first and one more", n)
 	}
-	if n := w.asked("/v1/pki/issue/"); n != 1 {
+	if n := w.Asked("", "/v1/pki/issue/"); n != 1 {
 		t.Errorf("%d certificates were asked for, want 1: what is valid is kept", n)
 	}
 }
@@ -37,19 +38,19 @@ func TestSecretIDUsedUp(t *testing.T) {
 	w := newWorld(t)
 	w.role.Params = seed.Params{"token_policies": "agent", "token_ttl": "2s", "token_max_ttl": "2s", "secret_id_num_uses": 1}
 	credentials, err := w.role.Apply(t.Context(), w.Client)
-	w.check(err)
-	w.write("secretid", string(credentials.SecretID))
+	w.Check(err)
+	w.Write("secretid", string(credentials.SecretID))
 	p := w.start(login + certificate(once, ""))
-	p.says(logmsg.AllPublished)
+	p.Says(logmsg.AllPublished)
 	before := w.snapshot(published...)
-	p.says(logmsg.LoginFailed + `.*invalid role or secret ID.* hint="the secret id may be used up or expired: deliver a new one in`)
+	p.Says(logmsg.LoginFailed + `.*invalid role or secret ID.* hint="the secret id may be used up or expired: deliver a new one in`)
 	before.same()
-	p.alive()
+	p.Alive()
 
 	fresh, err := w.role.SecretID(t.Context(), w.Client, nil)
-	w.check(err)
-	w.write("secretid", string(fresh))
-	p.saysTimes(logmsg.LoggedIn+` method`, 2)
+	w.Check(err)
+	w.Write("secretid", string(fresh))
+	p.SaysTimes(logmsg.LoggedIn+` method`, 2)
 	p.stop()
 	before.same()
 }
@@ -74,14 +75,14 @@ func TestCredentialFiles(t *testing.T) {
 	} {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
 			w := newWorld(t)
-			good := w.read(c.file)
-			w.check(c.spoil(w.path(c.file)))
+			good := w.Read(c.file)
+			w.Check(c.spoil(w.Path(c.file)))
 			p := w.start(login + certificate(once, ""))
-			p.says(logmsg.LoginFailed + `.*` + c.want)
-			p.alive()
-			w.check(os.RemoveAll(w.path(c.file)))
-			w.write(c.file, good)
-			p.says(logmsg.AllPublished)
+			p.Says(logmsg.LoginFailed + `.*` + c.want)
+			p.Alive()
+			w.Check(os.RemoveAll(w.Path(c.file)))
+			w.Write(c.file, good)
+			p.Says(logmsg.AllPublished)
 			p.stop()
 			w.leaf()
 		})
@@ -92,7 +93,7 @@ func TestExitOnErr(t *testing.T) {
 	w := newWorld(t)
 	w.Dev.Seal()
 	p := w.start(strings.Replace(login, "min_backoff", "exit_on_err = true\n    min_backoff", 1) + certificate(once, ""))
-	p.says(logmsg.GivingUp + ` error="logging in by approle: .*Vault is sealed`)
-	p.ends(4)
+	p.Says(logmsg.GivingUp + ` error="logging in by approle: .*Vault is sealed`)
+	p.Ends(4)
 	p.leavesNothing()
 }

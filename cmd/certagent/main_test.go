@@ -11,6 +11,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
+
+	"github.com/certagent/certagent/internal/harness"
 )
 
 // codeLeak is how the binary under test ends when it has left goroutines
@@ -41,6 +43,7 @@ func (m leakChecked) Run() int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	defer harness.Prepare()()
 	code := m.M.Run()
 	if err := goleak.Find(); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, "the tests left goroutines behind:", err)

@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/logmsg"
 )
 
@@ -99,13 +100,13 @@ func (m *manager) count(pattern string) int {
 // hears waits for a datagram that matches the whole pattern.
 func (m *manager) hears(pattern string) {
 	m.Helper()
-	eventually(m, "systemd is told "+pattern, func() bool { return m.count(pattern) > 0 })
+	harness.Eventually(m, "systemd is told "+pattern, func() bool { return m.count(pattern) > 0 })
 }
 
 // becomes waits for states.
 func (m *manager) becomes(states ...string) {
 	m.Helper()
-	eventually(m, fmt.Sprint("systemd is told ", states), func() bool { return len(m.states()) >= len(states) })
+	harness.Eventually(m, fmt.Sprint("systemd is told ", states), func() bool { return len(m.states()) >= len(states) })
 	if got := m.states(); !slices.Equal(got, states) {
 		m.Fatalf("systemd is told %q, want %q", got, states)
 	}
@@ -146,22 +147,22 @@ func monotonic(t testing.TB) time.Duration {
 // is told, and in which order.
 func TestNotify(t *testing.T) {
 	w := newWorld(t)
-	m := newManager(t, w.path("notify"))
+	m := newManager(t, w.Path("notify"))
 	text := login + eager + password("") + child("trap 'sleep 0.3; exit 0' TERM; echo child runs; while :; do sleep 0.05; done", "")
 	p := w.startEnv(m.env(), text)
 	m.becomes("READY=1")
 	m.hears(`STATUS=1 bundle, published`)
-	p.says(`child runs`)
+	p.Says(`child runs`)
 
 	want := []string{"READY=1"}
 	reload := func(config, says string) {
 		t.Helper()
-		w.write("agent.hcl", w.expand(config))
+		w.Write("agent.hcl", w.expand(config))
 		before := monotonic(t)
-		p.signal(syscall.SIGHUP)
+		p.Signal(syscall.SIGHUP)
 		want = append(want, "RELOADING=1", "READY=1")
 		m.becomes(want...)
-		p.says(says)
+		p.Says(says)
 		times := m.reloads()
 		if last := times[len(times)-1]; last < before || last > monotonic(t) {
 			t.Errorf("the reload began at %s, the signal came at %s", last, before)
@@ -173,17 +174,17 @@ func TestNotify(t *testing.T) {
 	reload(`templte {`, logmsg.ReloadRefused+`.*templte`)
 
 	// What another agent has is refused by the agent, not by its configuration's reader.
-	w.write("other.hcl", w.expand(strings.ReplaceAll(login+password(""), "DIR/password", "DIR/theirs")))
-	other := launch(t, t.TempDir(), nil, "agent", "-config="+w.path("other.hcl"))
-	other.says(logmsg.AllPublished)
+	w.Write("other.hcl", w.expand(strings.ReplaceAll(login+password(""), "DIR/password", "DIR/theirs")))
+	other := launch(t, t.TempDir(), nil, "agent", "-config="+w.Path("other.hcl"))
+	other.Says(logmsg.AllPublished)
 	reload(text+strings.ReplaceAll(password(""), "DIR/password", "DIR/theirs"), logmsg.ReloadRefused+`.*theirs`)
 	other.stop()
 	reload(text, logmsg.ConfigChanged)
 
-	p.signal(syscall.SIGTERM)
+	p.Signal(syscall.SIGTERM)
 	m.becomes(append(want, "STOPPING=1")...)
-	p.alive() // the child takes its time: what is told is the beginning
-	p.ends(0)
+	p.Alive() // the child takes its time: what is told is the beginning
+	p.Ends(0)
 	p.leavesNothing()
 	all := m.datagrams()
 	if last := all[len(all)-1]; last != "STOPPING=1\nSTATUS=stopping" {
@@ -198,15 +199,15 @@ func TestNotify(t *testing.T) {
 // it: the one for which systemctl waits may be any of them.
 func TestNotifySIGHUPsInARow(t *testing.T) {
 	w := newWorld(t)
-	m := newManager(t, w.path("notify"))
+	m := newManager(t, w.Path("notify"))
 	p := w.startEnv(m.env(), login+password(""))
 	m.becomes("READY=1")
 	var last time.Duration
 	for range 20 {
 		last = monotonic(t)
-		p.signal(syscall.SIGHUP)
+		p.Signal(syscall.SIGHUP)
 	}
-	eventually(t, "a reload that began after the last signal", func() bool {
+	harness.Eventually(t, "a reload that began after the last signal", func() bool {
 		times := m.reloads()
 		states := m.states()
 		return len(times) > 0 && times[len(times)-1] >= last && states[len(states)-1] == "READY=1"
@@ -232,13 +233,13 @@ func TestNotifySIGHUPsInARow(t *testing.T) {
 func TestNotifyWhileVaultIsSealed(t *testing.T) {
 	w := newWorld(t)
 	w.Dev.Seal()
-	m := newManager(t, w.path("notify"))
+	m := newManager(t, w.Path("notify"))
 	text := login + password("")
 	p := w.startEnv(append(m.env(), "WATCHDOG_USEC=200000"), text)
 	m.hears(`STATUS=waiting for Vault: 0 of 1 bundle published`)
-	w.write("agent.hcl", w.expand(text+`log_level = "debug"`))
-	p.signal(syscall.SIGHUP)
-	p.says(logmsg.Reloaded + `.* log_level=debug`)
+	w.Write("agent.hcl", w.expand(text+`log_level = "debug"`))
+	p.Signal(syscall.SIGHUP)
+	p.Says(logmsg.Reloaded + `.* log_level=debug`)
 	m.hears(`EXTEND_TIMEOUT_USEC=15000000`)
 	if got := m.states(); len(got) > 0 || m.count(`WATCHDOG=1`) > 0 {
 		t.Errorf("systemd is told %q before the start has ended", m.datagrams())
@@ -257,8 +258,8 @@ func TestNotifyWhileVaultIsSealed(t *testing.T) {
 // What an operator has to heal is told as that.
 func TestNotifyWhatAnOperatorHasToHeal(t *testing.T) {
 	w := newWorld(t)
-	w.write("secretid", "11111111-2222-3333-4444-555555555555")
-	m := newManager(t, w.path("notify"))
+	w.Write("secretid", "11111111-2222-3333-4444-555555555555")
+	m := newManager(t, w.Path("notify"))
 	p := w.startEnv(m.env(), login+password(""))
 	m.hears(`STATUS=cannot log in: 0 of 1 bundle published`)
 	p.stop()
@@ -268,9 +269,9 @@ func TestNotifyWhatAnOperatorHasToHeal(t *testing.T) {
 // What ends by itself says so, too.
 func TestNotifyOneShot(t *testing.T) {
 	w := newWorld(t)
-	m := newManager(t, w.path("notify"))
+	m := newManager(t, w.Path("notify"))
 	p := w.startEnv(m.env(), login+password(""), "-exit-after-auth")
-	p.ends(0)
+	p.Ends(0)
 	m.becomes("READY=1", "STOPPING=1")
 }
 
@@ -287,15 +288,15 @@ func TestWatchdog(t *testing.T) {
 	} {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
 			w := newWorld(t)
-			m := newManager(t, w.path("notify"))
-			w.write("agent.hcl", w.expand(login+password("")))
-			w.script("start", c.env+" exec certagent agent -config="+w.path("agent.hcl")+"\n")
-			p := launchProgram(t, w.dir, m.env(), w.path("start"))
+			m := newManager(t, w.Path("notify"))
+			w.Write("agent.hcl", w.expand(login+password("")))
+			w.script("start", c.env+" exec certagent agent -config="+w.Path("agent.hcl")+"\n")
+			p := launchProgram(t, w.Path(""), m.env(), w.Path("start"))
 			m.becomes("READY=1")
 			if c.want {
-				eventually(t, "the watchdog is told again and again", func() bool { return m.count(`WATCHDOG=1`) >= 5 })
+				harness.Eventually(t, "the watchdog is told again and again", func() bool { return m.count(`WATCHDOG=1`) >= 5 })
 			} else { // there is time for many
-				p.signal(syscall.SIGHUP)
+				p.Signal(syscall.SIGHUP)
 				m.becomes("READY=1", "RELOADING=1", "READY=1")
 			}
 			p.stop()
@@ -303,7 +304,7 @@ func TestWatchdog(t *testing.T) {
 				t.Errorf("the watchdog was told %d times", n)
 			}
 			if strings.Contains(c.env, "soon") {
-				p.says(logmsg.WatchdogUnused + ` error="error converting WATCHDOG_USEC`)
+				p.Says(logmsg.WatchdogUnused + ` error="error converting WATCHDOG_USEC`)
 			}
 		})
 	}
@@ -327,18 +328,18 @@ func TestNotifySocket(t *testing.T) {
 				m = newManager(t, c.socket)
 			}
 			p := w.startEnv([]string{"NOTIFY_SOCKET=" + w.expand(c.socket), "WATCHDOG_USEC=100000"}, login+password(""))
-			p.says(logmsg.AllPublished)
-			p.signal(syscall.SIGHUP)
-			p.says(logmsg.Reloaded)
+			p.Says(logmsg.AllPublished)
+			p.Signal(syscall.SIGHUP)
+			p.Says(logmsg.Reloaded)
 			if c.complaint != "" {
-				p.says(logmsg.NotifyFailed + `.*` + c.complaint)
+				p.Says(logmsg.NotifyFailed + `.*` + c.complaint)
 			}
 			p.stop()
 			want := 0
 			if c.complaint != "" {
 				want = 1
 			}
-			if n := p.count(logmsg.NotifyFailed); n != want {
+			if n := p.Count(logmsg.NotifyFailed); n != want {
 				t.Errorf("%d complaints about systemd, want %d", n, want)
 			}
 			if m != nil {
@@ -371,15 +372,15 @@ func TestNotifySocketThatNobodyReads(t *testing.T) {
 // A SIGHUP that is the child's alone is a reload for systemd all the same.
 func TestNotifySIGHUPOfTheChild(t *testing.T) {
 	w := newWorld(t)
-	m := newManager(t, w.path("notify"))
+	m := newManager(t, w.Path("notify"))
 	p := w.startEnv(m.env(), login+password("")+child("trap 'echo child reloads' HUP; echo child runs; while :; do sleep 0.05; done", `hup = "child"`))
 	m.becomes("READY=1")
-	p.says(`child runs`)
-	p.signal(syscall.SIGHUP)
-	p.says(`child reloads`)
+	p.Says(`child runs`)
+	p.Signal(syscall.SIGHUP)
+	p.Says(`child reloads`)
 	m.becomes("READY=1", "RELOADING=1", "READY=1")
 	p.stop()
-	if p.count(logmsg.Reloaded) > 0 {
+	if p.Count(logmsg.Reloaded) > 0 {
 		t.Error("certagent has read its configuration again")
 	}
 }

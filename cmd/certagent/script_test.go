@@ -13,13 +13,13 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/hashicorp/vault/api"
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
 
 	"github.com/certagent/certagent/dev"
+	"github.com/certagent/certagent/internal/harness"
 )
 
 func TestScripts(t *testing.T) {
@@ -74,18 +74,16 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 	expression, err := regexp.Compile("(?m)" + args[1])
 	ts.Check(err)
 	var text []byte
-	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+	holds := harness.Await(func() bool {
 		found, err := filepath.Glob(ts.MkAbs(args[0]))
 		ts.Check(err)
 		if len(found) > 0 {
 			text, _ = os.ReadFile(found[0]) // it may be about to be renamed
 		}
-		if expression.Match(text) {
-			return
-		}
-		if time.Now().After(deadline) {
-			ts.Fatalf("%s never has %s:\n%s", args[0], args[1], text)
-		}
+		return expression.Match(text)
+	})
+	if !holds {
+		ts.Fatalf("%s never has %s:\n%s", args[0], args[1], text)
 	}
 }
 

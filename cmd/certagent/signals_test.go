@@ -11,16 +11,17 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/logmsg"
 )
 
 func TestSIGINTStops(t *testing.T) {
 	w := newWorld(t)
 	p := w.start(login + password(""))
-	p.says(logmsg.AllPublished)
-	p.signal(syscall.SIGINT)
-	p.says(logmsg.Stopping + ` signal=SIGINT`)
-	p.ends(0)
+	p.Says(logmsg.AllPublished)
+	p.Signal(syscall.SIGINT)
+	p.Says(logmsg.Stopping + ` signal=SIGINT`)
+	p.Ends(0)
 	p.leavesNothing()
 }
 
@@ -43,32 +44,32 @@ bundle "web" {
 }
 `
 	p := w.start(login + kept + password(""))
-	p.says(logmsg.ChildStarted)
+	p.Says(logmsg.ChildStarted)
 	before := w.snapshot(append(published, "password")...)
 
-	w.write("agent.hcl", w.expand(login+strings.Replace(block, "NAME", "a.test", 1)+kept))
-	p.signal(syscall.SIGHUP)
-	p.says(logmsg.ConfigChanged + ` stopped=1 started=1`)
-	eventually(t, "the new bundle's change", func() bool { return w.read("changes") == "changed\n" })
-	w.putKV("app", map[string]any{"password": "two"})
+	w.Write("agent.hcl", w.expand(login+strings.Replace(block, "NAME", "a.test", 1)+kept))
+	p.Signal(syscall.SIGHUP)
+	p.Says(logmsg.ConfigChanged + ` stopped=1 started=1`)
+	harness.Eventually(t, "the new bundle's change", func() bool { return w.Read("changes") == "changed\n" })
+	w.PutKV("app", map[string]any{"password": "two"})
 
-	w.write("agent.hcl", w.expand(login+strings.Replace(block, "NAME", "b.test", 1)+kept+`log_level = "debug"`))
-	p.signal(syscall.SIGHUP)
-	p.says(logmsg.Reloaded + `.* log_level=debug`)
-	eventually(t, "the changed bundle's change", func() bool { return w.read("changes") == "changed\nchanged\n" })
-	w.write("agent.hcl", w.expand(login+kept))
-	p.signal(syscall.SIGHUP)
-	p.says(logmsg.ConfigChanged + ` stopped=1 started=0`)
+	w.Write("agent.hcl", w.expand(login+strings.Replace(block, "NAME", "b.test", 1)+kept+`log_level = "debug"`))
+	p.Signal(syscall.SIGHUP)
+	p.Says(logmsg.Reloaded + `.* log_level=debug`)
+	harness.Eventually(t, "the changed bundle's change", func() bool { return w.Read("changes") == "changed\nchanged\n" })
+	w.Write("agent.hcl", w.expand(login+kept))
+	p.Signal(syscall.SIGHUP)
+	p.Says(logmsg.ConfigChanged + ` stopped=1 started=0`)
 	before.same()
-	if w.read("web/tls.crt") == "" {
+	if w.Read("web/tls.crt") == "" {
 		t.Error("files of a bundle that is gone were removed")
 	}
 	p.stop()
-	if n := strings.Count(w.read("children"), "\n"); n != 1 {
+	if n := strings.Count(w.Read("children"), "\n"); n != 1 {
 		t.Errorf("the child was started %d times", n)
 	}
 	for path, want := range map[string]int{"/v1/auth/approle/login": 1, "/v1/pki/issue/": 1, "/v1/pki/sign/": 2} {
-		if n := w.asked(path); n != want {
+		if n := w.Asked("", path); n != want {
 			t.Errorf("%d requests to %s, want %d", n, path, want)
 		}
 	}
@@ -80,23 +81,23 @@ func TestSIGHUPWithAMistakeChangesNothing(t *testing.T) {
 	w := newWorld(t)
 	text := login + eager + password("")
 	p := w.start(text)
-	p.says(logmsg.AllPublished)
-	w.write("agent.hcl", w.expand(text)+`log_level = "verbose"`)
-	p.signal(syscall.SIGHUP)
-	p.says(logmsg.ReloadRefused + `.*agent.hcl:\d+:\d+: log_level: unknown log level`)
-	w.write("agent.hcl", `log_level = "debug"`+"\ntemplte {")
-	p.signal(syscall.SIGHUP)
-	p.saysTimes(logmsg.ReloadRefused, 2)
-	w.putKV("app", map[string]any{"password": "two"})
-	eventually(t, "the new password", func() bool { return w.read("password") == "two" })
-	if p.count(` DBG `) > 0 {
+	p.Says(logmsg.AllPublished)
+	w.Write("agent.hcl", w.expand(text)+`log_level = "verbose"`)
+	p.Signal(syscall.SIGHUP)
+	p.Says(logmsg.ReloadRefused + `.*agent.hcl:\d+:\d+: log_level: unknown log level`)
+	w.Write("agent.hcl", `log_level = "debug"`+"\ntemplte {")
+	p.Signal(syscall.SIGHUP)
+	p.SaysTimes(logmsg.ReloadRefused, 2)
+	w.PutKV("app", map[string]any{"password": "two"})
+	harness.Eventually(t, "the new password", func() bool { return w.Read("password") == "two" })
+	if p.Count(` DBG `) > 0 {
 		t.Error("there are debug lines at level info")
 	}
-	w.write("agent.hcl", w.expand(text)+`log_level = "debug"`)
-	p.signal(syscall.SIGHUP)
-	p.says(logmsg.Reloaded + `.* log_level=debug`)
-	w.putKV("app", map[string]any{"password": "three"})
-	p.says(` DBG ` + logmsg.SecretFresh)
+	w.Write("agent.hcl", w.expand(text)+`log_level = "debug"`)
+	p.Signal(syscall.SIGHUP)
+	p.Says(logmsg.Reloaded + `.* log_level=debug`)
+	w.PutKV("app", map[string]any{"password": "three"})
+	p.Says(` DBG ` + logmsg.SecretFresh)
 	p.stop()
 }
 
@@ -106,70 +107,70 @@ func TestSIGHUPDoesNotOverruleAFlag(t *testing.T) {
 	w := newWorld(t)
 	text := login + eager + password("") + "log_level = \"warn\"\n"
 	p := w.start(text, "-log-level=debug")
-	p.says(` DBG `)
-	p.says(logmsg.AllPublished)
-	p.signal(syscall.SIGHUP)
-	p.says(logmsg.Reloaded + `.* log_level=debug`)
+	p.Says(` DBG `)
+	p.Says(logmsg.AllPublished)
+	p.Signal(syscall.SIGHUP)
+	p.Says(logmsg.Reloaded + `.* log_level=debug`)
 	p.stop()
 }
 
 func TestSignalsThatMeanNothing(t *testing.T) {
 	w := newWorld(t)
 	p := w.start(login + password(""))
-	p.says(logmsg.AllPublished)
-	p.signal(syscall.SIGUSR1)
-	p.says(logmsg.SignalIgnored + ` signal=SIGUSR1`)
-	p.signal(syscall.SIGUSR2)
-	p.says(logmsg.SignalIgnored + ` signal=SIGUSR2`)
+	p.Says(logmsg.AllPublished)
+	p.Signal(syscall.SIGUSR1)
+	p.Says(logmsg.SignalIgnored + ` signal=SIGUSR1`)
+	p.Signal(syscall.SIGUSR2)
+	p.Says(logmsg.SignalIgnored + ` signal=SIGUSR2`)
 	p.stop()
 }
 
 // A log whose reader has gone does not end certagent, not even at its start.
 func TestReaderOfTheLogIsGone(t *testing.T) {
 	w := newWorld(t)
-	w.write("agent.hcl", w.expand(login+eager+password("")))
+	w.Write("agent.hcl", w.expand(login+eager+password("")))
 	gone, stderr, err := os.Pipe()
-	w.check(err)
-	w.check(gone.Close())
-	cmd := exec.Command("certagent", "agent", "-config="+w.path("agent.hcl"), "-log-file="+w.path("agent.log"))
+	w.Check(err)
+	w.Check(gone.Close())
+	cmd := exec.Command("certagent", "agent", "-config="+w.Path("agent.hcl"), "-log-file="+w.Path("agent.log"))
 	cmd.Stderr = stderr
-	w.check(cmd.Start())
-	w.check(stderr.Close())
+	w.Check(cmd.Start())
+	w.Check(stderr.Close())
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	eventually(t, "the first file", func() bool { return w.read("password") == "one" })
-	w.putKV("app", map[string]any{"password": "two"})
-	eventually(t, "the second", func() bool { return w.read("password") == "two" })
-	w.check(cmd.Process.Signal(syscall.SIGTERM))
+	harness.Eventually(t, "the first file", func() bool { return w.Read("password") == "one" })
+	w.PutKV("app", map[string]any{"password": "two"})
+	harness.Eventually(t, "the second", func() bool { return w.Read("password") == "two" })
+	w.Check(cmd.Process.Signal(syscall.SIGTERM))
 	if err := <-ended; err != nil {
 		t.Errorf("certagent ended with %v", err)
 	}
-	if !strings.Contains(w.read("agent.log"), logmsg.Exiting) {
-		t.Errorf("the log file misses the end:\n%s", w.read("agent.log"))
+	if !strings.Contains(w.Read("agent.log"), logmsg.Exiting) {
+		t.Errorf("the log file misses the end:\n%s", w.Read("agent.log"))
 	}
 }
 
 func TestLogFileThatCannotBeWritten(t *testing.T) {
 	w := newWorld(t)
-	p := w.start(login+password(""), "-log-file="+w.path("nowhere/agent.log"))
-	p.says(`certagent: error: opening log_file: open .*/nowhere/agent.log: no such file or directory\ncertagent: hint: check log_file`)
-	p.ends(3)
+	p := w.start(login+password(""), "-log-file="+w.Path("nowhere/agent.log"))
+	p.Says(`certagent: error: opening log_file: open .*/nowhere/agent.log: no such file or directory\ncertagent: hint: check log_file`)
+	p.Ends(3)
 }
 
 func TestPIDFileOfTheAgent(t *testing.T) {
 	w := newWorld(t)
 	p := w.start(login + password("") + `pid_file = "DIR/agent.pid"`)
-	p.says(logmsg.AllPublished)
-	if got, want := w.read("agent.pid"), strconv.Itoa(p.cmd.Process.Pid)+"\n"; got != want {
+	p.Says(logmsg.AllPublished)
+	if got, want := w.Read("agent.pid"), strconv.Itoa(p.PID())+"\n"; got != want {
 		t.Errorf("pid_file holds %q, want %q", got, want)
 	}
 	p.stop()
-	if _, err := os.Stat(w.path("agent.pid")); !os.IsNotExist(err) {
+	if _, err := os.Stat(w.Path("agent.pid")); !os.IsNotExist(err) {
 		t.Errorf("pid_file is left: %v", err)
 	}
 
 	p = w.start(login + password("") + `pid_file = "DIR/nowhere/agent.pid"`)
-	p.says(`certagent: error: writing pid_file: open .*/nowhere/agent.pid: no such file or directory\ncertagent: hint: check pid_file`)
-	p.ends(3)
+	p.Says(`certagent: error: writing pid_file: open .*/nowhere/agent.pid: no such file or directory\ncertagent: hint: check pid_file`)
+	p.Ends(3)
 }

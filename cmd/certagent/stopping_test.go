@@ -12,12 +12,13 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/certagent/certagent/internal/harness"
 )
 
 // supervisor is how a supervisor stops certagent: what it sends, how long it
@@ -48,7 +49,7 @@ func (s supervisor) start(w *world, text string) *process {
 // does. The returned function waits for the end.
 func (s supervisor) stop(p *process) (ends func(code int)) {
 	p.Helper()
-	pid := p.cmd.Process.Pid
+	pid := p.PID()
 	if s.inside {
 		pid = p.first()
 	}
@@ -62,7 +63,7 @@ func (s supervisor) stop(p *process) (ends func(code int)) {
 	p.Cleanup(func() { over.Stop() })
 	return func(code int) {
 		p.Helper()
-		p.ends(code)
+		p.Ends(code)
 		if !over.Stop() {
 			p.Errorf("certagent was killed after %v", s.patience)
 		}
@@ -118,17 +119,17 @@ exec {
 // startNginx runs certagent with nginx as its child, until that answers.
 func (w *world) startNginx(s supervisor, more string) *process {
 	w.Helper()
-	w.needNginx()
+	harness.Program(w.T, "nginx")
 	user := ""
 	if os.Getuid() == 0 {
 		user = "user root;" // another one may not look into the directory
 	}
-	w.write("nginx.conf", strings.ReplaceAll(w.expand(nginxConf), "USER", user))
-	w.write("www/big", strings.Repeat("x", responseSize))
+	w.Write("nginx.conf", strings.ReplaceAll(w.expand(nginxConf), "USER", user))
+	w.Write("www/big", strings.Repeat("x", responseSize))
 	p := s.start(w, login+strings.ReplaceAll(nginxChild, "MORE", more))
-	eventually(w.T, "nginx listens", func() bool {
-		p.alive()
-		conn, err := net.Dial("unix", w.path("s"))
+	harness.Eventually(w.T, "nginx listens", func() bool {
+		p.Alive()
+		conn, err := net.Dial("unix", w.Path("s"))
 		if err == nil {
 			conn.Close()
 		}
@@ -137,39 +138,32 @@ func (w *world) startNginx(s supervisor, more string) *process {
 	return p
 }
 
-func (w *world) needNginx() {
-	w.Helper()
-	if _, err := exec.LookPath("nginx"); err != nil {
-		missing(w.T, "nginx is not installed (install it with: make tools)")
-	}
-}
-
 // request returns a response of nginx's whose first byte has come.
 func (w *world) request() *http.Response {
 	w.Helper()
 	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM([]byte(w.read("tls/ca.crt"))) {
+	if !roots.AppendCertsFromPEM([]byte(w.Read("tls/ca.crt"))) {
 		w.Fatal("no CA is published")
 	}
 	transport := &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", w.path("s"))
+			return new(net.Dialer).DialContext(ctx, "unix", w.Path("s"))
 		},
 		TLSClientConfig:   &tls.Config{RootCAs: roots},
 		DisableKeepAlives: true,
 	}
-	ctx, cancel := context.WithTimeout(w.Context(), patience)
+	ctx, cancel := context.WithTimeout(w.Context(), harness.Patience)
 	w.Cleanup(cancel)
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://example.test/big", nil)
-	w.check(err)
+	w.Check(err)
 	response, err := transport.RoundTrip(request)
-	w.check(err)
+	w.Check(err)
 	w.Cleanup(func() { response.Body.Close() })
 	if response.StatusCode != http.StatusOK || response.ContentLength != responseSize {
 		w.Fatalf("nginx answers %s with %d bytes", response.Status, response.ContentLength)
 	}
 	_, err = io.ReadFull(response.Body, make([]byte, 1))
-	w.check(err)
+	w.Check(err)
 	return response
 }
 
@@ -221,8 +215,8 @@ func TestSupervisorThatSignalsTheChildToo(t *testing.T) {
 	w := newWorld(t)
 	p := w.startNginx(supervisors[0], `stop_signal = "SIGQUIT"`)
 	response := w.request()
-	nginx, err := strconv.Atoi(strings.TrimSpace(w.read("nginx.pid")))
-	w.check(err)
+	nginx, err := strconv.Atoi(strings.TrimSpace(w.Read("nginx.pid")))
+	w.Check(err)
 	ends := supervisors[0].stop(p)
 	send(t, nginx, syscall.SIGTERM)
 	if got, err := io.Copy(io.Discard, response.Body); err == nil {
@@ -240,10 +234,10 @@ func TestSupervisorWithoutPatience(t *testing.T) {
 			s.patience = time.Second
 			w := newWorld(t)
 			p := s.start(w, login+password("")+child("trap '' TERM INT; echo child runs; while :; do sleep 0.05; done", `kill_timeout = "10m"`))
-			p.says(`child runs`)
+			p.Says(`child runs`)
 			s.stop(p)
-			eventually(t, "nothing is left", func() bool { return len(descendants(t, w.dir)) == 0 })
-			<-p.ended
+			harness.Eventually(t, "nothing is left", func() bool { return len(descendants(t, w.Path(""))) == 0 })
+			<-p.Ended()
 		})
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/logmsg"
 )
 
@@ -39,50 +40,50 @@ func TestTemplateFaults(t *testing.T) {
 		want        []string
 	}{{
 		name:  "syntax error",
-		begin: func(w *world) { w.write("app.tpl", "first line\n{{ with secret \"secret/data/app\" }}never ended") },
-		heal:  func(w *world) { w.write("app.tpl", "mended "+goodTemplate) },
+		begin: func(w *world) { w.Write("app.tpl", "first line\n{{ with secret \"secret/data/app\" }}never ended") },
+		heal:  func(w *world) { w.Write("app.tpl", "mended "+goodTemplate) },
 		want:  []string{logmsg.TemplateNotReloaded + ` .*path=\S*app.tpl`, `app.tpl:2.*unexpected EOF`},
 	}, {
 		name:  "unknown function",
-		begin: func(w *world) { w.write("app.tpl", `{{ secrte "secret/data/app" }}`) },
-		heal:  func(w *world) { w.write("app.tpl", "mended "+goodTemplate) },
+		begin: func(w *world) { w.Write("app.tpl", `{{ secrte "secret/data/app" }}`) },
+		heal:  func(w *world) { w.Write("app.tpl", "mended "+goodTemplate) },
 		want:  []string{logmsg.TemplateNotReloaded, `app.tpl:1:4: unknown function \\"secrte\\"`},
 	}, {
 		name:  "missing key in a secret",
-		begin: func(w *world) { w.putKV("app", map[string]any{"user": "only"}) },
-		heal:  func(w *world) { w.putKV("app", map[string]any{"password": "two"}) },
+		begin: func(w *world) { w.PutKV("app", map[string]any{"user": "only"}) },
+		heal:  func(w *world) { w.PutKV("app", map[string]any{"password": "two"}) },
 		want:  []string{logmsg.RenderFailed, `app.tpl:1.*no entry for key.*password`},
 	}, {
 		name:  "secret deleted",
-		begin: func(w *world) { _, err := w.Client.Logical().Delete("secret/data/app"); w.check(err) },
-		heal:  func(w *world) { w.putKV("app", map[string]any{"password": "two"}) },
+		begin: func(w *world) { _, err := w.Client.Logical().Delete("secret/data/app"); w.Check(err) },
+		heal:  func(w *world) { w.PutKV("app", map[string]any{"password": "two"}) },
 		want:  []string{logmsg.SecretNotRenewed + ` path=secret/data/app error=".*no secret exists at secret/data/app`, `hint="check the path`},
 	}, {
 		name: "another secret that there is not",
 		begin: func(w *world) {
-			w.write("app.tpl", `{{ with secret "secret/data/nil" }}{{ .Data.data.password }}{{ end }}`)
+			w.Write("app.tpl", `{{ with secret "secret/data/nil" }}{{ .Data.data.password }}{{ end }}`)
 		},
-		heal: func(w *world) { w.write("app.tpl", "mended "+goodTemplate) },
+		heal: func(w *world) { w.Write("app.tpl", "mended "+goodTemplate) },
 		want: []string{logmsg.SecretFailed + ` path=secret/data/nil error=".*no secret exists at secret/data/nil`, `hint="check the path`},
 	}} {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
 			w := newWorld(t)
-			w.write("app.tpl", goodTemplate)
+			w.Write("app.tpl", goodTemplate)
 			p := w.start(login + eager + appTemplate + certificate(often, ""))
-			p.says(logmsg.AllPublished)
-			eventually(t, "the file", func() bool { return w.read("app.conf") == "password=one" })
+			p.Says(logmsg.AllPublished)
+			harness.Eventually(t, "the file", func() bool { return w.Read("app.conf") == "password=one" })
 			before := w.snapshot("app.conf")
 			c.begin(w)
 			for _, pattern := range c.want {
-				p.says(pattern)
+				p.Says(pattern)
 			}
-			renewed := p.count(logmsg.Published + ` bundle=\S*tls`)
-			p.saysTimes(logmsg.Published+` bundle=\S*tls`, renewed+1) // other bundles go on
+			renewed := p.Count(logmsg.Published + ` bundle=\S*tls`)
+			p.SaysTimes(logmsg.Published+` bundle=\S*tls`, renewed+1) // other bundles go on
 			before.same()
-			p.alive()
+			p.Alive()
 			c.heal(w)
-			eventually(t, "the mended file", func() bool {
-				now := w.read("app.conf")
+			harness.Eventually(t, "the mended file", func() bool {
+				now := w.Read("app.conf")
 				return now == "password=two" || now == "mended password=one"
 			})
 			p.stop()
@@ -94,28 +95,28 @@ func TestTemplateFaultsAtStart(t *testing.T) {
 	t.Run("missing_source", func(t *testing.T) {
 		w := newWorld(t)
 		p := w.start(login + appTemplate + password(""))
-		p.says(`render failed.*reading template: open \S*app.tpl: no such file or directory`)
-		eventually(t, "the other bundle", func() bool { return w.read("password") == "one" })
-		w.write("app.tpl", goodTemplate)
-		p.says(logmsg.AllPublished)
+		p.Says(`render failed.*reading template: open \S*app.tpl: no such file or directory`)
+		harness.Eventually(t, "the other bundle", func() bool { return w.Read("password") == "one" })
+		w.Write("app.tpl", goodTemplate)
+		p.Says(logmsg.AllPublished)
 		p.stop()
 	})
 	t.Run("exit_on_retry_failure", func(t *testing.T) {
 		w := newWorld(t)
-		w.write("app.tpl", `{{ with secret "secret/data/app" }}{{ .Data.data.user }}{{ end }}`)
+		w.Write("app.tpl", `{{ with secret "secret/data/app" }}{{ .Data.data.user }}{{ end }}`)
 		text := strings.Replace(login, `address = "ADDRESS"`, "address = \"ADDRESS\"\n  retry { num_retries = -1 }\n", 1)
 		p := w.start(text + "template_config { exit_on_retry_failure = true }\n" + appTemplate)
-		p.says(logmsg.GivingUp + ` error=".*no entry for key.*user`)
-		p.ends(5)
+		p.Says(logmsg.GivingUp + ` error=".*no entry for key.*user`)
+		p.Ends(5)
 		p.leavesNothing()
 	})
 	t.Run("no_such_secret", func(t *testing.T) {
 		w := newWorld(t)
-		w.write("app.tpl", `{{ with secret "secret/data/nil" }}{{ .Data.data.user }}{{ end }}`)
+		w.Write("app.tpl", `{{ with secret "secret/data/nil" }}{{ .Data.data.user }}{{ end }}`)
 		text := strings.Replace(login, `address = "ADDRESS"`, "address = \"ADDRESS\"\n  retry { num_retries = -1 }\n", 1)
 		p := w.start(text + "template_config { exit_on_retry_failure = true }\n" + appTemplate)
-		p.says(logmsg.GivingUp + ` error=".*no secret exists at secret/data/nil`)
-		p.ends(5)
+		p.Says(logmsg.GivingUp + ` error=".*no secret exists at secret/data/nil`)
+		p.Ends(5)
 		p.leavesNothing()
 	})
 }
@@ -143,16 +144,16 @@ func TestKeyOfAnotherCertificate(t *testing.T) {
 		fitting = ask + `{{ .Data.private_key }}{{ end }}`
 	)
 	other := ask + `{{ end }}` + strings.Replace(fitting, "1h", "2h", 1) // in the same bundle, from another answer
-	w.write("key.tpl", fitting)
+	w.Write("key.tpl", fitting)
 	p := w.start(login + keyFromFile)
-	p.says(logmsg.AllPublished)
+	p.Says(logmsg.AllPublished)
 	before := w.snapshot(published...)
-	w.write("key.tpl", other)
-	p.says(logmsg.RenderFailed + `.*the private key in \S*tls\.key does not fit the certificate`)
+	w.Write("key.tpl", other)
+	p.Says(logmsg.RenderFailed + `.*the private key in \S*tls\.key does not fit the certificate`)
 	before.same()
 	w.leaf()
-	w.write("key.tpl", "mended\n"+fitting)
-	eventually(t, "the mended set", func() bool { return strings.HasPrefix(w.read("tls/tls.key"), "mended") })
+	w.Write("key.tpl", "mended\n"+fitting)
+	harness.Eventually(t, "the mended set", func() bool { return strings.HasPrefix(w.Read("tls/tls.key"), "mended") })
 	p.stop()
 	w.leaf()
 }
@@ -160,7 +161,7 @@ func TestKeyOfAnotherCertificate(t *testing.T) {
 func TestExpiredCertificateFromTheServer(t *testing.T) {
 	w := newWorld(t)
 	p := w.start(login + eager + certificate(often, ""))
-	p.says(logmsg.AllPublished)
+	p.Says(logmsg.AllPublished)
 	stale := expired(t)
 	w.Dev.Intercept(func(rw http.ResponseWriter, r *http.Request) bool {
 		if !strings.HasPrefix(r.URL.Path, "/v1/pki/issue/") {
@@ -170,13 +171,13 @@ func TestExpiredCertificateFromTheServer(t *testing.T) {
 		_ = json.NewEncoder(rw).Encode(map[string]any{"request_id": "x", "data": stale}) // the client may have gone
 		return true
 	})
-	p.says(logmsg.RenderFailed + `.*expired`)
+	p.Says(logmsg.RenderFailed + `.*expired`)
 	before := w.snapshot(published...)
-	p.saysTimes(`render failed`, 2)
+	p.SaysTimes(`render failed`, 2)
 	before.same()
-	p.alive()
+	p.Alive()
 	w.Dev.Intercept(nil)
-	eventually(t, "a fresh certificate", func() bool { return w.read("tls/tls.crt") != string(before.texts[1]) })
+	harness.Eventually(t, "a fresh certificate", func() bool { return w.Read("tls/tls.crt") != string(before.texts[1]) })
 	p.stop()
 	w.leaf()
 }

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/logmsg"
 )
 
@@ -37,7 +38,7 @@ func (w *world) startOnTerminalOf(width uint16, env, text string) *terminal {
 	w.Helper()
 	keyboard, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
-		missing(w.T, "there are no pseudo-terminals here: %v", err)
+		harness.Missing(w.T, "there are no pseudo-terminals here: %v", err)
 	}
 	number := 0
 	w.control(keyboard, func(fd int) error {
@@ -52,7 +53,7 @@ func (w *world) startOnTerminalOf(width uint16, env, text string) *terminal {
 	})
 	path := "/dev/pts/" + strconv.Itoa(number)
 	line, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOCTTY, 0) // lest reading ends before certagent has opened it
-	w.check(err)
+	w.Check(err)
 	// Opening a terminal makes it that of a session that has none.
 	p := w.startUnder([]string{"setsid", "sh", "-c", `exec env ` + env + ` "$@" <>` + path + ` >&0 2>&1`, "sh"}, text)
 	read := make(chan struct{})
@@ -61,15 +62,15 @@ func (w *world) startOnTerminalOf(width uint16, env, text string) *terminal {
 		buf := make([]byte, 4096)
 		for {
 			n, err := keyboard.Read(buf)
-			_, _ = p.out.Write(bytes.ReplaceAll(buf[:n], []byte("\r"), nil)) // cannot fail
+			_, _ = p.Write(bytes.ReplaceAll(buf[:n], []byte("\r"), nil)) // cannot fail
 			if err != nil {
 				return
 			}
 		}
 	}()
 	w.Cleanup(func() { // before the process prints its transcript
-		_ = p.cmd.Process.Kill()
-		<-p.ended
+		_ = p.Cmd.Process.Kill()
+		<-p.Ended()
 		line.Close()
 		keyboard.Close()
 		<-read
@@ -80,10 +81,10 @@ func (w *world) startOnTerminalOf(width uint16, env, text string) *terminal {
 func (w *world) control(f *os.File, do func(fd int) error) {
 	w.Helper()
 	conn, err := f.SyscallConn()
-	w.check(err)
+	w.Check(err)
 	var failed error
-	w.check(conn.Control(func(fd uintptr) { failed = do(int(fd)) }))
-	w.check(failed)
+	w.Check(conn.Control(func(fd uintptr) { failed = do(int(fd)) }))
+	w.Check(failed)
 }
 
 func (t *terminal) types(text string) {
@@ -109,11 +110,11 @@ func TestLogOnATerminal(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
 			p := w.startOnTerminalOf(c.width, "TERM=xterm NO_COLOR= "+c.refusal, login+password(""))
-			p.says(logmsg.AllPublished)
+			p.Says(logmsg.AllPublished)
 			p.stop()
-			plain := uncoloured.Replace(p.out.String())
-			if coloured := p.out.String() != plain; coloured != (c.colour != "") {
-				t.Errorf("coloured is %t:\n%q", coloured, p.out.String())
+			plain := uncoloured.Replace(p.String())
+			if coloured := p.String() != plain; coloured != (c.colour != "") {
+				t.Errorf("coloured is %t:\n%q", coloured, p.String())
 			}
 			if !regexp.MustCompile("(?m)" + c.want).MatchString(plain) {
 				t.Errorf("no line has %s:\n%s", c.want, plain)
@@ -139,7 +140,7 @@ func TestChildHasTheTerminal(t *testing.T) {
 	}
 	p.types("4711\n")
 	p.number("read")
-	p.ends(6)
+	p.Ends(6)
 	p.leavesNothing()
 }
 
@@ -149,9 +150,9 @@ func TestCtrlC(t *testing.T) {
 		t.Run(restart, func(t *testing.T) {
 			w := newWorld(t)
 			p := w.startOnTerminal(login + password("") + child("echo child runs; exec sleep 1000", `restart = "`+restart+`"`))
-			p.says(`child runs`)
+			p.Says(`child runs`)
 			p.types(ctrlC)
-			p.ends(128 + int(syscall.SIGINT))
+			p.Ends(128 + int(syscall.SIGINT))
 			p.leavesNothing()
 		})
 	}
@@ -161,11 +162,11 @@ func TestCtrlC(t *testing.T) {
 func TestCtrlCWithSeveralChildren(t *testing.T) {
 	w := newWorld(t)
 	p := w.startOnTerminal(login + password("") + named("one", "echo one runs; exec sleep 1000", "") + named("two", "echo two runs; exec sleep 1000", ""))
-	p.says(`one runs`)
-	p.says(`two runs`)
+	p.Says(`one runs`)
+	p.Says(`two runs`)
 	p.types(ctrlC)
-	p.says(logmsg.Stopping + ` .*SIGINT`)
-	p.ends(0)
+	p.Says(logmsg.Stopping + ` .*SIGINT`)
+	p.Ends(0)
 	p.leavesNothing()
 }
 
@@ -173,18 +174,18 @@ func TestCtrlCWithSeveralChildren(t *testing.T) {
 // same files, at the same place, with nothing in between.
 func TestFilesAreHandedToTheChild(t *testing.T) {
 	w := newWorld(t)
-	w.write("in", "first\nsecond\n")
+	w.Write("in", "first\nsecond\n")
 	redirected := w.expand(`exec "$@" <DIR/in >DIR/out 2>DIR/err`)
 	p := w.startUnder([]string{"sh", "-c", redirected, "sh"}, login+password("")+
 		child(`files=$(readlink /proc/$$/fd/0 /proc/$$/fd/1 /proc/$$/fd/2); cat; printf "no end of line"; printf "\000\377" >&2; echo "$files" > DIR/files`, ""),
 		"-log-level=error") // lest the log is in it
-	p.ends(0)
+	p.Ends(0)
 	for name, want := range map[string]string{
 		"files": w.expand("DIR/in\nDIR/out\nDIR/err\n"),
 		"out":   "first\nsecond\nno end of line",
 		"err":   "\x00\xff",
 	} {
-		if got := w.read(name); got != want {
+		if got := w.Read(name); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 	}
@@ -193,5 +194,5 @@ func TestFilesAreHandedToTheChild(t *testing.T) {
 func TestChildOfACertagentWithoutStdin(t *testing.T) {
 	w := newWorld(t)
 	p := w.startUnder([]string{"sh", "-c", `exec "$@" <&-`, "sh"}, login+password("")+child("cat; exit 4", ""))
-	p.ends(4)
+	p.Ends(4)
 }

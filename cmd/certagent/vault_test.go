@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/logmsg"
 )
 
@@ -144,19 +145,19 @@ func TestOutageAtLogin(t *testing.T) {
 			w := newWorld(t)
 			met := o.start(w)
 			p := w.startEnv(impatient, login+certificate(once, ""))
-			p.says(logmsg.LoginFailed)
+			p.Says(logmsg.LoginFailed)
 			for _, pattern := range o.login {
-				p.says(pattern)
+				p.Says(pattern)
 			}
-			eventually(t, "more attempts", func() bool { return met() >= 3 })
-			p.alive()
-			if w.read("tls/tls.crt") != "" {
+			harness.Eventually(t, "more attempts", func() bool { return met() >= 3 })
+			p.Alive()
+			if w.Read("tls/tls.crt") != "" {
 				t.Error("there is a certificate")
 			}
 			o.heal(w)
-			p.says(logmsg.AllPublished)
+			p.Says(logmsg.AllPublished)
 			w.leaf()
-			if n := w.asked("/v1/pki/issue/"); n != 1 {
+			if n := w.Asked("", "/v1/pki/issue/"); n != 1 {
 				t.Errorf("%d certificates were asked for, want 1", n)
 			}
 			p.stop()
@@ -169,25 +170,25 @@ func TestOutageAtRenewal(t *testing.T) {
 		t.Run(strings.ReplaceAll(o.name, " ", "_"), func(t *testing.T) {
 			w := newWorld(t)
 			p := w.startEnv(impatient, login+eager+certificate(often, ""))
-			p.says(logmsg.AllPublished)
+			p.Says(logmsg.AllPublished)
 			met := o.start(w)
-			p.says(logmsg.SecretNotRenewed)
+			p.Says(logmsg.SecretNotRenewed)
 			for _, pattern := range o.renew {
-				p.says(pattern)
+				p.Says(pattern)
 			}
 			last := w.leaf()
 			before := w.snapshot(published...)
 			further := met() + 2
-			eventually(t, "more attempts", func() bool { return met() >= further })
+			harness.Eventually(t, "more attempts", func() bool { return met() >= further })
 			before.same()
-			p.alive()
+			p.Alive()
 			o.heal(w)
-			eventually(t, "another certificate", func() bool { return w.read("tls/tls.crt") != string(before.texts[1]) })
+			harness.Eventually(t, "another certificate", func() bool { return w.Read("tls/tls.crt") != string(before.texts[1]) })
 			p.stop()
 			if w.leaf().SerialNumber.Cmp(last.SerialNumber) == 0 {
 				t.Error("the certificate is the old one")
 			}
-			if n := w.asked("/v1/auth/approle/login"); n != 1 {
+			if n := w.Asked("", "/v1/auth/approle/login"); n != 1 {
 				t.Errorf("%d logins, want 1: the token was good all the while", n)
 			}
 		})
@@ -203,10 +204,10 @@ func TestStandbyThatRedirects(t *testing.T) {
 	}))
 	t.Cleanup(standby.Close)
 	p := w.start(strings.Replace(login, "ADDRESS", standby.URL, 1) + certificate(once, ""))
-	p.says(logmsg.AllPublished)
+	p.Says(logmsg.AllPublished)
 	p.stop()
 	w.leaf()
-	if n := w.asked("/v1/pki/issue/"); n != 1 {
+	if n := w.Asked("", "/v1/pki/issue/"); n != 1 {
 		t.Errorf("%d certificates were asked for, want 1", n)
 	}
 }
@@ -235,8 +236,8 @@ func TestRetryAfter(t *testing.T) {
 			})
 			// No wait after a login is longer than twice max_backoff.
 			p := w.start(strings.Replace(login, "500ms", "10s", 1) + certificate(once, ""))
-			p.says(`rate limit quota exceeded`)
-			p.says(logmsg.AllPublished)
+			p.Says(`rate limit quota exceeded`)
+			p.Says(logmsg.AllPublished)
 			p.stop()
 			mu.Lock()
 			defer mu.Unlock()
@@ -251,27 +252,27 @@ func TestRetryAfter(t *testing.T) {
 func TestVaultIsDown(t *testing.T) {
 	w := newWorld(t)
 	address, err := net.Listen("tcp", "127.0.0.1:0")
-	w.check(err)
+	w.Check(err)
 	front := &front{address: address.Addr().String(), handler: w.Dev}
-	w.check(address.Close())
+	w.Check(address.Close())
 	t.Cleanup(front.close)
 
 	p := w.start(strings.Replace(login, "ADDRESS", "http://"+front.address, 1) + eager + certificate(often, ""))
-	p.says(logmsg.LoginFailed + `.*connection refused`)
-	p.alive()
+	p.Says(logmsg.LoginFailed + `.*connection refused`)
+	p.Alive()
 	front.open(t)
-	p.says(logmsg.AllPublished)
+	p.Says(logmsg.AllPublished)
 	front.close()
-	p.says(logmsg.SecretNotRenewed + `.*connection refused`)
+	p.Says(logmsg.SecretNotRenewed + `.*connection refused`)
 	before := w.snapshot(published...)
 	w.leaf()
-	p.alive()
+	p.Alive()
 	before.same()
 	front.open(t)
-	eventually(t, "another certificate", func() bool { return w.read("tls/tls.crt") != string(before.texts[1]) })
+	harness.Eventually(t, "another certificate", func() bool { return w.Read("tls/tls.crt") != string(before.texts[1]) })
 	p.stop()
 	w.leaf()
-	if n := w.asked("/v1/auth/approle/login"); n != 1 {
+	if n := w.Asked("", "/v1/auth/approle/login"); n != 1 {
 		t.Errorf("%d logins, want 1", n)
 	}
 }
@@ -287,7 +288,7 @@ type front struct {
 func (f *front) open(t *testing.T) {
 	t.Helper()
 	var listener net.Listener
-	eventually(t, "the address is free", func() bool {
+	harness.Eventually(t, "the address is free", func() bool {
 		l, err := net.Listen("tcp", f.address)
 		listener = l
 		return err == nil

@@ -6,12 +6,9 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -21,12 +18,10 @@ import (
 	"github.com/certagent/certagent/internal/harness"
 )
 
-// world is a directory to work in and a server with a PKI, a KV and an AppRole
+// world is a directory to work in and a dev server with a PKI, a KV and an AppRole
 // that may use both.
 type world struct {
-	*testing.T
-	harness.Backend
-	dir  string
+	*harness.World
 	role seed.AppRole
 }
 
@@ -49,10 +44,10 @@ func newWorldWith(t *testing.T, o harness.ServerOptions) *world {
 // anotherWorld is for tests that have a world already.
 func anotherWorld(t *testing.T, o harness.ServerOptions) *world {
 	t.Helper()
-	w := &world{T: t, Backend: harness.StartDev(t, o), dir: t.TempDir()}
+	w := &world{World: harness.NewWorld(t, o)}
 	var err error
-	w.role, err = fillServer(t.Context(), w.Client, w.dir)
-	w.check(err)
+	w.role, err = fillServer(t.Context(), w.Client, w.Path(""))
+	w.Check(err)
 	w.Dev.ResetRequests()
 	return w
 }
@@ -81,54 +76,9 @@ func fillServer(ctx context.Context, c *api.Client, dir string) (seed.AppRole, e
 	return role, err
 }
 
-func (w *world) check(err error) {
-	w.Helper()
-	if err != nil {
-		w.Fatal(err)
-	}
-}
-
-func (w *world) putKV(path string, data map[string]any) {
-	w.Helper()
-	_, err := w.Client.Logical().Write("secret/data/"+path, map[string]any{"data": data})
-	w.check(err)
-}
-
-// path returns a path below the world's directory.
-func (w *world) path(name string) string { return filepath.Join(w.dir, name) }
-
-// write replaces a file at once, as an editor or a deployment does.
-func (w *world) write(name, content string) {
-	w.Helper()
-	w.check(os.MkdirAll(filepath.Dir(w.path(name)), 0o755))
-	w.check(os.WriteFile(w.path(name)+".new", []byte(content), 0o600))
-	w.check(os.Rename(w.path(name)+".new", w.path(name)))
-}
-
-// read returns a file's content, "" if there is none.
-func (w *world) read(name string) string {
-	w.Helper()
-	content, err := os.ReadFile(w.path(name))
-	if err != nil && !os.IsNotExist(err) {
-		w.Fatal(err)
-	}
-	return string(content)
-}
-
-// asked counts the requests whose path begins with the prefix.
-func (w *world) asked(prefix string) int {
-	n := 0
-	for _, r := range w.Dev.Requests() {
-		if strings.HasPrefix(r.Path, prefix) {
-			n++
-		}
-	}
-	return n
-}
-
 // expand puts the world's directory for DIR and the server's address for ADDRESS.
 func (w *world) expand(text string) string {
-	return strings.NewReplacer("DIR", w.dir, "ADDRESS", w.URL).Replace(text)
+	return strings.NewReplacer("DIR", w.Path(""), "ADDRESS", w.URL).Replace(text)
 }
 
 // start runs the agent with a configuration, in which DIR is the world's
@@ -141,8 +91,8 @@ func (w *world) start(text string, args ...string) *process {
 // startEnv is start with more environment variables.
 func (w *world) startEnv(env []string, text string, args ...string) *process {
 	w.Helper()
-	w.write("agent.hcl", w.expand(text))
-	return launch(w.T, w.dir, env, append([]string{"agent", "-config=" + w.path("agent.hcl")}, args...)...)
+	w.Write("agent.hcl", w.expand(text))
+	return launch(w.T, w.Path(""), env, append([]string{"agent", "-config=" + w.Path("agent.hcl")}, args...)...)
 }
 
 // login is the beginning of a configuration.
@@ -213,18 +163,12 @@ var published = []string{"tls/ca.crt", "tls/tls.crt", "tls/tls.key"}
 // go with it.
 func (w *world) leaf() *x509.Certificate {
 	w.Helper()
-	pair, err := tls.X509KeyPair([]byte(w.read("tls/tls.crt")), []byte(w.read("tls/tls.key")))
-	if err != nil {
-		w.Fatalf("certificate and key on disk: %v", err)
-	}
-	block, _ := pem.Decode([]byte(w.read("tls/ca.crt")))
-	if block == nil {
+	leaf, ca := w.Pair("tls/tls.crt", "tls/tls.key"), w.Leaf("tls/ca.crt")
+	if ca == nil {
 		w.Fatal("no CA on disk")
 	}
-	ca, err := x509.ParseCertificate(block.Bytes)
-	w.check(err)
-	w.check(pair.Leaf.CheckSignatureFrom(ca))
-	return pair.Leaf
+	w.Check(leaf.CheckSignatureFrom(ca))
+	return leaf
 }
 
 // snapshot is a set of files as it is at a moment.
@@ -239,10 +183,10 @@ func (w *world) snapshot(names ...string) snapshot {
 	w.Helper()
 	s := snapshot{w: w, names: names}
 	for _, name := range names {
-		info, err := os.Stat(w.path(name))
-		w.check(err)
-		text, err := os.ReadFile(w.path(name))
-		w.check(err)
+		info, err := os.Stat(w.Path(name))
+		w.Check(err)
+		text, err := os.ReadFile(w.Path(name))
+		w.Check(err)
 		s.infos, s.texts = append(s.infos, info), append(s.texts, text)
 	}
 	return s

@@ -19,9 +19,18 @@ const poll = 5 * time.Millisecond
 // Patience.
 func Eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
+	if !Await(holds) {
+		t.Fatalf("never: %s", what)
+	}
+}
+
+// Await waits until the condition holds, and reports whether it does within
+// Patience.
+func Await(holds func() bool) bool {
 	for deadline := time.Now().Add(Patience); !holds(); time.Sleep(poll) {
 		if time.Now().After(deadline) {
-			t.Fatalf("never: %s", what)
+			return false
 		}
 	}
+	return true
 }

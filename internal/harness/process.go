@@ -20,7 +20,7 @@ const outputGrace = 5 * time.Second
 
 // Process is a program that runs, with what it prints. It ends with the test.
 type Process struct {
-	*Log
+	*Transcript
 	Cmd   *exec.Cmd
 	ended chan struct{}
 }
@@ -49,9 +49,9 @@ func Start(t testing.TB, cmd *exec.Cmd) *Process {
 func StartOn(t testing.TB, cmd *exec.Cmd, prepare func() error) (*Process, error) {
 	t.Helper()
 	defaultSignals() // for tests whose TestMain does not
-	p := &Process{Log: NewLog(t), Cmd: cmd, ended: make(chan struct{})}
+	p := &Process{Transcript: NewTranscript(t), Cmd: cmd, ended: make(chan struct{})}
 	if cmd.Stdout == nil && cmd.Stderr == nil {
-		cmd.Stdout, cmd.Stderr = p.Log, p.Log
+		cmd.Stdout, cmd.Stderr = p.Transcript, p.Transcript
 	}
 	if cmd.WaitDelay == 0 {
 		cmd.WaitDelay = outputGrace

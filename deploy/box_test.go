@@ -5,6 +5,7 @@ package deploy
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,6 +14,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/certagent/certagent/internal/harness"
 )
 
 // box is what a container runtime makes of an image: a directory that becomes
@@ -58,7 +61,15 @@ func (b box) start(t *testing.T) *process {
 		Env:         append([]string{boxVariable + "=" + string(text)}, b.Env...),
 		SysProcAttr: b.attributes(),
 	}
-	return startIn(t, cmd, func() error { return joinPod(b.Pod) })
+	// It is the box that dies with the thread: see boxInit.
+	p, err := harness.StartOn(t, cmd, func() error { return joinPod(b.Pod) })
+	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSPC) {
+		t.Skipf("namespaces cannot be made here: %v", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &process{t, p}
 }
 
 // joinPod puts the thread, or what it starts, into the namespaces of a pod.

@@ -8,21 +8,23 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/certagent/certagent/internal/harness"
 )
 
 // checker builds the command in check, a module of its own, whose modules may
 // not be at hand.
 func checker(t *testing.T) string {
 	t.Helper()
-	if path := builtAs("check"); path != "" {
+	if path := harness.Built("check"); path != "" {
 		return path
 	}
 	list := exec.Command("go", "list", "-deps", ".") // fetches them
 	list.Dir = "check"
 	if _, err := output(list); err != nil {
-		missing(t, "the modules of deploy/check cannot be had: %v", err)
+		harness.Missing(t, "the modules of deploy/check cannot be had: %v", err)
 	}
-	return build(t, "check", "check", ".")
+	return harness.Build(t, "check", "check", ".")
 }
 
 // parse has the checker read a file, and fails the test if it refuses it.
@@ -54,7 +56,7 @@ func TestCheckerRefuses(t *testing.T) {
 	} {
 		t.Run(c.kind+", "+c.name, func(t *testing.T) {
 			t.Parallel()
-			text := read(t, c.file)
+			text := harness.ReadFile(t, c.file)
 			if !strings.Contains(text, c.from) {
 				t.Fatalf("%s has no %q", c.file, c.from)
 			}

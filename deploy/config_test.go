@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/certagent/certagent/agent/config"
+	"github.com/certagent/certagent/internal/harness"
 )
 
 // loadConfig loads a configuration in the environment of its process. It must
@@ -56,9 +57,9 @@ func TestStopsFit(t *testing.T) {
 		name, config, nginx string
 		supervisor          time.Duration
 	}{
-		{"systemd", "systemd/exec.hcl", read(t, "systemd/nginx.conf"),
-			duration(t, read(t, "systemd/certagent-exec.service"), `(?m)^TimeoutStopSec=(\S+)$`)},
-		{"docker stop", "container/agent.hcl", read(t, "container/nginx.conf"), 10 * time.Second},
+		{"systemd", "systemd/exec.hcl", harness.ReadFile(t, "systemd/nginx.conf"),
+			duration(t, harness.ReadFile(t, "systemd/certagent-exec.service"), `(?m)^TimeoutStopSec=(\S+)$`)},
+		{"docker stop", "container/agent.hcl", harness.ReadFile(t, "container/nginx.conf"), 10 * time.Second},
 	} {
 		loaded := loadConfig(t, c.config, map[string]string{"CREDENTIALS_DIRECTORY": "/"})
 		nginx, child := duration(t, c.nginx, workerTimeout), loaded.Execs[0].KillTimeout

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/logmsg"
 )
 
@@ -106,7 +107,7 @@ func TestIgnoredFilesAreNotBuilt(t *testing.T) {
 	if len(files) < 100 {
 		t.Fatalf("certagent is made of %d files", len(files))
 	}
-	for pattern := range strings.Lines(read(t, "container/Dockerfile.dockerignore")) {
+	for pattern := range strings.Lines(harness.ReadFile(t, "container/Dockerfile.dockerignore")) {
 		pattern = strings.TrimSpace(pattern)
 		if pattern == "" || strings.HasPrefix(pattern, "#") {
 			continue
@@ -172,12 +173,12 @@ func TestImageFromScratch(t *testing.T) {
 	i.putSecrets(w)
 	write(t, filepath.Join(i.root, "etc/certagent/agent.hcl"), scratchConfig)
 	for _, args := range [][]string{{"version"}, {"validate", "-config=/etc/certagent"}} {
-		i.container(args...).start(t).ends(0)
+		i.container(args...).start(t).Ends(0)
 	}
 	b := i.container()
 	b.Env = append(b.Env, "VAULT_ADDR="+w.URL)
 	p := b.start(t)
-	p.says(logmsg.AllPublished)
+	p.Says(logmsg.AllPublished)
 	info, err := os.Stat(p.inside("/run/certagent/tls/tls.key"))
 	if err != nil {
 		t.Fatal(err)
@@ -185,8 +186,8 @@ func TestImageFromScratch(t *testing.T) {
 	if uid := info.Sys().(*syscall.Stat_t).Uid; info.Mode() != 0o600 || uid != anybody && uid != uint32(os.Geteuid()) {
 		t.Errorf("the key has owner %d and mode %v", uid, info.Mode())
 	}
-	p.signal(unix.SignalNum(i.stopSignal))
-	p.ends(0)
+	p.Signal(unix.SignalNum(i.stopSignal))
+	p.Ends(0)
 }
 
 // TestImageOfNginx runs certagent as the init of an image with nginx, and stops it
@@ -196,7 +197,7 @@ func TestImageOfNginx(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can give a container a network that the test can reach")
 	}
-	tool(t, "nginx")
+	harness.Program(t, "nginx")
 	w := newWorld(t, "1h")
 	_, i := assembleNamed(t, "nginx.Dockerfile", "", w)
 	i.putSecrets(w)
@@ -208,15 +209,15 @@ func TestImageOfNginx(t *testing.T) {
 	b.Mounts = slices.Concat(hostPrograms(), b.Mounts, []mount{{Kind: "bind-ro", Source: html, Target: "/usr/share/nginx/html"}})
 	b.Env = append(b.Env, "VAULT_ADDR=http://127.0.0.1:8200")
 	p := b.start(t)
-	n := network{T: t, pid: p.cmd.Process.Pid}
+	n := network{T: t, pid: p.PID()}
 	n.serve(w)
-	p.says("start worker process")
+	p.Says("start worker process")
 	d := startDownload(t, n.dial, "127.0.0.1:8443", "/big")
 	if !d.leaf().Equal(leafIn(t, p.inside("/run/certagent/tls/tls.crt"))) {
 		t.Error("nginx serves another certificate")
 	}
-	p.signal(unix.SignalNum(i.stopSignal))
-	p.says("gracefully shutting down")
+	p.Signal(unix.SignalNum(i.stopSignal))
+	p.Says("gracefully shutting down")
 	d.finish()
-	p.ends(0)
+	p.Ends(0)
 }

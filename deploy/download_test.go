@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/certagent/certagent/internal/harness"
 )
 
 // bigFile is what a server sends: so much that it is never on its way as a
@@ -39,7 +41,7 @@ type download struct {
 // beginning of the answer.
 func startDownload(t *testing.T, dial dial, address, path string) *download {
 	t.Helper()
-	dialer := &net.Dialer{Timeout: patience, Control: func(_, _ string, c syscall.RawConn) error {
+	dialer := &net.Dialer{Timeout: harness.Patience, Control: func(_, _ string, c syscall.RawConn) error {
 		return c.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 8<<10) })
 	}}
 	raw, err := dial(dialer, address)
@@ -50,7 +52,7 @@ func startDownload(t *testing.T, dial dial, address, path string) *download {
 	conn := tls.Client(raw, &tls.Config{InsecureSkipVerify: true})
 	d := &download{T: t, conn: conn}
 	t.Cleanup(func() { conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(harness.Patience)); err != nil {
 		t.Fatal(err)
 	}
 	request, err := http.NewRequest(http.MethodGet, "https://"+address+path, nil)
@@ -94,8 +96,8 @@ func dialHere(d *net.Dialer, address string) (net.Conn, error) { return d.Dial("
 func servedLeaf(t *testing.T, dial dial, address string) *x509.Certificate {
 	t.Helper()
 	var leaf *x509.Certificate
-	eventually(t, address+" answers", func() bool {
-		conn, err := dial(&net.Dialer{Timeout: patience}, address)
+	harness.Eventually(t, address+" answers", func() bool {
+		conn, err := dial(&net.Dialer{Timeout: harness.Patience}, address)
 		if err != nil {
 			return false
 		}

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/certagent/certagent/internal/harness"
 )
 
 // furnish gives the machine users, programs and configuration files.
@@ -22,9 +24,9 @@ func (m *machine) furnish() {
 		}
 	}
 	for _, program := range []string{"systemctl", "touch", "kill", "sh"} {
-		install(m.T, tool(m.T, program), m.path("usr/bin/"+program))
+		install(m.T, harness.Program(m.T, program), m.path("usr/bin/"+program))
 	}
-	install(m.T, certagentBinary(m.T), m.path("usr/bin/certagent"))
+	install(m.T, harness.CertagentStatic(m.T), m.path("usr/bin/certagent"))
 	users := map[string]string{
 		"root": "0", "www-data": "33", "messagebus": "100", "polkitd": "996", "nobody": "65534",
 		"certagent": "64201", "postgres": "64202",
@@ -43,7 +45,7 @@ func (m *machine) furnish() {
 		write(m.T, filepath.Join(m.path("etc"), path), text)
 	}
 	for _, file := range []string{"agent.hcl", "owner.hcl", "exec.hcl", "nginx.conf"} {
-		write(m.T, m.path("etc/certagent/"+file), read(m.T, "systemd/"+file))
+		write(m.T, m.path("etc/certagent/"+file), harness.ReadFile(m.T, "systemd/"+file))
 	}
 	m.server.writeCredentials(m.path("etc/certagent"))
 	writeBigFile(m.T, m.path("usr/share/nginx/html/big"))
@@ -86,10 +88,10 @@ func (m *machine) installUnits() {
 	m.Helper()
 	dir := m.path("etc/systemd/system")
 	for _, unit := range units {
-		write(m.T, filepath.Join(dir, unit.name), read(m.T, "systemd/"+unit.name))
+		write(m.T, filepath.Join(dir, unit.name), harness.ReadFile(m.T, "systemd/"+unit.name))
 	}
 	write(m.T, filepath.Join(dir, "nginx.service"), nginxUnit)
-	write(m.T, filepath.Join(dir, "nginx.service.d/wait-for-certagent.conf"), read(m.T, "systemd/wait-for-certagent.conf"))
+	write(m.T, filepath.Join(dir, "nginx.service.d/wait-for-certagent.conf"), harness.ReadFile(m.T, "systemd/wait-for-certagent.conf"))
 	for _, service := range []string{"certagent", "certagent-owner", "certagent-exec", "certagent-reload@", "nginx"} {
 		log := "/var/log/" + service + ".log"
 		write(m.T, m.path(log), "")
@@ -102,6 +104,6 @@ func (m *machine) installUnits() {
 		return
 	}
 	for _, service := range []string{"certagent", "certagent-owner", "certagent-exec"} {
-		write(m.T, filepath.Join(dir, service+".service.d/older-systemd.conf"), read(m.T, "systemd/older-systemd.conf"))
+		write(m.T, filepath.Join(dir, service+".service.d/older-systemd.conf"), harness.ReadFile(m.T, "systemd/older-systemd.conf"))
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/certagent/certagent/internal/harness"
 )
 
 // stage is a stage of a Dockerfile, as the checker prints it.
@@ -52,8 +54,8 @@ func buildStage(t *testing.T, w *world) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	install(t, certagentBinary(t), filepath.Join(root, "out/certagent"))
-	write(t, filepath.Join(root, "usr/local/go/lib/time/zoneinfo.zip"), read(t, filepath.Join(strings.TrimSpace(goRoot), "lib/time/zoneinfo.zip")))
+	install(t, harness.CertagentStatic(t), filepath.Join(root, "out/certagent"))
+	write(t, filepath.Join(root, "usr/local/go/lib/time/zoneinfo.zip"), harness.ReadFile(t, filepath.Join(strings.TrimSpace(goRoot), "lib/time/zoneinfo.zip")))
 	// The authorities that the image trusts are those of the test's server.
 	write(t, filepath.Join(root, "etc/ssl/certs/ca-certificates.crt"), string(w.CA))
 	return root
@@ -77,7 +79,7 @@ func assemble(t *testing.T, s stage, from map[string]string) *image {
 				if strings.HasSuffix(step.Target, "/") {
 					to = filepath.Join(target, filepath.Base(source))
 				}
-				write(t, to, read(t, filepath.Join(from[step.From], source)))
+				write(t, to, harness.ReadFile(t, filepath.Join(from[step.From], source)))
 				if filepath.Base(source) == "certagent" {
 					i.executable(to)
 				}

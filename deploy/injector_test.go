@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/logmsg"
 )
 
@@ -65,7 +66,7 @@ func TestInjectorImage(t *testing.T) {
 	_, i := assembleNamed(t, "Dockerfile", "injector", w)
 	// The rest of busybox's image.
 	for _, program := range []string{"sh", "base64"} {
-		install(t, tool(t, program), filepath.Join(i.root, "bin", program))
+		install(t, harness.Program(t, program), filepath.Join(i.root, "bin", program))
 	}
 	write(t, filepath.Join(i.root, injectedToken), w.serviceAccountToken())
 	annotations := readManifest(t, "injector")[0].Spec.Template.Metadata.Annotations
@@ -78,8 +79,8 @@ func TestInjectorImage(t *testing.T) {
 	}
 	file := filepath.Join(secrets, "tls.pem")
 
-	i.injectedContainer(w, secrets, injected(annotations, true)).start(t).ends(0)
-	issued := read(t, file)
+	i.injectedContainer(w, secrets, injected(annotations, true)).start(t).Ends(0)
+	issued := harness.ReadFile(t, file)
 	if leaf := leafIn(t, file); leaf.Subject.CommonName != "www.example.test" || strings.Count(issued, "BEGIN CERTIFICATE") != 2 || !strings.Contains(issued, "PRIVATE KEY") {
 		t.Errorf("the file is for %s", leaf.Subject)
 	}
@@ -88,9 +89,9 @@ func TestInjectorImage(t *testing.T) {
 	}
 
 	p := i.injectedContainer(w, secrets, injected(annotations, false)).start(t)
-	p.says(logmsg.AllPublished)
+	p.Says(logmsg.AllPublished)
 	// What Vault Agent does not: the init container's certificate is kept.
-	if n := w.asked("/v1/pki/issue/"); n != 1 || read(t, file) != issued {
+	if n := w.Asked("", "/v1/pki/issue/"); n != 1 || harness.ReadFile(t, file) != issued {
 		t.Errorf("%d certificates were issued", n)
 	}
 }
@@ -124,9 +125,9 @@ func hostLibrariesOnly() []mount {
 func TestInjectorRevokesNothing(t *testing.T) {
 	t.Parallel()
 	_, i := assembleNamed(t, "Dockerfile", "injector", newWorld(t, "1h"))
-	install(t, tool(t, "sh"), filepath.Join(i.root, "bin/sh"))
+	install(t, harness.Program(t, "sh"), filepath.Join(i.root, "bin/sh"))
 	b := i.container()
 	b.Args = []string{"/bin/sh", "-c", "/bin/vault token revoke -self"}
 	b.Mounts = slices.Concat(hostLibrariesOnly(), b.Mounts)
-	b.start(t).ends(2)
+	b.start(t).Ends(2)
 }

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/certagent/certagent/internal/harness"
 )
 
 // machine is a system that systemd runs, in a box with a root, a network and
@@ -27,8 +29,8 @@ type machine struct {
 	network
 	root   string // as seen from here
 	init   *process
-	log    *transcript // systemd's own
-	enter  string      // nsenter
+	log    *harness.Transcript // systemd's own
+	enter  string              // nsenter
 	server *world
 	mounts []mount // besides those that every machine has
 }
@@ -40,10 +42,10 @@ func bootMachine(t *testing.T, w *world, change func(*machine)) *machine {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can boot a system")
 	}
-	m := &machine{T: t, root: t.TempDir(), enter: tool(t, "nsenter"), server: w}
+	m := &machine{T: t, root: t.TempDir(), enter: harness.Program(t, "nsenter"), server: w}
 	const systemd = "/usr/lib/systemd/systemd"
 	if _, err := os.Stat(systemd); err != nil {
-		missing(t, "systemd is not installed: %v", err)
+		harness.Missing(t, "systemd is not installed: %v", err)
 	}
 	m.furnish()
 	m.installUnits()
@@ -57,11 +59,11 @@ func bootMachine(t *testing.T, w *world, change func(*machine)) *machine {
 	}
 	m.init = b.start(t)
 	t.Cleanup(m.report)
-	m.network = network{T: t, pid: m.init.cmd.Process.Pid}
+	m.network = network{T: t, pid: m.init.PID()}
 	m.network.serve(w)
-	eventually(t, "systemd has started", func() bool {
-		if !m.init.running() {
-			t.Fatalf("systemd ended: %v\n%s", m.init.cmd.ProcessState, m.init.out)
+	harness.Eventually(t, "systemd has started", func() bool {
+		if !m.init.Running() {
+			t.Fatalf("systemd ended: %v\n%s", m.init.State(), m.init)
 		}
 		state, _ := m.systemctl("is-system-running")
 		return state == "running\n" || state == "degraded\n"
@@ -124,7 +126,7 @@ func kernelMounts(root string) []mount {
 // newCgroup makes a cgroup, which is removed when the test has ended.
 func newCgroup(t *testing.T) string {
 	t.Helper()
-	for l := range strings.Lines(read(t, "/proc/mounts")) {
+	for l := range strings.Lines(harness.ReadFile(t, "/proc/mounts")) {
 		if fields := strings.Fields(l); fields[2] == "cgroup2" {
 			dir := filepath.Join(fields[1], "certagent-test-"+rand.Text())
 			if err := os.Mkdir(dir, 0o755); err != nil {
@@ -141,7 +143,7 @@ func newCgroup(t *testing.T) string {
 // removeCgroup removes it with those below. Those who were in it have been
 // killed, but may still be ending.
 func removeCgroup(t *testing.T, dir string) {
-	eventually(t, "the cgroup is empty", func() bool {
+	harness.Eventually(t, "the cgroup is empty", func() bool {
 		var dirs []string
 		err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
 			if err == nil && d.IsDir() {
@@ -167,7 +169,7 @@ func (m *machine) readLog() {
 	if err != nil {
 		m.Fatal(err)
 	}
-	m.log = new(transcript)
+	m.log = harness.NewTranscript(m)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -181,14 +183,14 @@ func (m *machine) readLog() {
 
 // report tells of a failed test what the machine knows.
 func (m *machine) report() {
-	if !m.Failed() || !m.init.running() {
+	if !m.Failed() || !m.init.Running() {
 		return
 	}
 	status, err := m.systemctl("status", "--no-pager", "--full", "--all", "certagent*", "nginx*")
 	m.Logf("%s%v\n%s", status, err, m.log)
 	logs, _ := filepath.Glob(m.path("/var/log/*.log")) // the pattern is right
 	for _, log := range logs {
-		m.Logf("%s:\n%s", log, read(m.T, log))
+		m.Logf("%s:\n%s", log, harness.ReadFile(m.T, log))
 	}
 }
 
@@ -197,8 +199,8 @@ func (m *machine) path(p string) string { return filepath.Join(m.root, p) }
 
 // systemctl runs systemctl in the machine.
 func (m *machine) systemctl(args ...string) (string, error) {
-	pid := strconv.Itoa(m.init.cmd.Process.Pid)
-	ctx, cancel := context.WithTimeout(context.Background(), patience) // the test's own ends before its clean-up
+	pid := strconv.Itoa(m.init.PID())
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience) // the test's own ends before its clean-up
 	defer cancel()
 	cmd := exec.CommandContext(ctx, m.enter, append([]string{"--target=" + pid, "--mount", "--pid", "--net", "--ipc", "--uts", "/usr/bin/systemctl"}, args...)...)
 	cmd.WaitDelay = time.Second // nsenter, which is killed, waits for systemctl, which is not

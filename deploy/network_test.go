@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/certagent/certagent/internal/harness"
 )
 
 // network is that of a process that has its own.
@@ -65,7 +67,7 @@ func (n network) dial(d *net.Dialer, address string) (conn net.Conn, err error) 
 func (n network) serve(w *world) {
 	n.Helper()
 	var listener net.Listener
-	eventually(n.T, "the network is up", func() bool {
+	harness.Eventually(n.T, "the network is up", func() bool {
 		return n.enter(func() (err error) {
 			listener, err = net.Listen("tcp", "127.0.0.1:8200")
 			return err

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/certagent/certagent/internal/harness"
 )
 
 // alloc is an allocation as Nomad's client lays it out: a directory that the
@@ -99,9 +101,9 @@ func (a *alloc) program(path string) string {
 	a.Helper()
 	switch path {
 	case "/usr/bin/certagent":
-		return certagentBinary(a.T)
+		return harness.CertagentStatic(a.T)
 	case "/usr/sbin/nginx":
-		return tool(a.T, "nginx")
+		return harness.Program(a.T, "nginx")
 	}
 	a.Fatalf("the job runs %q", path)
 	return ""
@@ -112,18 +114,18 @@ func (a *alloc) program(path string) string {
 // task ended by itself. What is to be done meanwhile may be nil.
 func (p *taskProcess) stop(sig string, timeout time.Duration, meanwhile func()) bool {
 	p.Helper()
-	p.signal(unix.SignalNum(sig))
+	p.Signal(unix.SignalNum(sig))
 	killed := time.After(timeout)
 	if meanwhile != nil {
 		meanwhile()
 	}
 	select {
-	case <-p.ended:
+	case <-p.Ended():
 		return true
 	case <-killed:
-		p.signal(syscall.SIGKILL)
-		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // nobody may be left in it
-		<-p.ended
+		p.Signal(syscall.SIGKILL)
+		_ = syscall.Kill(-p.PID(), syscall.SIGKILL) // nobody may be left in it
+		<-p.Ended()
 		return false
 	}
 }
@@ -131,7 +133,7 @@ func (p *taskProcess) stop(sig string, timeout time.Duration, meanwhile func()) 
 // take takes the rest of a response, but not before nginx has been told to end.
 func (p *taskProcess) take(d *download) func() {
 	return func() {
-		p.says("gracefully shutting down")
+		p.Says("gracefully shutting down")
 		d.finish()
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/certagent/certagent/dev/seed"
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/logmsg"
 )
 
@@ -19,7 +20,7 @@ import (
 // job asks for, and in the way of a job that asks for nothing.
 func TestNomadStopsNginx(t *testing.T) {
 	t.Parallel()
-	tool(t, "nginx")
+	harness.Program(t, "nginx")
 	w := newWorld(t, "1h")
 	task := readNomadJob(t, "nginx").task(t, "nginx")
 	for _, c := range []struct {
@@ -38,7 +39,7 @@ func TestNomadStopsNginx(t *testing.T) {
 			if !p.stop(c.signal, c.timeout, p.take(d)) {
 				t.Errorf("it took longer than %v", c.timeout)
 			}
-			if code := p.cmd.ProcessState.ExitCode(); code != 0 {
+			if code := p.State().ExitCode(); code != 0 {
 				t.Errorf("exit code %d", code)
 			}
 			if left := a.nginxes(); len(left) > 0 {
@@ -52,7 +53,7 @@ func TestNomadStopsNginx(t *testing.T) {
 // Nomad kills: nginx gives it up first, then certagent would end nginx.
 func TestNomadNeverKillsNginx(t *testing.T) {
 	t.Parallel()
-	tool(t, "nginx")
+	harness.Program(t, "nginx")
 	a := newAlloc(t, newWorld(t, "1h"), "nginx")
 	shorter := strings.NewReplacer("worker_shutdown_timeout 15s", "worker_shutdown_timeout 1s") // as for the rest, see TestNomadJobs
 	a.edit = shorter.Replace
@@ -62,8 +63,8 @@ func TestNomadNeverKillsNginx(t *testing.T) {
 	if !p.stop(p.task.KillSignal, p.task.KillTimeout, nil) {
 		t.Errorf("it took longer than %v", p.task.KillTimeout)
 	}
-	if left := a.nginxes(); len(left) > 0 || p.cmd.ProcessState.ExitCode() != 0 {
-		t.Errorf("%v; nginx still runs: %q", p.cmd.ProcessState, left)
+	if left := a.nginxes(); len(left) > 0 || p.State().ExitCode() != 0 {
+		t.Errorf("%v; nginx still runs: %q", p.State(), left)
 	}
 }
 
@@ -80,16 +81,16 @@ func TestNomadFleet(t *testing.T) {
 	}
 	for range 2 {
 		p := a.run("certagent")
-		p.says(logmsg.AllPublished)
-		if !p.stop(p.task.KillSignal, p.task.KillTimeout, nil) || p.cmd.ProcessState.ExitCode() != 0 {
-			t.Errorf("%v", p.cmd.ProcessState)
+		p.Says(logmsg.AllPublished)
+		if !p.stop(p.task.KillSignal, p.task.KillTimeout, nil) || p.State().ExitCode() != 0 {
+			t.Errorf("%v", p.State())
 		}
 	}
 	leaf := leafIn(t, filepath.Join(host, "node/node.crt"))
 	if name := leaf.Subject.CommonName; name != "client-1.node.example.test" {
 		t.Errorf("the certificate is for %q", name)
 	}
-	if n := w.asked("/v1/pki/sign/"); n != 1 {
+	if n := w.Asked("", "/v1/pki/sign/"); n != 1 {
 		t.Errorf("%d certificates were asked for", n)
 	}
 }
@@ -103,11 +104,11 @@ func TestNomadIdentityIsReadAgain(t *testing.T) {
 	a := newAlloc(t, w, "fleet")
 	a.edit = strings.NewReplacer("/var/lib/certagent", t.TempDir(), `"systemctl", `, `"true", `).Replace
 	p := a.run("certagent")
-	p.says(logmsg.AllPublished)
+	p.Says(logmsg.AllPublished)
 	w.seedNomad(nil) // with another key: no earlier JWT is valid
 	write(t, filepath.Join(p.dir, "secrets/nomad_certagent.jwt"), w.nomadToken())
 	w.Dev.ResetRequests()
-	eventually(t, "certagent logs in", func() bool {
+	harness.Eventually(t, "certagent logs in", func() bool {
 		for _, r := range w.Dev.Requests() {
 			if r.Path == "/v1/auth/jwt-nomad/login" && r.Status == http.StatusOK {
 				return true

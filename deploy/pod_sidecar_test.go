@@ -8,13 +8,15 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/certagent/certagent/internal/harness"
 )
 
 // TestSidecarContainer: nginx starts after the startup probe of certagent has
 // succeeded, certagent signals it in the other container, and both end well.
 func TestSidecarContainer(t *testing.T) {
 	t.Parallel()
-	tool(t, "nginx")
+	harness.Program(t, "nginx")
 	w := newWorld(t, "15s")
 	p := newPod(t, w, "sidecar")
 	sidecar, server := p.spec.InitContainers[0], p.spec.Containers[0]
@@ -25,17 +27,17 @@ func TestSidecarContainer(t *testing.T) {
 	writeBigFile(t, filepath.Join(p.volumes["html"], "big"))
 	server.VolumeMounts = append(server.VolumeMounts, volumeMount{"html", "/usr/share/nginx/html", true})
 	nginx := p.run(server, server.Command)
-	nginx.says("start worker process")
+	nginx.Says("start worker process")
 	d := startDownload(t, p.dial, "127.0.0.1:8443", "/big")
-	eventually(t, "another certificate is served", func() bool {
+	harness.Eventually(t, "another certificate is served", func() bool {
 		return !servedLeaf(t, p.dial, "127.0.0.1:8443").Equal(d.leaf())
 	})
-	nginx.signal(syscall.SIGQUIT) // the stop signal of nginx's images
-	nginx.says("gracefully shutting down")
+	nginx.Signal(syscall.SIGQUIT) // the stop signal of nginx's images
+	nginx.Says("gracefully shutting down")
 	d.finish() // it has outlived a reload and a stop
-	nginx.ends(0)
-	agent.signal(syscall.SIGTERM)
-	agent.ends(0)
+	nginx.Ends(0)
+	agent.Signal(syscall.SIGTERM)
+	agent.Ends(0)
 }
 
 // probe runs the startup probe of a container until it succeeds. It has the
@@ -48,12 +50,12 @@ func (p *pod) probe(c podContainer) {
 		q := *p
 		q.agent = &attempt
 		probe := q.run(c, c.StartupProbe.Exec.Command)
-		<-probe.ended
-		switch code := probe.cmd.ProcessState.ExitCode(); code {
+		<-probe.Ended()
+		switch code := probe.State().ExitCode(); code {
 		case 0:
 			return
 		case 2:
-			p.Fatalf("the probe is no command line:\n%s", probe.out)
+			p.Fatalf("the probe is no command line:\n%s", probe)
 		}
 		time.Sleep(time.Duration(c.StartupProbe.PeriodSeconds) * time.Second)
 	}

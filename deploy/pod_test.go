@@ -32,7 +32,7 @@ func newPod(t *testing.T, w *world, name string) *pod {
 		Root: t.TempDir(), Mounts: append(hostPrograms(), runtimeMounts()...), UID: 65535, Network: true,
 		Args: []string{"/bin/sleep", "infinity"}, Env: []string{"PATH=/bin"},
 	}.start(t)
-	p.network = network{T: t, pid: p.pause.cmd.Process.Pid}
+	p.network = network{T: t, pid: p.pause.PID()}
 	p.serve(w)
 	for _, v := range p.spec.Volumes {
 		p.volumes[v.Name] = p.makeVolume(v, w)
@@ -100,7 +100,7 @@ func TestInitContainer(t *testing.T) {
 	w := newWorld(t, "1h")
 	p := newPod(t, w, "init")
 	agent := p.spec.InitContainers[0]
-	p.run(agent, agent.Args).ends(0)
+	p.run(agent, agent.Args).Ends(0)
 	dir := filepath.Join(p.volumes["client"], "tls")
 	if name := leafIn(t, filepath.Join(dir, "tls.crt")).Subject.CommonName; name != "job.example.test" {
 		t.Errorf("the certificate is for %s", name)

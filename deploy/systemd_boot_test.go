@@ -11,13 +11,15 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/certagent/certagent/internal/harness"
 )
 
 // TestUnderSystemd runs the units under a real systemd, with the files that belong
 // to them, as they are. The parts follow each other.
 func TestUnderSystemd(t *testing.T) {
 	t.Parallel()
-	tool(t, "nginx")
+	harness.Program(t, "nginx")
 	w := newWorld(t, "15s")
 	m := bootMachine(t, w, func(*machine) {})
 	for _, part := range []struct {
@@ -45,7 +47,7 @@ func TestUnderSystemd(t *testing.T) {
 // published is the leaf in a file of the machine.
 func (m *machine) published(path string) *x509.Certificate {
 	m.Helper()
-	pair, err := tls.X509KeyPair([]byte(read(m.T, m.path(path+".crt"))), []byte(read(m.T, m.path(path+".key"))))
+	pair, err := tls.X509KeyPair([]byte(harness.ReadFile(m.T, m.path(path+".crt"))), []byte(harness.ReadFile(m.T, m.path(path+".key"))))
 	if err != nil {
 		m.Fatal(err)
 	}
@@ -94,19 +96,19 @@ func (m *machine) hasOwner(path string, uid uint32, mode fs.FileMode) {
 func (m *machine) reloadsNginx() {
 	first := m.served()
 	main := m.show("nginx.service", "MainPID")
-	eventually(m.T, "another certificate is served", func() bool { return !m.served().Equal(first) })
+	harness.Eventually(m.T, "another certificate is served", func() bool { return !m.served().Equal(first) })
 	if m.show("nginx.service", "MainPID") != main {
 		m.Error("nginx was restarted")
 	}
-	eventually(m.T, "certagent has seen it", func() bool {
-		return strings.Contains(read(m.T, m.path("/var/log/certagent.log")), "generation=2")
+	harness.Eventually(m.T, "certagent has seen it", func() bool {
+		return strings.Contains(harness.ReadFile(m.T, m.path("/var/log/certagent.log")), "generation=2")
 	})
 }
 
 func (m *machine) reloadsConfiguration() {
 	main := m.show("certagent.service", "MainPID")
 	config := m.path("etc/certagent/agent.hcl")
-	write(m.T, config, "log_level = \"debug\"\n"+read(m.T, config))
+	write(m.T, config, "log_level = \"debug\"\n"+harness.ReadFile(m.T, config))
 	m.do("reload", "certagent.service")
 	if state := m.show("certagent.service", "ActiveState"); state != "active" {
 		m.Errorf("certagent is %s", state)
@@ -120,7 +122,7 @@ func (m *machine) reloadsConfiguration() {
 func (m *machine) isAlive() {
 	asked := func() string { return m.show("certagent.service", "WatchdogTimestampMonotonic") }
 	first := asked()
-	eventually(m.T, "the watchdog hears of certagent", func() bool { return asked() != first })
+	harness.Eventually(m.T, "the watchdog hears of certagent", func() bool { return asked() != first })
 	if m.show("certagent.service", "StatusText") == "" {
 		m.Error("there is no status")
 	}
@@ -149,7 +151,7 @@ func (m *machine) stoppedWell(unit string) {
 func (m *machine) givesFilesAway() {
 	// There is no PostgreSQL to verify with.
 	config := m.path("etc/certagent/owner.hcl")
-	before, _, _ := strings.Cut(read(m.T, config), "  verify {")
+	before, _, _ := strings.Cut(harness.ReadFile(m.T, config), "  verify {")
 	write(m.T, config, before+"}\n")
 	m.do("start", "certagent-owner.service")
 	m.hasOwner("/var/lib/certagent-owner/postgresql/server.key", postgresUser, 0o600)
@@ -162,12 +164,12 @@ func (m *machine) givesFilesAway() {
 // with SIGQUIT and waits until it has sent everything.
 func (m *machine) stopsChild() {
 	m.do("start", "certagent-exec.service")
-	eventually(m.T, "what is served is what is on disk", func() bool {
+	harness.Eventually(m.T, "what is served is what is on disk", func() bool {
 		return m.served().Equal(m.published("/var/lib/certagent-exec/tls/tls"))
 	})
 	d := startDownload(m.T, m.dial, "127.0.0.1:443", "/big")
 	m.do("stop", "--no-block", "certagent-exec.service")
-	eventually(m.T, "certagent is stopping", func() bool { return m.show("certagent-exec.service", "ActiveState") == "deactivating" })
+	harness.Eventually(m.T, "certagent is stopping", func() bool { return m.show("certagent-exec.service", "ActiveState") == "deactivating" })
 	d.finish()
 	m.do("stop", "certagent-exec.service")
 	m.stoppedWell("certagent-exec.service")

@@ -8,17 +8,19 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/certagent/certagent/internal/harness"
 )
 
 func TestSysusersMakeTheUser(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
-	write(t, root+"/etc/sysusers.d/certagent.conf", read(t, "systemd/certagent.sysusers"))
-	out, err := exec.Command(tool(t, "systemd-sysusers"), "--root="+root).CombinedOutput()
+	write(t, root+"/etc/sysusers.d/certagent.conf", harness.ReadFile(t, "systemd/certagent.sysusers"))
+	out, err := exec.Command(harness.Program(t, "systemd-sysusers"), "--root="+root).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	fields := strings.Split(line(read(t, root+"/etc/passwd"), "certagent:"), ":")
+	fields := strings.Split(line(harness.ReadFile(t, root+"/etc/passwd"), "certagent:"), ":")
 	if len(fields) != 7 || fields[5] != "/var/lib/certagent" || !strings.HasSuffix(fields[6], "nologin") {
 		t.Errorf("the user is %q", fields)
 	}
@@ -47,7 +49,7 @@ console.log(rules.length + " " + answer);
 
 func TestPolkitRule(t *testing.T) {
 	t.Parallel()
-	node := tool(t, "node")
+	node := harness.Program(t, "node")
 	type question struct {
 		ID      string            `json:"id"`
 		User    string            `json:"user"`

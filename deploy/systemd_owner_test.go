@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/certagent/certagent/internal/harness"
 )
 
 // The capabilities of certagent-owner.service are enough to publish files of
@@ -26,7 +28,7 @@ func TestOwnerCapabilities(t *testing.T) {
 	numbers := map[string]uintptr{
 		"CAP_CHOWN": unix.CAP_CHOWN, "CAP_FOWNER": unix.CAP_FOWNER, "CAP_DAC_OVERRIDE": unix.CAP_DAC_OVERRIDE,
 	}
-	_, list, _ := strings.Cut(line(read(t, "systemd/certagent-owner.service"), "AmbientCapabilities="), "=")
+	_, list, _ := strings.Cut(line(harness.ReadFile(t, "systemd/certagent-owner.service"), "AmbientCapabilities="), "=")
 	names := strings.Fields(list)
 	if len(names) != len(numbers) {
 		t.Fatalf("the capabilities of the unit are %q", names)
@@ -85,7 +87,7 @@ func newOwner(t *testing.T, w *world) *owner {
 		"/etc/certagent/vault-ca.crt", filepath.Join(dir, "vault-ca.crt"),
 		"/var/lib/certagent-owner", state, "/run/certagent-owner", state,
 		`"postgres"`+"\n", `"64202"`+"\n",
-	).Replace(read(t, "systemd/owner.hcl"))
+	).Replace(harness.ReadFile(t, "systemd/owner.hcl"))
 	before, _, found := strings.Cut(text, "  verify {") // there is no server here
 	if !found {
 		t.Fatal("owner.hcl has no verify block")
@@ -96,20 +98,20 @@ func newOwner(t *testing.T, w *world) *owner {
 
 // once publishes what is not published, mends what is not in order, and ends.
 func (o *owner) once() error {
-	cmd := exec.Command(certagentBinary(o.T), "agent", "-exit-after-auth", "-config="+o.config)
+	cmd := exec.Command(harness.CertagentStatic(o.T), "agent", "-exit-after-auth", "-config="+o.config)
 	cmd.Env = o.env
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Credential:  &syscall.Credential{Uid: certagentUser, Gid: certagentUser},
 		AmbientCaps: o.capabilities,
 	}
 	p := start(o.T, cmd)
-	eventually(o.T, "certagent ends, or fails for lack of a capability", func() bool {
-		return !p.running() || strings.Contains(p.out.String(), "permitted") || strings.Contains(p.out.String(), "denied")
+	harness.Eventually(o.T, "certagent ends, or fails for lack of a capability", func() bool {
+		return !p.Running() || strings.Contains(p.String(), "permitted") || strings.Contains(p.String(), "denied")
 	})
 	_ = cmd.Process.Kill() // it would try again for ever
-	<-p.ended
+	<-p.Ended()
 	if !cmd.ProcessState.Success() {
-		return errors.New(p.out.String())
+		return errors.New(p.String())
 	}
 	return nil
 }
@@ -120,14 +122,14 @@ func (o *owner) life() error {
 		return err
 	}
 	key := filepath.Join(o.dir, "postgresql/server.key")
-	issued := read(o.T, key)
+	issued := harness.ReadFile(o.T, key)
 	if err := os.Chmod(key, 0o666); err != nil {
 		o.Fatal(err)
 	}
 	if err := o.publish(); err != nil {
 		return err
 	}
-	if read(o.T, key) != issued {
+	if harness.ReadFile(o.T, key) != issued {
 		o.Error("a file with the wrong mode was issued anew")
 	}
 	if err := os.Remove(filepath.Join(o.dir, "postgresql/..data")); err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/logmsg"
 )
 
@@ -15,17 +16,17 @@ import (
 // real bus, with polkit to decide.
 func TestPolkitUnderSystemd(t *testing.T) {
 	t.Parallel()
-	tool(t, "nginx")
-	tool(t, "dbus-daemon")
+	harness.Program(t, "nginx")
+	harness.Program(t, "dbus-daemon")
 	if _, err := os.Stat("/usr/lib/polkit-1/polkitd"); err != nil {
-		missing(t, "polkitd is not installed: %v", err)
+		harness.Missing(t, "polkitd is not installed: %v", err)
 	}
 	m := bootMachine(t, newWorld(t, "15s"), (*machine).addPolkit)
 	m.do("start", "nginx.service")
 	first := m.served()
-	eventually(t, "another certificate is served", func() bool { return !m.served().Equal(first) })
+	harness.Eventually(t, "another certificate is served", func() bool { return !m.served().Equal(first) })
 	log := m.path("/var/log/certagent.log")
-	if strings.Contains(read(t, log), logmsg.ChangeFailed) {
+	if strings.Contains(harness.ReadFile(t, log), logmsg.ChangeFailed) {
 		t.Error("polkit refuses what the rule allows")
 	}
 	// Without the rule it must refuse, or the test shows nothing.
@@ -33,25 +34,25 @@ func TestPolkitUnderSystemd(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.do("restart", "polkit.service")
-	eventually(t, "polkit refuses", func() bool { return strings.Contains(read(t, log), logmsg.ChangeFailed) })
+	harness.Eventually(t, "polkit refuses", func() bool { return strings.Contains(harness.ReadFile(t, log), logmsg.ChangeFailed) })
 }
 
 // addPolkit gives the machine a bus, polkit with the rule, and the command that
 // agent.hcl has in a comment.
 func (m *machine) addPolkit() {
 	m.Helper()
-	install(m.T, tool(m.T, "dbus-daemon"), m.path("usr/bin/dbus-daemon"))
+	install(m.T, harness.Program(m.T, "dbus-daemon"), m.path("usr/bin/dbus-daemon"))
 	for _, unit := range []string{"dbus.socket", "dbus.service", "polkit.service"} {
-		write(m.T, m.path("etc/systemd/system/"+unit), read(m.T, "/usr/lib/systemd/system/"+unit))
+		write(m.T, m.path("etc/systemd/system/"+unit), harness.ReadFile(m.T, "/usr/lib/systemd/system/"+unit))
 	}
 	write(m.T, m.path("etc/systemd/system/nginx.service.d/bus.conf"), "[Unit]\nWants=dbus.socket\nAfter=dbus.socket\n")
-	write(m.T, m.path("etc/polkit-1/rules.d/50-certagent-reload.rules"), read(m.T, "systemd/50-certagent-reload.rules"))
+	write(m.T, m.path("etc/polkit-1/rules.d/50-certagent-reload.rules"), harness.ReadFile(m.T, "systemd/50-certagent-reload.rules"))
 	for _, dir := range []string{"/usr/share/dbus-1", "/usr/share/polkit-1"} {
 		m.mounts = append(m.mounts, mount{Kind: "bind-ro", Source: dir, Target: dir})
 	}
 	const touch, systemctl = `command     = ["touch", "/run/certagent/reload-nginx"]`, `command = ["systemctl", "try-reload-or-restart", "nginx.service"]`
 	path := m.path("etc/certagent/agent.hcl")
-	text := read(m.T, path)
+	text := harness.ReadFile(m.T, path)
 	if !strings.Contains(text, "#   "+systemctl) {
 		m.Fatal("agent.hcl does not name the command")
 	}

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/certagent/certagent/internal/harness"
 )
 
 // units are the unit files, with what systemd-analyze security may give them at
@@ -29,7 +31,7 @@ var units = []struct {
 // systemdVersion is the installed one.
 func systemdVersion(t *testing.T) int {
 	t.Helper()
-	text, err := output(exec.Command(tool(t, "systemd-analyze"), "--version"))
+	text, err := output(exec.Command(harness.Program(t, "systemd-analyze"), "--version"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +48,7 @@ func unitRoot(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
 	for _, unit := range units {
-		write(t, filepath.Join(root, "etc/systemd/system", unit.name), read(t, "systemd/"+unit.name))
+		write(t, filepath.Join(root, "etc/systemd/system", unit.name), harness.ReadFile(t, "systemd/"+unit.name))
 	}
 	for _, program := range []string{"usr/bin/certagent", "usr/bin/systemctl", "bin/kill"} {
 		install(t, "systemd/README.md", filepath.Join(root, program)) // any file will do
@@ -63,19 +65,19 @@ func copyTargets(t *testing.T, to string) {
 		t.Fatalf("systemd's targets: %v", err)
 	}
 	for _, target := range targets {
-		write(t, filepath.Join(to, filepath.Base(target)), read(t, target))
+		write(t, filepath.Join(to, filepath.Base(target)), harness.ReadFile(t, target))
 	}
 }
 
 func TestUnitsAreValid(t *testing.T) {
 	t.Parallel()
-	analyze, version := tool(t, "systemd-analyze"), systemdVersion(t)
+	analyze, version := harness.Program(t, "systemd-analyze"), systemdVersion(t)
 	for _, older := range []bool{false, true} {
 		root := unitRoot(t)
 		for _, unit := range units {
 			path := filepath.Join(root, "etc/systemd/system", unit.name)
 			if older && strings.HasSuffix(unit.name, ".service") {
-				write(t, path+".d/older-systemd.conf", read(t, "systemd/older-systemd.conf"))
+				write(t, path+".d/older-systemd.conf", harness.ReadFile(t, "systemd/older-systemd.conf"))
 			}
 			out, err := exec.Command(analyze, "verify", "--man=no", "--root="+root, path).CombinedOutput()
 			if err != nil {
@@ -96,8 +98,8 @@ func TestAnInvalidUnitIsNotValid(t *testing.T) {
 	t.Parallel()
 	root := unitRoot(t)
 	path := filepath.Join(root, "etc/systemd/system/certagent.service")
-	write(t, path, strings.Replace(read(t, path), "ExecStart=/usr/bin/certagent", "ExecStart=/usr/bin/cert-agent", 1))
-	out, err := exec.Command(tool(t, "systemd-analyze"), "verify", "--man=no", "--root="+root, path).CombinedOutput()
+	write(t, path, strings.Replace(harness.ReadFile(t, path), "ExecStart=/usr/bin/certagent", "ExecStart=/usr/bin/cert-agent", 1))
+	out, err := exec.Command(harness.Program(t, "systemd-analyze"), "verify", "--man=no", "--root="+root, path).CombinedOutput()
 	if err == nil {
 		t.Errorf("a program that does not exist passes:\n%s", out)
 	}
@@ -105,7 +107,7 @@ func TestAnInvalidUnitIsNotValid(t *testing.T) {
 
 func TestUnitsAreLockedIn(t *testing.T) {
 	t.Parallel()
-	analyze := tool(t, "systemd-analyze")
+	analyze := harness.Program(t, "systemd-analyze")
 	for _, unit := range units {
 		if unit.exposure == 0 {
 			continue
@@ -126,7 +128,7 @@ func TestUnitsAreLockedIn(t *testing.T) {
 func TestUnitsDiffer(t *testing.T) {
 	t.Parallel()
 	settings := func(name string) (all []string) {
-		for line := range strings.Lines(read(t, "systemd/"+name)) {
+		for line := range strings.Lines(harness.ReadFile(t, "systemd/"+name)) {
 			if key, _, found := strings.Cut(strings.TrimSpace(line), "="); found && !strings.HasPrefix(line, "#") {
 				all = append(all, key+"="+strings.TrimSpace(line[strings.Index(line, "=")+1:]))
 			}

@@ -5,10 +5,8 @@ package deploy
 
 import (
 	"crypto/x509"
-	"encoding/pem"
 	"maps"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -19,8 +17,7 @@ import (
 // world is a server that has what the configurations of this directory ask for:
 // three ways to log in, and the roles of a PKI.
 type world struct {
-	*testing.T
-	harness.Backend
+	*harness.World
 	role    seed.Credentials // of auth/approle
 	nomad   *seed.Signer     // of auth/jwt-nomad
 	cluster *seed.Signer     // of auth/kubernetes
@@ -36,15 +33,15 @@ path "pki/issue/*" { capabilities = ["update"] }
 // asked for.
 func newWorld(t *testing.T, ttl string) *world {
 	t.Helper()
-	w := &world{T: t, Backend: harness.StartDev(t, harness.ServerOptions{TLS: true})}
+	w := &world{World: harness.NewWorld(t, harness.ServerOptions{TLS: true})}
 	role := seed.Params{"allow_any_name": true, "enforce_hostnames": false, "max_ttl": ttl}
 	pki := seed.PKI{CommonName: "Test CA", Roles: map[string]seed.Params{"web": role, "database": role, "node": role}}
 	_, err := pki.Apply(t.Context(), w.Client)
-	w.check(err)
-	w.check(seed.Policy(t.Context(), w.Client, "certagent", policy))
+	w.Check(err)
+	w.Check(seed.Policy(t.Context(), w.Client, "certagent", policy))
 	policies := seed.Params{"token_policies": "certagent"}
 	w.role, err = seed.AppRole{Role: "certagent", Params: policies}.Apply(t.Context(), w.Client)
-	w.check(err)
+	w.Check(err)
 	w.seedNomad(nil)
 	w.seedKubernetes()
 	return w
@@ -59,15 +56,15 @@ func (w *world) seedNomad(more seed.Params) {
 	}
 	maps.Copy(params, more)
 	signer, err := seed.JWT{Mount: "jwt-nomad", Role: "certagent", Params: params}.Apply(w.Context(), w.Client)
-	w.check(err)
+	w.Check(err)
 	w.nomad = signer
 }
 
 func (w *world) seedKubernetes() {
 	w.Helper()
-	w.check(seed.Method(w.Context(), w.Client, "kubernetes", "kubernetes"))
+	w.Check(seed.Method(w.Context(), w.Client, "kubernetes", "kubernetes"))
 	signer, public, err := seed.NewSigner()
-	w.check(err)
+	w.Check(err)
 	w.cluster = signer
 	for path, body := range map[string]seed.Params{
 		"auth/kubernetes/config": {"kubernetes_host": "https://kubernetes.test", "pem_keys": []string{public}},
@@ -77,14 +74,7 @@ func (w *world) seedKubernetes() {
 		},
 	} {
 		_, err := w.Client.Logical().WriteWithContext(w.Context(), path, body)
-		w.check(err)
-	}
-}
-
-func (w *world) check(err error) {
-	w.Helper()
-	if err != nil {
-		w.Fatal(err)
+		w.Check(err)
 	}
 }
 
@@ -95,7 +85,7 @@ func (w *world) nomadToken() string {
 		"aud": "vault.io", "sub": "global:default:web:web:nginx:certagent", "nomad_job_id": "web",
 		"iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
 	})
-	w.check(err)
+	w.Check(err)
 	return token
 }
 
@@ -107,7 +97,7 @@ func (w *world) serviceAccountToken() string {
 		"kubernetes.io": map[string]any{"namespace": "default", "serviceaccount": map[string]any{"name": "web"}},
 		"iat":           time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
 	})
-	w.check(err)
+	w.Check(err)
 	return token
 }
 
@@ -120,26 +110,12 @@ func (w *world) writeCredentials(dir string) {
 	write(w.T, filepath.Join(dir, "vault-ca.crt"), string(w.CA))
 }
 
-// asked counts the requests whose path begins with the prefix.
-func (w *world) asked(prefix string) (n int) {
-	for _, r := range w.Dev.Requests() {
-		if strings.HasPrefix(r.Path, prefix) {
-			n++
-		}
-	}
-	return n
-}
-
 // leafIn is the first certificate in a file.
 func leafIn(t *testing.T, path string) *x509.Certificate {
 	t.Helper()
-	block, _ := pem.Decode([]byte(read(t, path)))
-	if block == nil {
+	leaf := harness.Leaf([]byte(harness.ReadFile(t, path)))
+	if leaf == nil {
 		t.Fatalf("%s has no certificate", path)
-	}
-	leaf, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		t.Fatal(err)
 	}
 	return leaf
 }

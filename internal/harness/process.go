@@ -22,34 +22,54 @@ const outputGrace = 5 * time.Second
 type Process struct {
 	*Transcript
 	Cmd   *exec.Cmd
+	group bool // what it leaves of its process group is killed
 	ended chan struct{}
 }
 
-// Start starts a program, which is killed if the test binary ends before it. A
-// program that leads a process group is killed with its group, and what it leaves
-// of the group is killed when it ends.
+// Start starts a program, which is killed if the test binary ends before it.
 func Start(t testing.TB, cmd *exec.Cmd) *Process {
+	t.Helper()
+	return start(t, cmd, syscall.SIGKILL, false)
+}
+
+// StartGroup starts a program as the leader of a process group. What it leaves of
+// the group is killed when it ends. If the test binary ends before it, it gets
+// SIGTERM, so that it ends its own children.
+func StartGroup(t testing.TB, cmd *exec.Cmd) *Process {
+	t.Helper()
+	return start(t, cmd, syscall.SIGTERM, true)
+}
+
+func start(t testing.TB, cmd *exec.Cmd, deathSignal syscall.Signal, group bool) *Process {
 	t.Helper()
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = new(syscall.SysProcAttr)
 	}
-	if cmd.SysProcAttr.Pdeathsig == 0 {
-		cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	cmd.SysProcAttr.Pdeathsig = deathSignal
+	if group {
+		cmd.SysProcAttr.Setpgid = true
 	}
-	p, err := StartOn(t, cmd, func() error { return nil })
-	if err != nil {
+	p := &Process{Transcript: NewTranscript(t), Cmd: cmd, group: group, ended: make(chan struct{})}
+	if err := p.start(nothing); err != nil {
 		t.Fatalf("starting %s: %v", cmd.Args[0], err)
 	}
 	return p
 }
+
+func nothing() error { return nil }
 
 // StartOn starts a program on a thread of its own that prepare has changed, such
 // as by entering a namespace. The program must take care that it dies with the
 // thread.
 func StartOn(t testing.TB, cmd *exec.Cmd, prepare func() error) (*Process, error) {
 	t.Helper()
-	defaultSignals() // for tests whose TestMain does not
 	p := &Process{Transcript: NewTranscript(t), Cmd: cmd, ended: make(chan struct{})}
+	return p, p.start(prepare)
+}
+
+func (p *Process) start(prepare func() error) error {
+	defaultSignals() // for tests whose TestMain does not
+	t, cmd := p.t, p.Cmd
 	if cmd.Stdout == nil && cmd.Stderr == nil {
 		cmd.Stdout, cmd.Stderr = p.Transcript, p.Transcript
 	}
@@ -60,10 +80,10 @@ func StartOn(t testing.TB, cmd *exec.Cmd, prepare func() error) (*Process, error
 	go p.run(prepare, started)
 	if err := <-started; err != nil {
 		<-p.ended
-		return nil, err
+		return err
 	}
 	t.Cleanup(func() {
-		p.kill() // it has ended if the test went well
+		_ = cmd.Process.Kill() // it has ended if the test went well
 		<-p.ended
 		said := p.String()
 		switch {
@@ -73,7 +93,7 @@ func StartOn(t testing.TB, cmd *exec.Cmd, prepare func() error) (*Process, error
 			t.Errorf("%q printed:\n%s", cmd.Args, said)
 		}
 	})
-	return p, nil
+	return nil
 }
 
 // run starts the program and waits for its end. The thread is never unlocked: the
@@ -90,22 +110,9 @@ func (p *Process) run(prepare func() error, started chan<- error) {
 		return
 	}
 	_ = p.Cmd.Wait() // how it ended is in its state
-	if p.leadsGroup() {
+	if p.group {
 		_ = syscall.Kill(-p.PID(), syscall.SIGKILL) // there may be nothing left
 	}
-}
-
-func (p *Process) leadsGroup() bool { return p.Cmd.SysProcAttr.Setpgid || p.Cmd.SysProcAttr.Setsid }
-
-// kill kills the process unless it has ended.
-func (p *Process) kill() {
-	if !p.Running() {
-		return
-	}
-	if p.leadsGroup() {
-		_ = syscall.Kill(-p.PID(), syscall.SIGKILL) // it may have ended meanwhile
-	}
-	_ = p.Cmd.Process.Kill()
 }
 
 // PID returns the number of the process.

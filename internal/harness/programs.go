@@ -56,13 +56,13 @@ func Certagent(t testing.TB) string {
 	if info, ok := debug.ReadBuildInfo(); ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
 		args = append(args, "-race")
 	}
-	return build(t, "certagent", ".", nil, append(args, certagentPackage)...)
+	return build(t, "default/certagent", ".", nil, append(args, certagentPackage)...)
 }
 
 // CertagentStatic builds certagent as it is shipped.
 func CertagentStatic(t testing.TB) string {
 	t.Helper()
-	return Build(t, "certagent-static", ".", certagentPackage)
+	return Build(t, "certagent", ".", certagentPackage)
 }
 
 // Build builds a package, seen from a directory, without cgo: the program runs
@@ -91,6 +91,9 @@ func build(t testing.TB, name, dir string, env []string, args ...string) string 
 		built.paths = make(map[string]string)
 	}
 	path := filepath.Join(built.dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	cmd := exec.Command("go", append([]string{"build", "-o", path}, args...)...)
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
 	if output, err := cmd.CombinedOutput(); err != nil {

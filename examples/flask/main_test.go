@@ -4,47 +4,23 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"strings"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/certagent/certagent/examples/internal/stage"
 	"github.com/certagent/certagent/examples/internal/stagetest"
+	"github.com/certagent/certagent/internal/harness"
 )
 
-// certagent is the program under test.
-var certagent string
+func TestMain(m *testing.M) { stagetest.Main(m, main) }
 
-func TestMain(m *testing.M) {
-	if stagetest.IsMain() {
-		main()
-	}
-	var remove func()
-	var err error
-	if certagent, remove, err = stagetest.Build(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		remove()
-		os.Exit(code)
-	}))
-}
-
-// requireFlask skips the test where there is no Flask, or fails it if
-// $CERTAGENT_REQUIRE_REAL is 1.
+// requireFlask skips the test where there is no Flask, or fails it if that is
+// required.
 func requireFlask(t *testing.T) {
 	t.Helper()
-	err := checkFlask(t.Context(), python)
-	switch {
-	case err == nil:
-	case os.Getenv("CERTAGENT_REQUIRE_REAL") == "1":
-		t.Fatal(err)
-	default:
-		t.Skip(err)
+	if err := checkFlask(t.Context(), python); err != nil {
+		harness.Missing(t, "%v", err)
 	}
 }
 
@@ -52,7 +28,7 @@ func requireFlask(t *testing.T) {
 func startDemo(t *testing.T) *demo {
 	t.Helper()
 	requireFlask(t)
-	d := &demo{certagent: certagent, observe: func(event) {}}
+	d := &demo{certagent: harness.CertagentStatic(t), observe: func(event) {}}
 	var err error
 	if d.Stage, err = stage.New("flask-test", files); err != nil {
 		t.Fatal(err)
@@ -81,7 +57,7 @@ func startDemo(t *testing.T) *demo {
 }
 
 func TestConfigurations(t *testing.T) {
-	stagetest.Validate(t, certagent, "agent-a.hcl", "agent-b.hcl")
+	stagetest.Validate(t, "agent-a.hcl", "agent-b.hcl")
 	a, err := os.ReadFile("agent-a.hcl")
 	if err != nil {
 		t.Fatal(err)

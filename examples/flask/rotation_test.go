@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/certagent/certagent/examples/internal/stagetest"
+	"github.com/certagent/certagent/internal/harness"
 )
 
 // process is one run of a service, as its events tell.
@@ -48,7 +49,7 @@ func TestRotations(t *testing.T) {
 	requireFlask(t)
 	const rotations = 3
 	var events []event
-	d := &demo{certagent: certagent, rotations: rotations, observe: func(e event) { events = append(events, e) }}
+	d := &demo{certagent: harness.CertagentStatic(t), rotations: rotations, observe: func(e event) { events = append(events, e) }}
 	if err := d.run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -82,31 +83,23 @@ func TestRotations(t *testing.T) {
 func TestCtrlCLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	requireFlask(t)
-	e := stagetest.Start(t, "-certagent="+certagent)
-	e.Eventually("both services call", func() bool {
-		return strings.Contains(e.Output(), "a -> b  answered") && strings.Contains(e.Output(), "b -> a  answered")
+	e := stagetest.Start(t)
+	harness.Eventually(t, "both services call", func() bool {
+		return strings.Contains(e.String(), "a -> b  answered") && strings.Contains(e.String(), "b -> a  answered")
 	})
 	if n := len(e.Processes()); n < 5 {
 		t.Errorf("%d processes, want the example, two agents and two services: the check below would find nothing", n)
 	}
-	e.Signal(syscall.SIGINT)
-	if code := e.Wait(); code != 0 {
-		t.Errorf("exit code %d; it printed:\n%s", code, e.Output())
-	}
-	if left := e.Processes(); len(left) > 0 {
-		t.Errorf("still there: %q", left)
-	}
-	if left := e.Files(); len(left) > 0 {
-		t.Errorf("still there: %q", left)
-	}
+	e.SignalGroup(syscall.SIGINT)
+	e.Ends(0)
+	e.LeavesNothing()
 }
 
 func TestKilledExampleLeavesNoProcess(t *testing.T) {
 	t.Parallel()
 	requireFlask(t)
-	e := stagetest.Start(t, "-certagent="+certagent)
-	e.Eventually("both services run", func() bool { return strings.Count(e.Output(), "started") == 2 })
-	e.Signal(syscall.SIGKILL)
-	e.Wait()
-	e.Eventually("agents and services end", func() bool { return len(e.Processes()) == 0 })
+	e := stagetest.Start(t)
+	harness.Eventually(t, "both services run", func() bool { return strings.Count(e.String(), "started") == 2 })
+	e.SignalGroup(syscall.SIGKILL)
+	harness.Eventually(t, "agents and services end", func() bool { return len(e.Processes()) == 0 })
 }

@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/certagent/certagent/dev/seed"
-	"github.com/certagent/certagent/examples/internal/stagetest"
+	"github.com/certagent/certagent/internal/harness"
 )
 
 // row is a row of the README's table: what is wrong, and what the caller sees.
@@ -82,7 +82,7 @@ func (c caller) issue(path, name, ttl string) {
 func (c caller) call(wrong, want string, args ...string) row {
 	c.Helper()
 	var got string
-	if !stagetest.Eventually(func() bool { got = c.once(args); return got == want }) {
+	if !harness.Await(func() bool { got = c.once(args); return got == want }) {
 		c.Fatalf("%s: the caller sees %q, want %q", wrong, got, want)
 	}
 	return row{wrong, got}

@@ -4,9 +4,7 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,7 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
+
+	"github.com/certagent/certagent/internal/harness"
 )
 
 // TestCommand runs the command as a user does. However it ends, no process is
@@ -25,12 +24,12 @@ func TestCommand(t *testing.T) {
 	if output, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
-	certagent, nginx := certagentBinary(t), nginxBinary(t)
+	certagent, nginx := harness.Certagent(t), nginxBinary(t)
 	for form, proof := range map[string]string{"bundle": " yes ", "templates": " - "} {
 		t.Run("it ends by itself with form="+form, func(t *testing.T) {
 			c := startCommand(t, program, "-form="+form, "-certagent="+certagent, "-nginx="+nginx, "-rotations=1")
-			lines := c.rest()
 			c.ends(0)
+			lines := c.String()
 			if !strings.Contains(lines, proof) || !strings.Contains(lines, "1 rotations, ") || !strings.Contains(lines, ", 0 failed") {
 				t.Errorf("it printed:\n%s", lines)
 			}
@@ -40,20 +39,18 @@ func TestCommand(t *testing.T) {
 		for _, server := range []string{nginx, "none"} {
 			t.Run(fmt.Sprintf("%v with nginx=%s", sig, filepath.Base(server)), func(t *testing.T) {
 				c := startCommand(t, program, "-certagent="+certagent, "-nginx="+server)
-				c.until("  0  ")
-				c.signal(sig)
-				c.rest()
+				c.Says(`(?m)^  0  `)
+				c.Signal(sig)
 				c.ends(0)
 			})
 		}
 	}
 	t.Run("SIGKILL", func(t *testing.T) {
 		c := startCommand(t, program, "-certagent="+certagent, "-nginx="+nginx)
-		c.until("  0  ")
-		c.signal(syscall.SIGKILL)
-		_ = c.cmd.Wait() // it was killed
+		c.Says(`(?m)^  0  `)
+		c.Signal(syscall.SIGKILL)
 		// The directory is left, but no process.
-		eventually(t, "every process ends", func() bool { return len(c.processes()) == 0 })
+		harness.Eventually(t, "every process ends", func() bool { return len(c.processes()) == 0 })
 	})
 	t.Run("SIGINT while it starts", func(t *testing.T) {
 		idle := filepath.Join(t.TempDir(), "idle") // never brings a certificate
@@ -61,34 +58,33 @@ func TestCommand(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := startCommand(t, program, "-certagent="+idle, "-nginx="+nginx)
-		eventually(t, "certagent is started", func() bool {
+		harness.Eventually(t, "certagent is started", func() bool {
 			logs, err := filepath.Glob(filepath.Join(c.temp, "*", "bundle.hcl.log"))
 			return err == nil && len(logs) == 1
 		})
-		c.signal(syscall.SIGINT)
-		c.rest()
+		c.Signal(syscall.SIGINT)
 		c.ends(0)
 	})
 	t.Run("certagent ends", func(t *testing.T) {
 		c := startCommand(t, program, "-certagent=/bin/false", "-nginx="+nginx)
-		lines := c.rest()
 		c.ends(1)
+		lines := c.String()
 		if !strings.Contains(lines, "error: certagent with bundle.hcl ended: exit status 1") {
 			t.Errorf("it printed:\n%s", lines)
 		}
 	})
 	t.Run("there is no such form", func(t *testing.T) {
 		c := startCommand(t, program, "-form=three")
-		lines := c.rest()
 		c.ends(1)
+		lines := c.String()
 		if !strings.Contains(lines, `error: there is no form "three"`) {
 			t.Errorf("it printed:\n%s", lines)
 		}
 	})
 	t.Run("there is no such nginx", func(t *testing.T) {
 		c := startCommand(t, program, "-certagent="+certagent, "-nginx=/there/is/none")
-		lines := c.rest()
 		c.ends(1)
+		lines := c.String()
 		if !strings.Contains(lines, "error: nginx: ") {
 			t.Errorf("it printed:\n%s", lines)
 		}
@@ -98,71 +94,25 @@ func TestCommand(t *testing.T) {
 // started is a command that runs.
 type started struct {
 	*testing.T
-	cmd   *exec.Cmd
-	temp  string
-	lines *bufio.Reader
+	*harness.Process
+	temp string
 }
 
 func startCommand(t *testing.T, program string, args ...string) *started {
 	t.Helper()
 	// Another demonstration on this machine may be about to take the usual address.
-	args = append([]string{"-listen=" + loopback()}, args...)
-	c := &started{T: t, cmd: exec.Command(program, args...), temp: t.TempDir()}
-	c.cmd.Env = append(os.Environ(), "TMPDIR="+c.temp)
-	out, err := c.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.cmd.Stderr = c.cmd.Stdout
-	c.lines = bufio.NewReader(out)
-	if err := c.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	watchdog := time.AfterFunc(2*time.Minute, func() { _ = c.cmd.Process.Kill() })
-	t.Cleanup(func() { watchdog.Stop() })
-	return c
-}
-
-// until reads what is printed up to a line that begins so.
-func (c *started) until(beginning string) {
-	c.Helper()
-	for {
-		line, err := c.lines.ReadString('\n')
-		c.Log(strings.TrimRight(line, "\n"))
-		if strings.HasPrefix(line, beginning) {
-			return
-		}
-		if err != nil {
-			c.Fatalf("no line began with %q: %v", beginning, err)
-		}
-	}
-}
-
-func (c *started) signal(sig syscall.Signal) {
-	c.Helper()
-	if err := c.cmd.Process.Signal(sig); err != nil {
-		c.Fatal(err)
-	}
-}
-
-// rest reads what is printed until the command ends.
-func (c *started) rest() string {
-	c.Helper()
-	text, err := io.ReadAll(c.lines)
-	if err != nil {
-		c.Fatal(err)
-	}
-	c.Logf("%s", text)
-	return string(text)
+	args = append([]string{"-listen=" + harness.Loopback()}, args...)
+	temp, cmd := t.TempDir(), exec.Command(program, args...)
+	cmd.Env = append(os.Environ(), "TMPDIR="+temp)
+	// What outlives the command must not end because it cannot print any more.
+	cmd.WaitDelay = harness.Patience
+	return &started{t, harness.Start(t, cmd), temp}
 }
 
 // ends fails the test unless the command ends with the code and leaves nothing.
 func (c *started) ends(code int) {
 	c.Helper()
-	_ = c.cmd.Wait() // what it returns is in ProcessState
-	if got := c.cmd.ProcessState.ExitCode(); got != code {
-		c.Errorf("exit code %d, want %d", got, code)
-	}
+	c.Ends(code)
 	left, err := filepath.Glob(filepath.Join(c.temp, "*"))
 	if err != nil || len(left) > 0 {
 		c.Errorf("left behind: %q, %v", left, err)

@@ -22,7 +22,7 @@ func TestConfigsAreValid(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, form := range []form{bundleForm, templatesForm} {
-		output, err := exec.Command(certagentBinary(t), "validate", "-config="+form.config).CombinedOutput()
+		output, err := exec.Command(harness.Certagent(t), "validate", "-config="+form.config).CombinedOutput()
 		if err != nil || !strings.HasPrefix(string(output), "valid: "+form.config+"\n") {
 			t.Errorf("%s: %v:\n%s", form.config, err, output)
 		}

@@ -8,19 +8,10 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
-	"math/rand/v2"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"runtime/debug"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
-
-	"go.uber.org/goleak"
 
 	"github.com/certagent/certagent/dev"
 	"github.com/certagent/certagent/examples/internal/stage"
@@ -33,10 +24,7 @@ func TestMain(m *testing.M) {
 	if isBuiltinServer(os.Args) {
 		os.Exit(builtinServer(os.Args))
 	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		os.RemoveAll(built.dir)
-		os.Exit(code)
-	}))
+	harness.Main(m)
 }
 
 // quick makes the certificates of the templates, that live for 8 s, be replaced
@@ -56,19 +44,13 @@ type world struct {
 func newWorld(t *testing.T, options ...func(*demo)) *world {
 	t.Helper()
 	d := &demo{
-		certagent: certagentBinary(t), nginx: nginxBinary(t), listen: loopback(), clients: 8,
+		certagent: harness.Certagent(t), nginx: nginxBinary(t), listen: harness.Loopback(), clients: 8,
 		form: templatesForm, patience: time.Minute, edits: quick, startVault: startDevServer, out: testWriter{t},
 	}
 	for _, option := range options {
 		option(d)
 	}
 	return &world{T: t, demo: d}
-}
-
-// loopback is an address of a test's own: on 127.0.0.1 its port could go to one
-// of the many connections that another test makes.
-func loopback() string {
-	return fmt.Sprintf("127.%d.%d.%d:8443", 1+rand.N(254), rand.N(256), 1+rand.N(254))
 }
 
 // start starts the demonstration and has it stopped at the end of the test.
@@ -116,17 +98,7 @@ func (w *world) heard() string {
 
 func (w *world) eventually(what string, holds func() bool) {
 	w.Helper()
-	eventually(w.T, what, holds)
-}
-
-// eventually waits until a condition holds.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("never: %s", what)
-		}
-	}
+	harness.Eventually(w.T, what, holds)
 }
 
 // pair returns the certificate on disk if certificate and key fit.
@@ -167,48 +139,16 @@ func devVault(to **dev.Server) func(context.Context, *authority) (*vault, error)
 	}
 }
 
-// built is the certagent under test, built once.
-var built struct {
-	once      sync.Once
-	dir, path string
-	err       error
-}
-
-// certagentBinary builds certagent, with the race detector if the test has it.
-func certagentBinary(t *testing.T) string {
-	t.Helper()
-	built.once.Do(func() {
-		if built.dir, built.err = os.MkdirTemp("", "certagent-build-"); built.err != nil {
-			return
-		}
-		built.path = filepath.Join(built.dir, "certagent")
-		args := []string{"build", "-o", built.path}
-		if info, ok := debug.ReadBuildInfo(); ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
-			args = append(args, "-race")
-		}
-		output, err := exec.Command("go", append(args, "github.com/certagent/certagent/cmd/certagent")...).CombinedOutput()
-		if built.err = err; err != nil {
-			t.Logf("%s", output)
-		}
-	})
-	if built.err != nil {
-		t.Fatalf("building certagent: %v", built.err)
-	}
-	return built.path
-}
-
-// nginxBinary finds nginx. Without it the test is skipped, or fails if
-// $CERTAGENT_REQUIRE_REAL is 1.
+// nginxBinary finds nginx as the demonstration does. Without it the test is skipped,
+// or fails if that is required.
 func nginxBinary(t *testing.T) string {
 	t.Helper()
 	path, err := findNginx("")
-	switch {
-	case err != nil:
+	if err != nil {
 		t.Fatal(err)
-	case path == "" && os.Getenv("CERTAGENT_REQUIRE_REAL") == "1":
-		t.Fatal("nginx is required (install it with: make tools)")
-	case path == "":
-		t.Skip("nginx is not installed (install it with: make tools)")
+	}
+	if path == "" {
+		harness.Missing(t, "nginx is not installed (install it with: make tools)")
 	}
 	return path
 }

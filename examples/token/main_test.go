@@ -4,38 +4,19 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"strings"
 	"syscall"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/certagent/certagent/examples/internal/stagetest"
+	"github.com/certagent/certagent/internal/harness"
 )
 
-// certagent is the program under test.
-var certagent string
-
-func TestMain(m *testing.M) {
-	if stagetest.IsMain() {
-		main()
-	}
-	var remove func()
-	var err error
-	if certagent, remove, err = stagetest.Build(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		remove()
-		os.Exit(code)
-	}))
-}
+func TestMain(m *testing.M) { stagetest.Main(m, main) }
 
 func TestConfiguration(t *testing.T) {
-	stagetest.Validate(t, certagent, "agent.hcl")
+	stagetest.Validate(t, "agent.hcl")
 	readme, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -52,19 +33,12 @@ func TestConfiguration(t *testing.T) {
 
 func TestCtrlCLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
-	e := stagetest.Start(t, "-certagent="+certagent)
-	e.Eventually("the command ran", func() bool { return strings.Contains(e.Output(), "the command ran") })
+	e := stagetest.Start(t)
+	harness.Eventually(t, "the command ran", func() bool { return strings.Contains(e.String(), "the command ran") })
 	if n := len(e.Processes()); n < 2 {
 		t.Errorf("%d processes, want the example and the agent: the check below would find nothing", n)
 	}
-	e.Signal(syscall.SIGINT)
-	if code := e.Wait(); code != 0 {
-		t.Errorf("exit code %d; it printed:\n%s", code, e.Output())
-	}
-	if left := e.Processes(); len(left) > 0 {
-		t.Errorf("still there: %q", left)
-	}
-	if left := e.Files(); len(left) > 0 {
-		t.Errorf("still there: %q", left)
-	}
+	e.SignalGroup(syscall.SIGINT)
+	e.Ends(0)
+	e.LeavesNothing()
 }

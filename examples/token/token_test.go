@@ -32,7 +32,7 @@ type observed struct {
 // test.
 func observe(t *testing.T, b harness.Backend, role seed.Params) *observed {
 	t.Helper()
-	o := &observed{demo: &demo{certagent: certagent, role: role, vault: &stage.Vault{URL: b.URL, Client: b.Client}}}
+	o := &observed{demo: &demo{certagent: harness.CertagentStatic(t), role: role, vault: &stage.Vault{URL: b.URL, Client: b.Client}}}
 	o.demo.observe = func(e event) {
 		if e.kind == commandRan {
 			o.commands = append(o.commands, e.digest)

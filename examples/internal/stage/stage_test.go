@@ -5,6 +5,7 @@ package stage
 
 import (
 	"embed"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -14,10 +15,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
+
+	"github.com/certagent/certagent/internal/harness"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { harness.Main(m) }
 
 func TestLines(t *testing.T) {
 	var got []string
@@ -92,16 +94,16 @@ func run(t *testing.T, p Program, text string) (*Stage, *Process) {
 // first word.
 func logs(t *testing.T, p *Process, word string) (rest string) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+	harness.Eventually(t, fmt.Sprintf("%q is logged", word), func() bool {
 		for line := range strings.Lines(p.Log()) {
-			if first, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " "); first == word {
-				return rest
+			var first string
+			if first, rest, _ = strings.Cut(strings.TrimSuffix(line, "\n"), " "); first == word {
+				return true
 			}
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%q was never logged", word)
-		}
-	}
+		return false
+	})
+	return rest
 }
 
 func TestRunLogsBothOutputs(t *testing.T) {
@@ -143,11 +145,7 @@ func TestNobodyIsLeftBehind(t *testing.T) {
 				t.Fatal(err)
 			}
 			end(p)
-			for deadline := time.Now().Add(time.Minute); !gone(other); time.Sleep(time.Millisecond) {
-				if time.Now().After(deadline) {
-					t.Fatalf("process %d is left", other)
-				}
-			}
+			harness.Eventually(t, fmt.Sprintf("process %d ends", other), func() bool { return gone(other) })
 			if err := s.Close(); err != nil {
 				t.Error(err)
 			}

@@ -5,9 +5,11 @@ package consumers
 
 import (
 	"encoding/json"
+	"regexp"
 	"strings"
 	"time"
 
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/logmsg"
 )
 
@@ -19,9 +21,9 @@ type agent struct {
 // certagent starts it, with what the README begins with and the recipe's block.
 func (w *world) certagent() *agent {
 	w.Helper()
-	binary := certagentBinary(w.T)
-	w.write("etc/certagent.hcl", w.here(find(w.T, login)["hcl"]+quick(w.T, w.recipe["hcl"])))
-	return &agent{w.start("certagent", nil, binary, "agent", "-config="+w.path("etc/certagent.hcl"), "-address="+w.backend.URL, "-log-format=json")}
+	binary := harness.Certagent(w.T)
+	w.Write("etc/certagent.hcl", w.here(find(w.T, login)["hcl"]+quick(w.T, w.recipe["hcl"])))
+	return &agent{w.start("certagent", nil, binary, "agent", "-config="+w.Path("etc/certagent.hcl"), "-address="+w.URL, "-log-format=json")}
 }
 
 // event is a line of certagent's log.
@@ -44,7 +46,7 @@ const (
 func (a *agent) events() []event {
 	a.Helper()
 	var all []event
-	for line := range strings.Lines(a.log()) {
+	for line := range strings.Lines(a.String()) {
 		var e event
 		if strings.HasSuffix(line, "\n") && json.Unmarshal([]byte(line), &e) == nil {
 			all = append(all, e)
@@ -53,27 +55,16 @@ func (a *agent) events() []event {
 	return all
 }
 
-// count says how often the log has the message.
-func (a *agent) count(msg string) int {
-	n := 0
-	for _, e := range a.events() {
-		if e.Msg == msg {
-			n++
-		}
-	}
-	return n
-}
-
 // logs waits until the log has the message that many times.
 func (a *agent) logs(msg string, times int) {
 	a.Helper()
-	a.eventually("certagent says "+msg, func() bool { return a.count(msg) >= times })
+	a.SaysTimes(`"msg":"`+regexp.QuoteMeta(msg)+`"`, times)
 }
 
 // logsAfter waits until the log has a message after the first one of another.
 func (a *agent) logsAfter(first, msg string) {
 	a.Helper()
-	a.eventually("after "+first+" certagent says "+msg, func() bool {
+	a.Eventually("after "+first+" certagent says "+msg, func() bool {
 		seen := false
 		for _, e := range a.events() {
 			if seen && e.Msg == msg {
@@ -111,13 +102,13 @@ func (a *agent) rotations() []rotation {
 func (a *agent) rotates(more int) {
 	a.Helper()
 	want := len(a.rotations()) + more
-	a.eventually("another rotation is verified", func() bool { return len(a.rotations()) >= want })
+	a.Eventually("another rotation is verified", func() bool { return len(a.rotations()) >= want })
 }
 
 // undisturbed fails the test if certagent has had anything to complain about.
 func (a *agent) undisturbed() {
 	a.Helper()
-	for line := range strings.Lines(a.log()) {
+	for line := range strings.Lines(a.String()) {
 		if strings.Contains(line, `"level":"ERROR"`) {
 			a.Errorf("certagent complains: %s", line)
 		}

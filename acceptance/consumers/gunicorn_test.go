@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/certagent/certagent/internal/harness"
 )
 
 // SIGHUP is for every kind of worker. Those of kind sync and gthread read the files
@@ -15,7 +17,7 @@ func TestGunicorn(t *testing.T) {
 	t.Parallel()
 	need(t, "/usr/bin/gunicorn")
 	if err := exec.Command("/usr/bin/python3", "-c", "import flask").Run(); err != nil {
-		missing(t, "Flask")
+		harness.Missing(t, "Flask is not installed (install it with: make tools)")
 	}
 	for name, edit := range map[string]func(w *world){
 		"SIGHUP":             func(*world) {},
@@ -26,7 +28,7 @@ func TestGunicorn(t *testing.T) {
 			w := newWorld(t, gunicorn)
 			w.title += ", " + name
 			edit(w)
-			w.install("app.py", "srv/app")
+			w.Install("app.py", "srv/app/app.py")
 			a := w.certagent()
 			a.logs(published, 1)
 			p := w.consumer()
@@ -37,7 +39,7 @@ func TestGunicorn(t *testing.T) {
 			clients.judge(a)
 			a.stop()
 			p.stop()
-			if strings.Contains(p.log(), "Error processing SSL request") {
+			if strings.Contains(p.String(), "Error processing SSL request") {
 				t.Error("gunicorn complains of TLS")
 			}
 		})

@@ -41,7 +41,7 @@ func (w *world) servedSerial() string {
 func TestHAProxyReload(t *testing.T) {
 	need(t, haproxy)
 	w := newWorld(t, haproxyReloaded)
-	w.write("etc/haproxy/haproxy.cfg", w.here(w.recipe["haproxy"]))
+	w.Write("etc/haproxy/haproxy.cfg", w.here(w.recipe["haproxy"]))
 	a := w.certagent()
 	a.logs(published, 1)
 	p := w.consumer()
@@ -52,14 +52,14 @@ func TestHAProxyReload(t *testing.T) {
 
 	// A mistake in haproxy.cfg: no reload may come of it, and what was published is
 	// taken back, until somebody has repaired it.
-	w.write("etc/haproxy/haproxy.cfg", w.here(w.recipe["haproxy"])+"\nbakend nonsense\n")
+	w.Write("etc/haproxy/haproxy.cfg", w.here(w.recipe["haproxy"])+"\nbakend nonsense\n")
 	a.logsAfter(wentBack, verified)
 	before := a.rotations()
 	a.logs(wentBack, 3)
 	if got, want := w.servedSerial(), before[len(before)-1].serial; got != want || len(a.rotations()) != len(before) {
 		t.Errorf("%s is served after the veto, and %s was verified before", got, want)
 	}
-	w.write("etc/haproxy/haproxy.cfg", w.here(w.recipe["haproxy"]))
+	w.Write("etc/haproxy/haproxy.cfg", w.here(w.recipe["haproxy"]))
 	a.rotates(1)
 	clients.judge(a)
 	a.stop()
@@ -69,8 +69,8 @@ func TestHAProxyReload(t *testing.T) {
 func TestHAProxyRuntimeAPI(t *testing.T) {
 	need(t, haproxy, "/usr/bin/python3")
 	w := newWorld(t, haproxyRuntime)
-	w.write("etc/haproxy/haproxy.cfg", w.here(w.recipe["haproxy"]))
-	w.install("haproxy-set-cert", "usr/local/bin")
+	w.Write("etc/haproxy/haproxy.cfg", w.here(w.recipe["haproxy"]))
+	w.Install("haproxy-set-cert", "usr/local/bin/haproxy-set-cert")
 	a := w.certagent()
 	a.logs(done, 1) // nobody listens yet
 	p := w.consumer()
@@ -90,10 +90,10 @@ func TestHAProxyRuntimeAPI(t *testing.T) {
 
 	// A reload for another reason reads the file.
 	served := w.servedSerial()
-	if err := p.cmd.Process.Signal(syscall.SIGUSR2); err != nil {
+	if err := p.Cmd.Process.Signal(syscall.SIGUSR2); err != nil {
 		t.Fatal(err)
 	}
-	w.eventually("the worker has ended", func() bool { return syscall.Kill(worker, 0) != nil })
+	w.Eventually("the worker has ended", func() bool { return syscall.Kill(worker, 0) != nil })
 	if got := w.servedSerial(); got != served {
 		t.Errorf("after a reload %s is served, before it was %s", got, served)
 	}
@@ -119,7 +119,7 @@ func (w *world) worker() int {
 // runtime asks HAProxy by its socket.
 func (w *world) runtime(command string) string {
 	w.Helper()
-	conn, err := net.Dial("unix", w.path("run/haproxy/admin.sock"))
+	conn, err := net.Dial("unix", w.Path("run/haproxy/admin.sock"))
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -19,8 +19,8 @@ func newJavaWorld(t *testing.T, title string) *world {
 	t.Helper()
 	need(t, "java", "javac") // a JRE alone does not run source
 	w := newWorld(t, title)
-	w.install("Server.java", "srv/app")
-	w.write("srv/app/password", "a password of keystores\n")
+	w.Install("Server.java", "srv/app/Server.java")
+	w.Write("srv/app/password", "a password of keystores\n")
 	return w
 }
 
@@ -42,14 +42,14 @@ func TestJavaPKCS12(t *testing.T) {
 // trust store.
 func TestJavaTrustStore(t *testing.T) {
 	w := newJavaWorld(t, javaIsTold)
-	w.install("Client.java", "srv/app")
+	w.Install("Client.java", "srv/app/Client.java")
 	a := w.certagent()
 	a.logs(published, 1)
 	p := w.consumer(quickJVM)
 	a.rotates(1)
-	c := w.start("client", []string{quickJVM}, "java", w.path("srv/app/Client.java"), w.address, "example.test",
-		w.path("srv/app/tls/truststore.jks"), w.path("srv/app/password"))
-	w.eventually("the client in Java has connected", func() bool { return strings.Contains(c.log(), " ok\n") })
+	c := w.start("client", []string{quickJVM}, "java", w.Path("srv/app/Client.java"), w.address, "example.test",
+		w.Path("srv/app/tls/truststore.jks"), w.Path("srv/app/password"))
+	w.Eventually("the client in Java has connected", func() bool { return strings.Contains(c.String(), " ok\n") })
 	clients := w.clients()
 	a.rotates(2)
 	w.changeCA()
@@ -61,7 +61,7 @@ func TestJavaTrustStore(t *testing.T) {
 	p.stop()
 
 	requests, again, most := 0, 0, 0
-	for line := range strings.Lines(c.log()) {
+	for line := range strings.Lines(c.String()) {
 		number, outcome, _ := strings.Cut(strings.TrimSpace(line), " ")
 		trusted, err := strconv.Atoi(number)
 		if err != nil {
@@ -90,7 +90,7 @@ func TestJavaTrustStore(t *testing.T) {
 // trust both.
 func (w *world) changeCA() {
 	w.Helper()
-	c := w.backend.Client.Logical()
+	c := w.Client.Logical()
 	answer, err := c.WriteWithContext(w.Context(), "pki/root/rotate/internal", seed.Params{"common_name": "Another CA", "issuer_name": "another", "key_type": "ec"})
 	if err != nil {
 		w.Fatal(err)

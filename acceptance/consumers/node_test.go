@@ -8,7 +8,7 @@ import "testing"
 func TestNode(t *testing.T) {
 	need(t, "node")
 	w := newWorld(t, node)
-	w.install("server.js", "srv/app")
+	w.Install("server.js", "srv/app/server.js")
 	a := w.certagent() // Node is its child
 	a.rotates(1)
 	clients := w.clients()

@@ -17,21 +17,21 @@ import (
 func TestSetCert(t *testing.T) {
 	need(t, haproxy, "/usr/bin/python3")
 	w := newWorld(t, haproxyRuntime)
-	if err := os.Mkdir(w.path("etc/haproxy/tls"), 0o700); err != nil {
+	if err := os.Mkdir(w.Path("etc/haproxy/tls"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	before, after := w.issue(), w.issue()
-	w.write("etc/haproxy/haproxy.cfg", w.here(w.recipe["haproxy"]))
-	w.write("etc/haproxy/tls/site.pem", before.Cert+"\n"+string(before.Key)+"\n")
-	w.write("etc/haproxy/tls/other.pem", after.Cert+"\n"+string(after.Key)+"\n")
+	w.Write("etc/haproxy/haproxy.cfg", w.here(w.recipe["haproxy"]))
+	w.Write("etc/haproxy/tls/site.pem", before.Cert+"\n"+string(before.Key)+"\n")
+	w.Write("etc/haproxy/tls/other.pem", after.Cert+"\n"+string(after.Key)+"\n")
 	p := w.consumer()
-	w.eventually("HAProxy listens", func() bool { return w.leaf() != nil })
+	w.Eventually("HAProxy listens", func() bool { return w.leaf() != nil })
 	old := w.servedSerial()
 
 	refuses := func(file, content, because string) {
 		t.Helper()
 		if content != "" {
-			w.write(file, content)
+			w.Write(file, content)
 		}
 		if output, ok := w.setCert(file); ok || !strings.Contains(output, because) {
 			t.Errorf("%s: %v, want a failure with %q: %s", file, ok, because, output)
@@ -49,7 +49,7 @@ func TestSetCert(t *testing.T) {
 	refuses("etc/haproxy/tls/other.pem", "", "not referenced by the configuration")
 	refuses("etc/haproxy/tls/missing.pem", "", "No such file")
 
-	w.write("etc/haproxy/tls/site.pem", after.Cert+"\n\n\n"+string(after.Key)+"\n\n")
+	w.Write("etc/haproxy/tls/site.pem", after.Cert+"\n\n\n"+string(after.Key)+"\n\n")
 	if output, ok := w.setCert("etc/haproxy/tls/site.pem"); !ok {
 		t.Errorf("it failed: %s", output)
 	}
@@ -65,7 +65,7 @@ func TestSetCert(t *testing.T) {
 // issue asks for a certificate.
 func (w *world) issue() seed.Pair {
 	w.Helper()
-	pair, err := seed.Issue(w.Context(), w.backend.Client, "pki/issue/web", seed.Params{"common_name": "example.test"})
+	pair, err := seed.Issue(w.Context(), w.Client, "pki/issue/web", seed.Params{"common_name": "example.test"})
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -76,6 +76,6 @@ func (w *world) issue() seed.Pair {
 // succeeded.
 func (w *world) setCert(file string) (string, bool) {
 	w.Helper()
-	output, err := exec.Command("./haproxy-set-cert", w.path("run/haproxy/admin.sock"), w.path(file)).CombinedOutput()
+	output, err := exec.Command("./haproxy-set-cert", w.Path("run/haproxy/admin.sock"), w.Path(file)).CombinedOutput()
 	return string(output), err == nil
 }

@@ -13,7 +13,7 @@ import (
 const Patience = 2 * time.Minute
 
 // poll is how often a condition is checked.
-const poll = 5 * time.Millisecond
+const poll = 10 * time.Millisecond
 
 // Eventually waits until the condition holds. The test ends if it does not within
 // Patience.

@@ -195,6 +195,7 @@ func TestAliveWhileBusy(t *testing.T) {
   command = ["sh", "-c", "echo begun > DIR/begun; sleep 60"]`) + `
 exec { command = ["sleep", "60"] }`)
 	w.Eventually("the command", func() bool { return w.Read("begun") != "" })
+	h.becomes("ready", func(s status.Agent) bool { return s.Ready })
 	if err := h.Alive(t.Context()); err != nil {
 		t.Error(err)
 	}

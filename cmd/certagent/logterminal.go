@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/certagent/certagent/logkey"
 )
@@ -55,10 +56,30 @@ func (h *terminalHandler) Handle(_ context.Context, r slog.Record) error {
 	})
 	slices.SortStableFunc(attrs, func(a, b slog.Attr) int { return rank(a.Key) - rank(b.Key) })
 
-	var line, below strings.Builder
-	line.WriteString(h.paint(faint, r.Time.Local().Format(time.TimeOnly)))
-	line.WriteString(" " + h.paintLevel(r.Level) + " " + printable(r.Message))
 	s := shortener{now: r.Time, width: h.width()}
+	s.commands = s.width / 2
+	line, columns, below := h.line(r, attrs, s)
+	if fit := min(longestCommand(attrs), s.commands) - (columns - s.width); columns > s.width && fit >= minCommand {
+		s.commands = fit // a shorter command makes it fit
+		line, _, below = h.line(r, attrs, s)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, err := io.WriteString(h.w, line+"\n"+below)
+	return err
+}
+
+// line returns the line of a record, how many columns it takes, and what goes below.
+func (h *terminalHandler) line(r slog.Record, attrs []slog.Attr, s shortener) (line string, columns int, below string) {
+	var b strings.Builder
+	write := func(colour, text string) {
+		columns += utf8.RuneCountInString(text)
+		b.WriteString(h.paint(colour, text))
+	}
+	write(faint, r.Time.Local().Format(time.TimeOnly))
+	write("", " ")
+	write(levelColour(r.Level), levelName(r.Level))
+	write("", " "+printable(r.Message))
 	for _, a := range attrs {
 		if a.Equal(slog.Attr{}) {
 			continue
@@ -66,22 +87,21 @@ func (h *terminalHandler) Handle(_ context.Context, r slog.Record) error {
 		label, value := s.shorten(readable(nil, a))
 		if strings.Contains(value, "\n") {
 			for text := range strings.Lines(value) {
-				below.WriteString("    " + printable(strings.TrimRight(text, "\n")) + "\n")
+				below += "    " + printable(strings.TrimRight(text, "\n")) + "\n"
 			}
-			label, value = a.Key+": ", "see below"
+			label, value = a.Key+":", ""
 		}
-		line.WriteString(" " + h.paint(faint, label) + printable(value))
+		write("", " ")
+		write(faint, label)
+		write("", printable(value))
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	_, err := io.WriteString(h.w, line.String()+"\n"+below.String())
-	return err
+	return b.String(), columns, below
 }
 
 // rank orders attributes. Those of equal rank keep their order.
 func rank(key string) int {
 	switch key {
-	case logkey.Bundle, logkey.Child, logkey.Certificate, logkey.Sink:
+	case logkey.Bundle, logkey.Child, logkey.Certificate, logkey.Sink, logkey.Command:
 		return 0
 	case logkey.Error:
 		return 1
@@ -109,16 +129,28 @@ func (h *terminalHandler) paint(colour, text string) string {
 	return colour + text + reset
 }
 
-func (h *terminalHandler) paintLevel(level slog.Level) string {
+func levelName(level slog.Level) string {
 	switch {
 	case level >= slog.LevelError:
-		return h.paint(red, "ERR")
+		return "ERR"
 	case level >= slog.LevelWarn:
-		return h.paint(yellow, "WRN")
+		return "WRN"
 	case level >= slog.LevelInfo:
-		return h.paint(green, "INF")
+		return "INF"
 	case level >= slog.LevelDebug:
 		return "DBG"
 	}
 	return "TRC"
+}
+
+func levelColour(level slog.Level) string {
+	switch {
+	case level >= slog.LevelError:
+		return red
+	case level >= slog.LevelWarn:
+		return yellow
+	case level >= slog.LevelInfo:
+		return green
+	}
+	return ""
 }

@@ -69,8 +69,8 @@ func TestTerminalForm(t *testing.T) {
 	}, {
 		name: "change", level: slog.LevelInfo, message: logmsg.ChangeDone,
 		args:  []any{logkey.Bundle, "web", logkey.Mode, "command openssl x509 -noout -subject -enddate -in /tmp/tls.crt", logkey.Duration, 167 * time.Millisecond},
-		at80:  `12:00:07 INF change done bundle=web mode="command openssl x509 -noout -su…" took 167ms`,
-		at120: `12:00:07 INF change done bundle=web mode="command openssl x509 -noout -subject -enddate -…" took 167ms`,
+		at80:  `12:00:07 INF change done bundle=web mode="command openssl x509 -noo…" took 167ms`,
+		at120: `12:00:07 INF change done bundle=web mode="command openssl x509 -noout -subject -enddate -in /tmp/tls.…" took 167ms`,
 	}, {
 		name: "failure", level: slog.LevelError, message: logmsg.ChangeFailed,
 		args: []any{
@@ -85,7 +85,7 @@ func TestTerminalForm(t *testing.T) {
 	}, {
 		name: "several lines", level: slog.LevelError, message: logmsg.ReloadRefused,
 		args: []any{logkey.Error, errors.New("web.hcl:6:1: template: has neither source nor contents\n    template {\n  hint: give one of them")},
-		at80: "12:00:07 ERR " + logmsg.ReloadRefused + " error: see below\n" +
+		at80: "12:00:07 ERR " + logmsg.ReloadRefused + " error:\n" +
 			"    web.hcl:6:1: template: has neither source nor contents\n        template {\n      hint: give one of them",
 	}, {
 		name: "no attribute", level: levelTrace, message: logmsg.SecretFresh, args: []any{slog.Attr{}},

@@ -17,8 +17,9 @@ import (
 
 // shortener gives values the form in which a person reads them.
 type shortener struct {
-	now   time.Time
-	width int
+	now      time.Time
+	width    int // of the terminal
+	commands int // the most columns that a command takes
 }
 
 // shorten returns what stands before a value, and the value.
@@ -58,9 +59,23 @@ func (s shortener) shorten(a slog.Attr) (label, value string) {
 			value = strings.Join(short, ",")
 		}
 	case logkey.Command, logkey.Mode:
-		value = cut(value, s.width*2/5)
+		value = cut(value, s.commands)
 	}
 	return a.Key + "=", quoted(value)
+}
+
+// minCommand is how many columns a command takes at least.
+const minCommand = 16
+
+// longestCommand returns how many columns the longest command takes.
+func longestCommand(attrs []slog.Attr) int {
+	longest := 0
+	for _, a := range attrs {
+		if a.Key == logkey.Command || a.Key == logkey.Mode {
+			longest = max(longest, utf8.RuneCountInString(a.Value.String()))
+		}
+	}
+	return longest
 }
 
 // instant returns the time that a value is or spells.

@@ -46,7 +46,7 @@ func runWait(args []string, s streams) int {
 	cfg, problems := c.load()
 	if cfg == nil {
 		fmt.Fprintln(s.err, problems.Error())
-		complain(s.err, count(len(problems.Errors()), "error")+" in the configuration", "fix the lines above; certagent validate checks them without starting anything")
+		complain(s.err, count(len(problems.Errors()), "error")+" in the configuration", "fix the lines above; certagent validate checks them")
 		return exitConfig
 	}
 	disk, err := bundle.OnDisk(cfg)

@@ -17,13 +17,13 @@ import (
 //go:embed agent-a.hcl agent-b.hcl service.py client.py
 var files embed.FS
 
-// python is Debian's: its python3-flask is for that one only.
+// python is Debian's interpreter, the only one that its python3-flask works with.
 const python = "/usr/bin/python3"
 
-// demo is one run. The fields of the first block are what it depends on.
+// demo is one run. The first block of fields holds its dependencies.
 type demo struct {
 	certagent string // the program; "" finds or builds it
-	rotations int    // of each service, then it ends; 0 is never
+	rotations int    // of each service, after which the run ends; 0 is no limit
 	observe   func(event)
 
 	*stage.Stage
@@ -33,7 +33,7 @@ type demo struct {
 	events chan event
 }
 
-// run goes on until ctx ends, which is no error, or something fails.
+// run runs the demonstration until ctx ends, which is no error, or a part fails.
 func (d *demo) run(ctx context.Context) (err error) {
 	if err := checkFlask(ctx, python); err != nil {
 		return err
@@ -46,7 +46,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 		err = d.watch(ctx)
 	}
 	if ctx.Err() != nil {
-		return nil // what fails then fails because of that
+		return nil // the end of ctx is the cause of any failure
 	}
 	return err
 }
@@ -86,7 +86,7 @@ func (d *demo) start(ctx context.Context) (err error) {
 	return nil
 }
 
-// hear takes a line that a service has printed.
+// hear parses a line that a service printed.
 func (d *demo) hear(line string) {
 	var e event
 	if err := json.Unmarshal([]byte(line), &e); err != nil {
@@ -95,8 +95,8 @@ func (d *demo) hear(line string) {
 	d.events <- e
 }
 
-// watch hands on what happens until ctx ends, an agent ends, or there were
-// enough rotations.
+// watch passes events to observe until ctx ends, an agent exits, or the last rotation
+// is done.
 func (d *demo) watch(ctx context.Context) error {
 	starts := make(map[string]int)
 	for {
@@ -112,7 +112,7 @@ func (d *demo) watch(ctx context.Context) error {
 			if e.Event == started {
 				starts[e.Service]++
 			}
-			// The first start is no rotation.
+			// The first start is not a rotation.
 			if d.rotations > 0 && min(starts["a"], starts["b"]) > d.rotations {
 				return nil
 			}
@@ -120,8 +120,8 @@ func (d *demo) watch(ctx context.Context) error {
 	}
 }
 
-// end ends everything. The services need each other to end a call that is under
-// way, so both agents are asked to end before one is waited for.
+// end stops everything. A service needs the other one to finish its call, so both
+// agents get the signal before end waits for one.
 func (d *demo) end() error {
 	closed := make(chan error)
 	go func() {

@@ -5,19 +5,19 @@ package main
 
 // The kinds of events.
 const (
-	started = "started" // a service listens
+	started = "started" // a service is listening
 	called  = "called"  // a call to the other service was answered
-	failed  = "failed"  // it was not
+	failed  = "failed"  // a call failed
 )
 
-// event is a line that service.py prints; any other line is an event of no known
-// kind with the line as its error.
+// event is a line that service.py printed. Any other line becomes an event of an
+// unknown kind, with the line as its error.
 type event struct {
 	Event   string
 	Service string
 	PID     int
 
-	// Of a call: what the callee said, and the certificate that it showed.
+	// Of a call: the answer, and the callee's certificate.
 	Attempts int
 	Answer   struct {
 		Service      string

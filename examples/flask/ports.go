@@ -10,8 +10,8 @@ import (
 	"net"
 )
 
-// Ports below those that the kernel gives to outgoing connections: nobody gets
-// one by chance while a service restarts.
+// Ports below those that the kernel uses for outgoing connections, so that no other
+// process takes one while a service restarts.
 const (
 	firstPort = 20000
 	lastPort  = 32000
@@ -26,7 +26,7 @@ func freePorts(n int) ([]int, error) {
 		if err != nil {
 			continue
 		}
-		defer listener.Close() // held until all are found
+		defer listener.Close() // kept open until all are found
 		if ports = append(ports, port); len(ports) == n {
 			return ports, nil
 		}

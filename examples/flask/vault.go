@@ -13,11 +13,11 @@ import (
 
 const policy = `path "pki/issue/service" { capabilities = ["create", "update"] }`
 
-// serviceRole is what agent-a.hcl and agent-b.hcl ask for.
+// serviceRole is the PKI role in agent-a.hcl and agent-b.hcl.
 var serviceRole = seed.Params{"allow_any_name": true, "enforce_hostnames": false, "ttl": "10s", "max_ttl": "1h"}
 
-// seedVault gives Vault a CA for the services and puts the login that the agents
-// share into dir.
+// seedVault creates a CA for the services, and writes the credentials that the agents
+// share to dir.
 func seedVault(ctx context.Context, c *api.Client, dir string) error {
 	pki := seed.PKI{CommonName: "Example CA", Roles: map[string]seed.Params{"service": serviceRole}}
 	if _, err := pki.Apply(ctx, c); err != nil {

@@ -52,7 +52,7 @@ func (v *view) start(e event) string {
 	return fmt.Sprintf("%s       rotation %d: restarted, process %d -> %d", e.Service, v.rotations[e.Service], before, e.PID)
 }
 
-// short is enough of a serial number to tell certificates apart.
+// short returns a prefix of a serial number that tells certificates apart.
 func short(serial string) string { return serial[:min(len(serial), 6)] }
 
 func attempts(n int) string {

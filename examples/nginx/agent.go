@@ -16,15 +16,14 @@ import (
 
 func (d *demo) findCertagent(ctx context.Context) error { return d.Certagent(ctx, d.certagent) }
 
-// startAgent starts certagent. It may be called again when the process has
-// ended.
+// startAgent starts certagent. It may be called again after the process has exited.
 func (d *demo) startAgent(context.Context) (err error) {
 	d.agent, err = d.Start(d.form.config, nil, nil)
 	return err
 }
 
-// waitForFiles waits until all that the configuration names is there: nginx does not
-// start without its files.
+// waitForFiles waits until every file of the configuration is there, because nginx
+// does not start without them.
 func (d *demo) waitForFiles(ctx context.Context) error {
 	return d.await(ctx, d.agent, "certificates", func() error {
 		_, err := os.Stat(d.Path("tls/ca.crt"))
@@ -34,8 +33,8 @@ func (d *demo) waitForFiles(ctx context.Context) error {
 	})
 }
 
-// loadCombined reads a certificate and its key from one file: one look at it
-// gets a pair that fits.
+// loadCombined reads a certificate and its key from one file. One read returns a
+// matching pair.
 func loadCombined(path string) (*tls.Certificate, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -45,8 +44,8 @@ func loadCombined(path string) (*tls.Certificate, error) {
 	return &pair, err
 }
 
-// await waits until a condition has no error any more. It gives up when the
-// process that is to bring it about has ended.
+// await waits until a condition returns no error. It fails if the process that should
+// cause the condition exits.
 func (d *demo) await(ctx context.Context, p *stage.Process, what string, condition func() error) error {
 	deadline := time.Now().Add(startTimeout)
 	for {

@@ -14,12 +14,12 @@ import (
 	"time"
 )
 
-// authorityTTL is longer than any demonstration.
+// authorityTTL is longer than a demonstration runs.
 const authorityTTL = 24 * time.Hour
 
-// authority is the CA that everybody here trusts. It exists before Vault does,
-// because Vault's listener demands its certificates from the first request on;
-// then it becomes the CA of Vault's PKI.
+// authority is the CA that all parts trust. It is created before Vault, because
+// Vault's listener demands its certificates from the first request on. It then becomes
+// the CA of Vault's PKI.
 type authority struct {
 	key  *ecdsa.PrivateKey
 	cert *x509.Certificate
@@ -45,14 +45,13 @@ func newAuthority() (*authority, error) {
 	return &authority{key, cert, encodePEM("CERTIFICATE", der)}, err
 }
 
-// bundle is the certificate and the key, as pki/config/ca takes them.
+// bundle returns the certificate and the key in the form for pki/config/ca.
 func (a *authority) bundle() (string, error) {
 	key, err := encodeKey(a.key)
 	return string(a.pem) + string(key), err
 }
 
-// issue makes a client's certificate for the one who cannot ask Vault for it:
-// who needs it to reach Vault.
+// issue returns a client certificate for certagent, which needs one to reach Vault.
 func (a *authority) issue(name string) (cert, key []byte, err error) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -80,7 +79,7 @@ func encodePEM(kind string, der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
 }
 
-// pool is what somebody who trusts the CAs in a PEM verifies with.
+// pool returns the certificate pool with the CAs in a PEM file.
 func pool(pem []byte) *x509.CertPool {
 	p := x509.NewCertPool()
 	p.AppendCertsFromPEM(pem)

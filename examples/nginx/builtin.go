@@ -21,30 +21,29 @@ import (
 	"time"
 )
 
-// builtinCommand makes this program the built-in server.
+// builtinCommand is the argument that makes this program the built-in server.
 const builtinCommand = "builtin-server"
 
-// shutdownTimeout is how long requests get to end when the server ends.
+// shutdownTimeout is how long open requests may take when the server stops.
 const shutdownTimeout = 5 * time.Second
 
 func isBuiltinServer(args []string) bool { return len(args) > 1 && args[1] == builtinCommand }
 
-// builtinServerCommand is this program once more, as a server.
+// builtinServerCommand returns the command that runs this program as the server.
 func builtinServerCommand(listen, upstream string) ([]string, error) {
 	self, err := os.Executable()
 	return []string{self, builtinCommand, listen, upstream}, err
 }
 
-// builtinCheckCommand is to the built-in server what nginx -t is to nginx.
+// builtinCheckCommand returns the built-in server's equivalent of nginx -t.
 func builtinCheckCommand() ([]string, error) {
 	self, err := os.Executable()
 	return []string{self, builtinCommand}, err
 }
 
-// builtinServer does what nginx.conf has nginx do: mutual TLS in front of an
-// upstream, files read at the start and at each SIGHUP, a pid file. Its
-// arguments are its address and the upstream's URL; without them it only looks
-// whether it could be started.
+// builtinServer does what nginx does with nginx.conf: mutual TLS in front of an
+// upstream, files read at the start and at each SIGHUP, and a pid file. Its arguments
+// are its address and the upstream's URL; without them it only checks the files.
 func builtinServer(args []string) int {
 	var err error
 	if len(args) == 4 {
@@ -93,16 +92,16 @@ func serveBuiltin(listen, upstream string) error {
 	return err
 }
 
-// builtin is what the built-in server shows to both sides.
+// builtin is the built-in server's TLS identity, on both sides.
 type builtin struct{ now atomic.Pointer[identity] }
 
-// identity is of one reading of the files.
+// identity is the result of one read of the files.
 type identity struct {
 	server   *tls.Config
 	upstream *http.Transport
 }
 
-// read reads the files. If that fails, those of the last time stay in use.
+// read reads the files. If it fails, the previous ones stay in use.
 func (b *builtin) read() error {
 	pair, err := tls.LoadX509KeyPair("tls/tls.crt", "tls/tls.key")
 	if err != nil {
@@ -125,17 +124,17 @@ func (b *builtin) read() error {
 	return nil
 }
 
-// config looks at each new connection which certificate to show.
+// config returns the TLS configuration for a new connection.
 func (b *builtin) config() *tls.Config {
 	return &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return b.now.Load().server, nil }}
 }
 
-// RoundTrip makes a request to the upstream.
+// RoundTrip sends a request to the upstream.
 func (b *builtin) RoundTrip(r *http.Request) (*http.Response, error) {
 	return b.now.Load().upstream.RoundTrip(r)
 }
 
-// obey reads the files again at each SIGHUP. It returns at any other signal.
+// obey reads the files again at each SIGHUP, and returns at any other signal.
 func (b *builtin) obey(signals <-chan os.Signal) {
 	for sig := range signals {
 		if sig != syscall.SIGHUP {

@@ -19,8 +19,8 @@ import (
 //go:embed agent.hcl bundle.hcl nginx.conf
 var configFiles embed.FS
 
-// The addresses that the configuration files name. Where one is taken, the
-// copies of the files get another one.
+// The addresses in the configuration files. If one is taken, the copies of the files
+// get another one.
 const (
 	preferredListen = "127.0.0.1:8443"
 	preferredVault  = "127.0.0.1:8200"
@@ -29,16 +29,16 @@ const (
 // startTimeout is how long each part may take to start.
 const startTimeout = time.Minute
 
-// demo is one run. The fields of the first block are what it depends on.
+// demo is one run. The first block of fields holds its dependencies.
 type demo struct {
 	certagent  string        // the program; "" finds or builds it
 	nginx      string        // the program; "" is the built-in server
 	form       form          // how certagent is configured
-	patience   time.Duration // with which a rotation is waited for before it is shown unfinished
-	listen     string        // where nginx shall listen; another port if that is taken
+	patience   time.Duration // how long a rotation may take before it is shown unfinished
+	listen     string        // nginx's address; another port if it is taken
 	clients    int
-	rotations  int      // end after so many; 0 is never
-	edits      []string // old and new texts in turn, for the configuration files
+	rotations  int      // after which the run ends; 0 is no limit
+	edits      []string // pairs of old and new text, for the configuration files
 	startVault func(ctx context.Context, ca *authority) (*vault, error)
 	out        io.Writer
 
@@ -51,7 +51,7 @@ type demo struct {
 	story   story
 }
 
-// run goes on until ctx ends, which is no error, or something fails.
+// run runs the demonstration until ctx ends, which is no error, or a part fails.
 func (d *demo) run(ctx context.Context) (err error) {
 	if d.Stage, err = stage.New("nginx", configFiles); err != nil {
 		return err
@@ -67,7 +67,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	return d.watch(ctx)
 }
 
-// start starts every part and returns when requests are being made.
+// start starts every part, and returns when the clients send requests.
 func (d *demo) start(ctx context.Context) error {
 	d.story = story{path: d.Path(d.form.config + ".log"), bundle: d.form.bundle}
 	for _, step := range []func(context.Context) error{
@@ -97,7 +97,7 @@ func (d *demo) makeDirectories(context.Context) error {
 	return nil
 }
 
-// startUpstream starts Vault and writes down what the agent needs to reach it.
+// startUpstream starts Vault and writes the files that the agent needs to reach it.
 func (d *demo) startUpstream(ctx context.Context) (err error) {
 	if d.ca, err = newAuthority(); err != nil {
 		return err
@@ -123,8 +123,8 @@ func (d *demo) startUpstream(ctx context.Context) (err error) {
 	return err
 }
 
-// writeConfig brings addresses and programs in the configuration files up to
-// date.
+// writeConfig writes the configuration files with the addresses and programs of this
+// run.
 func (d *demo) writeConfig(context.Context) (err error) {
 	if d.listen, err = freeAddress(d.listen); err != nil {
 		return err

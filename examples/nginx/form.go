@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// form is one of the ways in which certagent is configured here.
+// form is one of the two configurations of certagent.
 type form struct {
 	config string // its file
-	bundle string // what certagent's log calls nginx's bundle
-	proves bool   // whether certagent proves what is served
+	bundle string // the name of nginx's bundle in certagent's log
+	proves bool   // whether certagent verifies what is served
 }
 
 var (
@@ -31,8 +31,8 @@ func findForm(name string) (form, error) {
 	return form{}, fmt.Errorf("there is no form %q (take bundle or templates)", name)
 }
 
-// preferredCheck is the check in bundle.hcl. The copy of the file names nginx by
-// its path, or has the built-in server's check.
+// preferredCheck is the check in bundle.hcl. The copy of the file has nginx's path, or
+// the built-in server's check.
 const preferredCheck = `["nginx", "-p", ".", "-c", "nginx.conf", "-t", "-q"]`
 
 func (d *demo) checkCommand() (string, error) {

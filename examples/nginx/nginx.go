@@ -17,8 +17,8 @@ import (
 	"github.com/certagent/certagent/probe"
 )
 
-// findNginx returns the path of nginx, or "" if the built-in server is to be
-// used. Debian keeps nginx where the PATH of most users does not lead.
+// findNginx returns the path of nginx, or "" for the built-in server. Debian installs
+// nginx in a directory that is not in most users' PATH.
 func findNginx(wanted string) (string, error) {
 	switch wanted {
 	case "none":
@@ -45,10 +45,10 @@ func (d *demo) serverName() string {
 	return "nginx"
 }
 
-// serverNote says why it is not nginx.
+// serverNote returns a remark if the server is not nginx.
 func (d *demo) serverNote() string {
 	if d.nginx == "" {
-		return " (no nginx is installed or wanted: a small built-in server in its place)"
+		return "\n           (a small built-in server, in place of nginx)"
 	}
 	return ""
 }
@@ -71,11 +71,11 @@ func (d *demo) startServer(ctx context.Context) (err error) {
 	})
 }
 
-// reloadMark is in one line of the log for each reload: nginx's words, which the
-// built-in server uses as well.
+// reloadMark occurs once in the log for each reload, of nginx and of the built-in
+// server.
 const reloadMark = ": reconfiguring"
 
-// reloads counts how often the server has reloaded.
+// reloads returns how often the server has reloaded.
 func (d *demo) reloads() int {
 	text, _ := os.ReadFile(d.Path("nginx.log")) // there is one while the server runs
 	return strings.Count(string(text), reloadMark)

@@ -13,21 +13,21 @@ import (
 	"github.com/certagent/certagent/logmsg"
 )
 
-// story is what certagent's log tells of nginx's bundle.
+// story is what certagent's log says about nginx's bundle.
 type story struct {
 	path, bundle string
-	offset       int64  // of what is new in the log
-	events       string // in order, a letter each
-	verified     string // the serial number of the certificate that was last proven to be served
+	offset       int64  // of the part of the log that was not read yet
+	events       string // in order, one letter each
+	verified     string // the serial number of the certificate that was verified last
 }
 
-// The events, and the words with which certagent's log tells of them.
+// The events, and the text of their lines in certagent's log.
 const (
 	published  = "p"
 	vetoed     = "x"
 	rolledBack = "b"
 	changed    = "c"
-	needless   = "n" // a change whose target does not run
+	needless   = "n" // a change whose target is not running
 	verified   = "v"
 )
 
@@ -42,7 +42,7 @@ var words = map[string]string{
 
 var loggedSerial = regexp.MustCompile(` serial=([0-9a-f:]+) `)
 
-// listen takes in what is new in the log and returns the events that this adds.
+// listen reads what was added to the log and returns the new events.
 func (s *story) listen() (news string, err error) {
 	f, err := os.Open(s.path)
 	if err != nil {
@@ -56,7 +56,7 @@ func (s *story) listen() (news string, err error) {
 	if err != nil {
 		return "", err
 	}
-	text = text[:bytes.LastIndexByte(text, '\n')+1] // what follows is not a whole line yet
+	text = text[:bytes.LastIndexByte(text, '\n')+1] // the rest is not a whole line yet
 	s.offset += int64(len(text))
 	for line := range strings.Lines(string(text)) {
 		news += s.take(strings.TrimSuffix(line, "\n") + " ")
@@ -65,7 +65,7 @@ func (s *story) listen() (news string, err error) {
 	return news, nil
 }
 
-// take returns the event that a line tells of; "" for none.
+// take returns the event of a line, or "" for none.
 func (s *story) take(line string) string {
 	if !strings.Contains(line, " bundle="+s.bundle+" ") {
 		return ""

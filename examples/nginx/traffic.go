@@ -16,17 +16,17 @@ import (
 	"time"
 )
 
-// traffic is the clients: each makes one request after the other, over a new
-// connection each, and counts those that fail.
+// traffic is the clients: each sends one request after the other, each over a new
+// connection, and counts the failures.
 type traffic struct {
 	url         string
 	ca          *authority
-	certificate string // the combined PEM file that shows who the clients are
+	certificate string // the combined PEM file of the clients
 
 	requests, failed, expired atomic.Int64
 
 	mu    sync.Mutex
-	first error // what the first failed request failed with
+	first error // of the first failed request
 }
 
 // startTraffic starts the clients.
@@ -45,13 +45,13 @@ func (d *demo) startTraffic(ctx context.Context) error {
 	return nil
 }
 
-// run makes requests until ctx ends.
+// run sends requests until ctx ends.
 func (t *traffic) run(ctx context.Context) {
 	client := t.client()
 	for ctx.Err() == nil {
 		err := t.request(ctx, client)
 		if ctx.Err() != nil {
-			return // cut off by us
+			return // the request was cancelled
 		}
 		t.requests.Add(1)
 		if err != nil {
@@ -60,8 +60,8 @@ func (t *traffic) run(ctx context.Context) {
 	}
 }
 
-// client trusts the CA and reads its own certificate at each new connection.
-// Every request makes one, without resuming an earlier session.
+// client returns a client that trusts the CA and reads its certificate for each new
+// connection. Each request opens one and resumes no session.
 func (t *traffic) client() *http.Client {
 	return &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
 		DisableKeepAlives: true,
@@ -75,7 +75,7 @@ func (t *traffic) client() *http.Client {
 	}}
 }
 
-// request asks Vault, through nginx, whether it is well.
+// request sends a health request to Vault through nginx.
 func (t *traffic) request(ctx context.Context, client *http.Client) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, t.url, nil)
 	if err != nil {
@@ -106,7 +106,7 @@ func (t *traffic) note(err error) {
 	}
 }
 
-// failure tells of failed requests; nil if there were none.
+// failure returns an error if a request failed.
 func (t *traffic) failure() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -23,11 +23,11 @@ type vault struct {
 	name   string
 	url    string
 	ca     []byte      // PEM, of its listener's certificate
-	client *api.Client // with a token that may do everything
+	client *api.Client // with the root token
 	stop   func() error
 }
 
-// startDevServer starts the embedded server in this process.
+// startDevServer starts the dev server in this process.
 func startDevServer(ctx context.Context, ca *authority) (*vault, error) {
 	return serveDev(ctx, dev.New(dev.Options{}), ca)
 }
@@ -42,8 +42,8 @@ func serveDev(ctx context.Context, server *dev.Server, ca *authority) (*vault, e
 		return nil, err
 	}
 	options := dev.ListenOptions{Address: preferredVault, TLS: true, ClientCA: ca.pem}
-	// The server ends when it is told to, not with ctx: others still need it
-	// while they end.
+	// The server stops after the other parts, not with ctx: they need it while they
+	// stop.
 	listener, err := server.Start(context.WithoutCancel(ctx), options)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		options.Address = ""
@@ -67,7 +67,7 @@ func serveDev(ctx context.Context, server *dev.Server, ca *authority) (*vault, e
 	return v, nil
 }
 
-// seed gives Vault the PKI and the agent a login.
+// seed creates the PKI and the agent's login.
 func (v *vault) seed(ctx context.Context, ca *authority) (seed.Credentials, error) {
 	if err := seed.Engine(ctx, v.client, "pki", "pki", nil); err != nil {
 		return seed.Credentials{}, err

@@ -20,22 +20,22 @@ import (
 
 const (
 	pollInterval = 20 * time.Millisecond
-	// serveTimeout is how long after a rotation the old certificate may still be
-	// served, or the new one not be verified, before the live view says so.
+	// serveTimeout is how long after a rotation the live view waits until the new
+	// certificate is served and verified.
 	serveTimeout = 3 * time.Second
 )
 
 // rotation is one line of the live view.
 type rotation struct {
-	number       int // 0 is the certificate with which the server started
+	number       int // 0 is the first certificate
 	at           time.Time
 	disk, served *x509.Certificate
-	verified     bool // certagent says that it is being served
+	verified     bool // by certagent
 	reloads      int
 }
 
-// watch shows a line for each rotation until ctx ends, so many have been seen,
-// or a part of the demonstration fails.
+// watch shows a line for each rotation until ctx ends, the last rotation is done, or a
+// part of the demonstration fails.
 func (d *demo) watch(ctx context.Context) error {
 	d.heading()
 	seen := rotation{number: -1}
@@ -54,8 +54,8 @@ func (d *demo) watch(ctx context.Context) error {
 	return d.traffic.failure()
 }
 
-// nextRotation waits until another certificate is on disk and, for a while,
-// until it is served and, where certagent proves that, verified.
+// nextRotation waits until another certificate is on disk, and then for some time
+// until it is served and, with verify, verified.
 func (d *demo) nextRotation(ctx context.Context, seen rotation) (rotation, error) {
 	next := rotation{number: seen.number + 1}
 	for {
@@ -67,7 +67,7 @@ func (d *demo) nextRotation(ctx context.Context, seen rotation) (rotation, error
 			return next, err
 		}
 		if seen.disk != nil && disk.Equal(seen.disk) {
-			next.disk = nil // if there was another one, it has been taken back
+			next.disk = nil // a newer one was rolled back
 		} else {
 			if err := d.look(ctx, &next, disk); err != nil {
 				return next, err
@@ -84,7 +84,7 @@ func (d *demo) nextRotation(ctx context.Context, seen rotation) (rotation, error
 	}
 }
 
-// look finds out how far the rotation to a certificate has come.
+// look updates a rotation: which certificate is served, and whether it is verified.
 func (d *demo) look(ctx context.Context, r *rotation, disk *x509.Certificate) (err error) {
 	if r.disk == nil || !r.disk.Equal(disk) {
 		r.disk, r.served, r.at = disk, nil, time.Now()
@@ -96,7 +96,7 @@ func (d *demo) look(ctx context.Context, r *rotation, disk *x509.Certificate) (e
 	return err
 }
 
-// pause waits a moment, or until something has ended that should not.
+// pause waits for pollInterval, or fails if a process exits.
 func (d *demo) pause(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -110,7 +110,7 @@ func (d *demo) pause(ctx context.Context) error {
 	}
 }
 
-// onDisk returns the certificate that is published.
+// onDisk returns the published certificate.
 func (d *demo) onDisk() (*x509.Certificate, error) {
 	text, err := os.ReadFile(d.Path("tls/tls.crt"))
 	if err != nil {
@@ -123,7 +123,7 @@ func (d *demo) onDisk() (*x509.Certificate, error) {
 	return x509.ParseCertificate(block.Bytes)
 }
 
-// serial is a certificate's serial number, as Vault and certagent write it.
+// serial returns a certificate's serial number in the form of Vault and certagent.
 func serial(c *x509.Certificate) string {
 	var pairs []string
 	for octet := range slices.Chunk(c.SerialNumber.Bytes(), 1) {

@@ -16,14 +16,14 @@ import (
 //go:embed agent.hcl
 var files embed.FS
 
-// pause is how long the reader waits between two looks at the file.
+// pause is how long the reader waits between two reads of the file.
 const pause = 100 * time.Millisecond
 
-// demo is one run. The fields of the first block are what it depends on.
+// demo is one run. The first block of fields holds its dependencies.
 type demo struct {
 	certagent string       // the program; "" finds or builds it
 	role      seed.Params  // of the API's tokens
-	rotations int          // of the token, then it ends; 0 is never
+	rotations int          // of the token, after which the run ends; 0 is no limit
 	vault     *stage.Vault // nil starts the dev server
 	observe   func(event)
 
@@ -31,7 +31,7 @@ type demo struct {
 	agent *stage.Process
 }
 
-// run goes on until ctx ends, which is no error, or something fails.
+// run runs the demonstration until ctx ends, which is no error, or a part fails.
 func (d *demo) run(ctx context.Context) (err error) {
 	if d.Stage, err = stage.New("token", files); err != nil {
 		return err
@@ -41,7 +41,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 		err = d.watch(ctx)
 	}
 	if ctx.Err() != nil {
-		return nil // what fails then fails because of that
+		return nil // the end of ctx is the cause of any failure
 	}
 	return err
 }
@@ -67,15 +67,15 @@ func (d *demo) start(ctx context.Context) (err error) {
 	return err
 }
 
-// watch reads the token until ctx ends, the agent ends, Vault refuses the token,
-// or there were enough rotations and the command ran after the last of them.
+// watch reads the token until ctx ends, the agent exits, Vault rejects the token, or
+// the command ran after the last rotation.
 func (d *demo) watch(ctx context.Context) error {
 	r := reader{demo: d}
 	for {
 		if err := r.look(ctx); err != nil {
 			return err
 		}
-		// The first token is no rotation.
+		// The first token is not a rotation.
 		if d.rotations > 0 && r.commands > d.rotations {
 			return nil
 		}

@@ -15,30 +15,29 @@ import (
 	"time"
 )
 
-// event is something that the reader saw. A token is named by the digest of the
-// file: it is a secret.
+// event is an observation of the reader. It has a digest of the file, because the
+// token is a secret.
 type event struct {
 	kind   kind
 	digest string
 	left   time.Duration  // until the token expires
-	meta   map[string]any // that Vault knows of it
+	meta   map[string]any // the token's metadata in Vault
 }
 
 type kind int
 
 const (
-	lookedUp kind = iota // the token in the file, with success
+	lookedUp kind = iota // the token in the file is valid
 	commandRan
 )
 
-// reader reads the token as the program does that needs it.
+// reader reads the token as a program does.
 type reader struct {
 	*demo
 	commands int // how often the command ran
 }
 
-// look reads the token and has Vault look it up, and looks whether the command
-// ran.
+// look reads the token, looks it up in Vault, and checks whether the command ran.
 func (r *reader) look(ctx context.Context) error {
 	text, err := os.ReadFile(r.Path("api-token"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -55,7 +54,7 @@ func (r *reader) look(ctx context.Context) error {
 	return r.lookForCommands()
 }
 
-// lookUp asks Vault as somebody who has nothing but the token.
+// lookUp looks a token up in Vault with that token.
 func (r *reader) lookUp(ctx context.Context, token string) (left time.Duration, meta map[string]any, err error) {
 	client, err := r.vault.Client.Clone()
 	if err != nil {
@@ -69,11 +68,11 @@ func (r *reader) lookUp(ctx context.Context, token string) (left time.Duration, 
 	if left, err = secret.TokenTTL(); err != nil {
 		return 0, nil, err
 	}
-	meta, _ = secret.Data["meta"].(map[string]any) // none is nil
+	meta, _ = secret.Data["meta"].(map[string]any) // nil if there is none
 	return left, meta, nil
 }
 
-// lookForCommands reads the lines that the command has added since.
+// lookForCommands reads the lines that the command has added.
 func (r *reader) lookForCommands() error {
 	text, err := os.ReadFile(r.Path("changes"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -13,23 +13,23 @@ import (
 	"github.com/certagent/certagent/dev/seed"
 )
 
-// What the agent may do, and what those who have the API's token may.
+// The policies of the agent and of the API token.
 const (
 	agentPolicy = `path "auth/token/create/api-admin" { capabilities = ["create", "update"] }`
 	apiPolicy   = `path "secret/data/api" { capabilities = ["read"] }`
 )
 
-// replaced is a role whose tokens live for ttl, whatever is done about it: the
+// replaced returns a role whose tokens expire after ttl and cannot be extended: the
 // agent replaces them.
 func replaced(ttl time.Duration) seed.Params {
 	return seed.Params{"token_explicit_max_ttl": ttl.String()}
 }
 
-// extended is a role whose tokens live for ttl and for another ttl each time
-// that they are renewed: the agent renews them and the file stays as it is.
+// extended returns a role whose tokens live for another ttl after each renewal: the
+// agent renews them, and the file does not change.
 func extended(ttl time.Duration) seed.Params { return seed.Params{"token_period": ttl.String()} }
 
-// seedVault gives Vault the role api-admin and returns a token for the agent.
+// seedVault creates the role api-admin and returns a token for the agent.
 func seedVault(ctx context.Context, c *api.Client, role seed.Params) (string, error) {
 	for name, rules := range map[string]string{"agent": agentPolicy, "api": apiPolicy} {
 		if err := seed.Policy(ctx, c, name, rules); err != nil {

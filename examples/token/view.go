@@ -12,7 +12,7 @@ import (
 // view prints a line for each token and each run of the command.
 type view struct {
 	out     io.Writer
-	last    event // the last that was looked up
+	last    event // the last look-up
 	lookUps int   // of that token
 }
 

@@ -11,11 +11,11 @@ import (
 	"path/filepath"
 )
 
-// built is where "make build" puts certagent.
+// built is the program that "make build" builds.
 const built = "bin/certagent"
 
-// Certagent decides which program Start starts: the one at path; without a path
-// bin/certagent; where there is none, one that is built now.
+// Certagent sets the program that Start starts: the one at path or, if path is empty,
+// bin/certagent or, if that does not exist, one that it builds.
 func (s *Stage) Certagent(ctx context.Context, path string) error {
 	if path == "" {
 		if _, err := os.Stat(built); err != nil {
@@ -23,7 +23,7 @@ func (s *Stage) Certagent(ctx context.Context, path string) error {
 		}
 		path = built
 	}
-	path, err := filepath.Abs(path) // it is started in another directory
+	path, err := filepath.Abs(path) // it runs in another directory
 	if err != nil {
 		return err
 	}
@@ -44,10 +44,10 @@ func (s *Stage) build(ctx context.Context) error {
 	return nil
 }
 
-// Start starts "certagent agent" with a configuration file of the directory.
-// What certagent logs goes to a file in it, named for the configuration file with
-// ".log" behind it. What the agent's child and its commands print goes to lines,
-// line by line, from one goroutine; if lines is nil, to that file as well.
+// Start starts "certagent agent" with a configuration file of the directory. The log
+// goes to a file there, named as the configuration file with ".log" appended. The
+// output of the agent's child and commands goes to lines, line by line, from one
+// goroutine; if lines is nil, it goes to the log file as well.
 func (s *Stage) Start(config string, env []string, lines func(string)) (*Process, error) {
 	return s.Run(Program{
 		Name:    "certagent with " + config,

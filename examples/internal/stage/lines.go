@@ -5,8 +5,8 @@ package stage
 
 import "bytes"
 
-// lineWriter calls each for every line that is written to it, without its end.
-// What follows the last newline is dropped.
+// lineWriter calls each with every line that is written to it, without its newline.
+// It drops what follows the last newline.
 type lineWriter struct {
 	each func(string)
 	rest []byte

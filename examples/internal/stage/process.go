@@ -15,50 +15,50 @@ import (
 )
 
 const (
-	// patience is how long a process gets to end what it is doing.
+	// patience is how long a process may take to stop.
 	patience = 3 * time.Second
-	// stopTimeout is how long it gets when it was asked a second time.
+	// stopTimeout is how long it may take after the second signal.
 	stopTimeout = 20 * time.Second
 )
 
-// Process is a program that runs. It has a process group of its own, so that
-// Ctrl-C reaches the example alone, which then ends all in order.
+// Process is a running program. It has its own process group, so that Ctrl-C reaches
+// only the example, which then stops all processes in order.
 type Process struct {
 	name  string
-	log   string         // the file that has what it printed
-	sig   syscall.Signal // asks it to end
+	log   string         // the file with its output
+	sig   syscall.Signal // stops it
 	cmd   *exec.Cmd
 	ended chan struct{}
 	ask   sync.Once
 }
 
-// run starts the process and waits for it, on one thread: Pdeathsig means the
-// death of the thread that started it.
+// run starts the process and waits for it on one thread, because Pdeathsig refers to
+// the thread that started it.
 func (p *Process) run(started chan<- error) {
 	runtime.LockOSThread()
 	defer close(p.ended)
 	err := p.cmd.Start()
 	started <- err
 	if err == nil {
-		_ = p.cmd.Wait() // how it ended is in p.cmd.ProcessState
-		p.killGroup()    // what it left behind
+		_ = p.cmd.Wait() // p.cmd.ProcessState has the result
+		p.killGroup()    // the processes that it left
 	}
 }
 
 // PID returns the number of the process.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Ended is closed when the process has ended.
+// Ended returns a channel that is closed when the process has exited.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 
-// Terminate asks the process to end, without waiting. Of several agents whose
-// children need each other all are asked before Close waits for one.
+// Terminate sends the stop signal and does not wait. Agents whose children need each
+// other all get the signal before Close waits for one.
 func (p *Process) Terminate() { p.ask.Do(p.terminate) }
 
-func (p *Process) terminate() { _ = p.cmd.Process.Signal(p.sig) } // it may have ended already
+func (p *Process) terminate() { _ = p.cmd.Process.Signal(p.sig) } // it may have exited already
 
-// Stop ends the process, unless it has ended already. That it is asked a second
-// time means haste: certagent kills its child.
+// Stop stops the process, unless it has exited already. After the second signal,
+// certagent kills its child.
 func (p *Process) Stop() error {
 	p.Terminate()
 	if p.endsWithin(patience) {
@@ -72,16 +72,16 @@ func (p *Process) Stop() error {
 	return fmt.Errorf("%s did not end when asked to and was killed", p.name)
 }
 
-// Kill ends the process and its group at once; a child of certagent's dies with
-// it. It must not have ended.
+// Kill kills the process and its group; the kernel kills certagent's child with it.
+// The process must not have exited.
 func (p *Process) Kill() {
 	p.killGroup()
 	<-p.ended
 }
 
-// killGroup must not be called later than at the end of the process: afterwards
-// its number may be somebody else's.
-func (p *Process) killGroup() { _ = syscall.Kill(-p.PID(), syscall.SIGKILL) } // there may be nobody left
+// killGroup kills the process group. It must not be called after the process was
+// waited for: its number could belong to another one.
+func (p *Process) killGroup() { _ = syscall.Kill(-p.PID(), syscall.SIGKILL) } // the group may be empty
 
 func (p *Process) endsWithin(d time.Duration) bool {
 	select {
@@ -92,10 +92,10 @@ func (p *Process) endsWithin(d time.Duration) bool {
 	}
 }
 
-// Failure says how the process ended although nobody asked it to.
+// Failure returns an error that describes the unexpected exit of the process.
 func (p *Process) Failure() error {
 	const last = 10
-	text, _ := os.ReadFile(p.log) // without it the state has to do
+	text, _ := os.ReadFile(p.log) // without the log, the error has only the state
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
 	lines = lines[max(0, len(lines)-last):]
 	return fmt.Errorf("%s ended: %v; it logged:\n%s", p.name, p.cmd.ProcessState, strings.Join(lines, "\n"))

@@ -14,21 +14,21 @@ import (
 	"time"
 )
 
-// drainTimeout is how long output may be held open by somebody who outlived the
-// process.
+// drainTimeout is how long descendants that outlived the process may hold its output
+// open.
 const drainTimeout = 5 * time.Second
 
 // Program is what Run starts.
 type Program struct {
 	Name    string         // for messages
 	Command []string       // a program and its arguments
-	Env     []string       // beside ours
-	Log     string         // the file in the directory to which what it prints is appended
-	Lines   func(string)   // is told each line of its stdout, which is then not in Log, by one goroutine; nil for nobody
-	Stop    syscall.Signal // asks it to end; 0 is SIGTERM
+	Env     []string       // in addition to the example's
+	Log     string         // the file in the directory that its output is appended to
+	Lines   func(string)   // if not nil, gets each line of its stdout instead of Log, from one goroutine
+	Stop    syscall.Signal // stops it; 0 is SIGTERM
 }
 
-// Run starts a program in the directory. It ends with the stage.
+// Run starts a program in the directory. Close stops it.
 func (s *Stage) Run(program Program) (*Process, error) {
 	p := &Process{name: program.Name, log: s.Path(program.Log), sig: cmp.Or(program.Stop, syscall.SIGTERM), ended: make(chan struct{})}
 	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -43,7 +43,7 @@ func (s *Stage) Run(program Program) (*Process, error) {
 		p.cmd.Stdout = &lineWriter{each: program.Lines}
 	}
 	p.cmd.WaitDelay = drainTimeout
-	// If the example is killed, nobody else ends the process.
+	// If the example is killed, the kernel must kill the process.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	started := make(chan error)
 	go p.run(started)
@@ -54,7 +54,7 @@ func (s *Stage) Run(program Program) (*Process, error) {
 	return p, nil
 }
 
-// environ is our environment without what is meant for another Vault.
+// environ returns the environment without the variables for another Vault.
 func environ() []string {
 	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "VAULT_") })
 }

@@ -1,11 +1,11 @@
 // Copyright (c) The certagent authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package stage is what examples run on: a directory, the embedded dev server,
-// certagent's processes and others. All of it is gone after Close.
+// Package stage provides what examples run on: a directory, the embedded dev server,
+// certagent and other processes. Close removes all of it.
 //
-// It knows nothing of what an example shows, and it looks after nothing but the
-// processes that it started.
+// It knows nothing about what an example shows, and manages only the processes that it
+// started.
 package stage
 
 import (
@@ -17,7 +17,7 @@ import (
 	"path/filepath"
 )
 
-// Stage is a directory and what was started for it.
+// Stage is a directory and the processes that run in it.
 type Stage struct {
 	// Dir is temporary. Processes run in it, so that configuration files can
 	// name their files by relative paths.
@@ -27,7 +27,7 @@ type Stage struct {
 	stops     []func() error // called in reverse order
 }
 
-// New makes a stage with a copy of the files in its directory.
+// New returns a stage whose directory has a copy of the files.
 func New(name string, files embed.FS) (*Stage, error) {
 	dir, err := os.MkdirTemp("", "certagent-"+name+"-")
 	if err != nil {
@@ -61,16 +61,16 @@ func copyFiles(dir string, files embed.FS) error {
 // Path returns the path of a file in the directory.
 func (s *Stage) Path(name string) string { return filepath.Join(s.Dir, name) }
 
-// Write writes a file in the directory that its owner alone may read.
+// Write writes a file in the directory, with mode 0600.
 func (s *Stage) Write(name, content string) error {
 	return os.WriteFile(s.Path(name), []byte(content), 0o600)
 }
 
-// OnClose has something undone by Close, before what was done earlier.
+// OnClose registers a function for Close, which calls the last one first.
 func (s *Stage) OnClose(stop func() error) { s.stops = append(s.stops, stop) }
 
-// Close undoes all, the latest first: it ends every process, then the server, and
-// removes the directory.
+// Close undoes everything in reverse order: it stops the processes, then the server,
+// and removes the directory.
 func (s *Stage) Close() error {
 	var errs []error
 	for i := len(s.stops) - 1; i >= 0; i-- {

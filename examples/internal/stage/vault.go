@@ -18,13 +18,13 @@ import (
 type Vault struct {
 	Server *dev.Server
 	URL    string
-	Client *api.Client // may do everything
+	Client *api.Client // with the root token
 }
 
 // Vault starts a dev server on a free loopback port.
 func (s *Stage) Vault(ctx context.Context) (*Vault, error) {
 	v := &Vault{Server: dev.New(dev.Options{})}
-	// It ends with the stage, not with ctx: the processes use it until they end.
+	// It stops with the stage, not with ctx: the processes use it until they exit.
 	listener, err := v.Server.Start(context.WithoutCancel(ctx), dev.ListenOptions{})
 	if err != nil {
 		return nil, err

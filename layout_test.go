@@ -43,7 +43,7 @@ var arrows = map[string][]string{
 		"agent/auth", "agent/bundle", "agent/client", "agent/config", "agent/secrets", "agent/status", "agent/watch"),
 	"agent/bundle": leafAnd("sinks", "exec", "probe",
 		"agent/config", "agent/plan", "agent/secrets", "agent/render", "agent/certificate", "agent/inspect", "agent/watch", "agent/status"),
-	"agent/plan":                  {},
+	"agent/plan":                  {"backoff"},
 	"agent/*":                     leaf,
 	"cmd/certagent":               leafAnd("agent", "dev"),
 	"acceptance":                  {"redact"},

@@ -3,7 +3,11 @@
 
 package plan
 
-import "time"
+import (
+	"time"
+
+	"github.com/certagent/certagent/backoff"
+)
 
 // Event is something that happened to a bundle. The types of this package are the
 // only events: each returns the state that follows, and is declared beside the
@@ -35,11 +39,13 @@ type Failure struct {
 var (
 	// localBackoff spaces attempts that cost Vault nothing: rendering, publishing,
 	// reacting.
-	localBackoff = Backoff{Min: 500 * time.Millisecond, Max: 30 * time.Second}
+	localBackoff = backoff.Law{Min: 500 * time.Millisecond, Max: 30 * time.Second}
 	// slowBackoff spaces what disturbs a consumer, or waits for an operator: a
 	// generation that was vetoed, a change that did not take effect.
-	slowBackoff = Backoff{Min: 2 * time.Second, Max: 5 * time.Minute}
+	slowBackoff = backoff.Law{Min: 2 * time.Second, Max: 5 * time.Minute}
 )
 
 // retry returns when to try again after the failure with that number.
-func (f Failure) retry(b Backoff, number int) time.Time { return f.Now.Add(b.Delay(number, f.Random)) }
+func (f Failure) retry(law backoff.Law, number int) time.Time {
+	return f.Now.Add(law.Delay(number, f.Random))
+}

@@ -6,6 +6,8 @@ package plan
 import (
 	"slices"
 	"time"
+
+	"github.com/certagent/certagent/backoff"
 )
 
 type (
@@ -66,8 +68,8 @@ type (
 var (
 	// issueBackoff spaces requests for a certificate; refusalBackoff those that
 	// Vault refuses.
-	issueBackoff   = Backoff{Min: 500 * time.Millisecond, Max: time.Minute}
-	refusalBackoff = Backoff{Min: 5 * time.Second, Max: 5 * time.Minute}
+	issueBackoff   = backoff.Law{Min: 500 * time.Millisecond, Max: time.Minute}
+	refusalBackoff = backoff.Law{Min: 5 * time.Second, Max: 5 * time.Minute}
 )
 
 // announceLead is for how long, at most, a new issuer's CAs are published before
@@ -109,7 +111,13 @@ func (e IssueFailed) after(s State) State {
 		c.Asking = false
 		c.Failures++
 		c.Refused = e.Refused
-		c.NotBefore = e.Now.Add(e.delay(c.Failures))
+		law := issueBackoff
+		if e.Slow {
+			law = refusalBackoff
+		}
+		c.NotBefore = e.Now.Add(law.After(backoff.Failure{
+			Count: c.Failures, Random: e.Random, Life: e.Life, Left: e.Left, RetryAfter: e.RetryAfter,
+		}))
 	})
 }
 
@@ -121,45 +129,4 @@ func (e IssuerChanged) after(s State) State {
 	lead := min(announceLead, e.Left/10)
 	lead = lead/2 + time.Duration(e.Random*float64(lead/2))
 	return s.issuance(e.Index, func(c *Issuance) { c.NotBefore = e.Now.Add(lead) }).stale(e.Now)
-}
-
-const (
-	// urgent divides the longest delay when little of a lifetime is left.
-	urgent = 4
-	// obeyed bounds what a server may wish, in longest delays.
-	obeyed = 5
-)
-
-// delay returns how long to wait after the failure with that number. While a
-// certificate is held, the bound is at most a tenth of what is left of it, and below
-// a tenth of its life, or after it, a fourth of the longest one. What the server
-// wishes is added; while a certificate is held, it is not waited for past half of
-// what is left of it.
-func (e IssueFailed) delay(number int) time.Duration {
-	b := issueBackoff
-	if e.Slow {
-		b = refusalBackoff
-	}
-	bound := b.Min
-	for i := 1; i < number && bound < b.Max; i++ {
-		bound *= 2
-	}
-	bound = min(bound, b.Max)
-	if e.Life > 0 {
-		if e.Left < e.Life/10 {
-			bound = min(bound, max(b.Max/urgent, b.Min))
-		}
-		if e.Left > 0 {
-			bound = min(bound, max(e.Left/10, b.Min))
-		}
-	}
-	wait := max(time.Duration(e.Random*float64(bound)), bound/10)
-	if e.RetryAfter <= 0 {
-		return wait
-	}
-	wish := min(e.RetryAfter, b.Max*obeyed)
-	if e.Life > 0 && e.Left > 0 {
-		wish = min(wish, e.Left/2)
-	}
-	return wait + wish
 }

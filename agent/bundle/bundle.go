@@ -8,7 +8,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -16,29 +15,14 @@ import (
 	"github.com/certagent/certagent/agent/plan"
 	"github.com/certagent/certagent/agent/secrets"
 	"github.com/certagent/certagent/agent/watch"
-	"github.com/certagent/certagent/backoff"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
 	"github.com/certagent/certagent/sinks"
 )
 
-const (
-	// recheck is how often the wall clock is looked at: timers stand still
-	// while a machine is suspended.
-	recheck = 30 * time.Second
-	// patience is how long a bundle waits for Vault before it says that the
-	// valid files on disk will do for the child.
-	patience = 10 * time.Second
-)
-
-var (
-	// localBackoff spaces attempts that cost Vault nothing: rendering, publishing,
-	// reacting.
-	localBackoff = backoff.Law{Min: 500 * time.Millisecond, Max: 30 * time.Second}
-	// slowBackoff spaces what disturbs a consumer, or waits for somebody to repair
-	// it: a generation that was vetoed, a change that did not take effect.
-	slowBackoff = backoff.Law{Min: 2 * time.Second, Max: 5 * time.Minute}
-)
+// recheck is how often the wall clock is looked at: timers stand still while a
+// machine is suspended.
+const recheck = 30 * time.Second
 
 // Bundle is one state machine: the files that change together and the reaction
 // to their change. Its loop asks plan what comes next, does it and asks again.
@@ -59,64 +43,34 @@ type Bundle struct {
 	issuers *secrets.Subscription // of the certificates; it holds nothing up
 	inputs  *watch.Subscription
 
-	facts     plan.Facts
+	state     plan.State // changed by state.go only
 	wanted    []secrets.Request
-	first     []secrets.Request          // what is asked before anything was answered
+	first     []secrets.Request          // the requests before any answer
 	noticed   map[secrets.Request]uint64 // the versions that were last seen
-	pending   *generation                // rendered, not published yet
-	seen      published                  // what readers see
-	former    *published                 // what they saw before, until the check has passed
-	veto      veto
-	proof     proof
-	failures  map[plan.Action]int
+	rendered  *generation                // waits to be published; nil for none
+	published publication                // what readers see
+	previous  *publication               // what they saw before, until the check has passed
+	runs      map[uint64]*run            // of the pending changes, by their tickets
 	stamps    map[string]fileStat
 	checkedAt time.Time
-	bornAt    time.Time
-	rendered  bool // once at least
-	fresh     bool // what readers see was published by this run
-	onDisk    bool // valid files were found at the start
-	mayStart  bool // the child may start, as far as this bundle is concerned
-	wasReady  bool // this bundle was ready once
 	lastError lastError
 
 	// claim is told what the bundle asks for. It returns false if another bundle
 	// asks for some of it, and the two are about to be merged.
 	claim func([]secrets.Request) bool
 
-	asks     sync.WaitGroup
-	answers  chan issueResult // with room for one of each certificate
-	verdicts chan verdict
-	look     int // the number of the latest
+	asks        sync.WaitGroup
+	answers     chan issueResult // with room for one of each certificate
+	probes      chan probeResult
+	cancelProbe context.CancelFunc // of the probe in progress; nil for none
 }
 
-// veto is what is known of the generation that the check has refused last.
-type veto struct {
-	rejected string // its digest; "" if the check has passed since
-	times    int    // in a row
-}
-
-// proof is how far it is known what is being served.
-type proof struct {
-	cancel   context.CancelFunc // of the look that is under way
-	timesOld int                // that the old certificate was seen, in a row
-	absent   bool               // nobody serves it
-	looks    int                // for who serves it, in vain and in a row
-}
-
-// published is what is known of the generation that readers see.
-type published struct {
-	memo   recordPayload
-	record sinks.Record // zero as long as nothing was published
-	owed   []owed
-	of     *generation // as long as it is unchecked; nil if an earlier run published it
-	leaves []*x509.Certificate
-}
-
-// owed is a change that has yet to succeed.
-type owed struct {
-	*reaction
-	attempt int
-	run     *run // that it will be part of
+// publication is a published generation, as far as the disk and the servers are
+// concerned.
+type publication struct {
+	record     sinks.Record        // zero as long as nothing was published
+	leaves     []*x509.Certificate // of the bundle's certificates
+	generation *generation         // until the check has passed; nil if an earlier run published it
 }
 
 // Run loops until ctx ends or Claim has returned false. It may be called again
@@ -125,9 +79,11 @@ func (b *Bundle) Run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer b.asks.Wait()
 	defer cancel()
+	b.apply(plan.Started{})
 	for {
 		b.observe(ctx)
-		step := plan.Next(b.facts)
+		b.announceProgress()
+		step := b.state.Next(b.state.ObservedAt)
 		b.report(step)
 		switch step.Do {
 		case plan.Stop:
@@ -137,19 +93,21 @@ func (b *Bundle) Run(ctx context.Context) {
 		case plan.Fetch:
 			b.fetch()
 		case plan.Issue:
-			b.issue(ctx, b.certificates[step.Index])
+			b.issue(ctx, step.Index)
 		case plan.Render:
-			if errors.Is(b.attempt(step.Do, b.render(ctx)), errRegroup) {
+			err := b.render(ctx)
+			if errors.Is(err, errRegroup) {
 				return
 			}
+			b.noteFailure(step.Do, err)
 		case plan.Publish:
-			b.attempt(step.Do, b.publish(ctx))
+			b.noteFailure(step.Do, b.publish(ctx))
 		case plan.Repair:
-			b.attempt(step.Do, b.repair())
+			b.noteFailure(step.Do, b.repair())
 		case plan.Check:
 			b.check(ctx)
 		case plan.Rollback:
-			b.attempt(step.Do, b.rollback(ctx))
+			b.noteFailure(step.Do, b.rollback(ctx))
 		case plan.React:
 			b.react(ctx, step.Index)
 		case plan.Verify:
@@ -189,9 +147,8 @@ func (b *Bundle) rest(ctx context.Context, until time.Time) {
 		d = min(d, time.Until(until))
 	}
 	var down <-chan struct{}
-	if b.onDisk && !b.mayStart {
+	if r := b.state.Readiness; r.OnDisk && !r.MayStart {
 		down = b.env.LoginFailed
-		d = min(d, time.Until(b.bornAt.Add(patience+time.Millisecond)))
 	}
 	timer := time.NewTimer(max(d, time.Millisecond))
 	defer timer.Stop()
@@ -205,23 +162,22 @@ func (b *Bundle) rest(ctx context.Context, until time.Time) {
 		b.reload(ctx)
 	case a := <-b.answers:
 		b.answered(ctx, a)
-	case v := <-b.verdicts:
-		b.conclude(ctx, v)
+	case r := <-b.probes:
+		b.conclude(ctx, r)
 	}
 }
 
 // FetchUnlessFresh begins to ask for the bundle's secrets, before Run, unless the
 // files on disk need no new answer.
 func (b *Bundle) FetchUnlessFresh() {
-	if b.facts.FreshUntil.IsZero() {
+	if b.state.FreshUntil.IsZero() {
 		b.fetch()
 	}
 }
 
 // fetch begins to ask for the bundle's secrets.
 func (b *Bundle) fetch() {
-	b.facts.Fetching = true
-	b.facts.Stale = true
+	b.apply(plan.FetchStarted{})
 	b.secrets.Want(b.wanted)
 }
 
@@ -233,27 +189,17 @@ var stepFailed = map[plan.Action]string{
 	plan.Rollback: logmsg.RollbackFailed,
 }
 
-// attempt counts a step's failures and holds the next attempt back.
-func (b *Bundle) attempt(do plan.Action, err error) error {
-	if err == nil || errors.Is(err, errRegroup) {
-		delete(b.failures, do)
-		return err
+// noteFailure counts a step's failure, which holds the next attempt back, and logs
+// it. It does nothing if err is nil.
+func (b *Bundle) noteFailure(do plan.Action, err error) {
+	if err == nil {
+		return
 	}
-	b.failures[do]++
 	b.noteError(err)
-	delay := localBackoff.Delay(b.failures[do], rand.Float64())
-	retry := time.Now().Round(0).Add(delay)
-	switch do {
-	case plan.Render:
-		b.facts.RetryRender = retry
-	case plan.Rollback:
-		b.facts.RetryRollback = retry
-	default:
-		b.facts.RetryPublish = retry
-	}
-	b.log.Error(stepFailed[do],
-		logkey.Error, err, logkey.Attempt, b.failures[do], logkey.Retry, delay.Round(time.Millisecond))
-	if b.env.ExitOnRetryFailure && b.failures[do] > b.env.Retries {
+	f := failure()
+	attempt, retry := b.countFailure(do, f)
+	b.log.Error(stepFailed[do], logkey.Error, err, logkey.Attempt, attempt, logkey.Retry, retry.Sub(f.Now).Round(time.Millisecond))
+	if b.env.ExitOnRetryFailure && attempt > b.env.Retries {
 		failure := &Failure{Kind: Publish, Err: err}
 		if do == plan.Render {
 			failure.Kind = Secrets
@@ -261,5 +207,22 @@ func (b *Bundle) attempt(do plan.Action, err error) error {
 		_ = errors.As(err, &failure) // the step may know better
 		b.env.Fail(failure)
 	}
-	return err
+}
+
+// countFailure returns how often the step has failed in a row, and when it is tried
+// again.
+func (b *Bundle) countFailure(do plan.Action, f plan.Failure) (attempt int, retry time.Time) {
+	switch do {
+	case plan.Render:
+		b.apply(plan.RenderFailed{Failure: f})
+		return b.state.Failures.Render, b.state.Retry.Render
+	case plan.Repair:
+		b.apply(plan.RepairFailed{Failure: f})
+		return b.state.Failures.Repair, b.state.Retry.Publish
+	case plan.Rollback:
+		b.apply(plan.RollbackFailed{Failure: f})
+		return b.state.Failures.Rollback, b.state.Retry.Rollback
+	}
+	b.apply(plan.PublishFailed{Failure: f})
+	return b.state.Failures.Publish, b.state.Retry.Publish
 }

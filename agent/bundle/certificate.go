@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/certagent/certagent/agent/certificate"
 	"github.com/certagent/certagent/agent/config"
@@ -27,25 +26,14 @@ type certificateMember struct {
 	outputs  []output
 	password password // of the outputs that have one
 
-	issuedCertificate         // the one that was issued last
-	issuerVersion     uint64  // of the latest answer about its issuer
-	looked            bool    // whether the files on disk were looked at
-	blind             bool    // that they cannot be looked at was said
-	attempts          attempt // of asking
-	asking            bool
+	issuedCertificate        // the one that was issued last
+	issuerVersion     uint64 // of the latest answer about its issuer
 }
 
 // output is one file of a certificate.
 type output struct {
 	certificate.Output
 	file sinks.File // without content
-}
-
-// attempt counts failures in a row, and holds the next one back.
-type attempt struct {
-	failures  int
-	notBefore time.Time
-	refused   bool // waiting is not enough
 }
 
 // newCertificateMember returns the member for a certificate block of bundle b.

@@ -6,10 +6,12 @@ package bundle
 import (
 	"context"
 	"crypto/x509"
+	"encoding/json"
 	"os"
 	"time"
 
 	"github.com/certagent/certagent/agent/certificate"
+	"github.com/certagent/certagent/agent/plan"
 	"github.com/certagent/certagent/agent/secrets"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
@@ -88,15 +90,14 @@ func (m *certificateMember) load(password redact.Secret, known bool, left issued
 		pair, trust = assemblePair(m.readDisk(readContent, password, true))
 	}
 	m.restore(pair, trust, left, now)
-	m.looked = true
 	return true
 }
 
 // loadFromDisk takes over the certificates on disk, as far as that is possible
-// without an answer from Vault.
-func (b *Bundle) loadFromDisk(now time.Time) {
-	for _, m := range b.certificates {
-		if m.looked {
+// without an answer from Vault. left is what the record keeps of them.
+func (b *Bundle) loadFromDisk(left map[string]json.RawMessage, now time.Time) {
+	for i, m := range b.certificates {
+		if b.state.Certificates[i].Loaded {
 			continue
 		}
 		source := newSource(context.Background(), func(r secrets.Request) (*secrets.Answer, bool) {
@@ -104,13 +105,15 @@ func (b *Bundle) loadFromDisk(now time.Time) {
 			return answer, answer != nil
 		})
 		password, known, err := m.password.read(source)
-		if !m.load(password, known && err == nil, b.seen.memo.Certificates[m.name], now) {
-			if err != nil && !m.blind {
+		payload, _ := parseIssued(left[m.name]) // resume has looked for errors
+		if !m.load(password, known && err == nil, payload, now) {
+			if err != nil && !b.state.Certificates[i].LoadFailed {
 				b.log.Error(logmsg.PasswordMissing, logkey.Certificate, m.name, logkey.Error, err)
 			}
-			m.blind = err != nil
+			b.apply(plan.LoadFailed{Index: i, Failed: err != nil})
 			continue
 		}
+		b.apply(plan.CertificateLoaded{Index: i})
 		if m.publishable() && !m.renewal(b.env.Host, now).Due(now) {
 			b.log.Info(logmsg.CertificateKept, logkey.Certificate, m.name,
 				logkey.Serial, certificate.Serial(m.pair.Leaf), logkey.Renews, m.renewal(b.env.Host, now).At, expires(m.pair.Leaf.NotAfter))

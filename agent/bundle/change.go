@@ -7,45 +7,41 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
-	"slices"
 	"time"
 
 	"github.com/certagent/certagent/agent/config"
+	"github.com/certagent/certagent/agent/plan"
 	"github.com/certagent/certagent/exec"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
 )
 
-// react runs an owed change. It stays owed until it has succeeded; a target that
-// does not run owes nothing, for it reads the new files when it starts.
+// react runs a pending change. It stays pending until it has succeeded. If the
+// target is not running, no change is needed: it reads the new files when it starts.
 func (b *Bundle) react(ctx context.Context, index int) {
-	o := &b.seen.owed[index]
+	p := b.state.Published.Pending[index]
+	r := b.reaction(p)
 	began := time.Now()
-	err := b.env.runs.do(ctx, o.run, func(ctx context.Context) error { return b.change(ctx, o.Change) })
+	err := b.env.runs.do(ctx, b.runs[p.Ticket], func(ctx context.Context) error { return b.change(ctx, r.Change) })
 	took := time.Since(began).Round(time.Millisecond)
-	log := b.log.With(logkey.Mode, o.String())
-	absent := errors.Is(err, exec.ErrNotRunning)
+	log := b.log.With(logkey.Mode, r.String())
 	switch {
-	case err == nil || absent:
-		b.seen.owed = slices.Delete(b.seen.owed, index, index+1)
+	case err == nil:
+		b.apply(plan.ChangeDone{Index: index})
 		b.save(ctx)
-		if absent {
-			log.Info(logmsg.ChangeNotNeeded, logkey.Error, err)
-			b.targetAbsent()
-		} else {
-			b.facts.RetryVerify = time.Time{} // there is something new to see
-			log.Info(logmsg.ChangeDone, logkey.Duration, took)
-		}
-		b.pass()
-	case ctx.Err() != nil: // shutting down or regrouping: it stays owed
+		log.Info(logmsg.ChangeDone, logkey.Duration, took)
+	case errors.Is(err, exec.ErrNotRunning):
+		b.apply(plan.TargetAbsent{Index: index, Now: now()})
+		b.save(ctx)
+		log.Info(logmsg.ChangeNotNeeded, logkey.Error, err)
+	case ctx.Err() != nil: // shutting down or merging: it stays pending
 	default:
-		o.attempt++
 		b.noteError(err)
-		delay := localBackoff.Delay(o.attempt, rand.Float64())
-		o.run = b.env.runs.join(o.key, time.Now().Round(0).Add(delay), o.minInterval)
-		log.Error(logmsg.ChangeFailed, logkey.Error, err, logkey.Attempt, o.attempt, logkey.Retry, delay.Round(time.Millisecond))
-		if o.FailOnError || b.env.ExitOnRetryFailure && o.attempt > b.env.Retries {
+		f := failure()
+		b.apply(plan.ChangeFailed{Index: index, Failure: f})
+		p = b.state.Published.Pending[index]
+		log.Error(logmsg.ChangeFailed, logkey.Error, err, logkey.Attempt, p.Failures, logkey.Retry, p.NotBefore.Sub(f.Now).Round(time.Millisecond))
+		if r.FailOnError || b.env.ExitOnRetryFailure && p.Failures > b.env.Retries {
 			b.env.Fail(&Failure{Kind: Change, Err: err})
 		}
 	}

@@ -5,8 +5,8 @@ package bundle
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
-	"math/rand/v2"
 	"time"
 
 	"github.com/certagent/certagent/agent/plan"
@@ -26,106 +26,70 @@ func (b *Bundle) check(ctx context.Context) {
 	err := b.command(ctx, c.Command, c.Timeout, checkKillTimeout)
 	switch {
 	case err == nil:
-		b.facts.Unchecked, b.seen.memo.Unchecked = false, false
-		b.seen.memo.Before, b.seen.memo.Rejected = previousPayload{}, ""
-		b.former, b.seen.of, b.veto = nil, nil, veto{}
+		b.previous, b.published.generation = nil, nil
+		b.apply(plan.CheckPassed{})
 		b.save(ctx)
-		b.log.Debug(logmsg.CheckPassed, logkey.Command, exec.CommandLine(c.Command), logkey.Generation, b.seen.record.Generation)
-		b.pass()
+		b.log.Debug(logmsg.CheckPassed, logkey.Command, exec.CommandLine(c.Command), logkey.Generation, b.published.record.Generation)
 	case ctx.Err() != nil: // it is run again at the next start
 	default:
-		b.veto.times++
-		b.facts.Vetoed = true
+		b.apply(plan.CheckVetoed{})
 		b.noteError(err)
 		b.log.Error(logmsg.CheckFailed, logkey.Command, exec.CommandLine(c.Command), logkey.Error, err,
-			logkey.Generation, b.seen.record.Generation, logkey.Attempt, b.veto.times)
-		if b.env.ExitOnRetryFailure && b.veto.times > b.env.Retries {
+			logkey.Generation, b.published.record.Generation, logkey.Attempt, b.state.Vetoes)
+		if b.env.ExitOnRetryFailure && b.state.Vetoes > b.env.Retries {
 			b.env.Fail(&Failure{Kind: Change, Err: err})
 		}
 	}
 }
 
-// rollback makes the generation before the one that was vetoed the one that
-// readers see again. The one that was vetoed is published again later, as another
-// generation: somebody may have repaired the consumer meanwhile.
+// rollback makes readers see the generation before the vetoed one again.
 func (b *Bundle) rollback(ctx context.Context) error {
-	vetoed := b.seen
-	former := b.formerSeen()
-	former.memo.Rejected = b.digestOf(vetoed)
-	var previous []sinks.File
-	if vetoed.of != nil {
-		previous = vetoed.of.previous
+	vetoed := b.published
+	e := plan.RolledBack{Failure: failure(), Certificates: b.withBreakers()}
+	var files []sinks.File
+	if vetoed.generation != nil {
+		files = vetoed.generation.previous
 	}
-	delay := slowBackoff.Delay(b.veto.times, rand.Float64())
-	retry := time.Now().Round(0).Add(delay)
-	record, err := b.target.rollback(ctx, vetoed.record, former.memo.payload(), previous)
+	record, err := b.target.rollback(ctx, vetoed.record, b.state.After(e).Remembered().JSON(), files)
 	switch {
 	case errors.Is(err, sinks.ErrNoPrevious):
-		b.facts.Vetoed, b.facts.RetryCheck = false, retry
+		b.apply(plan.NoPrevious{Failure: e.Failure})
 		b.log.Error(logmsg.NoPrevious,
-			logkey.Generation, vetoed.record.Generation, logkey.Retry, delay.Round(time.Millisecond))
+			logkey.Generation, vetoed.record.Generation, logkey.Retry, b.state.Retry.Check.Sub(e.Now).Round(time.Millisecond))
 		return nil
 	case err != nil:
 		return err
+	}
+	var former publication
+	if b.previous != nil {
+		former = *b.previous
 	}
 	former.record = record
 	if len(former.leaves) == 0 {
 		former.leaves = b.leavesOnDisk()
 	}
-	b.seen, b.former = former, nil
-	b.veto.rejected = former.memo.Rejected
-	b.facts.Vetoed, b.facts.Unchecked = false, former.memo.Unchecked
-	b.facts.RetryPublish, b.facts.RetryCheck = retry, retry
-	b.dropVerdict()
-	b.facts.Unverified, b.facts.RetryVerify, b.proof = b.proves(), time.Time{}, proof{}
-	b.takeBack(vetoed.of)
-	b.log.Warn(logmsg.RolledBack, logkey.Generation, record.Generation, logkey.Retry, delay.Round(time.Millisecond))
+	b.published, b.previous = former, nil
+	b.apply(e)
+	if b.rendered = nil; b.state.Content == plan.Differs { // the vetoed one is published again later
+		b.rendered = vetoed.generation
+	}
+	b.log.Warn(logmsg.RolledBack, logkey.Generation, record.Generation, logkey.Retry, b.state.Retry.Rejected.Sub(e.Now).Round(time.Millisecond))
 	b.stampRecord()
-	b.pass()
 	return nil
 }
 
-// formerSeen is what was known of the generation before the one that is seen.
-// After a restart that is little.
-func (b *Bundle) formerSeen() published {
-	if b.former != nil {
-		former := *b.former
-		former.memo.Certificates = b.withBreakers(former.memo.Certificates)
-		return former
+// withBreakers returns what is remembered of the previous generation's certificates,
+// with how often they were issued until now.
+func (b *Bundle) withBreakers() map[string]json.RawMessage {
+	var left map[string]json.RawMessage
+	if previous := b.state.Published.Previous; previous != nil {
+		left = previous.Origin.Certificates
 	}
-	return published{
-		memo: recordPayload{Certificates: b.withBreakers(nil), Owed: b.seen.memo.Before.Owed, Unchecked: b.seen.memo.Before.Unchecked},
-		owed: b.takeUpOwed(b.seen.memo.Before.Owed),
-	} // its leaves are read from disk once it is back
-}
-
-// withBreakers returns what is remembered of the certificates, with how often
-// they were issued until now.
-func (b *Bundle) withBreakers(memos map[string]issuedPayload) map[string]issuedPayload {
-	all := make(map[string]issuedPayload)
+	all := make(map[string]json.RawMessage, len(b.certificates))
 	for _, m := range b.certificates {
-		one := memos[m.name]
+		one, _ := parseIssued(left[m.name]) // resume has looked for errors
 		one.Breaker = m.breaker
-		all[m.name] = one
+		all[m.name] = one.JSON()
 	}
 	return all
-}
-
-// digestOf identifies the content that was vetoed; "" if an earlier run published
-// it.
-func (b *Bundle) digestOf(p published) string {
-	if p.of == nil {
-		return ""
-	}
-	return p.of.digest()
-}
-
-// takeBack makes a vetoed generation the pending one again.
-func (b *Bundle) takeBack(g *generation) {
-	if g == nil { // an earlier run published it: it is rendered anew
-		b.facts.Stale, b.facts.Content = true, plan.Unknown
-		return
-	}
-	b.pending = g
-	b.facts.Content = plan.Differs
 }

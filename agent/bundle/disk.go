@@ -20,13 +20,13 @@ func (b *Bundle) stamp(files []sinks.File) {
 	for _, f := range files {
 		b.stamps[f.Path] = statOf(f.Path)
 	}
-	b.checkedAt = time.Now().Round(0)
+	b.checkedAt = now()
 }
 
 // stampRecord records the stat of the files in the record.
 func (b *Bundle) stampRecord() {
-	files := make([]sinks.File, len(b.seen.record.Files))
-	for i, f := range b.seen.record.Files {
+	files := make([]sinks.File, len(b.published.record.Files))
+	for i, f := range b.published.record.Files {
 		files[i].Path = f.Path
 	}
 	b.stamp(files)
@@ -35,7 +35,7 @@ func (b *Bundle) stampRecord() {
 // observeDisk checks whether another program has changed or removed a published
 // file. If so, the bundle is rendered again, which publishes or repairs the file.
 func (b *Bundle) observeDisk(now time.Time) {
-	if len(b.stamps) == 0 || b.facts.Content == plan.Differs || now.Sub(b.checkedAt).Abs() < b.env.DiskInterval {
+	if len(b.stamps) == 0 || b.state.Content == plan.Differs || now.Sub(b.checkedAt).Abs() < b.env.DiskInterval {
 		return
 	}
 	b.checkedAt = now
@@ -45,20 +45,19 @@ func (b *Bundle) observeDisk(now time.Time) {
 			continue
 		}
 		b.stamps[path] = is
-		if is.content == before.content && !b.facts.Fetching {
+		if is.content == before.content && !b.state.Fetching {
 			b.repairRecorded(path)
 			continue
 		}
 		b.log.Warn(logmsg.FileChanged, logkey.Destination, path)
-		b.facts.FreshUntil = time.Time{}
-		b.noteChange(now)
+		b.apply(plan.FilesChanged{Now: now})
 	}
 }
 
 // repairRecorded sets a file's owner and mode to those in the record. Its content
 // is known only once the secrets have been requested.
 func (b *Bundle) repairRecorded(path string) {
-	for _, f := range b.seen.record.Files {
+	for _, f := range b.published.record.Files {
 		if f.Path != path {
 			continue
 		}

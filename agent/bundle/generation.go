@@ -20,14 +20,14 @@ import (
 // generation is one complete rendered content of a bundle that is not published
 // yet.
 type generation struct {
+	plan.Generation
+
 	files     []sinks.File
 	of        []int // for each file the index, in the bundle, of its reaction
 	variables []variable
 	leaves    []*x509.Certificate // of the bundle's certificates
 	own       []sinks.File        // the files of these, until inspect adds them
-	memo      recordPayload
-	differs   []bool       // by reaction: whether a file differs
-	previous  []sinks.File // what it replaces, where no directory keeps it
+	previous  []sinks.File        // what it replaces, where no directory keeps it
 }
 
 // variable is a rendered env_template.
@@ -80,10 +80,10 @@ func (g *generation) inspect(now time.Time) error {
 	for i := range g.files {
 		g.files[i].Key = keys[g.files[i].Path]
 	}
-	g.memo.Expires = report.NotAfter
+	g.Origin.Expires = report.NotAfter
 	for _, leaf := range g.leaves {
-		if g.memo.Expires.IsZero() || leaf.NotAfter.Before(g.memo.Expires) {
-			g.memo.Expires = leaf.NotAfter
+		if g.Origin.Expires.IsZero() || leaf.NotAfter.Before(g.Origin.Expires) {
+			g.Origin.Expires = leaf.NotAfter
 		}
 	}
 	for _, file := range g.own {
@@ -99,13 +99,13 @@ func (g *generation) compare(t target, reactions int, child Children) (plan.Cont
 	if err != nil {
 		return plan.Unknown, err
 	}
-	g.differs = make([]bool, reactions)
+	g.Digest, g.Differs = g.digest(), make([]bool, reactions)
 	content := plan.Same
 	for i, status := range statuses {
 		switch status {
 		case sinks.Content:
 			content = plan.Differs
-			g.differs[g.of[i]] = true
+			g.Differs[g.of[i]] = true
 		case sinks.Drift:
 			content = max(content, plan.Drifted)
 		}
@@ -113,7 +113,7 @@ func (g *generation) compare(t target, reactions int, child Children) (plan.Cont
 	for _, v := range g.variables {
 		if !child.HasEnv(v.name, v.value) {
 			content = plan.Differs
-			g.differs[v.reaction] = true
+			g.Differs[v.reaction] = true
 		}
 	}
 	return content, nil

@@ -6,8 +6,8 @@ package bundle
 import (
 	"context"
 	"slices"
-	"time"
 
+	"github.com/certagent/certagent/agent/plan"
 	"github.com/certagent/certagent/agent/secrets"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
@@ -35,16 +35,15 @@ func (b *Bundle) reload(ctx context.Context) {
 		}
 	}
 	switch {
-	case b.facts.Fetching:
+	case b.state.Fetching:
 		b.askAnew()
 	case b.allLoaded():
-		if b.seen.memo.sameInputs(b.inputsNow(ctx, b.seen.memo)) {
+		if origin := b.state.Published.Origin; origin.SameInputs(b.inputsNow(ctx, origin)) {
 			return // a file was written, but its content is the same
 		}
 		b.askFirst()
 	}
-	b.noteChange(time.Now().Round(0))
-	b.facts.FreshUntil = time.Time{}
+	b.apply(plan.InputsChanged{Now: now()})
 }
 
 // askFirst sets the wanted requests to the members' first ones.

@@ -8,21 +8,20 @@ import (
 	"errors"
 	"log/slog"
 	"math/bits"
-	"math/rand/v2"
 	"time"
 
 	"github.com/hashicorp/vault/api"
 
 	"github.com/certagent/certagent/agent/certificate"
+	"github.com/certagent/certagent/agent/plan"
 	"github.com/certagent/certagent/agent/secrets"
-	"github.com/certagent/certagent/backoff"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
 )
 
 // issueResult is Vault's answer to a request for a certificate.
 type issueResult struct {
-	member  *certificateMember
+	index   int // of the certificate
 	request certificate.Request
 	secret  *api.Secret
 	err     error
@@ -30,25 +29,25 @@ type issueResult struct {
 
 // issue begins to ask Vault for a certificate. The answer comes by a channel, for
 // Vault may take its time while there is something else to do.
-func (b *Bundle) issue(ctx context.Context, m *certificateMember) {
-	now := time.Now().Round(0)
+func (b *Bundle) issue(ctx context.Context, index int) {
+	m, now := b.certificates[index], now()
 	if until, ok := m.breaker.Allows(m.limit, now); !ok {
-		m.attempts.notBefore = until
+		b.apply(plan.IssueHeld{Index: index, Until: until})
 		b.log.Error(logmsg.IssueLimited,
 			logkey.Certificate, m.name, logkey.Limit, m.limit, logkey.Retry, until.Sub(now).Round(time.Second))
 		return
 	}
 	due := m.renewal(b.env.Host, now)
 	level := slog.LevelInfo
-	if m.attempts.failures > 0 {
+	if b.state.Certificates[index].Failures > 0 {
 		level = slog.LevelDebug
 	}
 	b.log.Log(ctx, level, logmsg.Issuing, logkey.Certificate, m.name, logkey.Path, m.spec.Path(),
 		logkey.Reason, string(due.Reason), detail(due.Detail))
-	m.asking = true
+	b.apply(plan.IssueStarted{Index: index})
 	held := m.pair.Key
 	b.asks.Go(func() {
-		a := issueResult{member: m}
+		a := issueResult{index: index}
 		if a.request, a.err = certificate.NewRequest(m.spec, held); a.err == nil {
 			a.secret, a.err = b.env.Store.Ask(ctx, a.request.Path, a.request.Params)
 		}
@@ -68,12 +67,11 @@ func detail(text string) slog.Attr {
 // answered takes up what Vault has answered. What fails is asked for again, for
 // ever; the pair from before stays.
 func (b *Bundle) answered(ctx context.Context, a issueResult) {
-	m := a.member
-	m.asking = false
 	if ctx.Err() != nil {
+		b.apply(plan.IssueAbandoned{Index: a.index})
 		return
 	}
-	now := time.Now().Round(0)
+	m, now := b.certificates[a.index], now()
 	err := a.err
 	var pair certificate.Pair
 	if err == nil {
@@ -81,61 +79,51 @@ func (b *Bundle) answered(ctx context.Context, a issueResult) {
 		pair, err = certificate.ReadAnswer(m.spec, a.request, a.secret.Data, now)
 	}
 	if err != nil {
-		b.issueFailed(m, err, now)
+		b.issueFailed(a.index, err, now)
 		return
 	}
-	if m.attempts.failures > 0 {
-		b.log.Info(logmsg.IssueRecovered, logkey.Certificate, m.name, logkey.Attempt, m.attempts.failures+1)
+	if failures := b.state.Certificates[a.index].Failures; failures > 0 {
+		b.log.Info(logmsg.IssueRecovered, logkey.Certificate, m.name, logkey.Attempt, failures+1)
 	}
-	m.attempts = attempt{}
 	m.accept(pair, m.spec.Identity(), now)
+	renews := m.renewal(b.env.Host, now).At
+	b.apply(plan.Issued{Index: a.index, Now: now, Due: renews})
 	b.log.Info(logmsg.Issued, logkey.Certificate, m.name, logkey.Serial, certificate.Serial(pair.Leaf), expires(pair.Leaf.NotAfter),
-		logkey.Renews, m.renewal(b.env.Host, now).At)
-	b.noteChange(now)
+		logkey.Renews, renews)
 }
 
-// issueBackoff spaces attempts to have a certificate; refusalBackoff those that
-// Vault refuses, which only an operator can help.
-var (
-	issueBackoff   = backoff.Law{Min: 500 * time.Millisecond, Max: time.Minute}
-	refusalBackoff = backoff.Law{Min: 5 * time.Second, Max: 5 * time.Minute}
-)
-
-func (b *Bundle) issueFailed(m *certificateMember, err error, now time.Time) {
-	m.attempts.failures++
-	m.attempts.refused = refused(err)
+func (b *Bundle) issueFailed(index int, err error, now time.Time) {
 	b.noteError(err)
-	f := backoff.Failure{Count: m.attempts.failures, Random: rand.Float64()}
-	if leaf := m.pair.Leaf; leaf != nil {
-		f.Life, f.Left = leaf.NotAfter.Sub(leaf.NotBefore), leaf.NotAfter.Sub(now)
+	leaf := b.certificates[index].pair.Leaf
+	e := plan.IssueFailed{Index: index, Failure: failure(), Refused: refused(err)}
+	e.Now = now
+	if leaf != nil {
+		e.Life, e.Left = leaf.NotAfter.Sub(leaf.NotBefore), leaf.NotAfter.Sub(now)
 	}
-	pace := issueBackoff
 	var failed *secrets.Error
-	var refused *certificate.AnswerError
+	var answer *certificate.AnswerError
 	hint := ""
 	switch {
 	case errors.As(err, &failed):
-		f.RetryAfter = failed.RetryAfter
+		e.RetryAfter, e.Slow = failed.RetryAfter, failed.Slow()
 		hint = failed.Hint()
-		if failed.Slow() {
-			pace = refusalBackoff
-		}
-	case errors.As(err, &refused):
-		pace = refusalBackoff
+	case errors.As(err, &answer):
+		e.Slow = true
 	}
-	delay := pace.After(f)
-	m.attempts.notBefore = now.Add(delay)
-	attributes := []any{logkey.Certificate, m.name, logkey.Error, err, logkey.Attempt, m.attempts.failures, logkey.Retry, delay.Round(time.Millisecond)}
-	if m.pair.Leaf != nil {
-		attributes = append(attributes, expires(m.pair.Leaf.NotAfter))
+	b.apply(e)
+	c := b.state.Certificates[index]
+	attributes := []any{logkey.Certificate, b.certificates[index].name, logkey.Error, err, logkey.Attempt, c.Failures,
+		logkey.Retry, c.NotBefore.Sub(now).Round(time.Millisecond)}
+	if leaf != nil {
+		attributes = append(attributes, expires(leaf.NotAfter))
 	}
 	if hint != "" {
 		attributes = append(attributes, logkey.Hint, hint)
 	}
-	if bits.OnesCount(uint(m.attempts.failures)) == 1 { // a long outage is no reason for a long log
+	if bits.OnesCount(uint(c.Failures)) == 1 { // a long outage is no reason for a long log
 		b.log.Error(logmsg.IssueFailed, attributes...)
 	}
-	if b.env.ExitOnRetryFailure && m.attempts.failures > b.env.Retries {
+	if b.env.ExitOnRetryFailure && c.Failures > b.env.Retries {
 		b.env.Fail(&Failure{Kind: Secrets, Err: err})
 	}
 }

@@ -7,10 +7,10 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
+	"encoding/json"
 	"time"
 
 	"github.com/certagent/certagent/agent/certificate"
-	"github.com/certagent/certagent/agent/plan"
 )
 
 // issuedCertificate is the pair that was issued last, and what has to be known about
@@ -46,7 +46,27 @@ type issuedPayload struct {
 	Follows bool                 `json:"follows,omitempty"`
 }
 
-func (h *issuedCertificate) memo() issuedPayload {
+// parseIssued reads what a bundle's record keeps of a certificate; nothing if text is
+// empty.
+func parseIssued(text json.RawMessage) (issuedPayload, error) {
+	var p issuedPayload
+	if len(text) == 0 {
+		return p, nil
+	}
+	err := json.Unmarshal(text, &p)
+	return p, err
+}
+
+// JSON returns the payload as it is stored.
+func (p issuedPayload) JSON() json.RawMessage {
+	text, err := json.Marshal(p)
+	if err != nil {
+		panic(err) // strings and times always marshal
+	}
+	return text
+}
+
+func (h *issuedCertificate) payload() issuedPayload {
 	m := issuedPayload{Identity: h.identity, IssuedAt: h.issuedAt, Breaker: h.breaker, Follows: h.follows}
 	if h.pair.Leaf != nil {
 		m.Leaf = fingerprint(h.pair.Leaf)
@@ -135,17 +155,6 @@ func (h *issuedCertificate) publishable() bool {
 // renewal returns when the certificate is due, and why.
 func (m *certificateMember) renewal(host string, now time.Time) certificate.Renewal {
 	return m.schedule.Next(m.spec, m.held(), host, now)
-}
-
-// facts returns the certificate in the form that package plan takes.
-func (m *certificateMember) facts(host string, now time.Time) plan.Certificate {
-	f := plan.Certificate{Absent: !m.publishable(), Asking: m.asking, Failed: m.attempts.failures > 0, NotBefore: m.attempts.notBefore}
-	if !m.looked { // the files on disk cannot be read yet
-		f.Due = now.Add(recheck)
-		return f
-	}
-	f.Due = m.renewal(host, now).At
-	return f
 }
 
 func fingerprint(c *x509.Certificate) string {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/certagent/certagent/agent/certificate"
+	"github.com/certagent/certagent/agent/plan"
 	"github.com/certagent/certagent/agent/secrets"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
@@ -34,32 +35,27 @@ func (b *Bundle) watchIssuers() {
 
 // observeIssuers passes new answers about the issuers to the certificates.
 func (b *Bundle) observeIssuers(now time.Time) {
-	for _, m := range b.certificates {
+	for i, m := range b.certificates {
 		answer, _ := b.issuers.Get(m.issuerRequest())
-		if answer == nil || !m.looked || answer.Version == m.issuerVersion {
+		if answer == nil || !b.state.Certificates[i].Loaded || answer.Version == m.issuerVersion {
 			continue
 		}
 		m.issuerVersion = answer.Version
 		text, _ := answer.Secret.Data["certificate"].(string)
 		chain, err := certificate.ParseCertificates([]byte(strings.TrimSpace(text)))
 		if err == nil && len(chain) > 0 && m.setDefaultIssuer(chain[0]) {
-			b.announce(m, chain, now)
+			b.announce(i, chain, now)
 		}
 	}
 }
 
-// announceLead is the longest time between publishing a new issuer's CAs and
-// requesting the first leaf from it. Its random part spreads the requests of a fleet.
-const announceLead = time.Minute
-
 // announce publishes the CAs of a new issuer before its first leaf, so that clients
 // trust the new CA before it signs.
-func (b *Bundle) announce(m *certificateMember, chain []*x509.Certificate, now time.Time) {
-	left := m.pair.Leaf.NotAfter.Sub(now)
-	lead := min(announceLead, left/10)
-	lead = lead/2 + time.Duration(rand.Float64()*float64(lead/2))
-	m.trust = m.trust.Announce(chain, m.pair.Leaf.NotAfter)
-	m.attempts.notBefore = now.Add(lead)
-	b.log.Info(logmsg.IssuerChanged, logkey.Certificate, m.name, logkey.Retry, lead.Round(time.Millisecond))
-	b.noteChange(now)
+func (b *Bundle) announce(index int, chain []*x509.Certificate, now time.Time) {
+	m := b.certificates[index]
+	ends := m.pair.Leaf.NotAfter
+	m.trust = m.trust.Announce(chain, ends)
+	b.apply(plan.IssuerChanged{Index: index, Failure: plan.Failure{Now: now, Random: rand.Float64()}, Left: ends.Sub(now)})
+	b.log.Info(logmsg.IssuerChanged, logkey.Certificate, m.name,
+		logkey.Retry, b.state.Certificates[index].NotBefore.Sub(now).Round(time.Millisecond))
 }

@@ -26,18 +26,13 @@ func (b *Bundle) Merge(ctx context.Context, other *Bundle) *Bundle {
 	merged := fromTemplates(b.env, templates, reactions)
 	merged.first = unique(append(slices.Clone(b.wanted), other.wanted...))
 	merged.wanted = merged.first
-	merged.seen = b.seen
-	merged.bornAt = b.bornAt
-	merged.onDisk = b.onDisk && other.onDisk
-	merged.mayStart = b.mayStart && other.mayStart
-	merged.seen.owed = append(slices.Clone(b.seen.owed), slices.DeleteFunc(slices.Clone(other.seen.owed), func(o owed) bool {
-		return slices.ContainsFunc(b.seen.owed, func(p owed) bool { return p.key == o.key })
-	})...)
+	merged.published = b.published
+	merged.mergeStates(b, other)
 	// Without a record of its own the bundle cannot record what it owes; the other's
 	// record then stays.
-	if merged.seen.record.Name != "" && other.seen.record.Name != "" {
+	if merged.published.record.Name != "" && other.published.record.Name != "" {
 		merged.save(ctx)
-		if err := sinks.Remove(ctx, other.seen.record); err != nil && ctx.Err() == nil {
+		if err := sinks.Remove(ctx, other.published.record); err != nil && ctx.Err() == nil {
 			merged.log.Warn(logmsg.RecordNotRemoved, logkey.Error, err)
 		}
 	}

@@ -4,9 +4,6 @@
 package bundle
 
 import (
-	"time"
-
-	"github.com/certagent/certagent/agent/plan"
 	"github.com/certagent/certagent/agent/secrets"
 	"github.com/certagent/certagent/logkey"
 )
@@ -25,6 +22,7 @@ func fromTemplates(e *Env, templates []*templateMember, reactions []*reaction) *
 		}
 	}
 	b.begin()
+	b.subscribe()
 	return b
 }
 
@@ -33,28 +31,27 @@ func fromBlock(e *Env, c block) *Bundle {
 	b := newBundle(e, c.config.Name)
 	b.block, b.target, b.recordName = c.config, newTarget(c.config), c.config.Name
 	b.templates, b.certificates, b.reactions = c.templates, c.certificates, []*reaction{c.reaction}
-	b.answers, b.verdicts = make(chan issueResult, len(c.certificates)), make(chan verdict)
+	b.answers, b.probes = make(chan issueResult, len(c.certificates)), make(chan probeResult)
 	if v := c.config.Verify; v != nil && v.Fallback != nil {
 		b.fallback = newReaction(v.Fallback)
 	}
 	b.begin()
+	b.subscribe()
 	return b
 }
 
 func newBundle(e *Env, name string) *Bundle {
 	return &Bundle{
-		env:      e,
-		name:     name,
-		log:      e.Log.With(logkey.Bundle, name),
-		noticed:  make(map[secrets.Request]uint64),
-		failures: make(map[plan.Action]int),
-		stamps:   make(map[string]fileStat),
-		bornAt:   time.Now().Round(0),
+		env:     e,
+		name:    name,
+		log:     e.Log.With(logkey.Bundle, name),
+		noticed: make(map[secrets.Request]uint64),
+		stamps:  make(map[string]fileStat),
 	}
 }
 
-// begin subscribes to the members' first requests.
-func (b *Bundle) begin() {
+// subscribe subscribes to what the members ask for first.
+func (b *Bundle) subscribe() {
 	b.secrets, b.issuers = b.env.Store.Subscribe(), b.env.Store.Subscribe()
 	b.inputs = b.env.Watcher.Subscribe(b.sources())
 	b.askFirst()

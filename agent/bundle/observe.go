@@ -13,12 +13,13 @@ import (
 	"github.com/certagent/certagent/logmsg"
 )
 
-// observe brings the facts up to date.
+// observe brings the state up to date.
 func (b *Bundle) observe(ctx context.Context) {
-	now := time.Now().Round(0)
-	b.facts.Now = now
-	b.facts.Stopping = ctx.Err() != nil
-	b.facts.Missing = 0
+	now := now()
+	if ctx.Err() != nil {
+		b.apply(plan.Stopping{})
+	}
+	seen := plan.Observed{Now: now, Scheduled: make(map[uint64]time.Time, len(b.runs))}
 	var failure error
 	for _, request := range b.wanted {
 		answer, err := b.secrets.Get(request)
@@ -27,65 +28,48 @@ func (b *Bundle) observe(ctx context.Context) {
 		}
 		switch {
 		case answer == nil:
-			b.facts.Missing++
+			seen.Missing++
 		case answer.Version != b.noticed[request]:
 			b.noticed[request] = answer.Version
-			b.noteChange(now)
+			b.apply(plan.SecretsChanged{Now: now})
 		}
 	}
-	b.observeCertificates(now)
+	seen.Certificates = b.observeCertificates(now)
 	b.observeDisk(now)
-	b.facts.Owed = b.facts.Owed[:0]
-	for _, o := range b.seen.owed {
-		b.facts.Owed = append(b.facts.Owed, plan.Owed{NotBefore: b.env.runs.when(o.run), Failed: o.attempt > 0})
+	for ticket, r := range b.runs {
+		seen.Scheduled[ticket] = b.env.runs.when(r)
 	}
-	b.consider(now, failure)
-}
-
-// observeCertificates looks at the renewal clock of each certificate.
-func (b *Bundle) observeCertificates(now time.Time) {
-	if len(b.certificates) == 0 {
-		return
-	}
-	b.loadFromDisk(now)
-	b.observeIssuers(now)
-	b.facts.Certificates = b.facts.Certificates[:0]
-	for _, m := range b.certificates {
-		if m.dropFormerCAs(now) {
-			b.noteChange(now)
-		}
-		b.facts.Certificates = append(b.facts.Certificates, m.facts(b.env.Host, now))
-		if b.facts.Certificates[len(b.facts.Certificates)-1].Due.Before(now) && !b.facts.Fetching {
-			b.facts.FreshUntil = time.Time{}
-		}
-	}
-}
-
-// noteChange marks the rendering as stale: something that it depends on has
-// changed. The first rendering waits for nothing.
-func (b *Bundle) noteChange(now time.Time) {
-	b.facts.Stale = true
-	b.facts.RetryRender = time.Time{}
-	q := &b.facts.Quiet
-	q.Last = now
-	if q.First.IsZero() {
-		q.First = now
-	}
-	if b.rendered {
-		for _, m := range b.templates {
-			q.Min, q.Max = max(q.Min, m.wait.Min), max(q.Max, m.wait.Max)
-		}
-	}
-}
-
-// consider draws the conclusions that do not lead to a step: whether the child
-// may start with what is on disk, and whether to give up.
-func (b *Bundle) consider(now time.Time, failure error) {
-	if !b.mayStart && b.onDisk && (failure != nil || b.env.loginFailed() || now.Sub(b.bornAt) > patience) {
+	seen.VaultFailed = failure != nil || b.env.loginFailed()
+	waited := !b.state.Readiness.FromDisk
+	if b.apply(seen); waited && b.state.Readiness.FromDisk {
 		b.log.Warn(logmsg.VaultSilent)
-		b.passPublished()
-		b.env.Progress.Ready(b.Indexes())
 	}
+	b.noteSecretFailure(failure)
+}
+
+// observeCertificates returns when the bundle's certificates are due.
+func (b *Bundle) observeCertificates(now time.Time) []plan.Clock {
+	if len(b.certificates) == 0 {
+		return nil
+	}
+	b.loadFromDisk(b.state.Published.Origin.Certificates, now)
+	b.observeIssuers(now)
+	clocks := make([]plan.Clock, len(b.certificates))
+	for i, m := range b.certificates {
+		if m.dropFormerCAs(now) {
+			b.apply(plan.SecretsChanged{Now: now})
+		}
+		clocks[i] = plan.Clock{Absent: !m.publishable(), Due: now.Add(recheck)}
+		if b.state.Certificates[i].Loaded { // before that, the files on disk cannot be read
+			clocks[i].Due = m.renewal(b.env.Host, now).At
+		}
+	}
+	return clocks
+}
+
+// noteSecretFailure notes that a secret cannot be read. It ends the agent if that is
+// configured and has failed too often.
+func (b *Bundle) noteSecretFailure(failure error) {
 	if failure != nil && failure != b.lastError.err { // it is met again and again
 		b.noteError(failure)
 	}

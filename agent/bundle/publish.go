@@ -15,21 +15,21 @@ import (
 	"github.com/certagent/certagent/sinks"
 )
 
-// publish makes the pending generation the one that readers see. What it owes is
-// recorded in the same step.
+// publish makes the rendered generation the one that readers see. The changes that
+// it needs are recorded in the same step.
 func (b *Bundle) publish(ctx context.Context) error {
-	g := b.pending
-	next := published{memo: g.memo, record: b.seen.record, owed: b.owe(g), leaves: g.leaves}
-	var former *published
-	if b.block != nil && b.block.Check != nil {
-		before := b.seen
-		former, next.of = &before, g
+	g := b.rendered
+	e := plan.Published{Due: b.due()}
+	follows := b.state.After(e)
+	next := publication{record: b.published.record, leaves: g.leaves}
+	var previous *publication
+	if follows.Published.Check == plan.Unchecked {
+		before := b.published
+		previous, next.generation = &before, g
 		g.previous = b.target.previous(g.files)
-		next.memo.Unchecked = true
-		next.memo.Before = previousPayload{digests(b.seen.owed), b.seen.memo.Unchecked}
 	}
 	if len(g.files) > 0 {
-		record, err := b.write(ctx, g, &next)
+		record, err := b.write(ctx, g, follows)
 		if err != nil {
 			return err
 		}
@@ -38,13 +38,14 @@ func (b *Bundle) publish(ctx context.Context) error {
 	for _, v := range g.variables {
 		b.env.Children.SetEnv(v.name, v.value)
 	}
-	b.former, b.seen, b.fresh = former, next, true
-	b.facts.Unchecked, b.facts.RetryCheck = next.memo.Unchecked, time.Time{}
-	b.dropVerdict()
-	b.facts.Unverified, b.facts.RetryVerify, b.proof = b.proves(), time.Time{}, proof{}
-	b.forgiveChild(ctx)
-	b.log.Info(logmsg.Published, logkey.Generation, next.record.Generation, logkey.Files, len(g.files), expires(g.memo.Expires))
-	b.settled(g)
+	b.rendered, b.published, b.previous = nil, next, previous
+	e.NotNeeded = b.notStarted(follows.Published.Pending)
+	b.apply(e)
+	if len(e.NotNeeded) > 0 {
+		b.save(ctx)
+	}
+	b.log.Info(logmsg.Published, logkey.Generation, next.record.Generation, logkey.Files, len(g.files), expires(g.Origin.Expires))
+	b.stamp(g.files)
 	return nil
 }
 
@@ -57,19 +58,19 @@ func expires(t time.Time) slog.Attr {
 	return slog.Time(logkey.Expires, t)
 }
 
-// write publishes the files, together with what is to be remembered of them.
-func (b *Bundle) write(ctx context.Context, g *generation, p *published) (sinks.Record, error) {
+// write publishes the files, together with what is to be remembered of the state
+// that follows.
+func (b *Bundle) write(ctx context.Context, g *generation, follows plan.State) (sinks.Record, error) {
 	free, err := b.env.publishing.take(ctx)
 	if err != nil {
 		return sinks.Record{}, err
 	}
 	defer free()
-	p.memo.Owed = digests(p.owed)
 	record, err := b.target.publish(ctx, sinks.Generation{
 		Name:    b.recordName,
-		Number:  b.seen.record.Generation + 1,
+		Number:  b.published.record.Generation + 1,
 		Files:   g.files,
-		Payload: p.memo.payload(),
+		Payload: follows.Remembered().JSON(),
 	})
 	if err != nil {
 		return record, err
@@ -80,55 +81,29 @@ func (b *Bundle) write(ctx context.Context, g *generation, p *published) (sinks.
 	return record, nil
 }
 
-// settle ends a rendering that changed nothing: at most the record is brought
+// updateRecord ends a rendering that changed nothing: at most the record is brought
 // up to date, so that the next start knows how long the files are good.
-func (b *Bundle) settle(ctx context.Context) {
-	g := b.pending
-	next := b.seen
-	next.memo = g.memo
-	next.memo.Owed = digests(next.owed)
-	next.memo.Unchecked, next.memo.Before = b.seen.memo.Unchecked, b.seen.memo.Before
-	worthIt := b.seen.record.Name != "" || !next.memo.FreshUntil.IsZero() || b.block != nil
-	if len(g.files) > 0 && worthIt && string(next.memo.payload()) != string(b.seen.record.Payload) {
-		record, err := b.write(ctx, g, &next)
+func (b *Bundle) updateRecord(ctx context.Context, g *generation, e plan.Rendered) {
+	follows := b.state.After(e)
+	old := b.published.record
+	worthIt := old.Name != "" || !g.Origin.FreshUntil.IsZero() || b.block != nil
+	if len(g.files) > 0 && worthIt && string(follows.Remembered().JSON()) != string(old.Payload) {
+		record, err := b.write(ctx, g, follows)
 		if err == nil {
-			next.record = record
+			b.published.record = record
 		} else if ctx.Err() == nil {
 			b.log.Warn(logmsg.RecordNotUpdated, logkey.Error, err)
 		}
 	}
-	next.leaves = g.leaves
-	b.seen = next
-	b.settled(g)
-}
-
-// forgiveChild drops what is owed to a child that has not been started yet: it
-// reads the new files when it starts.
-func (b *Bundle) forgiveChild(ctx context.Context) {
-	var left []owed
-	for _, o := range b.seen.owed {
-		if !o.targetsChild() || b.env.Children.Started(o.Exec) {
-			left = append(left, o)
-		}
-	}
-	if len(left) != len(b.seen.owed) {
-		b.seen.owed = left
-		b.save(ctx)
-	}
-}
-
-// settled forgets a generation that is on disk: what is in it can be rendered
-// again from the secrets.
-func (b *Bundle) settled(g *generation) {
-	b.pending = nil
-	b.facts.Content = plan.Same
+	b.published.leaves = g.leaves
+	b.apply(e)
 	b.stamp(g.files)
-	b.pass()
 }
 
 // repair gives drifted files their owner and mode back.
 func (b *Bundle) repair() error {
-	for _, f := range b.pending.files {
+	files := b.rendered.files
+	for _, f := range files {
 		statuses, err := b.target.compare([]sinks.File{f})
 		if err != nil {
 			return err
@@ -141,19 +116,20 @@ func (b *Bundle) repair() error {
 		}
 		b.log.Warn(logmsg.FileRepaired, logkey.Destination, f.Path)
 	}
-	b.settled(b.pending)
+	b.rendered = nil
+	b.apply(plan.Repaired{})
+	b.stamp(files)
 	return nil
 }
 
-// save records what is owed now, also while the agent stops. That it fails costs at
-// most one change too many after a restart.
+// save records the state, also while the agent stops. If that fails, a change may
+// run once too often after a restart.
 func (b *Bundle) save(ctx context.Context) {
-	if b.seen.record.Name == "" {
+	if b.published.record.Name == "" {
 		return
 	}
-	b.seen.memo.Owed = digests(b.seen.owed)
-	b.seen.record.Payload = b.seen.memo.payload()
-	if err := sinks.Save(context.WithoutCancel(ctx), b.seen.record); err != nil {
+	b.published.record.Payload = b.state.Remembered().JSON()
+	if err := sinks.Save(context.WithoutCancel(ctx), b.published.record); err != nil {
 		b.log.Warn(logmsg.OwedNotRecorded, logkey.Error, fmt.Errorf("saving the record: %w", err))
 	}
 }

@@ -11,92 +11,31 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/certagent/certagent/agent/plan"
 )
-
-// recordPayload is what a bundle's record keeps for the next start: the changes that
-// are owed, and how long the files need no new answer from Vault. It holds no secret
-// and no command. A change is named by its digest, so that nobody who can write to
-// the directory can make the agent run something.
-type recordPayload struct {
-	// Config identifies the members that rendered the files.
-	Config string `json:"config"`
-	// Requests are the digests of the requests to Vault, sorted.
-	Requests []string `json:"requests"`
-	// Inputs are digests of the local files that the templates read.
-	Inputs map[string]string `json:"inputs,omitempty"`
-	// FreshUntil is when the first of the bundle's certificates is due. Zero: send
-	// the requests again after a restart.
-	FreshUntil time.Time `json:"fresh_until,omitzero"`
-	// Expires is when the first of the bundle's certificates expires.
-	Expires time.Time `json:"expires,omitzero"`
-	// Owed are the digests of the changes that have yet to succeed.
-	Owed []string `json:"owed,omitempty"`
-	// Certificates is what the record keeps of the bundle's certificates, by name.
-	Certificates map[string]issuedPayload `json:"certificates,omitempty"`
-	// Unchecked is set while the generation has not passed its check. Before then
-	// belongs to the generation before it.
-	Unchecked bool            `json:"unchecked,omitempty"`
-	Before    previousPayload `json:"before,omitzero"`
-	// Rejected is the digest of a later generation that the check has vetoed.
-	Rejected string `json:"rejected,omitempty"`
-}
-
-// previousPayload is what the record keeps of the generation before one that is
-// unchecked.
-type previousPayload struct {
-	Owed      []string `json:"owed,omitempty"`
-	Unchecked bool     `json:"unchecked,omitempty"`
-}
-
-func parsePayload(payload json.RawMessage) (recordPayload, error) {
-	var m recordPayload
-	err := json.Unmarshal(payload, &m)
-	return m, err
-}
-
-func (m recordPayload) payload() json.RawMessage {
-	b, err := json.Marshal(m)
-	if err != nil {
-		panic(err) // strings and times always marshal
-	}
-	return b
-}
-
-// sameInputs reports whether two payloads stem from equal members with equal
-// requests and files.
-func (m recordPayload) sameInputs(o recordPayload) bool {
-	if m.Config != o.Config || !slices.Equal(m.Requests, o.Requests) || len(m.Inputs) != len(o.Inputs) {
-		return false
-	}
-	for path, sum := range m.Inputs {
-		if o.Inputs[path] != sum {
-			return false
-		}
-	}
-	return true
-}
 
 func digest(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])
 }
 
-// payload returns the payload of a rendering that read from source.
-func (b *Bundle) payload(source *source) recordPayload {
-	m := b.inputsOf(source)
-	m.FreshUntil = b.freshUntil(source)
+// origin returns what a rendering that read from source was made from.
+func (b *Bundle) origin(source *source) plan.Origin {
+	o := b.inputsOf(source)
+	o.FreshUntil = b.freshUntil(source)
 	for _, c := range b.certificates {
-		if m.Certificates == nil {
-			m.Certificates = make(map[string]issuedPayload, len(b.certificates))
+		if o.Certificates == nil {
+			o.Certificates = make(map[string]json.RawMessage, len(b.certificates))
 		}
-		m.Certificates[c.name] = c.memo()
+		o.Certificates[c.name] = c.payload().JSON()
 	}
-	return m
+	return o
 }
 
-// inputsOf returns the payload with only what identifies the inputs of a rendering.
-func (b *Bundle) inputsOf(source *source) recordPayload {
-	m := recordPayload{Inputs: source.digests()}
+// inputsOf returns the origin with only what identifies the inputs of a rendering.
+func (b *Bundle) inputsOf(source *source) plan.Origin {
+	o := plan.Origin{Inputs: source.digests()}
 	var config strings.Builder
 	for _, member := range b.templates {
 		config.WriteString(member.digest())
@@ -104,12 +43,12 @@ func (b *Bundle) inputsOf(source *source) recordPayload {
 	for _, member := range b.certificates {
 		config.WriteString(member.digest())
 	}
-	m.Config = digest(config.String())
+	o.Config = digest(config.String())
 	for _, request := range b.first {
-		m.Requests = append(m.Requests, digest(fmt.Sprintf("%d %s %s", request.Kind, request.Path, string(request.Params))))
+		o.Requests = append(o.Requests, digest(fmt.Sprintf("%d %s %s", request.Kind, request.Path, string(request.Params))))
 	}
-	slices.Sort(m.Requests)
-	return m
+	slices.Sort(o.Requests)
+	return o
 }
 
 // freshUntil returns how long the generation needs no new answer, even after a

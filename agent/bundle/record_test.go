@@ -6,22 +6,23 @@ package bundle
 import (
 	"testing"
 
+	"github.com/certagent/certagent/agent/plan"
 	"github.com/certagent/certagent/agent/secrets"
 	"github.com/certagent/certagent/redact"
 )
 
 // Parameters print as "[redacted]", and were once digested as that.
 func TestParametersAreAPartOfTheQuestion(t *testing.T) {
-	ask := func(params string) recordPayload {
+	ask := func(params string) plan.Origin {
 		b := &Bundle{first: []secrets.Request{{Kind: secrets.Write, Path: "pki/issue/web"}}}
 		b.first[0].Params = redact.Secret(params)
 		return b.inputsOf(newSource(t.Context(), nil))
 	}
 	one, same, other := ask(`{"common_name":"a"}`), ask(`{"common_name":"a"}`), ask(`{"common_name":"b"}`)
-	if !one.sameInputs(same) {
+	if !one.SameInputs(same) {
 		t.Error("equal parameters are another question")
 	}
-	if one.sameInputs(other) {
+	if one.SameInputs(other) {
 		t.Error("other parameters are the same question")
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/certagent/certagent/agent/plan"
 	"github.com/certagent/certagent/agent/render"
@@ -24,8 +23,7 @@ var errRegroup = errors.New("the bundle shares a secret with another one")
 // answers at hand, inspects the outcome and compares it with what is on disk. When
 // a member asks for something new the bundle goes on waiting.
 func (b *Bundle) render(ctx context.Context) error {
-	b.pending = nil
-	b.facts.Content = plan.Unknown
+	b.rendered = nil
 	source := newSource(ctx, func(r secrets.Request) (*secrets.Answer, bool) {
 		answer, _ := b.secrets.Get(r)
 		return answer, answer != nil
@@ -35,15 +33,19 @@ func (b *Bundle) render(ctx context.Context) error {
 		return b.render(ctx)
 	}
 	if !b.claim(asked) {
+		b.apply(plan.RenderIncomplete{})
 		return errRegroup
 	}
 	if err != nil || generation == nil {
 		b.want(append(asked, b.wanted...))
+		if err == nil {
+			b.apply(plan.RenderIncomplete{})
+		}
 		return err
 	}
 	b.want(asked)
-	generation.memo = b.payload(source)
-	if err := generation.inspect(time.Now().Round(0)); err != nil {
+	generation.Origin = b.origin(source)
+	if err := generation.inspect(now()); err != nil {
 		return err
 	}
 	if err := b.target.lookUp(); err != nil {
@@ -56,16 +58,13 @@ func (b *Bundle) render(ctx context.Context) error {
 	for request, answer := range source.seen {
 		b.noticed[request] = answer.Version
 	}
-	b.rendered = true
-	b.facts.Stale, b.facts.Quiet = false, plan.Quiet{}
-	b.facts.Content = content
-	b.pending = generation
-	switch {
-	case content == plan.Same:
-		b.settle(ctx)
-	case b.veto.rejected != "" && generation.digest() != b.veto.rejected:
-		b.facts.RetryPublish = time.Time{} // another one than the check has vetoed
+	rendered := plan.Rendered{Generation: generation.Generation, Content: content}
+	if content == plan.Same {
+		b.updateRecord(ctx, generation, rendered)
+		return nil
 	}
+	b.rendered = generation
+	b.apply(rendered)
 	return nil
 }
 
@@ -163,12 +162,6 @@ func (b *Bundle) want(requests []secrets.Request) {
 	}
 	b.wanted = requests
 	b.secrets.Want(requests)
-	b.facts.Missing = 0
-	for _, request := range requests {
-		if answer, _ := b.secrets.Get(request); answer == nil {
-			b.facts.Missing++
-		}
-	}
 }
 
 // unique drops what comes twice and keeps the order.

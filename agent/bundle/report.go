@@ -48,7 +48,7 @@ func (b *Bundle) within(step plan.Step) time.Duration {
 	case plan.Check:
 		return limit(b.block.Check.Timeout, checkKillTimeout)
 	case plan.React:
-		return b.env.within(b.seen.owed[step.Index].Change)
+		return b.env.within(b.reaction(b.state.Published.Pending[step.Index]).Change)
 	}
 	return Grace
 }
@@ -77,14 +77,14 @@ func limit(timeout, after time.Duration) time.Duration {
 func (b *Bundle) known() status.Bundle {
 	return status.Bundle{
 		Name:        b.name,
-		Generation:  b.seen.record.Generation,
-		Published:   b.mayStart,
+		Generation:  b.published.record.Generation,
+		Published:   b.state.Readiness.MayStart,
 		Awaits:      b.awaits(),
 		Check:       b.checkState(),
 		Proof:       b.proofState(),
-		Owed:        len(b.seen.owed),
+		Owed:        len(b.state.Published.Pending),
 		Renews:      b.renews(),
-		Expires:     b.seen.memo.Expires,
+		Expires:     b.state.Published.Origin.Expires,
 		LastError:   b.lastError.text,
 		LastErrorAt: b.lastError.at,
 	}
@@ -99,14 +99,14 @@ type lastError struct {
 
 // noteError remembers why something has failed.
 func (b *Bundle) noteError(err error) {
-	b.lastError = lastError{err, err.Error(), time.Now().Round(0)}
+	b.lastError = lastError{err, err.Error(), now()}
 }
 
 // awaits says what the next generation waits for: the answers to the secrets and
 // the certificates that are missing.
 func (b *Bundle) awaits() status.Awaits {
 	awaits := status.Nothing
-	if b.facts.Missing > 0 {
+	if b.state.Missing > 0 {
 		awaits = status.Vault
 	}
 	for _, request := range b.wanted {
@@ -116,11 +116,11 @@ func (b *Bundle) awaits() status.Awaits {
 			return status.Operator
 		}
 	}
-	for i, c := range b.facts.Certificates {
+	for _, c := range b.state.Certificates {
 		if !c.Absent {
 			continue
 		}
-		if b.certificates[i].attempts.refused {
+		if c.Refused {
 			return status.Operator
 		}
 		awaits = status.Vault
@@ -138,25 +138,25 @@ func refused(err error) bool {
 
 func (b *Bundle) checkState() status.Check {
 	switch {
-	case b.block == nil || b.block.Check == nil:
+	case !b.state.Setup.Checks:
 		return status.NoCheck
-	case b.veto.times > 0 || b.veto.rejected != "":
+	case b.state.Vetoes > 0 || b.state.Rejected != "":
 		return status.Vetoed
-	case b.facts.Unchecked:
+	case b.state.Published.Check != plan.Passed:
 		return status.Unchecked
 	}
 	return status.Passed
 }
 
 func (b *Bundle) proofState() status.Proof {
-	switch {
-	case !b.proves():
+	switch v := b.state.Verification; {
+	case !b.verifies():
 		return status.NoProof
-	case b.proof.timesOld > 0:
+	case v.ServedOld > 0:
 		return status.ServedOld
-	case b.proof.absent:
+	case v.Absent:
 		return status.Unreachable
-	case b.facts.Unverified || len(b.seen.leaves) == 0:
+	case v.Unverified || len(b.published.leaves) == 0:
 		return status.Unproven
 	}
 	return status.Served
@@ -166,16 +166,16 @@ func (b *Bundle) proofState() status.Proof {
 // for again.
 func (b *Bundle) renews() time.Time {
 	var all []time.Time
-	if !b.facts.Fetching {
-		all = append(all, b.facts.FreshUntil)
+	if !b.state.Fetching {
+		all = append(all, b.state.FreshUntil)
 	}
 	for _, request := range b.wanted {
 		if answer, _ := b.secrets.Get(request); answer != nil && !answer.ExpiresAt.IsZero() {
 			all = append(all, answer.RenewAt)
 		}
 	}
-	for i, c := range b.facts.Certificates {
-		if !c.Absent && b.certificates[i].looked {
+	for _, c := range b.state.Certificates {
+		if !c.Absent && c.Loaded {
 			all = append(all, c.Due)
 		}
 	}

@@ -26,8 +26,9 @@ func TestHowLongAStepMayTake(t *testing.T) {
 	block := &config.Bundle{Check: &config.Check{Timeout: 30 * s}}
 	owes := func(c config.Change) *Bundle {
 		return &Bundle{
-			env:  &Env{Children: killTimeouts{of: map[string]time.Duration{"b": 10 * s, EveryChild: 30 * s}}},
-			seen: published{owed: []owed{{}, {reaction: &reaction{Change: &c}}}},
+			env:       &Env{Children: killTimeouts{of: map[string]time.Duration{"b": 10 * s, EveryChild: 30 * s}}},
+			reactions: []*reaction{{}, {Change: &c, key: "second"}},
+			state:     plan.State{Published: plan.Publication{Pending: []plan.PendingChange{{}, {Key: "second"}}}},
 		}
 	}
 	for _, c := range []struct {

@@ -5,65 +5,77 @@ package bundle
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
 
+	"github.com/certagent/certagent/agent/plan"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
 	"github.com/certagent/certagent/sinks"
 )
 
-// resume takes up what an earlier run left: the certificates on disk, what is
-// owed, and files that need no new answer yet.
+// resume continues with what an earlier run left: the certificates on disk, pending
+// changes, and files that need no new answer yet.
 func (b *Bundle) resume(ctx context.Context, record sinks.Record) {
-	now := time.Now().Round(0)
-	b.onDisk = b.validOnDisk(now, record)
-	left, err := parsePayload(record.Payload)
-	if record.Name != "" && err != nil {
-		b.log.Warn(logmsg.RecordIgnored, logkey.Error, err)
-		left = recordPayload{}
+	e := plan.Resumed{Now: now(), Payload: b.parseRecord(record)}
+	b.published.record = record
+	b.loadFromDisk(e.Payload.Certificates, e.Now)
+	b.published.leaves = b.leavesHeld()
+	e.OnDisk = b.validOnDisk(e.Now, record)
+	e.Serves = b.verifies() && len(b.leavesToServe()) > 0
+	if e.OnDisk && record.Intact {
+		e.FreshUntil = b.freshOnDisk(ctx, e.Payload.Origin(), e.Now)
 	}
-	b.seen.record, b.seen.memo = record, left
-	b.seen.owed = b.takeUpOwed(left.Owed)
-	b.logOwed()
-	b.loadFromDisk(now)
-	b.facts.Unchecked = left.Unchecked && b.block != nil && b.block.Check != nil
-	b.seen.leaves = b.leavesHeld()
-	b.facts.Unverified = b.proves() && len(b.leavesToServe()) > 0 // or there is nothing to prove before it is published
-	if b.veto.rejected = left.Rejected; b.veto.rejected != "" {
-		b.facts.RetryPublish = now.Add(slowBackoff.Min)
-	}
-	if record.Name == "" || err != nil || !b.stillFresh(ctx, now) {
+	b.apply(e)
+	b.logPending()
+	if e.FreshUntil.IsZero() {
 		return
 	}
-	b.facts.FreshUntil = left.FreshUntil
-	b.inputs.Set(append(b.sources(), slices.Collect(maps.Keys(left.Inputs))...))
+	b.inputs.Set(append(b.sources(), slices.Collect(maps.Keys(e.Payload.Inputs))...))
 	b.stampRecord()
-	b.pass()
 	b.log.Info(logmsg.FilesKept,
-		logkey.Generation, record.Generation, logkey.Renews, left.FreshUntil, expires(left.Expires))
+		logkey.Generation, record.Generation, logkey.Renews, e.FreshUntil, expires(e.Payload.Expires))
 }
 
-// stillFresh says whether the files on disk are the answer to the present
-// configuration, and no new one is due. Where templates ask for nothing there is
-// no need to know: rendering them costs no request.
-func (b *Bundle) stillFresh(ctx context.Context, now time.Time) bool {
-	left := b.seen.memo
+// parseRecord returns what the record of an earlier run keeps; nothing if it cannot
+// be read.
+func (b *Bundle) parseRecord(record sinks.Record) plan.Payload {
+	if record.Name == "" {
+		return plan.Payload{}
+	}
+	left, err := plan.ParsePayload(record.Payload)
+	for _, text := range left.Certificates {
+		_, wrong := parseIssued(text)
+		err = errors.Join(err, wrong)
+	}
+	if err != nil {
+		b.log.Warn(logmsg.RecordIgnored, logkey.Error, err)
+		return plan.Payload{}
+	}
+	return left
+}
+
+// freshOnDisk returns until when the files on disk are the answer to the present
+// configuration; zero if they are not. Where templates ask for nothing there is no
+// need to know: rendering them costs no request.
+func (b *Bundle) freshOnDisk(ctx context.Context, left plan.Origin, now time.Time) time.Time {
 	if b.block != nil && len(b.first) == 0 {
-		return false
+		return time.Time{}
 	}
-	for _, m := range b.certificates {
-		if !m.looked || m.renewal(b.env.Host, now).Due(now) {
-			return false
+	until := left.FreshUntil
+	for i, m := range b.certificates {
+		renewal := m.renewal(b.env.Host, now)
+		if !b.state.Certificates[i].Loaded || renewal.Due(now) {
+			return time.Time{}
 		}
-		left.FreshUntil = earlier(left.FreshUntil, m.renewal(b.env.Host, now).At)
+		until = earlier(until, renewal.At)
 	}
-	if !b.allLoaded() || !b.seen.record.Intact || !b.onDisk || !left.sameInputs(b.inputsNow(ctx, left)) || !left.FreshUntil.After(now) {
-		return false
+	if !b.allLoaded() || !left.SameInputs(b.inputsNow(ctx, left)) || !until.After(now) {
+		return time.Time{}
 	}
-	b.seen.memo.FreshUntil = left.FreshUntil
-	return true
+	return until
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -75,7 +87,7 @@ func earlier(a, b time.Time) time.Time {
 
 // questionNow says what the members ask for now, with the local files that the
 // earlier run read.
-func (b *Bundle) inputsNow(ctx context.Context, left recordPayload) recordPayload {
+func (b *Bundle) inputsNow(ctx context.Context, left plan.Origin) plan.Origin {
 	s := newSource(ctx, nil)
 	for path := range left.Inputs {
 		_, _ = s.File(path) // one that cannot be read is missing from the digests

@@ -48,6 +48,9 @@ func (m *runQueue) join(key string, at time.Time, interval time.Duration) *run {
 		l = &line{running: make(chan struct{}, 1)}
 		m.lines[key] = l
 	}
+	if now := now(); l.last.After(now) { // the clock was set back
+		l.last = now
+	}
 	if earliest := l.last.Add(interval); !l.last.IsZero() && at.Before(earliest) {
 		at = earliest
 	}

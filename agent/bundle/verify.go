@@ -13,17 +13,18 @@ import (
 	"syscall"
 
 	"github.com/certagent/certagent/agent/certificate"
+	"github.com/certagent/certagent/agent/plan"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
 	"github.com/certagent/certagent/probe"
 )
 
-// proves says whether it is to be proven that the certificate is served.
-func (b *Bundle) proves() bool { return b.block != nil && b.block.Verify != nil }
+// verifies reports whether the bundle has a verify block.
+func (b *Bundle) verifies() bool { return b.block != nil && b.block.Verify != nil }
 
-// verdict is what the servers serve, as far as one look has shown.
-type verdict struct {
-	look       int // that it is of
+// probeResult is what a probe has found.
+type probeResult struct {
+	number     int // of the probe
 	leaves     []*x509.Certificate
 	leaf       *x509.Certificate // the one that is not served, or not surely
 	report     probe.Report      // of that one
@@ -32,55 +33,56 @@ type verdict struct {
 }
 
 // verify begins to find out whether the published certificates are being served.
-// That may take its time, while there is something else to do: what comes of it
-// comes by a channel.
+// The result comes through a channel, for a probe may take its time while there is
+// something else to do.
 func (b *Bundle) verify(ctx context.Context) {
 	leaves := b.leavesToServe()
 	if len(leaves) == 0 {
-		b.unverifiable(fmt.Errorf("no certificate of the bundle is for the server name %q", b.block.Verify.ServerName))
+		f := failure()
+		b.apply(plan.NothingToVerify{Failure: f})
+		b.probeFailed(fmt.Errorf("no certificate of the bundle is for the server name %q", b.block.Verify.ServerName), f)
 		return
 	}
-	ctx, b.proof.cancel = context.WithCancel(ctx)
-	b.facts.Verifying = true
-	b.look++
-	look := b.look
-	// Who starts after certagent is ready cannot be waited for before.
-	impatient := !b.wasReady && !b.env.Children.Any()
+	b.apply(plan.VerifyStarted{})
+	ctx, b.cancelProbe = context.WithCancel(ctx)
+	number := b.state.Verification.Probe
+	// A server that starts after certagent is ready cannot be waited for before.
+	impatient := !b.state.Readiness.Ready && !b.env.Children.Any()
 	b.asks.Go(func() {
-		v := verdict{report: probe.Report{Outcome: probe.Unreachable}}
-		if !impatient || !b.nobodyListens(ctx, &v.report) {
-			v = b.lookAt(ctx, leaves)
+		r := probeResult{report: probe.Report{Outcome: probe.Unreachable}}
+		if !impatient || !b.nobodyListens(ctx, &r.report) {
+			r = b.probeLeaves(ctx, leaves)
 		}
-		v.look = look
+		r.number = number
 		select {
-		case b.verdicts <- v:
+		case b.probes <- r:
 		case <-ctx.Done():
 		}
 	})
 }
 
-// dropVerdict has nobody wait any more for what is not to be known any longer.
-func (b *Bundle) dropVerdict() {
-	if b.facts.Verifying {
-		b.proof.cancel()
-		b.look++
-		b.facts.Verifying = false
+// cancelStaleProbe cancels the probe in progress if its result is not wanted any
+// more.
+func (b *Bundle) cancelStaleProbe() {
+	if b.cancelProbe != nil && !b.state.Verification.Probing {
+		b.cancelProbe()
+		b.cancelProbe = nil
 	}
 }
 
-// lookAt does the handshakes, until one leaf turns out not to be served.
-func (b *Bundle) lookAt(ctx context.Context, leaves []*x509.Certificate) verdict {
-	v := verdict{leaves: leaves}
-	for _, v.leaf = range leaves {
-		v.report, v.err = b.probe(ctx, v.leaf)
-		for _, t := range v.report.Targets {
-			v.handshakes += t.Handshakes
+// probeLeaves does the handshakes, until one leaf turns out not to be served.
+func (b *Bundle) probeLeaves(ctx context.Context, leaves []*x509.Certificate) probeResult {
+	r := probeResult{leaves: leaves}
+	for _, r.leaf = range leaves {
+		r.report, r.err = b.probe(ctx, r.leaf)
+		for _, t := range r.report.Targets {
+			r.handshakes += t.Handshakes
 		}
-		if v.err != nil || v.report.Outcome != probe.Verified {
+		if r.err != nil || r.report.Outcome != probe.Verified {
 			break
 		}
 	}
-	return v
+	return r
 }
 
 // nobodyListens says at once whether none of the servers is there.
@@ -95,34 +97,33 @@ func (b *Bundle) nobodyListens(ctx context.Context, report *probe.Report) bool {
 	return true
 }
 
-// conclude takes up what came of a look.
-func (b *Bundle) conclude(ctx context.Context, v verdict) {
-	if v.look != b.look || ctx.Err() != nil {
+// conclude takes the result of a probe.
+func (b *Bundle) conclude(ctx context.Context, r probeResult) {
+	if v := b.state.Verification; !v.Probing || r.number != v.Probe || ctx.Err() != nil {
 		return
 	}
-	b.proof.cancel()
-	b.facts.Verifying = false
 	switch {
-	case v.err != nil:
-		b.unverifiable(v.err)
-	case v.report.Outcome == probe.ServedOld:
-		b.servedOld(ctx, v.leaf, v.report)
-	case v.report.Outcome == probe.Unreachable:
-		b.unreachable(v.report)
+	case r.err != nil:
+		f := failure()
+		b.apply(plan.ProbeFailed{Probe: r.number, Failure: f})
+		b.probeFailed(r.err, f)
+	case r.report.Outcome == probe.ServedOld:
+		b.servedOld(ctx, r)
+	case r.report.Outcome == probe.Unreachable:
+		b.unreachable(r)
 	default:
-		b.facts.Unverified, b.proof = false, proof{}
-		for _, leaf := range v.leaves {
-			b.log.Info(logmsg.Verified, logkey.Outcome, v.report.Outcome.String(),
-				logkey.Serial, certificate.Serial(leaf), logkey.Handshakes, v.handshakes)
+		b.apply(plan.Verified{Probe: r.number})
+		for _, leaf := range r.leaves {
+			b.log.Info(logmsg.Verified, logkey.Outcome, r.report.Outcome.String(),
+				logkey.Serial, certificate.Serial(leaf), logkey.Handshakes, r.handshakes)
 		}
 	}
-	b.pass()
 }
 
 // leavesToServe are the published leaves that are to be served: of several, those
 // for the server's name, one of each kind of key.
 func (b *Bundle) leavesToServe() []*x509.Certificate {
-	leaves := b.seen.leaves
+	leaves := b.published.leaves
 	if len(leaves) < 2 {
 		return leaves
 	}

@@ -77,7 +77,7 @@ func (s State) Remembered() Payload {
 }
 
 type (
-	// Resumed is what an earlier run left. It comes first of all events.
+	// Resumed is what an earlier run left.
 	Resumed struct {
 		Now     time.Time
 		Payload Payload
@@ -113,6 +113,9 @@ func (e Resumed) after(s State) State {
 	}
 	s.FreshUntil = e.FreshUntil
 	s.Published.Origin.FreshUntil = e.FreshUntil
+	if s.Published.Check == Passed { // nothing else is wanted
+		s.Rejected, s.Retry.Rejected = "", time.Time{}
+	}
 	return s.progressed()
 }
 

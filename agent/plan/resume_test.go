@@ -121,6 +121,16 @@ func TestResumed(t *testing.T) {
 			s.FreshUntil = in(minute)
 			s.Readiness.MayStart, s.Readiness.Ready, s.Readiness.Settled = true, true, true
 		}},
+		{"fresh: what was rejected is not wanted any more", block, plan.Resumed{Payload: origin(plan.Payload{Rejected: "d"}), FreshUntil: in(minute)}, func(s *state) {
+			s.Published.Origin = plan.Origin{Config: "c", FreshUntil: in(minute)}
+			s.FreshUntil = in(minute)
+			s.Readiness.MayStart, s.Readiness.Ready, s.Readiness.Settled = true, true, true
+		}},
+		{"fresh, but unchecked: what was rejected may be wanted", block, plan.Resumed{Payload: origin(plan.Payload{Unchecked: true, Rejected: "d"}), FreshUntil: in(minute)}, func(s *state) {
+			s.Published = plan.Publication{Check: plan.Unchecked, Previous: &plan.Publication{}}
+			s.Published.Origin = plan.Origin{Config: "c", FreshUntil: in(minute)}
+			s.FreshUntil, s.Rejected, s.Retry.Rejected = in(minute), "d", in(2*second)
+		}},
 		{"fresh, but unchecked: who waits goes on waiting", block, plan.Resumed{Payload: origin(plan.Payload{Unchecked: true}), FreshUntil: in(minute)}, func(s *state) {
 			s.Published = plan.Publication{Check: plan.Unchecked, Previous: &plan.Publication{}}
 			s.Published.Origin = plan.Origin{Config: "c", FreshUntil: in(minute)}
@@ -179,7 +189,7 @@ func TestRemembered(t *testing.T) {
 	}
 }
 
-func TestSameQuestion(t *testing.T) {
+func TestSameInputs(t *testing.T) {
 	base := func() plan.Origin {
 		return plan.Origin{Config: "c", Requests: []string{"r"}, Inputs: map[string]string{"f": "s", "g": "s"}, FreshUntil: now}
 	}
@@ -199,7 +209,7 @@ func TestSameQuestion(t *testing.T) {
 	} {
 		other := base()
 		c.is(&other)
-		if got := base().SameQuestion(other); got != c.want {
+		if got := base().SameInputs(other); got != c.want {
 			t.Errorf("%s: got %v", c.name, got)
 		}
 	}

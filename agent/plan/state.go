@@ -103,9 +103,9 @@ type Origin struct {
 	Certificates map[string]json.RawMessage
 }
 
-// SameQuestion reports whether two generations stem from equal members that asked
+// SameInputs reports whether two generations stem from equal members that asked
 // Vault for the same and read equal files.
-func (o Origin) SameQuestion(other Origin) bool {
+func (o Origin) SameInputs(other Origin) bool {
 	if o.Config != other.Config || !slices.Equal(o.Requests, other.Requests) || len(o.Inputs) != len(other.Inputs) {
 		return false
 	}

@@ -729,10 +729,10 @@ func (w *walk) resume(setup plan.Setup, left plan.Payload) {
 	case w.disk.check == plan.Vetoed:
 		w.disk.check = plan.Unchecked
 	}
-	w.apply(e)
-	if setup.Checks && !reflect.DeepEqual(w.remembered().Before, left.Before) && reflect.DeepEqual(setup, w.s.Setup) && w.mustBe != plan.Stop {
-		w.log = append(w.log, "what is remembered of the previous generation is another")
+	if !e.FreshUntil.IsZero() && w.disk.check == plan.Passed {
+		w.rejected = ""
 	}
+	w.apply(e)
 	for i := range w.due {
 		w.apply(plan.CertificateLoaded{Index: i})
 	}

@@ -1,0 +1,79 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package bundle
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/certagent/certagent/agent/plan"
+)
+
+// This file holds the bundle's state. Steps report what came of them as events;
+// nothing else changes the state, and package plan decides what follows.
+
+// begin sets the state of a bundle that begins.
+func (b *Bundle) begin() {
+	b.state = plan.New(b.setup(), len(b.certificates), now())
+}
+
+// apply moves the state on by an event, and lets runs and probes follow it.
+func (b *Bundle) apply(e plan.Event) {
+	b.state = b.state.After(e)
+	b.joinRuns()
+	b.cancelStaleProbe()
+}
+
+// mergeStates sets the state of a bundle that is made of two.
+func (b *Bundle) mergeStates(one, other *Bundle) {
+	b.state = one.state.After(plan.Merged{Other: other.state, Setup: b.setup()})
+	b.joinRuns()
+}
+
+// setup returns what the configuration says, as far as deciding needs it.
+func (b *Bundle) setup() plan.Setup {
+	s := plan.Setup{Checks: b.block != nil && b.block.Check != nil, Verifies: b.verifies()}
+	for _, r := range b.reactions {
+		s.Changes = append(s.Changes, plan.Change{Key: r.key})
+	}
+	if b.fallback != nil {
+		s.Fallback.Key = b.fallback.key
+	}
+	for _, m := range b.templates {
+		s.WaitMin, s.WaitMax = max(s.WaitMin, m.wait.Min), max(s.WaitMax, m.wait.Max)
+	}
+	return s
+}
+
+// joinRuns joins a run of each pending change that was scheduled anew.
+func (b *Bundle) joinRuns() {
+	joined := make(map[uint64]*run, len(b.state.Published.Pending))
+	for _, p := range b.state.Published.Pending {
+		if joined[p.Ticket] = b.runs[p.Ticket]; joined[p.Ticket] == nil {
+			joined[p.Ticket] = b.env.runs.join(p.Key, p.NotBefore, b.reaction(p).minInterval)
+		}
+	}
+	b.runs = joined
+}
+
+// announceProgress reports how far the bundle has come to those that wait for it.
+func (b *Bundle) announceProgress() {
+	r := b.state.Readiness
+	if r.MayStart {
+		b.env.Progress.Published(b.Indexes())
+	}
+	if r.Ready || r.FromDisk {
+		b.env.Progress.Ready(b.Indexes())
+	}
+	if r.Settled {
+		b.env.Progress.Settled(b.Indexes())
+	}
+}
+
+// now returns the wall clock's time: the monotonic clock stands still while a
+// machine is suspended.
+func now() time.Time { return time.Now().Round(0) }
+
+// failure returns what the back-off of a failure needs.
+func failure() plan.Failure { return plan.Failure{Now: now(), Random: rand.Float64()} }

@@ -16,7 +16,7 @@ func in(d time.Duration) time.Time { return now.Add(d) }
 
 // What happens next. Each row says what is true of a bundle besides what the
 // table begins with.
-func TestNextStep(t *testing.T) {
+func TestNext(t *testing.T) {
 	type state = plan.State
 	rest := plan.Step{Do: plan.Rest}
 	until := func(d time.Duration) plan.Step { return plan.Step{Do: plan.Rest, Until: in(d)} }

@@ -1,13 +1,15 @@
 // Copyright (c) The certagent authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package plan decides what a bundle does next. It is pure: from what is known
-// of a bundle at one instant it says the next step, and the bundle's loop only
-// carries it out and asks again. Order, merging and back-off are decided here
-// and nowhere else, so that a table of cases can hold them.
+// Package plan decides what a bundle does next. It is a state machine without
+// input or output: an event and the state give the next state ([State.After]), the
+// state and the time give the next step ([State.Next]). The bundle's loop carries
+// the step out and reports what came of it as events. Order, merging and the
+// back-off of a bundle's steps are decided here and nowhere else, so that tables of
+// cases and random sequences of events can test them.
 //
-// It refuses to know anything by itself: no files, no network, no clock, no
-// log. The present moment is a fact like any other.
+// The package reads no files, no network, no clock and no random numbers, and
+// writes no log. What it needs of these, an event brings.
 package plan
 
 import "time"
@@ -34,11 +36,11 @@ const (
 	// Rollback makes the generation before the one that was vetoed the one that
 	// readers see again.
 	Rollback
-	// React runs the owed change with the index Step.Index.
+	// React runs the pending change with the index Step.Index.
 	React
 	// Verify finds out whether what is published is being served.
 	Verify
-	// Stop ends the bundle's loop. What is owed stays recorded.
+	// Stop ends the bundle's loop. What is pending stays recorded.
 	Stop
 )
 
@@ -52,49 +54,54 @@ func (a Action) String() string {
 // Step is what to do next.
 type Step struct {
 	Do Action
-	// Index says which owed change to run, for React, or which certificate to ask
-	// for, for Issue.
+	// Index is that of the pending change, for React, or of the certificate, for
+	// Issue.
 	Index int
 	// Until is when to ask again at the latest, for Rest. Zero: nothing but an
 	// event can change the decision.
 	Until time.Time
 }
 
-// Next returns the step that follows from the facts. A new generation comes
-// before the reaction to the old one: a change that is owed for an older
-// generation runs once, for the newest. What is vetoed is taken back before
-// anything else is published, for else there would be no way back to what was
-// good; and what has not passed its check is not reacted to.
-func Next(f Facts) Step {
-	if f.Stopping {
+// Next returns the step that follows from the state. A new generation comes before
+// the reaction to the old one: a change that is pending for an older generation
+// runs once, for the newest. What is vetoed is taken back before anything else is
+// published, for otherwise there would be no way back to what was good. Nothing
+// reacts to what has not passed its check.
+func (s State) Next(now time.Time) Step {
+	if s.Stopping {
 		return Step{Do: Stop}
 	}
 	var wake waker
-	for _, phase := range []func(Facts, *waker) (Step, bool){fetch, rollback, issue, render, check, publish, react, verify} {
-		if step, ok := phase(f, &wake); ok {
+	for _, phase := range []func(State, time.Time, *waker) (Step, bool){
+		State.fetch, State.rollback, State.issue, State.render, State.check, State.publish, State.react, State.verify,
+	} {
+		if step, ok := phase(s, now, &wake); ok {
 			return step
 		}
+	}
+	if s.Readiness.OnDisk && !s.Readiness.MayStart {
+		wake.reached(s.BornAt.Add(patience+time.Millisecond), now)
 	}
 	return Step{Do: Rest, Until: wake.first}
 }
 
 // fetch returns the step that begins to ask for secrets, once what is on disk is
 // no longer fresh.
-func fetch(f Facts, wake *waker) (Step, bool) {
-	return Step{Do: Fetch}, !f.Fetching && wake.reached(f.FreshUntil, f.Now)
+func (s State) fetch(now time.Time, wake *waker) (Step, bool) {
+	return Step{Do: Fetch}, !s.Fetching && wake.reached(s.FreshUntil, now)
 }
 
-func rollback(f Facts, wake *waker) (Step, bool) {
-	return Step{Do: Rollback}, f.Vetoed && wake.reached(f.RetryRollback, f.Now)
+func (s State) rollback(now time.Time, wake *waker) (Step, bool) {
+	return Step{Do: Rollback}, s.Published.Check == Vetoed && wake.reached(s.Retry.Rollback, now)
 }
 
 // issue returns the step that asks for a certificate.
-func issue(f Facts, wake *waker) (Step, bool) {
-	if !f.Fetching {
+func (s State) issue(now time.Time, wake *waker) (Step, bool) {
+	if !s.Fetching {
 		return Step{}, false
 	}
-	for i, c := range f.Certificates {
-		if !c.Asking && wake.reached(c.due(), f.Now) {
+	for i, c := range s.Certificates {
+		if !c.Asking && wake.reached(later(c.Due, c.NotBefore), now) {
 			return Step{Do: Issue, Index: i}, true
 		}
 	}
@@ -102,65 +109,80 @@ func issue(f Facts, wake *waker) (Step, bool) {
 }
 
 // render returns the step that makes a new generation of what has changed.
-func render(f Facts, wake *waker) (Step, bool) {
-	if !f.Fetching || !f.Stale || f.Missing > 0 {
+func (s State) render(now time.Time, wake *waker) (Step, bool) {
+	if !s.Fetching || !s.Stale || s.Missing > 0 {
 		return Step{}, false
 	}
-	for _, c := range f.Certificates {
-		if c.awaited(f.Now) {
+	for _, c := range s.Certificates {
+		if c.awaited(now) {
 			return Step{}, false
 		}
 	}
-	return Step{Do: Render}, wake.reached(later(f.RetryRender, f.Quiet.until()), f.Now)
+	return Step{Do: Render}, wake.reached(later(s.Retry.Render, s.Quiet.until()), now)
 }
 
-func check(f Facts, wake *waker) (Step, bool) {
-	return Step{Do: Check}, f.Unchecked && !f.Vetoed && wake.reached(f.RetryCheck, f.Now)
+// awaited reports whether a new generation waits for the certificate: certificates
+// that are due together are published together, but one whose issuance fails does
+// not hold the others back.
+func (c Issuance) awaited(now time.Time) bool {
+	return c.Absent || c.Failures == 0 && (c.Asking || !later(c.Due, c.NotBefore).After(now))
+}
+
+func (s State) check(now time.Time, wake *waker) (Step, bool) {
+	return Step{Do: Check}, s.Published.Check == Unchecked && wake.reached(s.Retry.Check, now)
 }
 
 // publish returns the step that brings the rendered generation to disk.
-func publish(f Facts, wake *waker) (Step, bool) {
-	if !f.Fetching || f.Stale || f.Vetoed || f.Content != Differs && f.Content != Drifted {
+func (s State) publish(now time.Time, wake *waker) (Step, bool) {
+	if !s.Fetching || s.Stale || s.Published.Check == Vetoed {
 		return Step{}, false
 	}
-	do := Publish
-	if f.Content == Drifted {
+	var do Action
+	switch s.Content {
+	case Differs:
+		do = Publish
+	case Drifted:
 		do = Repair
+	default:
+		return Step{}, false
 	}
-	return Step{Do: do}, wake.reached(f.RetryPublish, f.Now)
+	notBefore := s.Retry.Publish
+	if s.Rejected == "" || s.Rejected == s.Rendered.Digest {
+		notBefore = later(notBefore, s.Retry.Rejected)
+	}
+	return Step{Do: do}, wake.reached(notBefore, now)
 }
 
-func react(f Facts, wake *waker) (Step, bool) {
-	if f.Unchecked || f.Vetoed {
+func (s State) react(now time.Time, wake *waker) (Step, bool) {
+	if s.Published.Check != Passed {
 		return Step{}, false
 	}
-	for i, owed := range f.Owed {
-		if wake.reached(owed.NotBefore, f.Now) {
+	for i, p := range s.Published.Pending {
+		if wake.reached(p.NotBefore, now) {
 			return Step{Do: React, Index: i}, true
 		}
 	}
 	return Step{}, false
 }
 
-// verify returns the step that proves what the change has done. It comes after
-// the change; but one that fails may have nobody to act upon, which is seen by
-// looking.
-func verify(f Facts, wake *waker) (Step, bool) {
-	if !f.Unverified || f.Verifying || f.Unchecked || f.Vetoed {
+// verify returns the step that proves what the change has done. It comes after the
+// change; but the change of a server that does not run fails, which a probe shows.
+func (s State) verify(now time.Time, wake *waker) (Step, bool) {
+	if v := s.Verification; !v.Unverified || v.Probing || s.Published.Check != Passed {
 		return Step{}, false
 	}
-	for _, owed := range f.Owed {
-		if !owed.Failed {
+	for _, p := range s.Published.Pending {
+		if p.Failures == 0 {
 			return Step{}, false
 		}
 	}
-	return Step{Do: Verify}, wake.reached(f.RetryVerify, f.Now)
+	return Step{Do: Verify}, wake.reached(s.Verification.NotBefore, now)
 }
 
 // waker collects the earliest of several instants.
 type waker struct{ first time.Time }
 
-// reached says whether t has come, and if not, notes it.
+// reached reports whether t has come. If not, it notes t.
 func (w *waker) reached(t, now time.Time) bool {
 	if !t.After(now) {
 		return true

@@ -30,7 +30,7 @@ type (
 
 func (e Published) after(s State) State {
 	next := Publication{Generation: s.Rendered}
-	for _, i := range s.owes() {
+	for _, i := range s.needed() {
 		key := s.Setup.Changes[i].Key
 		if !slices.Contains(e.NotNeeded, key) {
 			next.Pending = append(next.Pending, PendingChange{Key: key, NotBefore: e.Due[i]})
@@ -48,14 +48,14 @@ func (e Published) after(s State) State {
 	return s.unverified().onDisk()
 }
 
-// owes returns the changes that the rendered generation will need, as indexes into
+// needed returns the changes that the rendered generation needs, as indexes into
 // Setup.Changes.
-func (s State) owes() []int {
+func (s State) needed() []int {
 	before := make(map[string]bool, len(s.Published.Pending))
 	for _, p := range s.Published.Pending {
 		before[p.Key] = true
 	}
-	return Owe(s.Setup.Changes, s.Rendered.Differs, before)
+	return Needed(s.Setup.Changes, s.Rendered.Differs, before)
 }
 
 // asPrevious returns what is remembered of a publication once another one takes

@@ -21,10 +21,9 @@ func (r Remedy) String() string {
 	return [...]string{"look again", "change again", "fall back"}[r]
 }
 
-// Remedied says what follows when the old certificate is seen for the nth time
-// after one publishing, counted from 1. The change gets a second chance, for what
-// it signalled may just have been busy; then the fallback has to do it, if there
-// is one.
+// Remedied returns what to do when the old certificate is seen for the nth time
+// after one publishing, counted from 1. The change runs a second time, because the
+// server may have been busy; after that the fallback runs, if there is one.
 func Remedied(times int, hasChange, hasFallback bool) Remedy {
 	switch {
 	case hasFallback && times > 1:

@@ -74,6 +74,40 @@ type Setup struct {
 	WaitMin, WaitMax time.Duration
 }
 
+// Content is how the rendered generation compares with what is on disk.
+type Content int
+
+const (
+	// Unknown means that nothing was rendered since the secrets last changed.
+	Unknown Content = iota
+	// Same means that the disk holds the generation: nothing is written.
+	Same
+	// Drifted means equal content under another owner or mode.
+	Drifted
+	// Differs means that the generation must be published.
+	Differs
+)
+
+// Quiet is a burst of changes, for a template's wait block. The zero
+// value waits for nothing.
+type Quiet struct {
+	// First and Last are when the first and the latest change since the last
+	// rendering came.
+	First, Last time.Time
+	// Min is how long nothing must have changed, Max how long a burst may hold
+	// rendering back.
+	Min, Max time.Duration
+}
+
+// until returns the instant from which the burst counts as over.
+func (q Quiet) until() time.Time {
+	end := q.Last.Add(q.Min)
+	if limit := q.First.Add(q.Max); q.Max > 0 && limit.Before(end) {
+		return limit
+	}
+	return end
+}
+
 // Generation is what deciding needs to know of a rendered generation.
 type Generation struct {
 	// Origin is what the generation was made from.

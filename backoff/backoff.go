@@ -85,7 +85,7 @@ func (l Law) bound(f Failure) time.Duration {
 	if l.Jitter == FromMin {
 		steps = f.Count
 	}
-	for ; steps > 0 && 0 < bound && bound < highest; steps-- {
+	for range min(steps, 63) { // more than that no duration can be doubled
 		bound = times(bound, cmp.Or(l.Factor, 2))
 	}
 	return min(bound, highest)

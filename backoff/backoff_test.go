@@ -49,6 +49,7 @@ func TestLaw(t *testing.T) {
 		{"a tenth of what is left", request, failure{Count: 100, Life: 20 * minute, Left: 5 * minute}, 3 * second, 30 * second},
 		{"a tenth of what is left, slow", request, failure{Slow: true, Count: 100, Life: 20 * minute, Left: 5 * minute}, 3 * second, 30 * second},
 		{"exactly a tenth of the life is left", request, failure{Count: 100, Life: 100 * day, Left: 10 * day}, 6 * second, minute},
+		{"just less than a tenth of the life is left", request, failure{Count: 100, Life: 100 * day, Left: 10*day - 1}, 1500 * ms, 15 * second},
 		{"emergency", request, failure{Count: 100, Life: 100 * day, Left: 9 * day}, 1500 * ms, 15 * second},
 		{"emergency, slow", request, failure{Slow: true, Count: 100, Life: 100 * day, Left: 9 * day}, 1500 * ms, 15 * second},
 		{"emergency: not below the first bound", backoff.Law{Min: 30 * second, Max: minute}, failure{Count: 9, Life: day, Left: -1}, 3 * second, 30 * second},
@@ -56,7 +57,10 @@ func TestLaw(t *testing.T) {
 		{"expired now", request, failure{Count: 100, Life: day}, 1500 * ms, 15 * second},
 		{"life of seconds", request, failure{Count: 1, Life: 5 * second, Left: second}, 25 * ms, 250 * ms},
 		{"last moments", request, failure{Count: 9, Life: 5 * second, Left: 1}, 25 * ms, 250 * ms},
+		{"shortest of all lives", request, failure{Count: 9, Life: 1, Left: 1}, 25 * ms, 250 * ms},
+		{"shortest of all lives, expired", request, failure{Count: 9, Life: 1, Left: -1}, 1500 * ms, 15 * second},
 		{"nothing is held", request, failure{Count: 9, Left: second}, 6 * second, minute},
+		{"nothing is held, and nothing left", request, failure{Count: 9, Left: -1}, 6 * second, minute},
 
 		{"Retry-After", request, failure{Count: 1, RetryAfter: 10 * second}, 10025 * ms, 10250 * ms},
 		{"Retry-After, longest", request, failure{Count: 1, RetryAfter: longest}, 5*minute + 25*ms, 5*minute + 250*ms},
@@ -64,6 +68,7 @@ func TestLaw(t *testing.T) {
 		{"Retry-After, past half of what is left", request, failure{Count: 1, RetryAfter: time.Hour, Life: time.Hour, Left: 4 * minute}, 2*minute + 25*ms, 2*minute + 250*ms},
 		{"Retry-After, expired", request, failure{Count: 1, RetryAfter: time.Hour, Life: time.Hour, Left: -1}, 5*minute + 25*ms, 5*minute + 250*ms},
 		{"Retry-After, expired now", request, failure{Count: 1, RetryAfter: time.Hour, Life: time.Hour}, 5*minute + 25*ms, 5*minute + 250*ms},
+		{"Retry-After, shortest of all lives", request, failure{Count: 1, RetryAfter: time.Hour, Life: 1, Left: 1}, 25 * ms, 250 * ms},
 		{"Retry-After, nothing is held", request, failure{Count: 1, RetryAfter: minute, Left: second}, minute + 25*ms, minute + 250*ms},
 		{"Retry-After, patience", login, failure{Count: 1, RetryAfter: time.Hour}, 5*minute + second, 5*minute + 2*second},
 
@@ -125,8 +130,12 @@ func TestDelay(t *testing.T) {
 			t.Errorf("failure %d: %v, outside (0, %v]", count, got, law.Max)
 		}
 	}
-	if got := law.SlowMax(); got != 5*minute {
-		t.Errorf("SlowMax: %v", got)
+	for bound, want := range map[time.Duration]time.Duration{
+		minute: 5 * minute, longest / 5: longest / 5 * 5, longest/5 + 1: longest, longest: longest,
+	} {
+		if got := (backoff.Law{Max: bound}).SlowMax(); got != want {
+			t.Errorf("SlowMax for %d: %d, want %d", bound, got, want)
+		}
 	}
 }
 
@@ -137,7 +146,7 @@ func TestRetryAfter(t *testing.T) {
 	for header, want := range map[string]time.Duration{
 		"": 0, "7": 7 * second, "30": 30 * second, "0": 0, "-5": 0, "1e3": 0, "soon": 0,
 		"999999999": centuries, "999999999999999": longest,
-		"9223372036": 9223372036 * second, "9223372037": longest,
+		"9223372036": 9223372036 * second, "9223372037": longest, "9223372036854775807": longest,
 		now.Add(90 * second).Format(http.TimeFormat): 90 * second,
 		now.Add(90 * second).Format(time.RFC850):     90 * second,
 		now.Add(90 * second).Format(time.ANSIC):      90 * second,

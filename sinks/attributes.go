@@ -21,7 +21,7 @@ type attributes struct {
 const specialBits = unix.S_ISUID | unix.S_ISGID
 
 // attributes returns what f gets, given what is at its destination.
-func (f File) attributes(old found) attributes {
+func (f File) attributes(old fileInfo) attributes {
 	a := attributes{mode: bits(f.Mode), uid: f.UID, gid: f.GID}
 	if a.mode == 0 {
 		switch {
@@ -43,7 +43,7 @@ func (f File) attributes(old found) attributes {
 }
 
 // drifted reports whether a file has another mode or owner than was asked for.
-func (f File) drifted(is found) bool {
+func (f File) drifted(is fileInfo) bool {
 	return f.Mode != 0 && bits(f.Mode) != is.mode || f.UID >= 0 && f.UID != is.uid || f.GID >= 0 && f.GID != is.gid
 }
 
@@ -63,7 +63,7 @@ func bits(m fs.FileMode) uint32 {
 }
 
 func (f descriptor) chmod(mode uint32) error {
-	return retry(func() error { return unix.Fchmod(int(f), mode) })
+	return retryEINTR(func() error { return unix.Fchmod(int(f), mode) })
 }
 
 // chown sets the owner. An owner that is merely kept is given up where the
@@ -74,7 +74,7 @@ func (f descriptor) chown(a attributes) error {
 		if a.uid < 0 && a.gid < 0 {
 			return nil // to ask for nothing may be forbidden, too
 		}
-		return retry(func() error { return unix.Fchown(int(f), a.uid, a.gid) })
+		return retryEINTR(func() error { return unix.Fchown(int(f), a.uid, a.gid) })
 	}
 	err := set()
 	if err == unix.EPERM && a.keepUID {

@@ -35,17 +35,17 @@ import (
 // tell which files are in place and put the others there. The old files are
 // removed unsynced, for it does no harm if they come back. They are kept until
 // then so that a rename that fails can be followed by a return to the old set.
-type byFile struct {
+type transaction struct {
 	record  Record
 	dirs    []*directory // the first one holds the record
-	members []*member    // keys first
-	journal move
+	files []*pendingFile    // keys first
+	journal replacement
 	encoded []byte
 }
 
 // member is a file of the generation that has to be written.
-type member struct {
-	move
+type pendingFile struct {
+	replacement
 	file       File
 	attributes attributes
 	staged     bool
@@ -53,13 +53,13 @@ type member struct {
 
 // stage writes everything beside its destination, at once, for most of the time
 // goes by waiting for the disk.
-func (p *byFile) stage(ctx context.Context) error {
+func (p *transaction) stage(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	errs := make([]error, len(p.members))
+	errs := make([]error, len(p.files))
 	var all sync.WaitGroup
-	for i, m := range p.members {
+	for i, m := range p.files {
 		all.Go(func() {
 			errs[i] = m.dir.writeTemp(m.from, m.file.Path, m.file.Content, m.attributes)
 			m.staged = errs[i] == nil
@@ -80,20 +80,20 @@ func (p *byFile) stage(ctx context.Context) error {
 }
 
 // commit makes the journal the one that Recover finds.
-func (p *byFile) commit() error {
+func (p *transaction) commit() error {
 	if err := p.sync(p.dirs[1:]); err != nil {
 		return err
 	}
-	if err := p.journal.do(); err != nil {
+	if err := p.journal.apply(); err != nil {
 		return &Error{Op: "renaming the journal into place", Path: p.journal.dir.join(p.journal.to), Err: err}
 	}
 	return p.journal.dir.sync()
 }
 
 // place renames the files into place.
-func (p *byFile) place() error {
-	for _, m := range p.members {
-		if err := m.do(); err != nil {
+func (p *transaction) renameIntoPlace() error {
+	for _, m := range p.files {
+		if err := m.apply(); err != nil {
 			return &Error{Op: "renaming the new file into place", Path: m.file.Path, Err: err}
 		}
 	}
@@ -101,7 +101,7 @@ func (p *byFile) place() error {
 }
 
 // sync makes the names of members durable.
-func (p *byFile) sync(dirs []*directory) error {
+func (p *transaction) sync(dirs []*directory) error {
 	for _, d := range dirs {
 		if !d.changed {
 			continue
@@ -115,13 +115,13 @@ func (p *byFile) sync(dirs []*directory) error {
 
 // abort takes back what was done. What it cannot take back it leaves for
 // Recover, which finds the journal and completes it.
-func (p *byFile) abort() error {
-	for _, m := range p.members {
+func (p *transaction) abort() error {
+	for _, m := range p.files {
 		if !m.reversible() {
 			return nil
 		}
 	}
-	for _, m := range slices.Backward(p.members) {
+	for _, m := range slices.Backward(p.files) {
 		if err := m.undo(); err != nil {
 			return &Error{Op: "taking it back", Path: m.file.Path, Err: err}
 		}
@@ -132,7 +132,7 @@ func (p *byFile) abort() error {
 	if err := p.journal.undo(); err != nil {
 		return &Error{Op: "taking it back", Path: p.journal.dir.join(p.journal.to), Err: err}
 	}
-	for _, m := range p.members {
+	for _, m := range p.files {
 		if m.staged {
 			m.dir.remove(m.from)
 		}
@@ -142,15 +142,15 @@ func (p *byFile) abort() error {
 }
 
 // tidy does away with the old generation.
-func (p *byFile) tidy() error {
-	errs := make([]error, 0, len(p.members)+1)
-	for _, m := range p.members {
-		errs = append(errs, m.tidy())
+func (p *transaction) removeOld() error {
+	errs := make([]error, 0, len(p.files)+1)
+	for _, m := range p.files {
+		errs = append(errs, m.removeOld())
 	}
-	return errors.Join(append(errs, p.journal.tidy())...)
+	return errors.Join(append(errs, p.journal.removeOld())...)
 }
 
-func (p *byFile) close() {
+func (p *transaction) close() {
 	for _, d := range p.dirs {
 		d.close()
 	}

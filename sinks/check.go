@@ -21,7 +21,7 @@ import (
 // owner may replace files in it. Publish writes there all the same, because the
 // volumes that Kubernetes gives to a pod are such directories.
 func CheckDestination(ctx context.Context, path string, createDirs bool) error {
-	path, err := destination(path)
+	path, err := absoluteDestination(path)
 	if err != nil {
 		return err
 	}
@@ -40,7 +40,7 @@ func CheckDestination(ctx context.Context, path string, createDirs bool) error {
 		return err
 	}
 	if !missing {
-		if _, err := d.look(filepath.Base(path)); err != nil {
+		if _, err := d.statDestination(filepath.Base(path)); err != nil {
 			return err
 		}
 	}

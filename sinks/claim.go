@@ -45,7 +45,7 @@ func ClaimDestinations(files []File) (*Claim, error) {
 
 // Claim claims the directory and the stable names of files in it, as
 // [ClaimDestinations] does. The directory is made if it is missing.
-func (d Directory) Claim(files []File) (*Claim, error) {
+func (d LinkDir) Claim(files []File) (*Claim, error) {
 	d, err := d.absolute()
 	if err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func (c *Claim) Close() error {
 var _ io.Closer = (*Claim)(nil)
 
 func (c *Claim) add(f File) error {
-	path, err := destination(f.Path)
+	path, err := absoluteDestination(f.Path)
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func (c *Claim) lock(dir string) (lock descriptor, err error) {
 		return lock, nil
 	}
 	name := fmt.Sprintf("%s%d.lock", prefix, os.Geteuid())
-	lock, err = anywhere.openFile(filepath.Join(dir, name), unix.O_RDWR|unix.O_CREAT, 0o600)
+	lock, err = cwd.openFile(filepath.Join(dir, name), unix.O_RDWR|unix.O_CREAT, 0o600)
 	if err == nil {
 		c.locks[dir] = lock
 	}
@@ -124,7 +124,7 @@ func (c *Claim) lock(dir string) (lock descriptor, err error) {
 func (f descriptor) claim(name string) error {
 	hash := sha256.Sum256([]byte(name))
 	region := unix.Flock_t{Type: unix.F_WRLCK, Start: int64(binary.BigEndian.Uint64(hash[:]) % math.MaxInt64), Len: 1}
-	err := retry(func() error { return unix.FcntlFlock(uintptr(f), unix.F_OFD_SETLK, &region) })
+	err := retryEINTR(func() error { return unix.FcntlFlock(uintptr(f), unix.F_OFD_SETLK, &region) })
 	if err == unix.EAGAIN || err == unix.EACCES {
 		return ErrClaimed
 	}

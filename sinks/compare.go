@@ -51,26 +51,26 @@ func Compare(files []File) ([]Status, error) {
 }
 
 // anywhere is not a directory: names in it are paths.
-var anywhere = &directory{fd: unix.AT_FDCWD}
+var cwd = &directory{fd: unix.AT_FDCWD}
 
 func compare(f File) (Status, error) {
-	path, err := destination(f.Path)
+	path, err := absoluteDestination(f.Path)
 	if err != nil {
 		return Unknown, err
 	}
-	is, err := anywhere.look(path)
+	is, err := cwd.statDestination(path)
 	if err != nil {
 		return Unknown, err
 	}
-	return anywhere.compare(path, f, is)
+	return cwd.compare(path, f, is)
 }
 
 // compare says how name, which was found to be is, differs from f.
-func (d *directory) compare(name string, f File, is found) (Status, error) {
+func (d *directory) compare(name string, f File, is fileInfo) (Status, error) {
 	if !is.regular || is.size != uint64(len(f.Content)) {
 		return Content, nil
 	}
-	equal, err := d.holds(name, f.Content)
+	equal, err := d.hasContent(name, f.Content)
 	switch {
 	case err == unix.ENOENT:
 		return Content, nil
@@ -87,15 +87,15 @@ func (d *directory) compare(name string, f File, is found) (Status, error) {
 // Repair gives an existing file the mode and owner that f asks for, and leaves
 // its content and modification time alone. It does not follow a symbolic link.
 func Repair(f File) error {
-	path, err := destination(f.Path)
+	path, err := absoluteDestination(f.Path)
 	if err != nil {
 		return err
 	}
-	return anywhere.repair(path, f)
+	return cwd.repair(path, f)
 }
 
 func (d *directory) repair(name string, f File) error {
-	file, err := d.open(name)
+	file, err := d.openRead(name)
 	if err != nil {
 		return &Error{Op: "opening it to repair its mode or owner", Path: d.join(name), Err: err}
 	}

@@ -16,7 +16,7 @@ import (
 type descriptor int
 
 func (d *directory) openFile(name string, flags int, mode uint32) (f descriptor, err error) {
-	err = retry(func() error {
+	err = retryEINTR(func() error {
 		fd, err := unix.Openat(d.fd, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
 		f = descriptor(fd)
 		return err
@@ -25,13 +25,13 @@ func (d *directory) openFile(name string, flags int, mode uint32) (f descriptor,
 }
 
 // open opens a file for reading, without waiting for the other end of a pipe.
-func (d *directory) open(name string) (descriptor, error) {
+func (d *directory) openRead(name string) (descriptor, error) {
 	return d.openFile(name, unix.O_RDONLY|unix.O_NONBLOCK, 0)
 }
 
 // holds reports whether name, whose size is that of content, has this content.
-func (d *directory) holds(name string, content []byte) (bool, error) {
-	f, err := d.open(name)
+func (d *directory) hasContent(name string, content []byte) (bool, error) {
+	f, err := d.openRead(name)
 	if err != nil {
 		return false, err
 	}
@@ -44,8 +44,8 @@ func (d *directory) holds(name string, content []byte) (bool, error) {
 }
 
 // hashes reports whether name is a regular file whose content has this SHA-256.
-func (d *directory) hashes(name string, want sum) (bool, error) {
-	f, err := d.open(name)
+func (d *directory) hasSHA256(name string, want sum) (bool, error) {
+	f, err := d.openRead(name)
 	if err == unix.ENOENT || err == unix.ELOOP || err == unix.ENXIO {
 		return false, nil
 	}
@@ -64,13 +64,13 @@ func (d *directory) hashes(name string, want sum) (bool, error) {
 }
 
 func (f descriptor) stat() (st unix.Stat_t, err error) {
-	err = retry(func() error { return unix.Fstat(int(f), &st) })
+	err = retryEINTR(func() error { return unix.Fstat(int(f), &st) })
 	return st, err
 }
 
 // Read implements [io.Reader].
 func (f descriptor) Read(p []byte) (n int, err error) {
-	err = retry(func() (err error) { n, err = unix.Read(int(f), p); return err })
+	err = retryEINTR(func() (err error) { n, err = unix.Read(int(f), p); return err })
 	if err == nil && n == 0 && len(p) > 0 {
 		err = io.EOF
 	}
@@ -81,7 +81,7 @@ func (f descriptor) Read(p []byte) (n int, err error) {
 func (f descriptor) Write(p []byte) (n int, err error) {
 	for n < len(p) {
 		var m int
-		err = retry(func() (err error) { m, err = unix.Write(int(f), p[n:]); return err })
+		err = retryEINTR(func() (err error) { m, err = unix.Write(int(f), p[n:]); return err })
 		if err == nil && m == 0 {
 			err = io.ErrShortWrite
 		}
@@ -93,5 +93,5 @@ func (f descriptor) Write(p []byte) (n int, err error) {
 	return n, nil
 }
 
-func (f descriptor) sync() error  { return retry(func() error { return unix.Fsync(int(f)) }) }
+func (f descriptor) sync() error  { return retryEINTR(func() error { return unix.Fsync(int(f)) }) }
 func (f descriptor) close() error { return unix.Close(int(f)) }

@@ -13,9 +13,9 @@ import (
 // Compare says how each file differs from what readers see, as the function of
 // this name does. A stable name that is not a link into the directory's generation
 // is [Content].
-func (d Directory) Compare(files []File) ([]Status, error) {
+func (d LinkDir) Compare(files []File) ([]Status, error) {
 	statuses := make([]Status, len(files))
-	s, found, err := d.look(files)
+	s, found, err := d.openToLook(files)
 	if errors.Is(err, unix.ENOENT) {
 		for i := range statuses {
 			statuses[i] = Content
@@ -32,10 +32,10 @@ func (d Directory) Compare(files []File) ([]Status, error) {
 	}
 	var errs []error
 	for i, f := range found {
-		place, err := s.dir.place(stableName(f.name))
+		place, err := s.dir.kindOf(stableName(f.name))
 		switch {
 		case err != nil:
-		case place != linked:
+		case place != ourLink:
 			statuses[i] = Content
 		default:
 			if statuses[i], err = s.status(f); statuses[i] == Same && drifted {
@@ -51,23 +51,23 @@ func (d Directory) Compare(files []File) ([]Status, error) {
 
 // Repair gives an existing file, and the directory of the generation that readers
 // see, the mode and owner asked for.
-func (d Directory) Repair(f File) error {
-	s, found, err := d.look([]File{f})
+func (d LinkDir) Repair(f File) error {
+	s, found, err := d.openToLook([]File{f})
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	if s.seen.generation == nil {
+	if s.state.currentDir == nil {
 		return &Error{Op: "opening it to repair its mode or owner", Path: found[0].Path, Err: unix.ENOENT}
 	}
 	if err := s.repairGeneration(); err != nil {
 		return err
 	}
-	return s.seen.generation.repair(found[0].name, f)
+	return s.state.currentDir.repair(found[0].name, f)
 }
 
 // look opens the directory to look at it, or at least to change no names.
-func (d Directory) look(files []File) (*swap, []located, error) {
+func (d LinkDir) openToLook(files []File) (*openLinkDir, []located, error) {
 	d, err := d.absolute()
 	if err != nil {
 		return nil, nil, err
@@ -80,21 +80,21 @@ func (d Directory) look(files []File) (*swap, []located, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s, err := d.survey(dir)
+	s, err := d.readState(dir)
 	return s, found, err
 }
 
 // compare says how the generation that is seen differs from files, and repairs its
 // modes and owners.
-func (s *swap) compare(files []located) (Status, error) {
-	if s.seen.generation == nil {
+func (s *openLinkDir) compare(files []located) (Status, error) {
+	if s.state.currentDir == nil {
 		return Content, nil
 	}
 	worst := Same
 	for _, f := range files {
 		status, err := s.status(f)
 		if status == Drift {
-			err = s.seen.generation.repair(f.name, f.File)
+			err = s.state.currentDir.repair(f.name, f.File)
 			status = Same
 			if errors.Is(err, unix.EPERM) {
 				status, err = Content, nil // somebody else's file cannot be repaired, but be replaced
@@ -105,7 +105,7 @@ func (s *swap) compare(files []located) (Status, error) {
 		}
 		worst = max(worst, status)
 	}
-	if worst == Same && !s.seen.consistsOf(files) {
+	if worst == Same && !s.state.consistsOf(files) {
 		return Content, nil
 	}
 	drifted, err := s.drifted()
@@ -121,24 +121,24 @@ func (s *swap) compare(files []located) (Status, error) {
 }
 
 // status says how one file of the generation that is seen differs.
-func (s *swap) status(f located) (Status, error) {
-	if s.seen.generation == nil {
+func (s *openLinkDir) status(f located) (Status, error) {
+	if s.state.currentDir == nil {
 		return Content, nil
 	}
-	is, err := s.seen.generation.look(f.name)
+	is, err := s.state.currentDir.statDestination(f.name)
 	if err != nil {
 		return Unknown, err
 	}
-	s.seen.files[f.name] = is
-	return s.seen.generation.compare(f.name, f.File, is)
+	s.state.stats[f.name] = is
+	return s.state.currentDir.compare(f.name, f.File, is)
 }
 
 // consistsOf reports whether the generation that is seen has these files and no
 // others.
-func (s *survey) consistsOf(files []located) bool {
+func (s *linkDirState) consistsOf(files []located) bool {
 	if s.record.Version == 0 {
 		names := stableNames(files)
-		for name := range s.top {
+		for name := range s.topNames {
 			if !slices.Contains(names, name) {
 				return false
 			}
@@ -152,18 +152,18 @@ func (s *survey) consistsOf(files []located) bool {
 
 // drifted reports whether the directory of the generation that is seen has another
 // mode or owner than was asked for.
-func (s *swap) drifted() (bool, error) {
-	if s.seen.generation == nil {
+func (s *openLinkDir) drifted() (bool, error) {
+	if s.state.currentDir == nil {
 		return false, nil
 	}
-	st, err := descriptor(s.seen.generation.fd).stat()
+	st, err := descriptor(s.state.currentDir.fd).stat()
 	if err != nil {
-		return false, &Error{Op: "looking at what is there", Path: s.seen.generation.path, Err: err}
+		return false, &Error{Op: "looking at what is there", Path: s.state.currentDir.path, Err: err}
 	}
 	a := s.attributes()
 	return st.Mode&0o7777 != a.mode || a.uid >= 0 && int(st.Uid) != a.uid || a.gid >= 0 && int(st.Gid) != a.gid, nil
 }
 
-func (s *swap) repairGeneration() error {
-	return s.seen.generation.setAttributes(s.attributes())
+func (s *openLinkDir) repairGeneration() error {
+	return s.state.currentDir.setAttributes(s.attributes())
 }

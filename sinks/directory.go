@@ -44,7 +44,7 @@ func openDirectory(ctx context.Context, path string, lock int) (*directory, erro
 
 func openUnlocked(path string) (*directory, error) {
 	var fd int
-	err := retry(func() (err error) {
+	err := retryEINTR(func() (err error) {
 		fd, err = unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 		return err
 	})
@@ -58,7 +58,7 @@ func openUnlocked(path string) (*directory, error) {
 // without locks are used without.
 func (d *directory) lock(ctx context.Context, how int) error {
 	for deadline := time.Now().Add(lockWait); ; {
-		err := retry(func() error { return unix.Flock(d.fd, how|unix.LOCK_NB) })
+		err := retryEINTR(func() error { return unix.Flock(d.fd, how|unix.LOCK_NB) })
 		if err != unix.EWOULDBLOCK {
 			return nil
 		}
@@ -75,7 +75,7 @@ func (d *directory) lock(ctx context.Context, how int) error {
 
 // sync makes the names in the directory durable.
 func (d *directory) sync() error {
-	if err := retry(func() error { return unix.Fsync(d.fd) }); err != nil {
+	if err := retryEINTR(func() error { return unix.Fsync(d.fd) }); err != nil {
 		return &Error{Op: "syncing the directory", Path: d.path, Err: err}
 	}
 	return nil
@@ -83,7 +83,7 @@ func (d *directory) sync() error {
 
 // remove removes a name; that there is none is as good.
 func (d *directory) remove(name string) error {
-	err := retry(func() error { return unix.Unlinkat(d.fd, name, 0) })
+	err := retryEINTR(func() error { return unix.Unlinkat(d.fd, name, 0) })
 	if err != nil && err != unix.ENOENT {
 		return &Error{Op: "removing", Path: d.join(name), Err: err}
 	}
@@ -91,11 +91,11 @@ func (d *directory) remove(name string) error {
 }
 
 // names returns the names in a directory that was just opened.
-func (d *directory) names() (names []string, err error) {
+func (d *directory) list() (names []string, err error) {
 	buf := make([]byte, 32<<10)
 	for {
 		var n int
-		err := retry(func() (err error) { n, err = unix.ReadDirent(d.fd, buf); return err })
+		err := retryEINTR(func() (err error) { n, err = unix.ReadDirent(d.fd, buf); return err })
 		if err != nil {
 			return nil, &Error{Op: "listing the directory", Path: d.path, Err: err}
 		}
@@ -109,7 +109,7 @@ func (d *directory) names() (names []string, err error) {
 func (d *directory) join(name string) string { return filepath.Join(d.path, name) }
 
 func (d *directory) rename(from, to string) error {
-	return retry(func() error { return unix.Renameat(d.fd, from, d.fd, to) })
+	return retryEINTR(func() error { return unix.Renameat(d.fd, from, d.fd, to) })
 }
 
 // close cannot fail in a way that matters: nothing is written through fd.
@@ -118,12 +118,12 @@ func (d *directory) close() { unix.Close(d.fd) }
 // createDirectory makes path and what is missing above it, and makes each new
 // name durable.
 func createDirectory(path string) error {
-	err := retry(func() error { return unix.Mkdir(path, 0o755) })
+	err := retryEINTR(func() error { return unix.Mkdir(path, 0o755) })
 	if err == unix.ENOENT {
 		if err := createDirectory(filepath.Dir(path)); err != nil {
 			return err
 		}
-		err = retry(func() error { return unix.Mkdir(path, 0o755) })
+		err = retryEINTR(func() error { return unix.Mkdir(path, 0o755) })
 	}
 	if err == unix.EEXIST {
 		return nil
@@ -139,12 +139,12 @@ func createDirectory(path string) error {
 	return parent.sync()
 }
 
-var carryOut = func(call func() error) error { return call() } // tests have it fail
+var doSyscall = func(call func() error) error { return call() } // tests have it fail
 
 // retry repeats a system call that a signal interrupted.
-func retry(call func() error) error {
+func retryEINTR(call func() error) error {
 	for {
-		if err := carryOut(call); err != unix.EINTR {
+		if err := doSyscall(call); err != unix.EINTR {
 			return err
 		}
 	}

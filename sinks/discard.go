@@ -12,22 +12,22 @@ import (
 
 // tidy removes the generations that are neither seen nor kept, puts aside the one
 // that was rejected, and removes those rejected before.
-func (s *swap) tidy(record Record) error {
+func (s *openLinkDir) removeOldGenerations(record Record) error {
 	keep := append([]uint64{record.Generation}, record.Previous...)
 	oldest := slices.Min(keep)
-	rejected := s.seen.rejected
+	rejected := s.state.rejected
 	var errs []error
-	for _, n := range s.seen.generations {
+	for _, n := range s.state.generations {
 		switch {
 		case slices.Contains(keep, n):
 		case n == record.Rejected:
-			errs = append(errs, s.setAside(n))
+			errs = append(errs, s.setRejectedAside(n))
 			rejected = append(slices.Clone(rejected), n)
 		default:
 			errs = append(errs, s.dir.removeTree(generationName(n)))
 		}
 	}
-	for _, n := range s.seen.records {
+	for _, n := range s.state.records {
 		if !slices.Contains(keep, n) {
 			errs = append(errs, s.dir.remove(generationRecordName(n)))
 		}
@@ -41,7 +41,7 @@ func (s *swap) tidy(record Record) error {
 }
 
 // setAside keeps a rejected generation for inspection.
-func (s *swap) setAside(n uint64) error {
+func (s *openLinkDir) setRejectedAside(n uint64) error {
 	if err := s.dir.rename(generationName(n), rejectedName(n)); err != nil {
 		return &Error{Op: "putting the rejected generation aside", Path: s.dir.join(generationName(n)), Err: err}
 	}
@@ -50,7 +50,7 @@ func (s *swap) setAside(n uint64) error {
 
 // removeTree removes a directory of ours and all that is in it.
 func (d *directory) removeTree(name string) error {
-	tree, err := d.sub(name)
+	tree, err := d.openSubdir(name)
 	if errors.Is(err, unix.ENOENT) {
 		return nil
 	}
@@ -58,7 +58,7 @@ func (d *directory) removeTree(name string) error {
 		return err
 	}
 	defer tree.close()
-	names, err := tree.names()
+	names, err := tree.list()
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ type Generation struct {
 }
 
 var (
-	errTwice   = errors.New("destination is named twice")
+	errDuplicate   = errors.New("destination is named twice")
 	errNoFiles = errors.New("no files")
 )
 
@@ -42,7 +42,7 @@ func (g Generation) checked() (Generation, error) {
 	}
 	files := make([]File, len(g.Files))
 	for i, f := range g.Files {
-		path, err := destination(f.Path)
+		path, err := absoluteDestination(f.Path)
 		if err != nil {
 			return g, err
 		}
@@ -50,7 +50,7 @@ func (g Generation) checked() (Generation, error) {
 		files[i] = f
 		for _, earlier := range files[:i] {
 			if earlier.Path == path {
-				return g, &Error{Op: "publishing", Path: path, Err: errTwice}
+				return g, &Error{Op: "publishing", Path: path, Err: errDuplicate}
 			}
 		}
 	}

@@ -9,20 +9,20 @@ import (
 )
 
 // recordOf returns the record of g as that of the generation that is seen.
-func (s *swap) recordOf(g Generation, files []located) Record {
+func (s *openLinkDir) newRecord(g Generation, files []located) Record {
 	r := Record{
-		Version: recordVersion, Name: g.Name, Directory: s.Path, Generation: s.seen.visible, Payload: g.Payload,
-		Previous: s.seen.before(), Rejected: s.seen.record.Rejected, Intact: true,
+		Version: recordVersion, Name: g.Name, Directory: s.Path, Generation: s.state.current, Payload: g.Payload,
+		Previous: s.state.previous(), Rejected: s.state.record.Rejected, Intact: true,
 	}
 	for _, f := range files {
-		r.Files = append(r.Files, f.recorded(f.attributes(s.seen.files[f.name])))
+		r.Files = append(r.Files, f.recorded(f.attributes(s.state.stats[f.name])))
 	}
 	return r
 }
 
 // keep completes the stable names and the record of a generation whose files are
 // as they should be.
-func (s *swap) keep(record Record, places map[string]place) (Record, error) {
+func (s *openLinkDir) completeUnchanged(record Record, places map[string]nameKind) (Record, error) {
 	var missing []string
 	for name, place := range places {
 		if place == absent {
@@ -31,7 +31,7 @@ func (s *swap) keep(record Record, places map[string]place) (Record, error) {
 	}
 	slices.Sort(missing)
 	if len(missing) > 0 {
-		if err := s.link(missing); err != nil {
+		if err := s.makeLinks(missing); err != nil {
 			return Record{}, err
 		}
 		if err := s.dir.sync(); err != nil {
@@ -42,7 +42,7 @@ func (s *swap) keep(record Record, places map[string]place) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
-	if is, err := s.seen.record.encode(); err != nil || !bytes.Equal(is, want) {
+	if is, err := s.state.record.encode(); err != nil || !bytes.Equal(is, want) {
 		if err := s.dir.replaceRecord(recordTemp, generationRecordName(record.Generation), want); err != nil {
 			return Record{}, err
 		}
@@ -50,14 +50,14 @@ func (s *swap) keep(record Record, places map[string]place) (Record, error) {
 			return Record{}, err
 		}
 	}
-	record.Untidy = s.forgetByFile(record.Name)
+	record.CleanupErr = s.removeJournalRecord(record.Name)
 	return record, nil
 }
 
 // forgetByFile removes the record of a bundle that was published file by file
 // before.
-func (s *swap) forgetByFile(name string) error {
-	if !slices.Contains(s.seen.names, recordName(name)) {
+func (s *openLinkDir) removeJournalRecord(name string) error {
+	if !slices.Contains(s.state.names, recordName(name)) {
 		return nil
 	}
 	return s.dir.remove(recordName(name))

@@ -39,7 +39,7 @@ func generationRecordName(n uint64) string { return generationName(n) + recordSu
 func rejectedName(n uint64) string         { return rejectedPrefix + strconv.FormatUint(n, 10) }
 
 // number returns the number in a name that was made of one.
-func number(name, prefix, suffix string) (n uint64, ok bool) {
+func parseNumber(name, prefix, suffix string) (n uint64, ok bool) {
 	digits, begins := strings.CutPrefix(name, prefix)
 	digits, ends := strings.CutSuffix(digits, suffix)
 	n, err := strconv.ParseUint(digits, 10, 64)
@@ -65,7 +65,7 @@ type located struct {
 }
 
 // locate finds out where in the directory files lie.
-func (d Directory) locate(files []File) ([]located, error) {
+func (d LinkDir) locate(files []File) ([]located, error) {
 	result := make([]located, len(files))
 	for i, f := range files {
 		name, err := d.nameOf(f.Path)
@@ -77,7 +77,7 @@ func (d Directory) locate(files []File) ([]located, error) {
 		for _, earlier := range result[:i] {
 			switch {
 			case earlier.name == name:
-				return nil, &Error{Op: "publishing", Path: f.Path, Err: errTwice}
+				return nil, &Error{Op: "publishing", Path: f.Path, Err: errDuplicate}
 			case strings.HasPrefix(name, earlier.name+"/"), strings.HasPrefix(earlier.name, name+"/"):
 				return nil, &Error{Op: "publishing", Path: f.Path, Err: fmt.Errorf("%w: see %q", errFileAndDirectory, earlier.Path)}
 			}
@@ -87,7 +87,7 @@ func (d Directory) locate(files []File) ([]located, error) {
 }
 
 // nameOf returns a path relative to the directory.
-func (d Directory) nameOf(path string) (string, error) {
+func (d LinkDir) nameOf(path string) (string, error) {
 	if path == "" {
 		return "", &Error{Op: "publishing", Path: d.Path, Err: errNoDestination, hint: "name the file"}
 	}
@@ -105,7 +105,7 @@ func (d Directory) nameOf(path string) (string, error) {
 	if first := stableName(name); strings.HasPrefix(first, reservedPrefix) || strings.HasPrefix(first, prefix) {
 		return "", &Error{Op: "publishing", Path: path, Err: errReservedInDirectory}
 	}
-	_, err := destination(filepath.Join(d.Path, name))
+	_, err := absoluteDestination(filepath.Join(d.Path, name))
 	return name, err
 }
 

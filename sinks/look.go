@@ -6,7 +6,7 @@ package sinks
 import "golang.org/x/sys/unix"
 
 // found is what a name in a directory stands for.
-type found struct {
+type fileInfo struct {
 	exists  bool
 	regular bool
 	size    uint64
@@ -19,18 +19,18 @@ type found struct {
 // look says what name is. Of a symbolic link it tells the mode and owner of what
 // the link points to, for those are what Vault Agent keeps when it replaces the
 // link.
-func (d *directory) look(name string) (found, error) {
+func (d *directory) statDestination(name string) (fileInfo, error) {
 	st, err := d.statx(name, unix.AT_SYMLINK_NOFOLLOW)
 	if err == unix.ENOENT {
-		return found{}, nil
+		return fileInfo{}, nil
 	}
 	if err == nil {
-		err = replaceable(st)
+		err = checkReplaceable(st)
 	}
 	if err != nil {
-		return found{}, &Error{Op: "looking at what is there", Path: d.join(name), Err: err}
+		return fileInfo{}, &Error{Op: "looking at what is there", Path: d.join(name), Err: err}
 	}
-	f := found{exists: true, regular: kind(st) == unix.S_IFREG, size: st.Size, known: true}
+	f := fileInfo{exists: true, regular: fileType(st) == unix.S_IFREG, size: st.Size, known: true}
 	if !f.regular {
 		st, err = d.statx(name, 0)
 		f.known = err == nil
@@ -41,16 +41,16 @@ func (d *directory) look(name string) (found, error) {
 
 func (d *directory) statx(name string, flags int) (st unix.Statx_t, err error) {
 	const mask = unix.STATX_TYPE | unix.STATX_MODE | unix.STATX_UID | unix.STATX_GID | unix.STATX_SIZE
-	err = retry(func() error { return unix.Statx(d.fd, name, flags, mask, &st) })
+	err = retryEINTR(func() error { return unix.Statx(d.fd, name, flags, mask, &st) })
 	return st, err
 }
 
-func kind(st unix.Statx_t) uint16 { return st.Mode & unix.S_IFMT }
+func fileType(st unix.Statx_t) uint16 { return st.Mode & unix.S_IFMT }
 
 // replaceable refuses at once what a rename would refuse after the commit, and
 // what nobody means to replace by a file.
-func replaceable(st unix.Statx_t) error {
-	switch kind(st) {
+func checkReplaceable(st unix.Statx_t) error {
+	switch fileType(st) {
 	case unix.S_IFREG, unix.S_IFLNK:
 	case unix.S_IFDIR:
 		return unix.EISDIR

@@ -110,8 +110,8 @@ func publish(t testing.TB, g Generation) Record {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Untidy != nil {
-		t.Fatal(r.Untidy)
+	if r.CleanupErr != nil {
+		t.Fatal(r.CleanupErr)
 	}
 	return r
 }

@@ -13,13 +13,13 @@ import (
 
 // mend makes the links of the generation that is seen, and removes those that lead
 // nowhere. A file at a stable name becomes a link if that reads the same.
-func (s *swap) mend(names []string) error {
-	if s.seen.generation == nil {
+func (s *openLinkDir) repairLinks(names []string) error {
+	if s.state.currentDir == nil {
 		return nil
 	}
 	changed := false
 	for _, name := range names {
-		if s.seen.top[name] || !s.dir.linked(name) {
+		if s.state.topNames[name] || !s.dir.isOurLink(name) {
 			continue
 		}
 		if err := s.dir.remove(name); err != nil {
@@ -27,14 +27,14 @@ func (s *swap) mend(names []string) error {
 		}
 		changed = true
 	}
-	for _, name := range slices.Sorted(maps.Keys(s.seen.top)) {
-		place, err := s.dir.place(name)
+	for _, name := range slices.Sorted(maps.Keys(s.state.topNames)) {
+		place, err := s.dir.kindOf(name)
 		switch {
 		case err != nil:
 			continue // somebody else's, as Publish will say
 		case place == absent:
-			err = s.link([]string{name})
-		case place == plain && s.readsTheSame(name):
+			err = s.makeLinks([]string{name})
+		case place == plainFile && s.readsTheSame(name):
 			err = s.replaceByLink(name)
 		default:
 			continue
@@ -52,28 +52,28 @@ func (s *swap) mend(names []string) error {
 
 // readsTheSame reports whether a file at a stable name holds what the generation
 // has.
-func (s *swap) readsTheSame(name string) bool {
-	content, _, err := s.dir.read(name)
+func (s *openLinkDir) readsTheSame(name string) bool {
+	content, _, err := s.dir.readFile(name)
 	if err != nil {
 		return false
 	}
-	is, err := s.seen.generation.look(name)
+	is, err := s.state.currentDir.statDestination(name)
 	if err != nil || !is.regular || is.size != uint64(len(content)) {
 		return false
 	}
-	same, err := s.seen.generation.holds(name, content)
+	same, err := s.state.currentDir.hasContent(name, content)
 	return same && err == nil
 }
 
 // intact reports whether every file reads as recorded, by its stable name.
-func (s *swap) intact(record Record) (bool, error) {
+func (s *openLinkDir) intact(record Record) (bool, error) {
 	for _, f := range record.Files {
 		name := record.relative(f)
-		if !s.dir.linked(stableName(name)) {
+		if !s.dir.isOurLink(stableName(name)) {
 			return false, nil
 		}
 	}
-	err := s.dir.verify(record)
+	err := s.dir.verifyGeneration(record)
 	if errors.Is(err, errDamaged) {
 		return false, nil
 	}
@@ -83,8 +83,8 @@ func (s *swap) intact(record Record) (bool, error) {
 var errDamaged = errors.New("a file is missing or does not hold what the record says")
 
 // verify finds out whether a generation holds what its record says.
-func (d *directory) verify(record Record) error {
-	g, err := d.sub(generationName(record.Generation))
+func (d *directory) verifyGeneration(record Record) error {
+	g, err := d.openSubdir(generationName(record.Generation))
 	if errors.Is(err, unix.ENOENT) {
 		return &Error{Op: "reading what is there", Path: d.join(generationName(record.Generation)), Err: errDamaged}
 	}
@@ -97,7 +97,7 @@ func (d *directory) verify(record Record) error {
 		if err != nil {
 			return err
 		}
-		same, err := g.hashes(record.relative(f), want)
+		same, err := g.hasSHA256(record.relative(f), want)
 		if err == nil && !same {
 			err = errDamaged
 		}

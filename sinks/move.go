@@ -10,7 +10,7 @@ var renameat2 = unix.Renameat2 // tests take it away
 // A move puts a temporary file in its destination's place. Where there was a
 // file, the two change names, so that the old one can be put back, or kept as a
 // backup.
-type move struct {
+type replacement struct {
 	dir      *directory
 	from, to string
 	old      bool   // something is at the destination
@@ -22,7 +22,7 @@ type move struct {
 
 // do carries the move out. On a file system that cannot exchange names the old
 // file is gone afterwards.
-func (m *move) do() error {
+func (m *replacement) apply() error {
 	err := error(unix.ENOENT)
 	if m.old {
 		err = m.exchange()
@@ -33,7 +33,7 @@ func (m *move) do() error {
 		m.old = false
 		err = m.dir.rename(m.from, m.to)
 	case unix.EINVAL, unix.ENOSYS, unix.EOPNOTSUPP:
-		if err = m.link(); err == nil {
+		if err = m.linkBackup(); err == nil {
 			err = m.dir.rename(m.from, m.to)
 		}
 	}
@@ -41,28 +41,28 @@ func (m *move) do() error {
 	return err
 }
 
-func (m *move) exchange() error {
-	return retry(func() error {
+func (m *replacement) exchange() error {
+	return retryEINTR(func() error {
 		return renameat2(m.dir.fd, m.from, m.dir.fd, m.to, unix.RENAME_EXCHANGE)
 	})
 }
 
 // link makes the backup before the old file is replaced for good.
-func (m *move) link() error {
+func (m *replacement) linkBackup() error {
 	if m.backup == "" {
 		return nil
 	}
 	if err := m.dir.remove(m.backup); err != nil {
 		return err
 	}
-	return retry(func() error { return unix.Linkat(m.dir.fd, m.to, m.dir.fd, m.backup, 0) })
+	return retryEINTR(func() error { return unix.Linkat(m.dir.fd, m.to, m.dir.fd, m.backup, 0) })
 }
 
 // reversible reports whether undo can restore what was there.
-func (m *move) reversible() bool { return !m.done || m.swapped || !m.old }
+func (m *replacement) reversible() bool { return !m.done || m.swapped || !m.old }
 
 // undo restores what was there; from names the new file again.
-func (m *move) undo() (err error) {
+func (m *replacement) undo() (err error) {
 	switch {
 	case !m.done:
 		return nil
@@ -76,7 +76,7 @@ func (m *move) undo() (err error) {
 }
 
 // tidy does away with the old file.
-func (m *move) tidy() error {
+func (m *replacement) removeOld() error {
 	switch {
 	case !m.swapped:
 		return nil

@@ -19,7 +19,7 @@ const (
 	tempSuffix   = ".tmp"
 	recordSuffix = ".json"
 	backupSuffix = ".bak"
-	longest      = 200 // of a name, so that what is made of it fits into 255 bytes
+	maxNameLength      = 200 // of a name, so that what is made of it fits into 255 bytes
 )
 
 var (
@@ -55,14 +55,14 @@ func backupName(path string, backup bool) string {
 }
 
 func checkName(name string) error {
-	if name == "" || len(name) > longest || strings.ContainsAny(name, "/\x00") {
-		return fmt.Errorf("%q cannot be the name of a bundle's record: it must have 1 to %d bytes and no slash", name, longest)
+	if name == "" || len(name) > maxNameLength || strings.ContainsAny(name, "/\x00") {
+		return fmt.Errorf("%q cannot be the name of a bundle's record: it must have 1 to %d bytes and no slash", name, maxNameLength)
 	}
 	return nil
 }
 
 // destination returns the absolute form of a path that may be written to.
-func destination(path string) (string, error) {
+func absoluteDestination(path string) (string, error) {
 	if path == "" {
 		return "", errNoDestination
 	}

@@ -16,14 +16,14 @@ import (
 const directoryMode = 0o750
 
 // absolute returns d with an absolute path.
-func (d Directory) absolute() (Directory, error) {
-	path, err := destination(d.Path)
+func (d LinkDir) absolute() (LinkDir, error) {
+	path, err := absoluteDestination(d.Path)
 	d.Path = path
 	return d, err
 }
 
 // attributes are those of the directories made here.
-func (d Directory) attributes() attributes {
+func (d LinkDir) attributes() attributes {
 	a := attributes{mode: bits(d.Mode), uid: d.UID, gid: d.GID}
 	if a.mode == 0 {
 		a.mode = directoryMode
@@ -32,7 +32,7 @@ func (d Directory) attributes() attributes {
 }
 
 // open opens the directory, which is made if it is missing, and looks at it.
-func (d Directory) open(ctx context.Context) (*swap, error) {
+func (d LinkDir) open(ctx context.Context) (*openLinkDir, error) {
 	dir, err := openDirectory(ctx, d.Path, unix.LOCK_SH)
 	if errors.Is(err, unix.ENOENT) {
 		if err := d.create(); err != nil {
@@ -43,11 +43,11 @@ func (d Directory) open(ctx context.Context) (*swap, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.survey(dir)
+	return d.readState(dir)
 }
 
 // ensure makes the directory if it is missing.
-func (d Directory) ensure() error {
+func (d LinkDir) ensure() error {
 	dir, err := openUnlocked(d.Path)
 	if errors.Is(err, unix.ENOENT) {
 		return d.create()
@@ -59,11 +59,11 @@ func (d Directory) ensure() error {
 }
 
 // survey takes over dir, which was just opened.
-func (d Directory) survey(dir *directory) (*swap, error) {
-	s := &swap{Directory: d, dir: dir}
-	names, err := dir.names()
+func (d LinkDir) readState(dir *directory) (*openLinkDir, error) {
+	s := &openLinkDir{LinkDir: d, dir: dir}
+	names, err := dir.list()
 	if err == nil {
-		s.seen, err = dir.survey(names)
+		s.state, err = dir.readLinkDirState(names)
 	}
 	if err != nil {
 		s.close()
@@ -72,14 +72,14 @@ func (d Directory) survey(dir *directory) (*swap, error) {
 	return s, nil
 }
 
-func (s *swap) close() {
-	s.seen.close()
+func (s *openLinkDir) close() {
+	s.state.close()
 	s.dir.close()
 }
 
 // create makes the directory under a temporary name, so that it has its mode and
 // owner when it is there.
-func (d Directory) create() error {
+func (d LinkDir) create() error {
 	path := filepath.Dir(d.Path)
 	if err := createDirectory(path); err != nil {
 		return err
@@ -118,11 +118,11 @@ func (d Directory) create() error {
 
 // makeDirectory makes a directory that only this user may enter.
 func (d *directory) makeDirectory(name string) (*directory, error) {
-	err := retry(func() error { return unix.Mkdirat(d.fd, name, 0o700) })
+	err := retryEINTR(func() error { return unix.Mkdirat(d.fd, name, 0o700) })
 	if err != nil {
 		return nil, &Error{Op: "creating the directory", Path: d.join(name), Err: err}
 	}
-	return d.sub(name)
+	return d.openSubdir(name)
 }
 
 // finish gives a directory, which is complete, its mode and owner, and makes the
@@ -150,7 +150,7 @@ func (d *directory) setAttributes(a attributes) error {
 }
 
 func (d *directory) removeDirectory(name string) error {
-	err := retry(func() error { return unix.Unlinkat(d.fd, name, unix.AT_REMOVEDIR) })
+	err := retryEINTR(func() error { return unix.Unlinkat(d.fd, name, unix.AT_REMOVEDIR) })
 	if err != nil && err != unix.ENOENT {
 		return &Error{Op: "removing", Path: d.join(name), Err: err}
 	}

@@ -11,39 +11,39 @@ import (
 )
 
 // A place is what is at a stable name.
-type place int
+type nameKind int
 
 const (
-	unknown place = iota
+	unknownKind nameKind = iota
 	absent
-	linked // the link that belongs there
-	plain  // a file
+	ourLink // the link that belongs there
+	plainFile  // a file
 )
 
 // place refuses what is neither ours nor a file that can be taken over.
-func (d *directory) place(name string) (place, error) {
+func (d *directory) kindOf(name string) (nameKind, error) {
 	target, err := d.readlink(name)
 	switch {
 	case err == unix.ENOENT:
 		return absent, nil
 	case err == nil && target == stableTarget(name):
-		return linked, nil
+		return ourLink, nil
 	case err == nil:
 		return 0, &Error{Op: "looking at what is there", Path: d.join(name), Err: errForeignLink, hint: "remove the link, or give the file another name"}
 	case err != unix.EINVAL:
 		return 0, &Error{Op: "looking at what is there", Path: d.join(name), Err: err}
 	}
-	_, err = d.look(name)
+	_, err = d.statDestination(name)
 	if failure := (*Error)(nil); errors.As(err, &failure) && failure.Err == unix.EISDIR {
 		failure.hint = "remove or rename the directory, or give the file another name"
 	}
-	return plain, err
+	return plainFile, err
 }
 
-func (s *swap) places(names []string) (map[string]place, error) {
-	places := make(map[string]place, len(names))
+func (s *openLinkDir) kindsOf(names []string) (map[string]nameKind, error) {
+	places := make(map[string]nameKind, len(names))
 	for _, name := range names {
-		place, err := s.dir.place(name)
+		place, err := s.dir.kindOf(name)
 		if err != nil {
 			return nil, err
 		}
@@ -55,12 +55,12 @@ func (s *swap) places(names []string) (map[string]place, error) {
 func (d *directory) readlink(name string) (target string, err error) {
 	buf := make([]byte, unix.PathMax)
 	var n int
-	err = retry(func() (err error) { n, err = unix.Readlinkat(d.fd, name, buf); return err })
+	err = retryEINTR(func() (err error) { n, err = unix.Readlinkat(d.fd, name, buf); return err })
 	return string(buf[:max(n, 0)]), err
 }
 
 // sub opens a directory in d, which is not a link.
-func (d *directory) sub(name string) (*directory, error) {
+func (d *directory) openSubdir(name string) (*directory, error) {
 	f, err := d.openFile(name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return nil, &Error{Op: "opening the directory", Path: d.join(name), Err: err}
@@ -69,10 +69,10 @@ func (d *directory) sub(name string) (*directory, error) {
 }
 
 // read returns the content of a regular file, and what it is.
-func (d *directory) read(name string) ([]byte, found, error) {
-	f, err := d.open(name)
+func (d *directory) readFile(name string) ([]byte, fileInfo, error) {
+	f, err := d.openRead(name)
 	if err != nil {
-		return nil, found{}, err
+		return nil, fileInfo{}, err
 	}
 	defer f.close()
 	st, err := f.stat()
@@ -80,9 +80,9 @@ func (d *directory) read(name string) ([]byte, found, error) {
 		err = ErrNotRegular
 	}
 	if err != nil {
-		return nil, found{}, err
+		return nil, fileInfo{}, err
 	}
 	content, err := io.ReadAll(f)
-	is := found{exists: true, regular: true, size: uint64(st.Size), known: true, mode: st.Mode & 0o7777, uid: int(st.Uid), gid: int(st.Gid)}
+	is := fileInfo{exists: true, regular: true, size: uint64(st.Size), known: true, mode: st.Mode & 0o7777, uid: int(st.Uid), gid: int(st.Gid)}
 	return content, is, err
 }

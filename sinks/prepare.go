@@ -17,13 +17,13 @@ import (
 )
 
 // prepare opens the directories and finds out what has to be done.
-func (p *byFile) prepare(ctx context.Context, g Generation) error {
+func (p *transaction) prepare(ctx context.Context, g Generation) error {
 	p.record = Record{Version: recordVersion, Name: g.Name, Generation: g.Number, Payload: g.Payload}
-	first, err := p.directory(ctx, g.Files[0])
+	first, err := p.openDirOf(ctx, g.Files[0])
 	if err != nil {
 		return err
 	}
-	p.journal = move{dir: first, from: journalTempName(g.Name), to: recordName(g.Name), old: true}
+	p.journal = replacement{dir: first, from: journalTempName(g.Name), to: recordName(g.Name), old: true}
 
 	for i, f := range keysFirst(g.Files) {
 		if err := p.add(ctx, f, tempName(g.Name, i)); err != nil {
@@ -50,13 +50,13 @@ func keysFirst(files []File) []File {
 }
 
 // add records a file, and makes it a member if it has to be written.
-func (p *byFile) add(ctx context.Context, f File, temp string) error {
-	d, err := p.directory(ctx, f)
+func (p *transaction) add(ctx context.Context, f File, temp string) error {
+	d, err := p.openDirOf(ctx, f)
 	if err != nil {
 		return err
 	}
 	base := filepath.Base(f.Path)
-	is, err := d.look(base)
+	is, err := d.statDestination(base)
 	if err != nil {
 		return err
 	}
@@ -76,8 +76,8 @@ func (p *byFile) add(ctx context.Context, f File, temp string) error {
 	p.record.Files = append(p.record.Files, f.recorded(a))
 	if status == Content {
 		d.changed = true
-		p.members = append(p.members, &member{
-			move:       move{dir: d, from: temp, to: base, old: is.exists, backup: backupName(f.Path, f.Backup)},
+		p.files = append(p.files, &pendingFile{
+			replacement:       replacement{dir: d, from: temp, to: base, old: is.exists, backup: backupName(f.Path, f.Backup)},
 			file:       f,
 			attributes: a,
 		})
@@ -98,7 +98,7 @@ func (f File) recorded(a attributes) RecordedFile {
 }
 
 // directory returns the directory of f, opened once.
-func (p *byFile) directory(ctx context.Context, f File) (*directory, error) {
+func (p *transaction) openDirOf(ctx context.Context, f File) (*directory, error) {
 	path := filepath.Dir(f.Path)
 	for _, d := range p.dirs {
 		if d.path == path {

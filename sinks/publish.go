@@ -23,7 +23,7 @@ func Publish(ctx context.Context, g Generation) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
-	p := byFile{}
+	p := transaction{}
 	defer p.close()
 	if err := p.prepare(ctx, g); err != nil {
 		return Record{}, err
@@ -31,13 +31,13 @@ func Publish(ctx context.Context, g Generation) (Record, error) {
 	for _, step := range []func() error{
 		func() error { return p.stage(ctx) },
 		p.commit,
-		p.place,
+		p.renameIntoPlace,
 	} {
 		if err := step(); err != nil {
 			return Record{}, errors.Join(err, p.abort())
 		}
 	}
-	p.record.Untidy = p.tidy()
+	p.record.CleanupErr = p.removeOld()
 	p.record.Intact = true
 	return p.record, nil
 }

@@ -35,7 +35,7 @@ func TestPublishRecords(t *testing.T) {
 		t.Errorf("keys come first, the rest in order: %s", diff)
 	}
 	path := filepath.Join(root, "a", ".certagent-web.json")
-	onDisk, err := decode([]byte(read(t, path)))
+	onDisk, err := decodeRecord([]byte(read(t, path)))
 	must(t, err)
 	onDisk.Intact = true
 	if diff := cmp.Diff(r, onDisk); diff != "" {
@@ -188,8 +188,8 @@ func TestBackupThatCannotBeMade(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !errors.Is(r.Untidy, syscall.EISDIR) || !strings.Contains(r.Untidy.Error(), path) {
-		t.Errorf("Untidy is %v", r.Untidy)
+	if !errors.Is(r.CleanupErr, syscall.EISDIR) || !strings.Contains(r.CleanupErr.Error(), path) {
+		t.Errorf("Untidy is %v", r.CleanupErr)
 	}
 	if read(t, path) != "new" {
 		t.Error("not published")

@@ -46,7 +46,7 @@ type Record struct {
 
 	// Untidy says what of the old generation could not be done away with: a file
 	// that Recover will remove, a backup that was not made. Mostly nil.
-	Untidy error `json:"-"`
+	CleanupErr error `json:"-"`
 }
 
 // A RecordedFile is what a record says of a file.
@@ -137,7 +137,7 @@ func (r Record) check() error {
 		}
 	}
 	for _, f := range r.Files {
-		if path, err := destination(f.Path); err != nil || path != f.Path {
+		if path, err := absoluteDestination(f.Path); err != nil || path != f.Path {
 			return fmt.Errorf("%w: %q is not a destination", ErrRecord, f.Path)
 		}
 		if _, err := f.sum(); err != nil {
@@ -149,7 +149,7 @@ func (r Record) check() error {
 
 // checkDirectory keeps to the directory what is done for a record.
 func (r Record) checkDirectory() error {
-	d := Directory{Path: r.Directory}
+	d := LinkDir{Path: r.Directory}
 	if !filepath.IsAbs(r.Directory) || filepath.Clean(r.Directory) != r.Directory || r.Generation == 0 {
 		return fmt.Errorf("%q cannot be the directory of generation %d", r.Directory, r.Generation)
 	}
@@ -178,5 +178,5 @@ func (r Record) located() ([]located, error) {
 	for i, f := range r.Files {
 		files[i] = File{Path: f.Path}
 	}
-	return Directory{Path: r.Directory}.locate(files)
+	return LinkDir{Path: r.Directory}.locate(files)
 }

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const recordLimit = 16 << 20 // bytes; a larger file is none of ours
+const maxRecordSize = 16 << 20 // bytes; a larger file is none of ours
 
 // recordFile is what is in the file: a record and what tells that it is whole.
 type recordFile struct {
@@ -29,17 +29,17 @@ func (r Record) encode() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encoding the record of %q: %w", r.Name, err)
 	}
-	return seal(content), nil
+	return sealRecord(content), nil
 }
 
 // seal returns a recordFile as JSON. The encoder would go over the record again.
-func seal(record []byte) []byte {
+func sealRecord(record []byte) []byte {
 	return fmt.Appendf(nil, `{"record":%s,"sha256":"%x"}`, record, sha256.Sum256(record))
 }
 
 var errChecksum = fmt.Errorf("%w: its checksum is wrong", ErrRecord)
 
-func decode(content []byte) (r Record, err error) {
+func decodeRecord(content []byte) (r Record, err error) {
 	var file recordFile
 	if err := json.Unmarshal(content, &file); err != nil {
 		return r, fmt.Errorf("%w: %w", ErrRecord, err)
@@ -77,7 +77,7 @@ func (d *directory) readGenerationRecord(n uint64) (r Record, err error) {
 }
 
 func (d *directory) readRecordFile(file string) (r Record, err error) {
-	f, err := d.open(file)
+	f, err := d.openRead(file)
 	if err != nil {
 		return r, err
 	}
@@ -87,13 +87,13 @@ func (d *directory) readRecordFile(file string) (r Record, err error) {
 		return r, err
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFREG || int(st.Uid) != os.Geteuid() || st.Mode&0o022 != 0 {
-		return r, errForeign
+		return r, errRecordForeign
 	}
-	content, err := io.ReadAll(io.LimitReader(f, recordLimit))
+	content, err := io.ReadAll(io.LimitReader(f, maxRecordSize))
 	if err != nil {
 		return r, err
 	}
-	return decode(content)
+	return decodeRecord(content)
 }
 
-var errForeign = fmt.Errorf("%w: it is not a file that only this user can write", ErrRecord)
+var errRecordForeign = fmt.Errorf("%w: it is not a file that only this user can write", ErrRecord)

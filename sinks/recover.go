@@ -37,7 +37,7 @@ import (
 // and in a directory of generations "..data", "..gen-<n>", "..rejected-<n>" and
 // links into "..data" is touched. A directory that does not exist holds no records.
 func Recover(ctx context.Context, dirs []string) ([]Record, error) {
-	r := recovery{dirs: map[inode]*opened{}}
+	r := recovery{dirs: map[inode]*lockedDir{}}
 	defer r.close()
 	for _, path := range slices.Sorted(slices.Values(dirs)) {
 		path, err := filepath.Abs(path)
@@ -50,17 +50,17 @@ func Recover(ctx context.Context, dirs []string) ([]Record, error) {
 	}
 	var records []Record
 	for i := 0; i < len(r.order); i++ { // settling a record may open further directories
-		records = append(records, r.settleGenerations(r.order[i])...)
-		records = append(records, r.settleAll(ctx, r.order[i])...)
+		records = append(records, r.recoverLinkDir(r.order[i])...)
+		records = append(records, r.recoverJournals(ctx, r.order[i])...)
 	}
-	r.sweep()
+	r.removeTempFiles()
 	return records, errors.Join(r.errs...)
 }
 
 // recovery is one run of Recover.
 type recovery struct {
-	dirs  map[inode]*opened
-	order []*opened
+	dirs  map[inode]*lockedDir
+	order []*lockedDir
 	errs  []error
 }
 
@@ -68,14 +68,14 @@ type recovery struct {
 type inode struct{ dev, ino uint64 }
 
 // opened is a directory that nobody publishes in, and our names there.
-type opened struct {
+type lockedDir struct {
 	*directory
-	all    []string
-	names  map[string]bool
-	spared map[string]bool // temporary files that must stay
+	allNames    []string
+	ourNames  map[string]bool
+	kept map[string]bool // temporary files that must stay
 }
 
-func (r *recovery) open(ctx context.Context, path string) (*opened, error) {
+func (r *recovery) open(ctx context.Context, path string) (*lockedDir, error) {
 	d, err := openUnlocked(path)
 	if err != nil {
 		return nil, err
@@ -88,16 +88,16 @@ func (r *recovery) open(ctx context.Context, path string) (*opened, error) {
 	}
 	var all []string
 	if err = d.lock(ctx, unix.LOCK_EX); err == nil {
-		all, err = d.names()
+		all, err = d.list()
 	}
 	if err != nil {
 		d.close()
 		return nil, err
 	}
-	o := &opened{directory: d, all: all, names: map[string]bool{}, spared: map[string]bool{}}
+	o := &lockedDir{directory: d, allNames: all, ourNames: map[string]bool{}, kept: map[string]bool{}}
 	for _, name := range all {
 		if strings.HasPrefix(name, prefix) {
-			o.names[name] = true
+			o.ourNames[name] = true
 		}
 	}
 	r.dirs[id], r.order = o, append(r.order, o)
@@ -105,17 +105,17 @@ func (r *recovery) open(ctx context.Context, path string) (*opened, error) {
 }
 
 // settleAll returns the records in a directory.
-func (r *recovery) settleAll(ctx context.Context, o *opened) (records []Record) {
-	for _, file := range slices.Sorted(maps.Keys(o.names)) {
+func (r *recovery) recoverJournals(ctx context.Context, o *lockedDir) (records []Record) {
+	for _, file := range slices.Sorted(maps.Keys(o.ourNames)) {
 		if !strings.HasSuffix(file, recordSuffix) {
 			continue
 		}
 		record, err := o.readRecord(file)
 		if err != nil {
-			r.reject(o, file, err)
+			r.rejectRecord(o, file, err)
 			continue
 		}
-		if record.Intact, err = r.settle(ctx, record); err != nil {
+		if record.Intact, err = r.completeOrRevert(ctx, record); err != nil {
 			r.errs = append(r.errs, err)
 		}
 		records = append(records, record)
@@ -124,27 +124,27 @@ func (r *recovery) settleAll(ctx context.Context, o *opened) (records []Record) 
 }
 
 // reject deals with a record that cannot be used.
-func (r *recovery) reject(o *opened, file string, err error) {
+func (r *recovery) rejectRecord(o *lockedDir, file string, err error) {
 	r.errs = append(r.errs, &Error{Op: "reading the record", Path: o.join(file), Err: err})
-	if errors.Is(err, ErrRecord) && !errors.Is(err, errForeign) {
+	if errors.Is(err, ErrRecord) && !errors.Is(err, errRecordForeign) {
 		if err := o.rename(file, file+".bad"); err != nil {
 			r.errs = append(r.errs, &Error{Op: "putting the record aside", Path: o.join(file), Err: err})
 		}
 		return
 	}
 	stem := strings.TrimSuffix(file, recordSuffix) + "-"
-	for name := range o.names {
+	for name := range o.ourNames {
 		if strings.HasPrefix(name, stem) {
-			o.spared[name] = true
+			o.kept[name] = true
 		}
 	}
 }
 
 // sweep removes the temporary files that are of no more use.
-func (r *recovery) sweep() {
+func (r *recovery) removeTempFiles() {
 	for _, o := range r.order {
-		for name := range o.names {
-			if !strings.HasSuffix(name, tempSuffix) || o.spared[name] {
+		for name := range o.ourNames {
+			if !strings.HasSuffix(name, tempSuffix) || o.kept[name] {
 				continue
 			}
 			// A directory of such a name is not ours, nor is what we may not remove.

@@ -25,13 +25,13 @@ func committed(t testing.TB, root string, placed int) {
 	publish(t, generation(root, 1))
 	g, err := generation(root, 2).checked()
 	must(t, err)
-	p := byFile{}
+	p := transaction{}
 	defer p.close()
 	must(t, p.prepare(t.Context(), g))
 	must(t, p.stage(t.Context()))
 	must(t, p.commit())
-	for _, m := range p.members[:placed] {
-		must(t, m.do())
+	for _, m := range p.files[:placed] {
+		must(t, m.apply())
 	}
 }
 
@@ -138,7 +138,7 @@ func TestUnusableRecords(t *testing.T) {
 		change(&r)
 		content, err := json.Marshal(r)
 		must(t, err)
-		return string(seal(content))
+		return string(sealRecord(content))
 	}
 	for name, content := range map[string]string{
 		"empty":            "",
@@ -146,8 +146,8 @@ func TestUnusableRecords(t *testing.T) {
 		"not JSON":         "\x00\x01",
 		"null":             "null",
 		"no record":        "{}",
-		"null record":      string(seal([]byte("null"))),
-		"other type":       string(seal([]byte(`{"version":"1"}`))),
+		"null record":      string(sealRecord([]byte("null"))),
+		"other type":       string(sealRecord([]byte(`{"version":"1"}`))),
 		"wrong checksum":   strings.Replace(good(func(*Record) {}), "/x/f", "/x/g", 1),
 		"newer version":    good(func(r *Record) { r.Version = 2 }),
 		"other name":       good(func(r *Record) { r.Name = "web" }),
@@ -265,12 +265,12 @@ func TestRecoverKeepsBackups(t *testing.T) {
 		}
 		g, err := g.checked()
 		must(t, err)
-		p := byFile{}
+		p := transaction{}
 		must(t, p.prepare(t.Context(), g))
 		must(t, p.stage(t.Context()))
 		must(t, p.commit())
 		if placed > 0 {
-			must(t, p.place())
+			must(t, p.renameIntoPlace())
 		}
 		p.close()
 		if n := recovered(t, root); n != 2 {
@@ -291,7 +291,7 @@ func TestRecoverWaitsForPublishers(t *testing.T) {
 	root := t.TempDir()
 	g, err := generation(root, 1).checked()
 	must(t, err)
-	p := byFile{}
+	p := transaction{}
 	must(t, p.prepare(t.Context(), g))
 	must(t, p.stage(t.Context()))
 
@@ -306,8 +306,8 @@ func TestRecoverWaitsForPublishers(t *testing.T) {
 		done <- err
 	}()
 	must(t, p.commit())
-	must(t, p.place())
-	must(t, p.tidy())
+	must(t, p.renameIntoPlace())
+	must(t, p.removeOld())
 	p.close()
 	must(t, <-done)
 	if n := recovered(t, root); n != 1 {
@@ -348,7 +348,7 @@ func FuzzRecover(f *testing.F) {
 			t.Skip("not damaged")
 		}
 		if resealed {
-			content = seal(content)
+			content = sealRecord(content)
 		}
 		write(t, path, string(content), 0o600)
 		write(t, filepath.Join(home, "a", "victim"), "victim", 0o600)

@@ -11,20 +11,20 @@ import (
 
 // settleGenerations cleans up in a directory that is published by one rename, and
 // returns its record.
-func (r *recovery) settleGenerations(o *opened) []Record {
-	if !slices.ContainsFunc(o.all, func(name string) bool { return strings.HasPrefix(name, generationPrefix) }) {
+func (r *recovery) recoverLinkDir(o *lockedDir) []Record {
+	if !slices.ContainsFunc(o.allNames, func(name string) bool { return strings.HasPrefix(name, generationPrefix) }) {
 		return nil
 	}
-	s := &swap{dir: o.directory}
-	defer func() { s.seen.close() }()
+	s := &openLinkDir{dir: o.directory}
+	defer func() { s.state.close() }()
 	var err error
-	if s.seen, err = o.survey(o.all); err != nil {
+	if s.state, err = o.readLinkDirState(o.allNames); err != nil {
 		if !errors.Is(err, errForeignData) { // then the directory is somebody else's
 			r.errs = append(r.errs, err)
 		}
 		return nil
 	}
-	record, err := r.regain(o, s)
+	record, err := r.recoverOpenLinkDir(o, s)
 	if err != nil {
 		r.errs = append(r.errs, err)
 	}
@@ -36,20 +36,20 @@ func (r *recovery) settleGenerations(o *opened) []Record {
 
 // regain makes the stable names those of the generation that is seen, and removes
 // what a crash left.
-func (r *recovery) regain(o *opened, s *swap) (record Record, err error) {
-	if s.seen.unusable != nil {
-		r.reject(o, generationRecordName(s.seen.visible), s.seen.unusable)
+func (r *recovery) recoverOpenLinkDir(o *lockedDir, s *openLinkDir) (record Record, err error) {
+	if s.state.recordErr != nil {
+		r.rejectRecord(o, generationRecordName(s.state.current), s.state.recordErr)
 	}
-	record = s.seen.record
-	if o.supersedes(record) {
+	record = s.state.record
+	if o.replacedByJournal(record) {
 		return Record{}, nil
 	}
-	if s.seen.visible == 0 {
-		if record, err = s.restore(o.all); err != nil {
+	if s.state.current == 0 {
+		if record, err = s.restoreDataLink(o.allNames); err != nil {
 			return record, err
 		}
 	}
-	if err := s.mend(o.all); err != nil {
+	if err := s.repairLinks(o.allNames); err != nil {
 		return record, err
 	}
 	if record.Name != "" {
@@ -59,13 +59,13 @@ func (r *recovery) regain(o *opened, s *swap) (record Record, err error) {
 	}
 	keep := record
 	if record.Version == 0 {
-		keep = Record{Generation: s.seen.visible, Previous: s.seen.before()}
+		keep = Record{Generation: s.state.current, Previous: s.state.previous()}
 	}
-	if err := s.tidy(keep); err != nil {
+	if err := s.removeOldGenerations(keep); err != nil {
 		return record, err
 	}
-	if file := recordName(record.Name); o.names[file] {
-		delete(o.names, file)
+	if file := recordName(record.Name); o.ourNames[file] {
+		delete(o.ourNames, file)
 		return record, o.remove(file)
 	}
 	return record, nil
@@ -73,16 +73,16 @@ func (r *recovery) regain(o *opened, s *swap) (record Record, err error) {
 
 // supersedes reports whether the bundle is now published file by file in this
 // directory: there is such a record, and none of its files is a link of ours.
-func (o *opened) supersedes(r Record) bool {
-	if r.Name == "" || !o.names[recordName(r.Name)] {
+func (o *lockedDir) replacedByJournal(r Record) bool {
+	if r.Name == "" || !o.ourNames[recordName(r.Name)] {
 		return false
 	}
 	_, err := o.readRecord(recordName(r.Name))
-	return err == nil && !slices.ContainsFunc(o.all, o.linked)
+	return err == nil && !slices.ContainsFunc(o.allNames, o.isOurLink)
 }
 
 // linked reports whether name is a link that belongs there.
-func (d *directory) linked(name string) bool {
+func (d *directory) isOurLink(name string) bool {
 	if strings.HasPrefix(name, reservedPrefix) || strings.HasPrefix(name, prefix) {
 		return false
 	}
@@ -92,20 +92,20 @@ func (d *directory) linked(name string) bool {
 
 // restore makes the latest complete generation the one that is seen, if the link
 // to it is lost: there are stable names, which are only made when it is there.
-func (s *swap) restore(names []string) (Record, error) {
-	if !slices.ContainsFunc(names, s.dir.linked) {
+func (s *openLinkDir) restoreDataLink(names []string) (Record, error) {
+	if !slices.ContainsFunc(names, s.dir.isOurLink) {
 		return Record{}, nil
 	}
-	for _, n := range slices.Backward(s.seen.generations) {
+	for _, n := range slices.Backward(s.state.generations) {
 		record, err := s.dir.readGenerationRecord(n)
-		if err != nil || s.dir.verify(record) != nil {
+		if err != nil || s.dir.verifyGeneration(record) != nil {
 			continue
 		}
-		c := showing{swap: s}
-		if err := c.point(n, true); err != nil {
+		c := switchover{openLinkDir: s}
+		if err := c.pointDataLink(n, true); err != nil {
 			return Record{}, err
 		}
-		return record, s.seen.see(s.dir, n)
+		return record, s.state.readCurrent(s.dir, n)
 	}
 	return Record{}, nil
 }

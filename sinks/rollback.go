@@ -32,7 +32,7 @@ var ErrNoPrevious = errors.New("there is no previous generation that is complete
 //	renameat(D, ..gen-2, D, ..rejected-2)
 //	unlinkat                                 the record of the rejected one, what
 //	                                         was rejected before, and the oldest
-func (d Directory) Rollback(ctx context.Context, name string, payload json.RawMessage) (Record, error) {
+func (d LinkDir) Rollback(ctx context.Context, name string, payload json.RawMessage) (Record, error) {
 	if err := checkName(name); err != nil {
 		return Record{}, err
 	}
@@ -44,12 +44,12 @@ func (d Directory) Rollback(ctx context.Context, name string, payload json.RawMe
 	if err != nil {
 		return Record{}, err
 	}
-	s, err := d.survey(dir)
+	s, err := d.readState(dir)
 	if err != nil {
 		return Record{}, err
 	}
 	defer s.close()
-	record, err := s.complete()
+	record, err := s.completePrevious()
 	if err != nil {
 		return Record{}, err
 	}
@@ -58,11 +58,11 @@ func (d Directory) Rollback(ctx context.Context, name string, payload json.RawMe
 		return Record{}, err
 	}
 	names := stableNames(files)
-	places, err := s.reclaim(names)
+	places, err := s.relinkPlainFiles(names)
 	if err != nil {
 		return Record{}, err
 	}
-	record.Name, record.Payload, record.Rejected, record.Intact = name, payload, s.seen.visible, true
+	record.Name, record.Payload, record.Rejected, record.Intact = name, payload, s.state.current, true
 	encoded, err := record.encode()
 	if err != nil {
 		return Record{}, err
@@ -73,25 +73,25 @@ func (d Directory) Rollback(ctx context.Context, name string, payload json.RawMe
 	if err := s.dir.replaceRecord(recordTemp, generationRecordName(record.Generation), encoded); err != nil {
 		return Record{}, err
 	}
-	if err := s.show(record, names, places); err != nil {
+	if err := s.switchTo(record, names, places); err != nil {
 		return Record{}, err
 	}
-	record.Untidy = s.tidy(record)
+	record.CleanupErr = s.removeOldGenerations(record)
 	return record, nil
 }
 
 // reclaim puts the links in place again of the names that somebody wrote files to,
 // and says what is at the names.
-func (s *swap) reclaim(names []string) (map[string]place, error) {
-	places, err := s.places(names)
+func (s *openLinkDir) relinkPlainFiles(names []string) (map[string]nameKind, error) {
+	places, err := s.kindsOf(names)
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range names {
-		if places[name] != plain {
+		if places[name] != plainFile {
 			continue
 		}
-		if !s.seen.top[name] {
+		if !s.state.topNames[name] {
 			return nil, &Error{Op: "going back", Path: s.dir.join(name), Err: unix.EEXIST, hint: "remove the file"}
 		}
 		if err := s.replaceByLink(name); err != nil {
@@ -102,18 +102,18 @@ func (s *swap) reclaim(names []string) (map[string]place, error) {
 }
 
 // complete returns the record of the generation to go back to.
-func (s *swap) complete() (Record, error) {
+func (s *openLinkDir) completePrevious() (Record, error) {
 	var errs []error
-	for _, n := range s.seen.before() {
+	for _, n := range s.state.previous() {
 		record, err := s.dir.readGenerationRecord(n)
 		if err == nil {
-			err = s.dir.verify(record)
+			err = s.dir.verifyGeneration(record)
 		}
 		if err == nil {
-			record.Previous = slices.DeleteFunc(record.Previous, func(n uint64) bool { return !slices.Contains(s.seen.generations, n) })
+			record.Previous = slices.DeleteFunc(record.Previous, func(n uint64) bool { return !slices.Contains(s.state.generations, n) })
 			return record, nil
 		}
-		err = wrapped("checking that it is complete", s.dir.join(generationName(n)), err)
+		err = withPath("checking that it is complete", s.dir.join(generationName(n)), err)
 		if !errors.Is(err, errDamaged) && !errors.Is(err, ErrRecord) && !errors.Is(err, unix.ENOENT) {
 			return Record{}, err // it may be complete
 		}

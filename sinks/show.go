@@ -14,9 +14,9 @@ import (
 // show makes a staged generation the one that readers see, and names, of which it
 // says what is there, its stable ones. On failure it restores what was seen and discards the generation,
 // unless it is one of those that were seen before.
-func (s *swap) show(record Record, names []string, places map[string]place) error {
-	c := showing{swap: s, record: record}
-	err := c.do(names, places)
+func (s *openLinkDir) switchTo(record Record, names []string, places map[string]nameKind) error {
+	c := switchover{openLinkDir: s, record: record}
+	err := c.apply(names, places)
 	if err == nil {
 		return nil
 	}
@@ -27,25 +27,25 @@ func (s *swap) show(record Record, names []string, places map[string]place) erro
 }
 
 // showing is a change of the generation that is seen, and how far it got.
-type showing struct {
-	*swap
+type switchover struct {
+	*openLinkDir
 	record         Record
 	removed, added []string // stable names
 	pointed        bool
 }
 
-func (c *showing) do(names []string, places map[string]place) error {
-	if err := c.drop(names); err != nil {
+func (c *switchover) apply(names []string, places map[string]nameKind) error {
+	if err := c.removeLinks(names); err != nil {
 		return err
 	}
-	if err := c.point(c.record.Generation, true); err != nil {
+	if err := c.pointDataLink(c.record.Generation, true); err != nil {
 		return err
 	}
 	for _, name := range names {
 		if places[name] != absent {
 			continue
 		}
-		if err := c.link([]string{name}); err != nil {
+		if err := c.makeLinks([]string{name}); err != nil {
 			return err
 		}
 		c.added = append(c.added, name)
@@ -54,8 +54,8 @@ func (c *showing) do(names []string, places map[string]place) error {
 }
 
 // drop removes the stable names that go.
-func (c *showing) drop(names []string) error {
-	for _, name := range slices.Sorted(maps.Keys(c.seen.top)) {
+func (c *switchover) removeLinks(names []string) error {
+	for _, name := range slices.Sorted(maps.Keys(c.state.topNames)) {
 		if slices.Contains(names, name) {
 			continue
 		}
@@ -75,7 +75,7 @@ func (c *showing) drop(names []string) error {
 }
 
 // point makes "..data" lead to a generation, once all of it is durable.
-func (c *showing) point(n uint64, durable bool) error {
+func (c *switchover) pointDataLink(n uint64, durable bool) error {
 	err := c.dir.symlink(generationName(n), dataTemp)
 	if err == unix.EPERM {
 		return &Error{Op: "making a symbolic link", Path: c.dir.join(dataLink), Err: err, hint: "if the file system has no symbolic links, publish file by file, without a directory"}
@@ -91,11 +91,11 @@ func (c *showing) point(n uint64, durable bool) error {
 		return nil
 	}
 	c.dir.remove(dataTemp)
-	return wrapped("making the new generation the one that is seen", c.dir.join(dataLink), err)
+	return withPath("making the new generation the one that is seen", c.dir.join(dataLink), err)
 }
 
 // undo restores what was seen, in the reverse order.
-func (c *showing) undo() error {
+func (c *switchover) undo() error {
 	for _, name := range c.added {
 		if err := c.dir.remove(name); err != nil {
 			return err
@@ -103,14 +103,14 @@ func (c *showing) undo() error {
 	}
 	if c.pointed {
 		restore := func() error { return c.dir.remove(dataLink) }
-		if c.seen.visible != 0 {
-			restore = func() error { return c.point(c.seen.visible, false) }
+		if c.state.current != 0 {
+			restore = func() error { return c.pointDataLink(c.state.current, false) }
 		}
 		if err := restore(); err != nil {
 			return err
 		}
 	}
-	if err := c.link(c.removed); err != nil {
+	if err := c.makeLinks(c.removed); err != nil {
 		return err
 	}
 	if c.pointed {
@@ -120,7 +120,7 @@ func (c *showing) undo() error {
 }
 
 // link makes stable names.
-func (s *swap) link(names []string) error {
+func (s *openLinkDir) makeLinks(names []string) error {
 	for _, name := range names {
 		if err := s.dir.symlink(stableTarget(name), name); err != nil {
 			return &Error{Op: "making the link to the new file", Path: s.dir.join(name), Err: err}
@@ -132,7 +132,7 @@ func (s *swap) link(names []string) error {
 // symlink makes a link; a temporary one that exists was left by a crash, or could
 // not be removed after a failure.
 func (d *directory) symlink(target, name string) error {
-	link := func() error { return retry(func() error { return unix.Symlinkat(target, d.fd, name) }) }
+	link := func() error { return retryEINTR(func() error { return unix.Symlinkat(target, d.fd, name) }) }
 	err := link()
 	if err == unix.EEXIST && (name == dataTemp || name == linkTemp) {
 		if err := d.remove(name); err != nil {
@@ -144,7 +144,7 @@ func (d *directory) symlink(target, name string) error {
 }
 
 // wrapped names a path in an error that does not yet.
-func wrapped(op, path string, err error) error {
+func withPath(op, path string, err error) error {
 	if failure := (*Error)(nil); errors.As(err, &failure) {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 
 // stage makes the directory of a generation, which nobody sees yet, and its
 // record. What it leaves behind on failure is to be discarded.
-func (s *swap) stage(ctx context.Context, record Record, files []located) error {
+func (s *openLinkDir) stage(ctx context.Context, record Record, files []located) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ type unsynced struct {
 }
 
 // write writes all files; nothing is durable yet.
-func (g *staging) write(s *swap, record Record, encoded []byte, files []located) error {
+func (g *staging) write(s *openLinkDir, record Record, encoded []byte, files []located) error {
 	root, err := s.dir.makeDirectory(generationName(record.Generation))
 	if err != nil {
 		return err
@@ -62,7 +62,7 @@ func (g *staging) write(s *swap, record Record, encoded []byte, files []located)
 		if err != nil {
 			return err
 		}
-		if err := g.file(dir, path.Base(f.name), f.Path, f.Content, f.attributes(s.seen.files[f.name])); err != nil {
+		if err := g.file(dir, path.Base(f.name), f.Path, f.Content, f.attributes(s.state.stats[f.name])); err != nil {
 			return err
 		}
 	}
@@ -134,7 +134,7 @@ func (g *staging) close() {
 }
 
 // discard removes a generation that nobody sees, and its record.
-func (s *swap) discard(n uint64) error {
+func (s *openLinkDir) discard(n uint64) error {
 	if err := s.dir.removeTree(generationName(n)); err != nil {
 		return err
 	}

@@ -16,29 +16,29 @@ var (
 )
 
 // survey is what a bundle's directory holds.
-type survey struct {
+type linkDirState struct {
 	names []string // all of them
 
-	visible    uint64          // the generation that readers see; 0: none
-	generation *directory      // it, open; nil if there is none
-	top        map[string]bool // the names in it
+	current    uint64          // the generation that readers see; 0: none
+	currentDir *directory      // it, open; nil if there is none
+	topNames        map[string]bool // the names in it
 	record     Record          // its record; zero if there is none of use
-	unusable   error           // why not; nil if there is none
+	recordErr   error           // why not; nil if there is none
 
-	files map[string]found // what compare found in it
+	stats map[string]fileInfo // what compare found in it
 
 	generations, rejected, records []uint64 // ascending
 }
 
 // survey looks at the directory, all of whose names are given.
-func (d *directory) survey(names []string) (s survey, err error) {
-	s.names, s.files = names, map[string]found{}
+func (d *directory) readLinkDirState(names []string) (s linkDirState, err error) {
+	s.names, s.stats = names, map[string]fileInfo{}
 	for _, name := range names {
-		if n, ok := number(name, generationPrefix, ""); ok {
+		if n, ok := parseNumber(name, generationPrefix, ""); ok {
 			s.generations = append(s.generations, n)
-		} else if n, ok := number(name, generationPrefix, recordSuffix); ok {
+		} else if n, ok := parseNumber(name, generationPrefix, recordSuffix); ok {
 			s.records = append(s.records, n)
-		} else if n, ok := number(name, rejectedPrefix, ""); ok {
+		} else if n, ok := parseNumber(name, rejectedPrefix, ""); ok {
 			s.rejected = append(s.rejected, n)
 		}
 	}
@@ -50,7 +50,7 @@ func (d *directory) survey(names []string) (s survey, err error) {
 	if err == unix.ENOENT {
 		return s, nil
 	}
-	n, ok := number(target, generationPrefix, "")
+	n, ok := parseNumber(target, generationPrefix, "")
 	if err == unix.EINVAL || err == nil && !ok {
 		return s, &Error{Op: "looking at what is there", Path: d.join(dataLink), Err: errForeignData,
 			hint: "another program, such as Kubernetes, publishes in this directory; choose another one"}
@@ -58,12 +58,12 @@ func (d *directory) survey(names []string) (s survey, err error) {
 	if err != nil {
 		return s, &Error{Op: "looking at what is there", Path: d.join(dataLink), Err: err}
 	}
-	return s, s.see(d, n)
+	return s, s.readCurrent(d, n)
 }
 
 // see takes n for the generation that readers see.
-func (s *survey) see(d *directory, n uint64) error {
-	g, err := d.sub(generationName(n))
+func (s *linkDirState) readCurrent(d *directory, n uint64) error {
+	g, err := d.openSubdir(generationName(n))
 	if errors.Is(err, unix.ENOENT) {
 		return nil
 	}
@@ -71,13 +71,13 @@ func (s *survey) see(d *directory, n uint64) error {
 		return err
 	}
 	s.close()
-	s.visible, s.generation, s.top = n, g, map[string]bool{}
-	names, err := g.names()
+	s.current, s.currentDir, s.topNames = n, g, map[string]bool{}
+	names, err := g.list()
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		s.top[name] = true
+		s.topNames[name] = true
 	}
 	if s.record, err = d.readGenerationRecord(n); err == nil || errors.Is(err, unix.ENOENT) {
 		return nil
@@ -85,19 +85,19 @@ func (s *survey) see(d *directory, n uint64) error {
 	if !errors.Is(err, ErrRecord) && !errors.Is(err, unix.ELOOP) && !errors.Is(err, unix.ENXIO) && !errors.Is(err, unix.EACCES) {
 		return &Error{Op: "reading the record", Path: d.join(generationRecordName(n)), Err: err}
 	}
-	s.unusable = err
+	s.recordErr = err
 	return nil
 }
 
-func (s *survey) close() {
-	if s.generation != nil {
-		s.generation.close()
-		s.generation = nil
+func (s *linkDirState) close() {
+	if s.currentDir != nil {
+		s.currentDir.close()
+		s.currentDir = nil
 	}
 }
 
 // highest returns the highest number that is taken.
-func (s *survey) highest() (n uint64) {
+func (s *linkDirState) highestNumber() (n uint64) {
 	for _, numbers := range [][]uint64{s.generations, s.rejected, s.records} {
 		if len(numbers) > 0 {
 			n = max(n, numbers[len(numbers)-1])
@@ -108,22 +108,22 @@ func (s *survey) highest() (n uint64) {
 
 // previous returns the generations to be kept beside one that follows the one
 // that is seen, newest first.
-func (s *survey) previous() []uint64 {
-	if s.visible == 0 {
+func (s *linkDirState) toKeep() []uint64 {
+	if s.current == 0 {
 		return nil
 	}
-	all := append([]uint64{s.visible}, s.before()...)
+	all := append([]uint64{s.current}, s.previous()...)
 	return all[:min(len(all), keptGenerations)]
 }
 
 // before returns the generations that were seen before, newest first. Without a
 // record those count that have a lower number.
-func (s *survey) before() (numbers []uint64) {
+func (s *linkDirState) previous() (numbers []uint64) {
 	if s.record.Version != 0 {
 		return slices.DeleteFunc(slices.Clone(s.record.Previous), func(n uint64) bool { return !slices.Contains(s.generations, n) })
 	}
 	for _, n := range slices.Backward(s.generations) {
-		if n < s.visible && len(numbers) < keptGenerations {
+		if n < s.current && len(numbers) < keptGenerations {
 			numbers = append(numbers, n)
 		}
 	}

@@ -18,7 +18,7 @@ import (
 //
 // Files may lie in directories below; then their first directory is the name that
 // is a link. What belongs to others is left alone.
-type Directory struct {
+type LinkDir struct {
 	// Path is made if it is missing, with what is missing above it. One that is
 	// there keeps its mode and owner.
 	Path string
@@ -69,10 +69,10 @@ type Directory struct {
 // before the rename and a name that comes is made after it. So a crash needs no
 // journal: Recover makes the stable names those of the generation that is seen, and
 // removes what is not seen.
-type swap struct {
-	Directory // with an absolute path
+type openLinkDir struct {
+	LinkDir // with an absolute path
 	dir       *directory
-	seen      survey
+	state      linkDirState
 }
 
 // Publish makes g the generation that readers see, and returns its record. Paths
@@ -93,7 +93,7 @@ type swap struct {
 //
 // Recover must have run before in the directory, and no two calls may publish in
 // it at once.
-func (d Directory) Publish(ctx context.Context, g Generation) (Record, error) {
+func (d LinkDir) Publish(ctx context.Context, g Generation) (Record, error) {
 	d, files, err := d.checked(g)
 	if err != nil {
 		return Record{}, err
@@ -103,37 +103,37 @@ func (d Directory) Publish(ctx context.Context, g Generation) (Record, error) {
 		return Record{}, err
 	}
 	defer s.close()
-	places, err := s.places(stableNames(files))
+	places, err := s.kindsOf(stableNames(files))
 	if err != nil {
 		return Record{}, err
 	}
-	if err := s.takeOver(ctx, g.Name, files, places); err != nil {
+	if err := s.adoptPlainFiles(ctx, g.Name, files, places); err != nil {
 		return Record{}, err
 	}
 	status, err := s.compare(files)
 	if err != nil {
 		return Record{}, err
 	}
-	record := s.recordOf(g, files)
+	record := s.newRecord(g, files)
 	if status == Same {
-		return s.keep(record, places)
+		return s.completeUnchanged(record, places)
 	}
-	record.Generation = max(g.Number, s.seen.highest()+1)
-	record.Previous = s.seen.previous()
+	record.Generation = max(g.Number, s.state.highestNumber()+1)
+	record.Previous = s.state.toKeep()
 	record.Rejected = 0
 	if err := s.stage(ctx, record, files); err != nil {
 		return Record{}, errors.Join(err, s.discard(record.Generation))
 	}
-	if err := s.show(record, stableNames(files), places); err != nil {
+	if err := s.switchTo(record, stableNames(files), places); err != nil {
 		return Record{}, err
 	}
-	record.Untidy = errors.Join(s.tidy(record), s.forgetByFile(g.Name))
+	record.CleanupErr = errors.Join(s.removeOldGenerations(record), s.removeJournalRecord(g.Name))
 	return record, nil
 }
 
 // checked returns the directory with an absolute path and the files of g, keys
 // first, or why they cannot be published.
-func (d Directory) checked(g Generation) (Directory, []located, error) {
+func (d LinkDir) checked(g Generation) (LinkDir, []located, error) {
 	if err := checkName(g.Name); err != nil {
 		return d, nil, err
 	}

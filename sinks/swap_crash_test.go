@@ -313,7 +313,7 @@ func (s situation) failAt(t *testing.T, nth int64, errno unix.Errno) (ok, more b
 	before := names(d)
 	var calls atomic.Int64
 	var stack []byte
-	carryOut = func(call func() error) error {
+	doSyscall = func(call func() error) error {
 		if calls.Add(1) == nth {
 			stack = debug.Stack()
 			return errno
@@ -321,7 +321,7 @@ func (s situation) failAt(t *testing.T, nth int64, errno unix.Errno) (ok, more b
 		return call()
 	}
 	err := swapHelper(d, strings.TrimPrefix(s.env, swapping))
-	carryOut = func(call func() error) error { return call() }
+	doSyscall = func(call func() error) error { return call() }
 	if calls.Load() < nth {
 		must(t, err)
 		return true, false

@@ -28,12 +28,12 @@ func TestUnusableRecordOfDirectory(t *testing.T) {
 		"changed": {func(t *testing.T, path string) {
 			write(t, path, strings.Replace(read(t, path), "owed", "0wed", 1), 0o600)
 		}, true},
-		"another version": {func(t *testing.T, path string) { write(t, path, string(seal([]byte(`{"version":2}`))), 0o600) }, true},
+		"another version": {func(t *testing.T, path string) { write(t, path, string(sealRecord([]byte(`{"version":2}`))), 0o600) }, true},
 		"another's paths": {func(t *testing.T, path string) {
-			write(t, path, string(seal([]byte(`{"version":1,"name":"web","generation":2,"directory":"/etc","files":[{"path":"/etc/../passwd"}]}`))), 0o600)
+			write(t, path, string(sealRecord([]byte(`{"version":1,"name":"web","generation":2,"directory":"/etc","files":[{"path":"/etc/../passwd"}]}`))), 0o600)
 		}, true},
 		"by file": {func(t *testing.T, path string) {
-			write(t, path, string(seal([]byte(`{"version":1,"name":"web","generation":2,"files":[{"path":"/etc/passwd","sha256":"`+strings.Repeat("0", 64)+`"}]}`))), 0o600)
+			write(t, path, string(sealRecord([]byte(`{"version":1,"name":"web","generation":2,"files":[{"path":"/etc/passwd","sha256":"`+strings.Repeat("0", 64)+`"}]}`))), 0o600)
 		}, true},
 		"writable by others": {func(t *testing.T, path string) { must(t, os.Chmod(path, 0o622)) }, false},
 		"link": {func(t *testing.T, path string) {

@@ -18,7 +18,7 @@ import (
 )
 
 // bundle is a directory with some files in it, the key not first.
-func bundle(path string, n int, names ...string) (Directory, Generation) {
+func bundle(path string, n int, names ...string) (LinkDir, Generation) {
 	if len(names) == 0 {
 		names = []string{"tls.crt", "tls.key", "certs/ca.crt"}
 	}
@@ -28,7 +28,7 @@ func bundle(path string, n int, names ...string) (Directory, Generation) {
 			Path: name, Content: contentOf(name, n), Mode: 0o640, UID: os.Getuid(), GID: os.Getgid(), Key: strings.HasSuffix(name, ".key"),
 		})
 	}
-	return Directory{Path: path, UID: os.Getuid(), GID: os.Getgid()}, g
+	return LinkDir{Path: path, UID: os.Getuid(), GID: os.Getgid()}, g
 }
 
 // contentOf ends with the number of the generation, and has its length always.
@@ -43,8 +43,8 @@ func swapTo(t testing.TB, path string, n int, names ...string) Record {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Untidy != nil {
-		t.Fatal(r.Untidy)
+	if r.CleanupErr != nil {
+		t.Fatal(r.CleanupErr)
 	}
 	return r
 }
@@ -56,8 +56,8 @@ func rollBack(t testing.TB, path string) Record {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Untidy != nil {
-		t.Fatal(r.Untidy)
+	if r.CleanupErr != nil {
+		t.Fatal(r.CleanupErr)
 	}
 	return r
 }
@@ -239,8 +239,8 @@ func TestRefusedNames(t *testing.T) {
 		{[]string{".certagent-x"}, errReservedInDirectory},
 		{[]string{"certs/.certagent-x"}, errReserved},
 		{[]string{"\xff"}, errEncoding},
-		{[]string{"a", "./a"}, errTwice},
-		{[]string{"a", path + "/a"}, errTwice},
+		{[]string{"a", "./a"}, errDuplicate},
+		{[]string{"a", path + "/a"}, errDuplicate},
 		{[]string{"a/b", "a"}, errFileAndDirectory},
 		{[]string{"a", "a/b"}, errFileAndDirectory},
 		{[]string{strings.Repeat("x", 256)}, unix.ENAMETOOLONG},

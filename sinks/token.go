@@ -38,7 +38,7 @@ type Token struct {
 //	renameat(dir, temp, dir, path)
 //	fsync(dir)
 func (t Token) Write(ctx context.Context, token redact.Bytes) error {
-	path, err := destination(t.Path)
+	path, err := absoluteDestination(t.Path)
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (t Token) Write(ctx context.Context, token redact.Bytes) error {
 	}
 	defer d.close()
 	base := filepath.Base(path)
-	if _, err := d.look(base); err != nil {
+	if _, err := d.statDestination(base); err != nil {
 		return err
 	}
 	a := attributes{mode: bits(t.Mode), uid: t.UID, gid: t.GID, umask: true}

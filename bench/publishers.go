@@ -38,20 +38,20 @@ var publishers = []publisher{
 }
 
 func publishDirectory(ctx context.Context, dir string, g generation) error {
-	d := sinks.Directory{Path: dir, UID: -1, GID: -1}
+	d := sinks.LinkDir{Path: dir, UID: -1, GID: -1}
 	r, err := d.Publish(ctx, sinks.Generation{Name: "bench", Files: g.files(dir)})
 	if err != nil {
 		return err
 	}
-	return r.Untidy
+	return r.CleanupErr
 }
 
 func publishByFile(ctx context.Context, dir string, g generation) error {
-	r, err := sinks.Publish(ctx, sinks.Generation{Name: "bench", Files: g.files(dir)})
+	r, err := sinks.Journal{}.Publish(ctx, sinks.Generation{Name: "bench", Files: g.files(dir)})
 	if err != nil {
 		return err
 	}
-	return r.Untidy
+	return r.CleanupErr
 }
 
 func (g generation) files(dir string) []sinks.File {

@@ -37,8 +37,8 @@ import (
 // then so that a rename that fails can be followed by a return to the old set.
 type transaction struct {
 	record  Record
-	dirs    []*directory // the first one holds the record
-	files []*pendingFile    // keys first
+	dirs    []*directory   // the first one holds the record
+	files   []*pendingFile // keys first
 	journal replacement
 	encoded []byte
 }

@@ -9,119 +9,108 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
 
-// ErrClaimed is what [ClaimDestinations] wraps if another process of this user
-// holds a claim to a destination.
+// ErrClaimed is the error that Claim wraps if another process of this user has
+// claimed a destination.
 var ErrClaimed = errors.New("another process publishes here")
 
-// A Claim keeps other processes of the same user from publishing to the same
-// destinations, for as long as it is open and its process lives. Different
-// destinations in one directory do not get in each other's way.
+// A Claim holds locks that keep other processes of the same user from publishing
+// to the same destinations, as long as the claim is open and its process lives.
+// Different destinations in one directory do not exclude each other. The zero
+// value holds nothing. It is not safe for concurrent use.
+//
+// The locks are on an empty file ".certagent-<uid>.lock" in the directory of each
+// destination. The file stays there. If the directory is missing or its file
+// system has no locks, nothing is locked.
 type Claim struct {
-	locks map[string]descriptor // by directory
+	files []descriptor
+	held  map[string]bool // the paths
 }
 
-// ClaimDestinations claims the destinations of files, all or none. It makes an
-// empty file ".certagent-<uid>.lock" in each of their directories, which stays
-// there, and the directories themselves where CreateDirs is set; a directory that
-// is missing otherwise has nothing to be claimed. A file system without locks is
-// used without.
-func ClaimDestinations(files []File) (*Claim, error) {
-	c := &Claim{locks: map[string]descriptor{}}
-	for _, f := range files {
-		if err := c.add(f); err != nil {
-			c.Close()
-			return nil, err
-		}
-	}
-	return c, nil
-}
-
-// Claim claims the directory and the stable names of files in it, as
-// [ClaimDestinations] does. The directory is made if it is missing.
-func (d LinkDir) Claim(files []File) (*Claim, error) {
-	d, err := d.absolute()
-	if err != nil {
-		return nil, err
-	}
-	found, err := d.locate(files)
-	if err != nil {
-		return nil, err
-	}
-	if err := d.ensure(); err != nil {
-		return nil, err
-	}
-	c := &Claim{locks: map[string]descriptor{}}
-	for _, name := range append([]string{dataLink}, stableNames(found)...) {
-		if err := c.claim(filepath.Join(d.Path, name)); err != nil {
-			c.Close()
-			return nil, err
-		}
-	}
-	return c, nil
-}
-
-// Close gives the claim up.
+// Close releases the locks.
 func (c *Claim) Close() error {
-	for dir, lock := range c.locks {
-		lock.close()
-		delete(c.locks, dir)
+	for _, f := range c.files {
+		f.close()
 	}
+	*c = Claim{}
 	return nil
 }
 
 var _ io.Closer = (*Claim)(nil)
 
-func (c *Claim) add(f File) error {
-	path, err := absoluteDestination(f.Path)
-	if err != nil {
-		return err
-	}
-	if f.CreateDirs {
-		if err := createDirectory(filepath.Dir(path)); err != nil {
-			return &Error{Op: "opening its directory's lock", Path: path, Err: err}
-		}
-	}
-	return c.claim(path)
+// missing returns those of the paths that c does not hold.
+func (c *Claim) missing(paths []string) []string {
+	return slices.DeleteFunc(paths, func(path string) bool { return c.held[path] })
 }
 
-// claim claims one path.
-func (c *Claim) claim(path string) error {
-	lock, err := c.lock(filepath.Dir(path))
+// add locks paths that c does not hold, all or none.
+func (c *Claim) add(paths []string) error {
+	l := locking{files: map[string]descriptor{}}
+	for _, path := range paths {
+		if err := l.lock(path); err != nil {
+			l.close()
+			return err
+		}
+	}
+	if c.held == nil {
+		c.held = map[string]bool{}
+	}
+	for _, path := range paths {
+		c.held[path] = true
+	}
+	c.files = slices.AppendSeq(c.files, maps.Values(l.files))
+	return nil
+}
+
+// locking is what one call of add has locked so far.
+type locking struct {
+	files map[string]descriptor // by directory
+}
+
+func (l *locking) close() {
+	for _, f := range l.files {
+		f.close()
+	}
+}
+
+func (l *locking) lock(path string) error {
+	f, err := l.open(filepath.Dir(path))
 	if err == unix.ENOENT {
 		return nil
 	}
 	if err != nil {
 		return &Error{Op: "opening its directory's lock", Path: path, Err: err}
 	}
-	if err := lock.claim(filepath.Base(path)); err != nil {
+	if err := f.lockByte(filepath.Base(path)); err != nil {
 		return &Error{Op: "claiming it", Path: path, Err: err, hint: "stop the other process, or give one of the two another destination"}
 	}
 	return nil
 }
 
-// lock opens the file of a directory whose bytes stand for destinations.
-func (c *Claim) lock(dir string) (lock descriptor, err error) {
-	if lock, ok := c.locks[dir]; ok {
-		return lock, nil
+// open opens the lock file of a directory. Each of its bytes stands for one name.
+func (l *locking) open(dir string) (f descriptor, err error) {
+	if f, ok := l.files[dir]; ok {
+		return f, nil
 	}
 	name := fmt.Sprintf("%s%d.lock", prefix, os.Geteuid())
-	lock, err = cwd.openFile(filepath.Join(dir, name), unix.O_RDWR|unix.O_CREAT, 0o600)
+	f, err = cwd.openFile(filepath.Join(dir, name), unix.O_RDWR|unix.O_CREAT, 0o600)
 	if err == nil {
-		c.locks[dir] = lock
+		l.files[dir] = f
 	}
-	return lock, err
+	return f, err
 }
 
-// claim locks the byte that stands for a name. That two names share one of 2^63
-// bytes does not happen.
-func (f descriptor) claim(name string) error {
+// lockByte locks the byte that stands for a name. Two names share one of 2^63
+// bytes so rarely that it does not matter.
+func (f descriptor) lockByte(name string) error {
 	hash := sha256.Sum256([]byte(name))
 	region := unix.Flock_t{Type: unix.F_WRLCK, Start: int64(binary.BigEndian.Uint64(hash[:]) % math.MaxInt64), Len: 1}
 	err := retryEINTR(func() error { return unix.FcntlFlock(uintptr(f), unix.F_OFD_SETLK, &region) })

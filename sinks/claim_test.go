@@ -10,6 +10,13 @@ import (
 	"testing"
 )
 
+func claimFiles(files []File) (*Claim, error) { return claim(journal, files) }
+
+func claim(p Publisher, files []File) (*Claim, error) {
+	c := new(Claim)
+	return c, p.Claim(c, files)
+}
+
 // A second claim in one process is refused as one in another process is.
 func TestClaim(t *testing.T) {
 	t.Parallel()
@@ -20,17 +27,17 @@ func TestClaim(t *testing.T) {
 		}
 		return files
 	}
-	first, err := ClaimDestinations(file("a", "b", "sub/a"))
+	first, err := claimFiles(file("a", "b", "sub/a"))
 	must(t, err)
 	for _, name := range []string{"a", "b", "sub/a", "sub/../a"} {
-		_, err := ClaimDestinations(file("c", name))
+		_, err := claimFiles(file("c", name))
 		wantError(t, err, ErrClaimed, filepath.Join(dir, name), "stop the other process")
 	}
-	second, err := ClaimDestinations(file("c", "sub/b")) // neither is held by those that failed
+	second, err := claimFiles(file("c", "sub/b")) // neither is held by those that failed
 	must(t, err)
 	must(t, second.Close())
 	must(t, first.Close())
-	third, err := ClaimDestinations(file("a", "b", "c"))
+	third, err := claimFiles(file("a", "b", "c"))
 	must(t, err)
 	must(t, third.Close())
 }
@@ -38,7 +45,7 @@ func TestClaim(t *testing.T) {
 func TestClaimOfNothing(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "missing")
-	c, err := ClaimDestinations([]File{{Path: filepath.Join(dir, "f")}})
+	c, err := claimFiles([]File{{Path: filepath.Join(dir, "f")}})
 	must(t, err)
 	must(t, c.Close())
 	if _, err := os.Lstat(dir); !errors.Is(err, os.ErrNotExist) {
@@ -51,13 +58,13 @@ func TestClaimSurvivesRecover(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	files := []File{{Path: filepath.Join(dir, "f")}}
-	c, err := ClaimDestinations(files)
+	c, err := claimFiles(files)
 	must(t, err)
 	defer c.Close()
 	if records, err := Recover(t.Context(), []string{dir}); err != nil || records != nil {
 		t.Errorf("%v, %v", records, err)
 	}
-	if _, err := ClaimDestinations(files); !errors.Is(err, ErrClaimed) {
+	if _, err := claimFiles(files); !errors.Is(err, ErrClaimed) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -37,7 +37,7 @@ func (s Status) String() string {
 // Compare says how each destination differs. The statuses are in the order of
 // the files; those that could not be read are Unknown, and the error names them
 // all. It changes nothing.
-func Compare(files []File) ([]Status, error) {
+func (Journal) Compare(files []File) ([]Status, error) {
 	statuses := make([]Status, len(files))
 	var errs []error
 	for i, f := range files {
@@ -86,7 +86,7 @@ func (d *directory) compare(name string, f File, is fileInfo) (Status, error) {
 
 // Repair gives an existing file the mode and owner that f asks for, and leaves
 // its content and modification time alone. It does not follow a symbolic link.
-func Repair(f File) error {
+func (Journal) Repair(f File) error {
 	path, err := absoluteDestination(f.Path)
 	if err != nil {
 		return err

@@ -52,7 +52,7 @@ func TestCompare(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := File{Path: filepath.Join(dir, test.path), Content: redact.Bytes(test.content), Mode: test.mode, UID: test.uid, GID: test.gid}
-			got, err := Compare([]File{f})
+			got, err := journal.Compare([]File{f})
 			if err != nil || len(got) != 1 || got[0] != test.want {
 				t.Errorf("%v, %v; want %v", got, err, test.want)
 			}
@@ -68,7 +68,7 @@ func TestCompareNamesWhatItCannotRead(t *testing.T) {
 	pipe, path := filepath.Join(dir, "pipe"), filepath.Join(dir, "f")
 	must(t, unix.Mkfifo(pipe, 0o600))
 	write(t, path, "content", 0o600)
-	got, err := Compare([]File{{Path: pipe}, {Path: path, Content: redact.Bytes("content"), UID: -1, GID: -1}})
+	got, err := journal.Compare([]File{{Path: pipe}, {Path: path, Content: redact.Bytes("content"), UID: -1, GID: -1}})
 	if !slices.Equal(got, []Status{Unknown, Same}) {
 		t.Errorf("%v", got)
 	}
@@ -88,7 +88,7 @@ func TestRepair(t *testing.T) {
 	if f.UID == 0 {
 		f.UID, f.GID = 1234, 2345
 	}
-	must(t, Repair(f))
+	must(t, journal.Repair(f))
 	is := *stat(t, path)
 	if is.Mode&0o7777 != 0o4751 || int(is.Uid) != f.UID || int(is.Gid) != f.GID {
 		t.Errorf("mode %o, owner %d:%d", is.Mode, is.Uid, is.Gid)
@@ -96,10 +96,10 @@ func TestRepair(t *testing.T) {
 	if is.Ino != before.Ino || is.Mtim != before.Mtim || read(t, path) != "content" {
 		t.Error("the file was rewritten")
 	}
-	if got, err := Compare([]File{f}); err != nil || got[0] != Same {
+	if got, err := journal.Compare([]File{f}); err != nil || got[0] != Same {
 		t.Errorf("%v, %v", got, err)
 	}
-	must(t, Repair(File{Path: path, UID: -1, GID: -1}))
+	must(t, journal.Repair(File{Path: path, UID: -1, GID: -1}))
 	if again := *stat(t, path); again.Mode != is.Mode || again.Uid != is.Uid {
 		t.Error("repaired what was not asked for")
 	}
@@ -126,7 +126,7 @@ func TestRepairRefuses(t *testing.T) {
 	must(t, os.Symlink(path, filepath.Join(dir, "link")))
 	must(t, unix.Mkfifo(filepath.Join(dir, "pipe"), 0o644))
 	for name, want := range map[string]error{"link": unix.ELOOP, "pipe": ErrNotRegular, "missing": unix.ENOENT} {
-		wantError(t, Repair(File{Path: filepath.Join(dir, name), Mode: 0o600, UID: -1, GID: -1}), want, name, "")
+		wantError(t, journal.Repair(File{Path: filepath.Join(dir, name), Mode: 0o600, UID: -1, GID: -1}), want, name, "")
 	}
 	if got := stat(t, path).Mode & 0o7777; got != 0o644 {
 		t.Errorf("the link was followed: mode %o", got)

@@ -62,7 +62,7 @@ func TestRefusedDestinations(t *testing.T) {
 			other := File{Path: filepath.Join(root, "other"), Content: redact.Bytes("new"), UID: -1, GID: -1}
 			f := File{Path: path, Content: redact.Bytes(strings.Repeat("x", 9000)), UID: -1, GID: -1, CreateDirs: true}
 
-			_, err := Publish(t.Context(), Generation{Name: "web", Files: []File{other, f}})
+			_, err := journal.Publish(t.Context(), Generation{Name: "web", Files: []File{other, f}})
 			wantError(t, err, test.want, filepath.Dir(path), test.hint)
 			if entries, err := os.ReadDir(root); err != nil || len(entries) != 1 {
 				t.Errorf("left %v, %v", entries, err)

@@ -28,8 +28,8 @@ type Generation struct {
 }
 
 var (
-	errDuplicate   = errors.New("destination is named twice")
-	errNoFiles = errors.New("no files")
+	errDuplicate = errors.New("destination is named twice")
+	errNoFiles   = errors.New("no files")
 )
 
 // checked returns g with absolute paths, or why it cannot be published.

@@ -34,6 +34,8 @@ const (
 	swapping   = "SINKS_TEST_SWAP="     // a directory: "publish", "rollback" or "recover"
 )
 
+var journal Journal
+
 func TestMain(m *testing.M) {
 	if root := os.Getenv(publishIn); root != "" {
 		runtime.LockOSThread() // strace counts system calls by thread
@@ -63,7 +65,7 @@ func helper(root string) error {
 			g.Files[i].UID, g.Files[i].GID = owner, owner
 		}
 	}
-	_, err := Publish(context.Background(), g)
+	_, err := journal.Publish(context.Background(), g)
 	return err
 }
 
@@ -106,7 +108,7 @@ func memory(t testing.TB) string {
 
 func publish(t testing.TB, g Generation) Record {
 	t.Helper()
-	r, err := Publish(t.Context(), g)
+	r, err := journal.Publish(t.Context(), g)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,11 +15,11 @@ import (
 // What certagent makes beside a destination begins with prefix; what ends with
 // tempSuffix, too, is swept by Recover.
 const (
-	prefix       = ".certagent-"
-	tempSuffix   = ".tmp"
-	recordSuffix = ".json"
-	backupSuffix = ".bak"
-	maxNameLength      = 200 // of a name, so that what is made of it fits into 255 bytes
+	prefix        = ".certagent-"
+	tempSuffix    = ".tmp"
+	recordSuffix  = ".json"
+	backupSuffix  = ".bak"
+	maxNameLength = 200 // of a name, so that what is made of it fits into 255 bytes
 )
 
 var (

@@ -16,8 +16,8 @@ type nameKind int
 const (
 	unknownKind nameKind = iota
 	absent
-	ourLink // the link that belongs there
-	plainFile  // a file
+	ourLink   // the link that belongs there
+	plainFile // a file
 )
 
 // place refuses what is neither ours nor a file that can be taken over.

@@ -77,9 +77,9 @@ func (p *transaction) add(ctx context.Context, f File, temp string) error {
 	if status == Content {
 		d.changed = true
 		p.files = append(p.files, &pendingFile{
-			replacement:       replacement{dir: d, from: temp, to: base, old: is.exists, backup: backupName(f.Path, f.Backup)},
-			file:       f,
-			attributes: a,
+			replacement: replacement{dir: d, from: temp, to: base, old: is.exists, backup: backupName(f.Path, f.Backup)},
+			file:        f,
+			attributes:  a,
 		})
 	}
 	return nil

@@ -18,7 +18,7 @@ import (
 //
 // Recover must have run before in the directories concerned, and no two calls
 // may publish under one name at once; under different names any number may.
-func Publish(ctx context.Context, g Generation) (Record, error) {
+func (Journal) Publish(ctx context.Context, g Generation) (Record, error) {
 	g, err := g.checked()
 	if err != nil {
 		return Record{}, err

@@ -184,7 +184,7 @@ func TestBackupThatCannotBeMade(t *testing.T) {
 	if err := os.MkdirAll(path+".bak/full", 0o700); err != nil {
 		t.Fatal(err)
 	}
-	r, err := Publish(t.Context(), one(File{Path: path, Content: redact.Bytes("new"), UID: -1, GID: -1, Backup: true}))
+	r, err := journal.Publish(t.Context(), one(File{Path: path, Content: redact.Bytes("new"), UID: -1, GID: -1, Backup: true}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +200,7 @@ func TestCreateDirs(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "x", "y", "f")
 	f := File{Path: path, Content: redact.Bytes("new"), UID: -1, GID: -1}
-	_, err := Publish(t.Context(), one(f))
+	_, err := journal.Publish(t.Context(), one(f))
 	wantError(t, err, syscall.ENOENT, path, "create_dest_dirs")
 	if _, err := os.Lstat(filepath.Dir(filepath.Dir(path))); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a directory was made: %v", err)
@@ -218,7 +218,7 @@ func TestPublishGivesUpWithItsContext(t *testing.T) {
 	publish(t, generation(root, 1))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Publish(ctx, generation(root, 2)); !errors.Is(err, context.Canceled) {
+	if _, err := journal.Publish(ctx, generation(root, 2)); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 	if n, left := onDisk(t, root), temps(t, root); n != 1 || left != nil {
@@ -245,7 +245,7 @@ func TestRefusedGenerations(t *testing.T) {
 		"bad payload":   {Generation{Name: "x", Files: []File{file("f")}, Payload: json.RawMessage("{")}, `encoding the record of "x"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Publish(t.Context(), test.g)
+			_, err := journal.Publish(t.Context(), test.g)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error %v, want %s", err, test.want)
 			}

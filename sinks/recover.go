@@ -70,9 +70,9 @@ type inode struct{ dev, ino uint64 }
 // opened is a directory that nobody publishes in, and our names there.
 type lockedDir struct {
 	*directory
-	allNames    []string
-	ourNames  map[string]bool
-	kept map[string]bool // temporary files that must stay
+	allNames []string
+	ourNames map[string]bool
+	kept     map[string]bool // temporary files that must stay
 }
 
 func (r *recovery) open(ctx context.Context, path string) (*lockedDir, error) {

@@ -15,9 +15,9 @@ import (
 // A remnant is a file of a committed generation, as a crash left it.
 type interruptedFile struct {
 	replacement
-	inPlace bool // the destination has the recorded content
-	staged bool // the temporary file has it
-	tempExists   bool // there is a temporary file; if it is not staged, it is the old file
+	inPlace    bool // the destination has the recorded content
+	staged     bool // the temporary file has it
+	tempExists bool // there is a temporary file; if it is not staged, it is the old file
 }
 
 // settle completes a committed generation, or takes it back. It reports whether
@@ -69,7 +69,7 @@ func (r *recovery) inspectFile(ctx context.Context, f RecordedFile, temp string)
 	}
 	rem := &interruptedFile{
 		replacement: replacement{dir: o.directory, from: temp, to: filepath.Base(f.Path), old: true, backup: backupName(f.Path, f.Backup)},
-		tempExists: o.ourNames[temp],
+		tempExists:  o.ourNames[temp],
 	}
 	if rem.inPlace, err = o.hasSHA256(rem.to, want); err == nil && rem.tempExists {
 		rem.staged, err = o.hasSHA256(temp, want)

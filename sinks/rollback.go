@@ -5,14 +5,13 @@ package sinks
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
 
 	"golang.org/x/sys/unix"
 )
 
-// ErrNoPrevious is what [Directory.Rollback] wraps if there is no generation to go
+// ErrNoPrevious is the error that Rollback wraps if there is no generation to go
 // back to.
 var ErrNoPrevious = errors.New("there is no previous generation that is complete")
 
@@ -32,8 +31,8 @@ var ErrNoPrevious = errors.New("there is no previous generation that is complete
 //	renameat(D, ..gen-2, D, ..rejected-2)
 //	unlinkat                                 the record of the rejected one, what
 //	                                         was rejected before, and the oldest
-func (d LinkDir) Rollback(ctx context.Context, name string, payload json.RawMessage) (Record, error) {
-	if err := checkName(name); err != nil {
+func (d LinkDir) Rollback(ctx context.Context, g Generation) (Record, error) {
+	if err := checkName(g.Name); err != nil {
 		return Record{}, err
 	}
 	d, err := d.absolute()
@@ -62,7 +61,7 @@ func (d LinkDir) Rollback(ctx context.Context, name string, payload json.RawMess
 	if err != nil {
 		return Record{}, err
 	}
-	record.Name, record.Payload, record.Rejected, record.Intact = name, payload, s.state.current, true
+	record.Name, record.Payload, record.Rejected, record.Intact = g.Name, g.Payload, s.state.current, true
 	encoded, err := record.encode()
 	if err != nil {
 		return Record{}, err

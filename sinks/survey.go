@@ -21,9 +21,9 @@ type linkDirState struct {
 
 	current    uint64          // the generation that readers see; 0: none
 	currentDir *directory      // it, open; nil if there is none
-	topNames        map[string]bool // the names in it
+	topNames   map[string]bool // the names in it
 	record     Record          // its record; zero if there is none of use
-	recordErr   error           // why not; nil if there is none
+	recordErr  error           // why not; nil if there is none
 
 	stats map[string]fileInfo // what compare found in it
 

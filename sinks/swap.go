@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"path/filepath"
 )
 
 // A Directory is one whose files are published all at once, by the rename of one
@@ -71,8 +72,8 @@ type LinkDir struct {
 // removes what is not seen.
 type openLinkDir struct {
 	LinkDir // with an absolute path
-	dir       *directory
-	state      linkDirState
+	dir     *directory
+	state   linkDirState
 }
 
 // Publish makes g the generation that readers see, and returns its record. Paths
@@ -130,6 +131,39 @@ func (d LinkDir) Publish(ctx context.Context, g Generation) (Record, error) {
 	record.CleanupErr = errors.Join(s.removeOldGenerations(record), s.removeJournalRecord(g.Name))
 	return record, nil
 }
+
+// Claim claims the directory and the stable names of files in it. It creates the
+// directory if it is missing.
+func (d LinkDir) Claim(c *Claim, files []File) error {
+	d, err := d.absolute()
+	if err != nil {
+		return err
+	}
+	found, err := d.locate(files)
+	if err != nil {
+		return err
+	}
+	var paths []string
+	for _, name := range append([]string{dataLink}, stableNames(found)...) {
+		paths = append(paths, filepath.Join(d.Path, name))
+	}
+	if paths = c.missing(paths); len(paths) == 0 {
+		return nil
+	}
+	if err := d.ensure(); err != nil {
+		return err
+	}
+	return c.add(paths)
+}
+
+// Previous returns nil: the directory keeps the previous generations.
+func (d LinkDir) Previous([]File) []File { return nil }
+
+// Owns reports whether r was published in this directory.
+func (d LinkDir) Owns(r Record) bool { return r.Directory == d.Path }
+
+// RecoveryDirs returns the directory.
+func (d LinkDir) RecoveryDirs([]File) []string { return []string{d.Path} }
 
 // checked returns the directory with an absolute path and the files of g, keys
 // first, or why they cannot be published.

@@ -117,24 +117,24 @@ func TestClaimOfDirectory(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "tls")
 	d, g := bundle(path, 1)
-	claim, err := d.Claim(g.Files)
+	held, err := claim(d, g.Files)
 	must(t, err)
-	defer claim.Close()
+	defer held.Close()
 	if mode := stat(t, path).Mode; mode != 0o40750 {
 		t.Errorf("mode %o", mode)
 	}
 	_, other := bundle(path, 1, "other")
-	_, err = d.Claim(other.Files) // no two bundles have one directory
+	_, err = claim(d, other.Files) // no two bundles have one directory
 	wantError(t, err, ErrClaimed, path, "stop the other process")
-	_, err = ClaimDestinations([]File{{Path: path + "/tls.crt"}})
+	_, err = claimFiles([]File{{Path: path + "/tls.crt"}})
 	wantError(t, err, ErrClaimed, path+"/tls.crt", "stop the other process")
-	_, err = ClaimDestinations([]File{{Path: path + "/other"}})
+	_, err = claimFiles([]File{{Path: path + "/other"}})
 	must(t, err)
 	swapTo(t, path, 1)
 	if _, err := Recover(t.Context(), []string{path}); err != nil {
 		t.Error(err)
 	}
-	if _, err := d.Claim(g.Files); !errors.Is(err, ErrClaimed) {
+	if _, err := claim(d, g.Files); !errors.Is(err, ErrClaimed) {
 		t.Errorf("after Recover: %v", err)
 	}
 }

@@ -46,7 +46,7 @@ func swapHelper(path, way string) error {
 	case "publish":
 		_, err = d.Publish(context.Background(), g)
 	case "rollback":
-		_, err = d.Rollback(context.Background(), g.Name, fmt.Appendf(nil, `{"owed":%d}`, owedAfterReturn))
+		_, err = d.Rollback(context.Background(), Generation{Name: g.Name, Payload: fmt.Appendf(nil, `{"owed":%d}`, owedAfterReturn)})
 	case "recover":
 		_, err = Recover(context.Background(), []string{path})
 	default:

@@ -82,27 +82,27 @@ func TestRollbackRefuses(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "tls")
 	d, _ := bundle(path, 0)
-	_, err := d.Rollback(t.Context(), "web", nil)
+	_, err := d.Rollback(t.Context(), Generation{Name: "web"})
 	wantError(t, err, unix.ENOENT, path, "")
 
 	swapTo(t, path, 1)
 	before := listing(t, path)
-	_, err = d.Rollback(t.Context(), "web", nil)
+	_, err = d.Rollback(t.Context(), Generation{Name: "web"})
 	wantError(t, err, ErrNoPrevious, path, "")
 
 	swapTo(t, path, 2, "tls.key")
 	must(t, os.Symlink("elsewhere", path+"/tls.crt"))
-	_, err = d.Rollback(t.Context(), "web", nil)
+	_, err = d.Rollback(t.Context(), Generation{Name: "web"})
 	wantError(t, err, errForeignLink, path+"/tls.crt", "remove the link")
 	must(t, os.Remove(path+"/tls.crt"))
 	write(t, path+"/tls.crt", "mine", 0o600)
-	_, err = d.Rollback(t.Context(), "web", nil)
+	_, err = d.Rollback(t.Context(), Generation{Name: "web"})
 	wantError(t, err, unix.EEXIST, path+"/tls.crt", "remove the file")
 	must(t, os.Remove(path+"/tls.crt"))
 
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err = d.Rollback(ended, "web", nil); !errors.Is(err, context.Canceled) {
+	if _, err = d.Rollback(ended, Generation{Name: "web"}); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 	if got := read(t, path+"/tls.key"); got != string(contentOf("tls.key", 2)) {

@@ -52,7 +52,7 @@ func swapTo(t testing.TB, path string, n int, names ...string) Record {
 func rollBack(t testing.TB, path string) Record {
 	t.Helper()
 	d, _ := bundle(path, 0)
-	r, err := d.Rollback(t.Context(), "web", json.RawMessage(`{"owed":1}`))
+	r, err := d.Rollback(t.Context(), Generation{Name: "web", Payload: json.RawMessage(`{"owed":1}`)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -268,7 +268,7 @@ func TestTakeOver(t *testing.T) {
 	for i := range g.Files {
 		g.Files[i].Path = filepath.Join(path, g.Files[i].Path)
 	}
-	_, err := Publish(t.Context(), g)
+	_, err := journal.Publish(t.Context(), g)
 	must(t, err)
 	must(t, os.Chmod(path+"/tls.crt", 0o604))
 

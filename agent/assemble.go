@@ -19,6 +19,7 @@ import (
 	"github.com/certagent/certagent/agent/config"
 	"github.com/certagent/certagent/agent/secrets"
 	"github.com/certagent/certagent/agent/watch"
+	"github.com/certagent/certagent/sinks"
 )
 
 // assembly is the agent with all parts made and none started.
@@ -35,7 +36,7 @@ type assembly struct {
 
 	members   *bundle.Members
 	env       *bundle.Env
-	claims    bundle.Claims
+	claims    sinks.Claim
 	adopter   bundle.Adopter
 	bundles   *bundles
 	progress  *progress

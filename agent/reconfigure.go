@@ -79,7 +79,7 @@ func fixed(a, b *config.Config) (names []string) {
 // rearrange stops the bundles that have changed, and starts those that replace
 // them.
 func (r *assembly) rearrange(ctx context.Context, all *bundle.Members) error {
-	if err := r.claims.Claim(all, r.Logger); err != nil {
+	if err := all.Claim(&r.claims, r.Logger); err != nil {
 		return err
 	}
 	var gone []*running

@@ -18,7 +18,7 @@ import (
 // first, while their files are still renewed.
 func (r *assembly) run(ctx context.Context) error {
 	defer r.claims.Close()
-	if err := r.claims.Claim(r.members, r.Logger); err != nil {
+	if err := r.members.Claim(&r.claims, r.Logger); err != nil {
 		return exitFailure(err)
 	}
 	r.setSubreaper() // before the first process is started

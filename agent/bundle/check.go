@@ -50,7 +50,12 @@ func (b *Bundle) rollback(ctx context.Context) error {
 	if vetoed.generation != nil {
 		files = vetoed.generation.previous
 	}
-	record, err := b.target.rollback(ctx, vetoed.record, b.state.After(e).Remembered().JSON(), files)
+	record, err := b.target.Rollback(ctx, sinks.Generation{
+		Name:    vetoed.record.Name,
+		Number:  vetoed.record.Generation + 1,
+		Files:   files,
+		Payload: b.state.After(e).Remembered().JSON(),
+	})
 	switch {
 	case errors.Is(err, sinks.ErrNoPrevious):
 		b.apply(plan.NoPrevious{Failure: e.Failure})

@@ -61,7 +61,7 @@ func (b *Bundle) repairRecorded(path string) {
 		if f.Path != path {
 			continue
 		}
-		if err := b.target.repair(sinks.File{Path: path, Mode: f.Mode, UID: f.UID, GID: f.GID}); err != nil {
+		if err := b.target.Repair(sinks.File{Path: path, Mode: f.Mode, UID: f.UID, GID: f.GID}); err != nil {
 			b.log.Error(logmsg.FileNotRepaired, logkey.Destination, path, logkey.Error, err)
 			return
 		}

@@ -17,9 +17,9 @@ import (
 // recover completes or rolls back what a crash left in the directories of the
 // destinations, and returns the records that it finds there.
 func (m *Members) recover(ctx context.Context, log *slog.Logger) []sinks.Record {
-	dirs := target{}.homes(pathsOf(destinations(m.templates)))
+	dirs := newTarget(nil).RecoveryDirs(destinations(m.templates))
 	for _, b := range m.blocks {
-		dirs = append(dirs, newTarget(b.config).homes(pathsOf(b.files()))...)
+		dirs = append(dirs, newTarget(b.config).RecoveryDirs(b.files())...)
 	}
 	slices.Sort(dirs)
 	records, err := sinks.Recover(ctx, slices.Compact(dirs))
@@ -32,7 +32,7 @@ func (m *Members) recover(ctx context.Context, log *slog.Logger) []sinks.Record 
 // recordOf returns the bundle's record; the zero value if there is none.
 func (b *Bundle) recordOf(records []sinks.Record) sinks.Record {
 	for _, record := range records {
-		if record.Name == b.recordName && b.target.holds(record) {
+		if record.Name == b.recordName && b.target.Owns(record) {
 			return record
 		}
 	}

@@ -94,8 +94,8 @@ func (g *generation) inspect(now time.Time) error {
 
 // compare compares the generation with the files on disk and the children's
 // environment, and records which reactions have something that differs.
-func (g *generation) compare(t target, reactions int, child Children) (plan.Content, error) {
-	statuses, err := t.compare(g.files)
+func (g *generation) compare(p sinks.Publisher, reactions int, child Children) (plan.Content, error) {
+	statuses, err := p.Compare(g.files)
 	if err != nil {
 		return plan.Unknown, err
 	}

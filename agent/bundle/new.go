@@ -47,6 +47,7 @@ func newBundle(e *Env, name string) *Bundle {
 		log:     e.Log.With(logkey.Bundle, name),
 		noticed: make(map[secrets.Request]uint64),
 		stamps:  make(map[string]fileStat),
+		target:  newTarget(nil),
 	}
 }
 

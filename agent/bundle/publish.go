@@ -26,7 +26,7 @@ func (b *Bundle) publish(ctx context.Context) error {
 	if follows.Published.Check == plan.Unchecked {
 		before := b.published
 		previous, next.generation = &before, g
-		g.previous = b.target.previous(g.files)
+		g.previous = b.target.Previous(g.files)
 	}
 	if len(g.files) > 0 {
 		record, err := b.write(ctx, g, follows)
@@ -66,7 +66,7 @@ func (b *Bundle) write(ctx context.Context, g *generation, follows plan.State) (
 		return sinks.Record{}, err
 	}
 	defer free()
-	record, err := b.target.publish(ctx, sinks.Generation{
+	record, err := b.target.Publish(ctx, sinks.Generation{
 		Name:    b.recordName,
 		Number:  b.published.record.Generation + 1,
 		Files:   g.files,
@@ -75,8 +75,8 @@ func (b *Bundle) write(ctx context.Context, g *generation, follows plan.State) (
 	if err != nil {
 		return record, err
 	}
-	if record.Untidy != nil {
-		b.log.Warn(logmsg.LeftoversKept, logkey.Error, record.Untidy)
+	if record.CleanupErr != nil {
+		b.log.Warn(logmsg.LeftoversKept, logkey.Error, record.CleanupErr)
 	}
 	return record, nil
 }
@@ -104,14 +104,14 @@ func (b *Bundle) updateRecord(ctx context.Context, g *generation, e plan.Rendere
 func (b *Bundle) repair() error {
 	files := b.rendered.files
 	for _, f := range files {
-		statuses, err := b.target.compare([]sinks.File{f})
+		statuses, err := b.target.Compare([]sinks.File{f})
 		if err != nil {
 			return err
 		}
 		if statuses[0] != sinks.Drift {
 			continue
 		}
-		if err := b.target.repair(f); err != nil {
+		if err := b.target.Repair(f); err != nil {
 			return err
 		}
 		b.log.Warn(logmsg.FileRepaired, logkey.Destination, f.Path)

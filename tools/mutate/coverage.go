@@ -8,12 +8,21 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
-// coverage is which blocks of a package its tests run.
+// coverage records which tests run which blocks of a package.
 type coverage struct {
 	importPath string
-	blocks     map[string]map[span]bool // by file name: whether a test runs the block
+	blocks     map[string]map[span][]test // by file name
+	tests      []test
+}
+
+// test is a top-level test of a package.
+type test struct {
+	pkg  int // index in bench.tests
+	name string
+	took time.Duration
 }
 
 // span is a block of a cover profile: its lines and columns.
@@ -25,11 +34,12 @@ func (s span) contains(line, column int) bool {
 }
 
 func newCoverage(importPath string) *coverage {
-	return &coverage{importPath: importPath, blocks: make(map[string]map[span]bool)}
+	return &coverage{importPath: importPath, blocks: make(map[string]map[span][]test)}
 }
 
-// read adds a cover profile.
-func (c *coverage) read(profile string) error {
+// read adds the cover profile of a test.
+func (c *coverage) read(profile string, by test) error {
+	c.tests = append(c.tests, by)
 	text, err := os.ReadFile(profile)
 	if err != nil {
 		return err
@@ -46,22 +56,26 @@ func (c *coverage) read(profile string) error {
 		}
 		name := filepath.Base(path)
 		if c.blocks[name] == nil {
-			c.blocks[name] = make(map[span]bool)
+			c.blocks[name] = make(map[span][]test)
 		}
-		c.blocks[name][s] = c.blocks[name][s] || count > 0
+		tests := c.blocks[name][s]
+		if count > 0 {
+			tests = append(tests, by)
+		}
+		c.blocks[name][s] = tests
 	}
 	return nil
 }
 
-// runs reports whether a test runs the changed text. What is in no block, as a
-// variable's initial value, counts as run.
-func (c *coverage) runs(m mutant) bool {
+// testsOf returns the tests that run the changed text. For text outside all blocks,
+// such as the initial value of a variable, it returns all tests.
+func (c *coverage) testsOf(m mutant) []test {
 	at := m.file.fset.File(m.file.ast.Pos()).Pos(m.from)
 	position := m.file.fset.Position(at)
-	for s, run := range c.blocks[filepath.Base(m.file.path)] {
+	for s, tests := range c.blocks[filepath.Base(m.file.path)] {
 		if s.contains(position.Line, position.Column) {
-			return run
+			return tests
 		}
 	}
-	return true
+	return c.tests
 }

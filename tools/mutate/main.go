@@ -67,7 +67,7 @@ func parseFlags() options {
 	tests := flag.String("tests", "", "run the tests of these `packages` too, separated by spaces")
 	flag.StringVar(&o.equivalent, "equivalent", "tools/mutate/equivalent.txt", "the `list` of equivalent mutants")
 	flag.IntVar(&o.workers, "p", runtime.NumCPU(), "how many mutants are tested at once")
-	flag.DurationVar(&o.limit, "limit", 0, "how long the tests may take with a mutant (default 10s and four times what they take without)")
+	flag.DurationVar(&o.limit, "limit", 0, "how long the tests may take with a mutant (default 10s and four times their time without it)")
 	flag.BoolVar(&o.verbose, "v", false, "print every mutant")
 	flag.Parse()
 	if flag.NArg() != 1 {

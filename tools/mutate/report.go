@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -39,18 +40,23 @@ func judgeAll(ctx context.Context, b *bench, covered *coverage, mutants []mutant
 		workers.Go(func() {
 			for i := range next {
 				var err error
-				if verdicts[i], err = b.judge(ctx, mutants[i]); err != nil {
+				if verdicts[i], err = b.judge(ctx, mutants[i], covered.testsOf(mutants[i])); err != nil {
 					cancel(err)
 				}
 			}
 		})
 	}
 	selected := make([]bool, len(mutants))
+	progress := time.Now()
 	for i, m := range mutants {
+		if time.Since(progress) > time.Minute {
+			progress = time.Now()
+			fmt.Fprintf(os.Stderr, "mutate: %s: %d of %d mutants\n", r.directory, i, len(mutants))
+		}
 		if selected[i] = r.files.MatchString(filepath.Base(m.file.path)); !selected[i] {
 			continue
 		}
-		if !covered.runs(m) {
+		if len(covered.testsOf(m)) == 0 {
 			verdicts[i] = uncovered
 			continue
 		}

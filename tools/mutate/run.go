@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -29,13 +30,13 @@ const (
 
 // bench builds and runs the tests of some packages.
 type bench struct {
-	tests   []goPackage // whose tests judge the mutants
-	limit   time.Duration
+	tests   []goPackage   // whose tests judge the mutants
+	limit   time.Duration // zero: it depends on the tests
 	scratch string
 }
 
-// judge runs the tests against a mutant.
-func (b *bench) judge(ctx context.Context, m mutant) (verdict, error) {
+// judge runs tests against a mutant: those that run the changed text.
+func (b *bench) judge(ctx context.Context, m mutant, tests []test) (verdict, error) {
 	dir, err := os.MkdirTemp(b.scratch, "mutant")
 	if err != nil {
 		return 0, err
@@ -52,7 +53,11 @@ func (b *bench) judge(ctx context.Context, m mutant) (verdict, error) {
 	if err := os.WriteFile(overlay, replace, 0o600); err != nil {
 		return 0, err
 	}
-	for _, p := range b.tests {
+	for i, p := range b.tests {
+		selections := selectTests(tests, i)
+		if len(selections) == 0 {
+			continue
+		}
 		binary := filepath.Join(dir, "test")
 		if output, err := compile(ctx, p, binary, "-overlay="+overlay); err != nil {
 			if len(output) == 0 || ctx.Err() != nil {
@@ -60,11 +65,49 @@ func (b *bench) judge(ctx context.Context, m mutant) (verdict, error) {
 			}
 			return invalid, nil
 		}
-		if v, err := run(ctx, p, binary, dir, b.limit); v != survived || err != nil {
-			return v, err
+		for _, s := range selections {
+			if b.limit > 0 {
+				s.limit = b.limit
+			}
+			if v, err := run(ctx, p, binary, dir, s.limit, "-test.run=^("+strings.Join(s.names, "|")+")$"); v != survived || err != nil {
+				return v, err
+			}
 		}
 	}
 	return survived, nil
+}
+
+// selection is a set of tests that run together.
+type selection struct {
+	names []string
+	limit time.Duration
+}
+
+// slow is what makes a test run only if the fast ones notice nothing.
+const slow = 200 * time.Millisecond
+
+// selectTests returns the fast tests of a package, then the slow ones.
+func selectTests(tests []test, pkg int) []selection {
+	var fast, long selection
+	for _, t := range tests {
+		if t.pkg != pkg {
+			continue
+		}
+		s := &fast
+		if t.took > slow {
+			s = &long
+		}
+		s.names = append(s.names, t.name)
+		s.limit += 4 * t.took
+	}
+	var all []selection
+	for _, s := range []selection{fast, long} {
+		if len(s.names) > 0 {
+			s.limit += 10 * time.Second
+			all = append(all, s)
+		}
+	}
+	return all
 }
 
 // compile builds the test binary of a package and returns what go printed.
@@ -103,32 +146,41 @@ func run(ctx context.Context, p goPackage, binary, scratch string, limit time.Du
 	return 0, err
 }
 
-// baseline runs the tests without a change. They have to pass. It returns what
-// they cover and sets the time limit of the tests with a change.
+// baseline runs each test without a change. All must pass. It returns what each of
+// them covers.
 func (b *bench) baseline(ctx context.Context, mutated goPackage) (*coverage, error) {
 	covered := newCoverage(mutated.ImportPath)
-	var longest time.Duration
 	for i, p := range b.tests {
 		binary := filepath.Join(b.scratch, fmt.Sprintf("baseline%d", i))
-		profile := binary + ".out"
 		if output, err := compile(ctx, p, binary, "-cover", "-coverpkg="+mutated.ImportPath); err != nil {
 			return nil, fmt.Errorf("building the tests of %s: %w\n%s", p.ImportPath, err, output)
 		}
-		started := time.Now()
-		v, err := run(ctx, p, binary, b.scratch, 30*time.Minute, "-test.coverprofile="+profile)
+		cmd := exec.CommandContext(ctx, binary, "-test.list=^(Test|Fuzz|Example)")
+		cmd.Dir = p.Dir
+		names, err := cmd.Output()
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("listing the tests of %s: %w", p.ImportPath, err)
 		}
-		if v != survived {
-			return nil, fmt.Errorf("the tests of %s fail without a change", p.ImportPath)
+		for name := range strings.FieldsSeq(string(names)) {
+			if err := b.cover(ctx, covered, binary, test{pkg: i, name: name}); err != nil {
+				return nil, err
+			}
 		}
-		longest = max(longest, time.Since(started))
-		if err := covered.read(profile); err != nil {
-			return nil, err
-		}
-	}
-	if b.limit == 0 {
-		b.limit = 10*time.Second + 4*longest
 	}
 	return covered, nil
+}
+
+// cover runs one test without a change and adds what it covers.
+func (b *bench) cover(ctx context.Context, covered *coverage, binary string, t test) error {
+	p, profile := b.tests[t.pkg], binary+".out"
+	started := time.Now()
+	v, err := run(ctx, p, binary, b.scratch, 30*time.Minute, "-test.run=^"+t.name+"$", "-test.coverprofile="+profile)
+	if err != nil {
+		return err
+	}
+	if v != survived {
+		return fmt.Errorf("%s: %s fails without a change", p.ImportPath, t.name)
+	}
+	t.took = time.Since(started)
+	return covered.read(profile, t)
 }

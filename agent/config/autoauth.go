@@ -230,6 +230,7 @@ func (v validator) checkWrapping() {
 	}
 }
 
+// checkTokenIsUsed checks that there is a login, and something that uses its token.
 func (v validator) checkTokenIsUsed() {
 	switch {
 	case v.autoAuth == nil && v.cache == nil && len(v.listeners) == 0:

@@ -118,12 +118,6 @@ func (b *Bundle) readPerms(s *scope) filePerms {
 	return perms
 }
 
-// isNoop reports whether the block asks for no change, as opposed to asking for
-// one in a way that is a mistake.
-func isNoop(s *scope, c Change) bool {
-	return c.Mode == Noop && (!s.has("change_mode") || s.value("change_mode").Text == "noop")
-}
-
 // readChange reads the change, which all members share.
 func (b *Bundle) readChange(s *scope) {
 	b.Change = readChange(s)
@@ -190,7 +184,7 @@ func (b *Bundle) checkVerified(s *scope) {
 	case len(b.certificates()) == 0 && len(b.Members) > 0:
 		s.problem(ValidateError, "", "needs a certificate in the bundle", "add a certificate block: certagent does not know which certificate a template contains")
 	case len(b.Members) > 0 && len(leaves) == 0:
-		s.problem(ValidateError, "", "needs a file that holds the certificate", "add cert, fullchain or combined to files")
+		s.problem(ValidateError, "", "needs a file that contains the certificate", "add cert, fullchain or combined to files")
 	case len(leaves) < 2:
 	case b.Verify.ServerName == "":
 		s.problem(ValidateError, "server_name", "is missing: the bundle has several certificates", "write the host name of the certificate that must be served")

@@ -312,3 +312,9 @@ func (v validator) namesHint(do string) string {
 	}
 	return do + eitherOf(names) + ", or add a label to the exec block that has none"
 }
+
+// isNoop reports whether the block asks for no change, as opposed to asking for
+// one in a way that is a mistake.
+func isNoop(s *scope, c Change) bool {
+	return c.Mode == Noop && (!s.has("change_mode") || s.value("change_mode").Text == "noop")
+}

@@ -100,7 +100,7 @@ func readDocument(s *scope) *document {
 	d.disableIdleConnections = readSubsystems(s, "disable_idle_connections")
 	d.disableKeepAlives = readSubsystems(s, "disable_keep_alives")
 	d.readBlocks(s)
-	d.readLater(s)
+	d.readUnimplemented(s)
 	readIgnored(s)
 	s.refuse("certificate", "must be inside a bundle", `write bundle "NAME" { certificate { … } }`)
 	s.finish(Warning)
@@ -129,7 +129,8 @@ func (d *document) readBlocks(s *scope) {
 	}
 }
 
-func (d *document) readLater(s *scope) {
+// readUnimplemented reads the blocks of proxy.go.
+func (d *document) readUnimplemented(s *scope) {
 	if b := s.block("cache"); b != nil {
 		d.cache = readCache(b)
 	}
@@ -159,8 +160,8 @@ var ignored = map[string]check{
 }
 
 func readIgnored(s *scope) {
-	for name, check := range ignored {
-		check(s, name)
+	checkKeys(s, ignored)
+	for name := range ignored {
 		if s.has(name) {
 			s.problem(Warning, name, "has no effect in an agent", "")
 		}

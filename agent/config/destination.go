@@ -125,17 +125,17 @@ func Absolute(path string) string {
 // of others. Vault Agent accepts two templates with one destination, and the
 // last one wins.
 func (v validator) checkDestinations() {
-	files, trees, below := map[string]outputFile{}, map[string]outputFile{}, map[string]outputFile{}
+	files, exclusive, below := map[string]outputFile{}, map[string]outputFile{}, map[string]outputFile{}
 	for _, t := range v.outputs() {
 		if other, is := files[t.path]; is {
 			v.problem(t.kind, t.pos, t.block, t.name, "the file is already written by "+other.writer(), "keep one of them")
 			continue
 		}
-		if message := t.conflict(files, trees, below); message != "" {
+		if message := t.conflict(files, exclusive, below); message != "" {
 			v.problem(t.kind, t.pos, t.block, t.name, message, "choose another path")
 			continue
 		}
-		files[t.path], trees[t.exclusive] = t, t
+		files[t.path], exclusive[t.exclusive] = t, t
 		for dir := range parents(t.path) {
 			below[dir] = t
 		}
@@ -145,7 +145,7 @@ func (v validator) checkDestinations() {
 // conflict returns why a file cannot be written together with those already
 // known, or "". The maps hold these by their path, by their exclusive path, and
 // by each of their parent directories.
-func (t outputFile) conflict(files, trees, below map[string]outputFile) string {
+func (t outputFile) conflict(files, exclusive, below map[string]outputFile) string {
 	if other, is := below[t.path]; is {
 		return "is a parent directory of a file written by " + other.writer()
 	}
@@ -158,7 +158,7 @@ func (t outputFile) conflict(files, trees, below map[string]outputFile) string {
 		return strconv.Quote(t.exclusive) + " contains files written by " + other.writer()
 	}
 	for dir := range parents(t.path) {
-		if other, is := trees[dir]; is && other.bundle != t.bundle {
+		if other, is := exclusive[dir]; is && other.bundle != t.bundle {
 			return strconv.Quote(dir) + " is replaced as a whole by " + other.writer()
 		}
 	}

@@ -38,29 +38,19 @@ func getAs[T any](s *scope, kind Kind, name string, convert func(hclread.Value) 
 	return true
 }
 
-// refuse reports a key, if it is present, that people know from other programs.
-func (s *scope) refuse(name, message, hint string) {
-	if len(s.find(name)) == 0 {
-		return
+// getPositive reads a value that must be more than 0.
+func getPositive[T cmp.Ordered](s *scope, name string, convert func(hclread.Value) (T, error), to *T) bool {
+	var read, zero T
+	if !get(s, name, convert, &read) {
+		return false
 	}
-	s.accept(name)
-	s.problem(LoadError, name, message, hint)
-}
-
-// requireString reads a string that must be present and not empty.
-func requireString(s *scope, name string, to *string) {
-	switch {
-	case !s.has(name):
-		s.accept(name)
-		s.problem(StartError, name, "is missing", "")
-	case getAs(s, StartError, name, asString, to) && *to == "":
-		s.problem(StartError, name, "is empty", "")
+	if read <= zero {
+		s.invalid = append(s.invalid, name)
+		s.problem(LoadError, name, "must be more than 0", "remove it to use the default")
+		return false
 	}
-}
-
-// optionalString reads a string that may be absent.
-func optionalString(s *scope, name string, to *string) bool {
-	return getAs(s, StartError, name, asString, to)
+	*to = read
+	return true
 }
 
 // getPeriod reads an interval, which must be more than 0.
@@ -82,6 +72,23 @@ func getNanoseconds(s *scope, name string, to *time.Duration) bool {
 	return true
 }
 
+// requireString reads a string that must be present and not empty. Mistakes are
+// start errors, as are those of getPeriod and optionalString.
+func requireString(s *scope, name string, to *string) {
+	switch {
+	case !s.has(name):
+		s.accept(name)
+		s.problem(StartError, name, "is missing", "")
+	case getAs(s, StartError, name, asString, to) && *to == "":
+		s.problem(StartError, name, "is empty", "")
+	}
+}
+
+// optionalString reads a string that may be absent.
+func optionalString(s *scope, name string, to *string) bool {
+	return getAs(s, StartError, name, asString, to)
+}
+
 // readWord reads a string that must be one of words. Otherwise it leaves to
 // unchanged.
 func readWord[T ~string](s *scope, name string, to *T, words ...T) {
@@ -98,6 +105,19 @@ func readWord[T ~string](s *scope, name string, to *T, words ...T) {
 	}, to)
 }
 
+// checkWord checks a string that must be one of words, the first of which is empty;
+// its value is not used.
+func checkWord(s *scope, kind Kind, name string, words ...string) {
+	var word string
+	if !get(s, name, asText, &word) {
+		return
+	}
+	if slices.Contains(words, word) {
+		return
+	}
+	s.problem(kind, name, "unknown value "+s.value(name).Describe(), "write "+strings.Join(words[1:], " or "))
+}
+
 // eitherOf returns words as a hint lists them: "a", "b" or "c".
 func eitherOf[T ~string](words []T) string {
 	quoted := make([]string, len(words))
@@ -109,6 +129,15 @@ func eitherOf[T ~string](words []T) string {
 		return strings.Join(quoted, "")
 	}
 	return strings.Join(quoted[:last], ", ") + " or " + quoted[last]
+}
+
+// refuse reports a key, if it is present, that people know from other programs.
+func (s *scope) refuse(name, message, hint string) {
+	if len(s.find(name)) == 0 {
+		return
+	}
+	s.accept(name)
+	s.problem(LoadError, name, message, hint)
 }
 
 // plainNames matches names that need no quoting in file names, on the command
@@ -156,33 +185,4 @@ func shellHint(v hclread.Value) string {
 		return `write it as a list: ["sh", "-c", "…"]`
 	}
 	return `write it as a list: ["sh", "-c", ` + strconv.Quote(v.Text) + `]`
-}
-
-func checkWord(s *scope, kind Kind, name string, words ...string) {
-	var word string
-	if !get(s, name, asText, &word) {
-		return
-	}
-	for _, known := range words {
-		if word == known {
-			return
-		}
-	}
-	s.problem(kind, name, "unknown value "+s.value(name).Describe(), "write "+strings.Join(words[1:], " or "))
-}
-
-// getPositive reads a value that must be more than 0.
-func getPositive[T cmp.Ordered](s *scope, name string, convert func(hclread.Value) (T, error), to *T) bool {
-	var zero T
-	read := zero
-	if !get(s, name, convert, &read) {
-		return false
-	}
-	if read <= zero {
-		s.invalid = append(s.invalid, name)
-		s.problem(LoadError, name, "must be more than 0", "remove it to use the default")
-		return false
-	}
-	*to = read
-	return true
 }

@@ -15,6 +15,7 @@ import (
 // cache, api_proxy, listener and telemetry. They are checked as Vault Agent
 // checks them, so that mistakes are reported, and each gets a warning.
 
+// warnNotImplemented warns that the block has no effect.
 func warnNotImplemented(s *scope) {
 	s.problem(Warning, "", "is not implemented yet and has no effect", "certagent runs without it")
 }

@@ -108,8 +108,8 @@ func (s *scope) finish(unknown Kind) {
 func (s *scope) accept(name string) { s.accepted = append(s.accepted, name) }
 
 func (s *scope) isAccepted(name string) bool {
-	for _, asked := range s.accepted {
-		if asked == name || !s.caseSensitive && strings.EqualFold(asked, name) {
+	for _, known := range s.accepted {
+		if known == name || !s.caseSensitive && strings.EqualFold(known, name) {
 			return true
 		}
 	}

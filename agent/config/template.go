@@ -197,7 +197,8 @@ func parseWait(s string) (Wait, error) {
 
 // TemplateConfig is the template_config block: settings of all templates.
 type TemplateConfig struct {
-	// ExitOnRetryFailure exits when a secret cannot be read after all retries.
+	// ExitOnRetryFailure makes certagent exit when a secret cannot be read
+	// after all retries.
 	ExitOnRetryFailure bool
 	// StaticSecretRenderInterval is the interval at which secrets without a
 	// lease are read.

@@ -244,7 +244,7 @@ func TestAfter(t *testing.T) {
 				ready(s)
 			}},
 			{"published, to be checked and verified: nothing may count on it yet", func(s *state) {
-				s.Setup.Checks, s.Setup.Verifies, s.Retry.Check, s.Retry.Rejected = true, true, in(minute), now
+				s.Setup.Checks, s.Setup.Verifies, s.Retry.Check, s.Retry.Rejected = true, true, in(minute), in(minute)
 				s.Published = plan.Publication{Generation: g2, Pending: list(pend(1, reload, in(minute)))}
 				s.Verification = plan.Verification{Probing: true, Probe: 3, ServedOld: 1, Unanswered: 2, Absent: true, NotBefore: in(minute)}
 				s.Tickets = 1
@@ -252,7 +252,7 @@ func TestAfter(t *testing.T) {
 				before := s.Published
 				s.Published = plan.Publication{Generation: g1, Check: plan.Unchecked, Pending: list(pend(2, reload, now)), Previous: &before}
 				s.Verification = plan.Verification{Unverified: true, Probe: 3}
-				s.Tickets, s.Retry.Check, s.Retry.Rejected = 2, time.Time{}, time.Time{}
+				s.Tickets, s.Retry.Check = 2, time.Time{}
 				published(s)
 			}},
 			{"published over one that cannot pass: of the one before that, only what is pending is remembered", func(s *state) {
@@ -292,8 +292,8 @@ func TestAfter(t *testing.T) {
 			Published: plan.Publication{Generation: g2, Check: plan.Unchecked, Pending: list(pend(2, reload, now)), Previous: &plan.Publication{Generation: g1}},
 			Tickets:   2,
 		}, []transition{
-			{"passed: what was vetoed before is forgotten", func(s *state) { s.Rejected, s.Vetoes = "1", 3 }, plan.CheckPassed{}, func(s *state) {
-				s.Published.Check, s.Published.Previous, s.Rejected, s.Vetoes = plan.Passed, nil, "", 0
+			{"passed: what was vetoed before is forgotten", func(s *state) { s.Rejected, s.Vetoes, s.Retry.Rejected = "1", 3, in(minute) }, plan.CheckPassed{}, func(s *state) {
+				s.Published.Check, s.Published.Previous, s.Rejected, s.Vetoes, s.Retry.Rejected = plan.Passed, nil, "", 0, time.Time{}
 				ready(s)
 			}},
 			{"passed, a newer one waits to be published: the bundle is not ready yet", func(s *state) { s.Content = plan.Differs }, plan.CheckPassed{},

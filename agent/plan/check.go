@@ -34,8 +34,13 @@ type (
 
 func (CheckPassed) after(s State) State {
 	s.Published.Check, s.Published.Previous = Passed, nil
-	s.Rejected, s.Vetoes = "", 0
-	return s.progressed()
+	return s.accepted().progressed()
+}
+
+// accepted forgets what the check has vetoed: what is wanted has passed.
+func (s State) accepted() State {
+	s.Rejected, s.Vetoes, s.Retry.Rejected = "", 0, time.Time{}
+	return s
 }
 
 func (CheckVetoed) after(s State) State {

@@ -43,7 +43,7 @@ func (e Published) after(s State) State {
 	s.Published = next
 	s = s.schedulePending()
 	s.Failures.Publish = 0
-	s.Retry.Check, s.Retry.Rejected = time.Time{}, time.Time{}
+	s.Retry.Check = time.Time{}
 	s.Readiness.ThisRun = true
 	return s.unverified().onDisk()
 }

@@ -36,7 +36,7 @@ func (e Rendered) after(s State) State {
 // that, nothing that it vetoed is wanted any more.
 func (s State) onDisk() State {
 	if s.Published.Check == Passed {
-		s.Rejected, s.Vetoes = "", 0
+		s = s.accepted()
 	}
 	s.Content, s.Rendered = Same, Generation{}
 	return s.progressed()

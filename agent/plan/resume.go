@@ -113,8 +113,8 @@ func (e Resumed) after(s State) State {
 	}
 	s.FreshUntil = e.FreshUntil
 	s.Published.Origin.FreshUntil = e.FreshUntil
-	if s.Published.Check == Passed { // nothing else is wanted
-		s.Rejected, s.Retry.Rejected = "", time.Time{}
+	if s.Published.Check == Passed {
+		s = s.accepted()
 	}
 	return s.progressed()
 }

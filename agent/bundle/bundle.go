@@ -24,9 +24,9 @@ import (
 // machine is suspended.
 const recheck = 30 * time.Second
 
-// Bundle is one state machine: the files that change together and the reaction
-// to their change. Its loop asks plan what comes next, does it and asks again.
-// Nothing that happens in it stops, delays or re-runs another.
+// Bundle is one state machine: the files that change together and the reaction to
+// their change. Its loop asks package plan for the next step, takes it and asks
+// again. Nothing that happens in a bundle stops, delays or repeats a step of another.
 type Bundle struct {
 	env          *Env
 	name         string

@@ -23,7 +23,7 @@ type diskFile struct {
 	output
 	pair  certificate.Pair
 	trust certificate.Trust
-	err   error // why it does not hold what its output says
+	err   error // why its content is not that of its output
 }
 
 // readDisk decodes the certificate's files, of which content returns what they
@@ -78,7 +78,7 @@ func assemblePair(files []diskFile) (pair certificate.Pair, trust certificate.Tr
 	return pair, trust
 }
 
-// load takes over the pair that is on disk, whoever wrote it: from plain PEM
+// load takes over the pair that is on disk, no matter what wrote it: from plain PEM
 // files, or from keystores if that is not complete. It returns false as long as
 // the password that this takes is not known.
 func (m *certificateMember) load(password redact.Secret, known bool, left issuedPayload, now time.Time) bool {

@@ -47,7 +47,7 @@ func (b *Bundle) react(ctx context.Context, index int) {
 	}
 }
 
-// change does what a change says.
+// change runs a change.
 func (b *Bundle) change(ctx context.Context, c *config.Change) error {
 	switch c.Mode {
 	case config.Signal:
@@ -63,8 +63,7 @@ func (b *Bundle) change(ctx context.Context, c *config.Change) error {
 	return nil
 }
 
-// command runs the command of a change or of a check. What it printed is logged
-// if it failed.
+// command runs the command of a change or of a check, and logs what it printed.
 func (b *Bundle) command(ctx context.Context, command []string, timeout, killTimeout time.Duration) error {
 	result, err := exec.Run(ctx, exec.Command{
 		Args:        command,

@@ -16,11 +16,11 @@ import (
 	"github.com/certagent/certagent/sinks"
 )
 
-// checkKillTimeout is what a check that takes too long gets to end.
+// checkKillTimeout is how long a check may take to exit after SIGTERM.
 const checkKillTimeout = 5 * time.Second
 
-// check has the consumer's own test look at what was published, before anything
-// reacts to it. Any outcome but exit code 0 is a veto.
+// check runs the check command on what was published, before any change runs. An
+// exit code other than 0 is a veto.
 func (b *Bundle) check(ctx context.Context) {
 	c := b.block.Check
 	err := b.command(ctx, c.Command, c.Timeout, checkKillTimeout)

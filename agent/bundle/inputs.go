@@ -77,6 +77,6 @@ func (b *Bundle) askAnew() {
 	})
 	b.askFirst()
 	first := b.wanted
-	b.wanted = nil // so that want tells the store
+	b.wanted = nil // so that want asks the store
 	b.want(append(slices.Clone(first), answered...))
 }

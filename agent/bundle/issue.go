@@ -27,8 +27,8 @@ type issueResult struct {
 	err     error
 }
 
-// issue begins to ask Vault for a certificate. The answer comes by a channel, for
-// Vault may take its time while there is something else to do.
+// issue begins a request to Vault for a certificate. The answer comes through a
+// channel, so that the bundle takes other steps meanwhile.
 func (b *Bundle) issue(ctx context.Context, index int) {
 	m, now := b.certificates[index], now()
 	if until, ok := m.breaker.Allows(m.limit, now); !ok {
@@ -55,8 +55,8 @@ func (b *Bundle) issue(ctx context.Context, index int) {
 	})
 }
 
-// detail is the log's attribute for what exactly a reason is about, which not
-// every reason has.
+// detail returns the log's attribute for the detail of a reason; none if text is
+// empty.
 func detail(text string) slog.Attr {
 	if text == "" {
 		return slog.Attr{}
@@ -64,8 +64,8 @@ func detail(text string) slog.Attr {
 	return slog.String(logkey.Detail, text)
 }
 
-// answered takes up what Vault has answered. What fails is asked for again, for
-// ever; the pair from before stays.
+// answered processes the answer to a request for a certificate. A request that
+// failed is repeated without limit; the bundle keeps the certificate that it has.
 func (b *Bundle) answered(ctx context.Context, a issueResult) {
 	if ctx.Err() != nil {
 		b.apply(plan.IssueAbandoned{Index: a.index})
@@ -92,6 +92,7 @@ func (b *Bundle) answered(ctx context.Context, a issueResult) {
 		logkey.Renews, renews)
 }
 
+// issueFailed holds the next request back, and logs the failure.
 func (b *Bundle) issueFailed(index int, err error, now time.Time) {
 	b.noteError(err)
 	leaf := b.certificates[index].pair.Leaf
@@ -120,7 +121,7 @@ func (b *Bundle) issueFailed(index int, err error, now time.Time) {
 	if hint != "" {
 		attributes = append(attributes, logkey.Hint, hint)
 	}
-	if bits.OnesCount(uint(c.Failures)) == 1 { // a long outage is no reason for a long log
+	if bits.OnesCount(uint(c.Failures)) == 1 { // a long outage does not flood the log
 		b.log.Error(logmsg.IssueFailed, attributes...)
 	}
 	if b.env.ExitOnRetryFailure && c.Failures > b.env.Retries {

@@ -28,7 +28,7 @@ func (b *Bundle) Merge(ctx context.Context, other *Bundle) *Bundle {
 	merged.wanted = merged.first
 	merged.published = b.published
 	merged.mergeStates(b, other)
-	// Without a record of its own the bundle cannot record what it owes; the other's
+	// Without a record of its own the bundle cannot record what is pending; the other's
 	// record then stays.
 	if merged.published.record.Name != "" && other.published.record.Name != "" {
 		merged.save(ctx)

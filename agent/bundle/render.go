@@ -15,13 +15,13 @@ import (
 	"github.com/certagent/certagent/sinks"
 )
 
-// errRegroup says that the bundle shares a secret with another one, and that
-// both are to be merged into one.
+// errRegroup means that the bundle shares a secret with another one, and that the
+// two are to be merged.
 var errRegroup = errors.New("the bundle shares a secret with another one")
 
-// render executes the templates and makes the certificates' files with the
-// answers at hand, inspects the outcome and compares it with what is on disk. When
-// a member asks for something new the bundle goes on waiting.
+// render executes the templates and encodes the certificates with the answers at
+// hand, inspects the result and compares it with the files on disk. If a member
+// makes a new request, the bundle waits for its answer.
 func (b *Bundle) render(ctx context.Context) error {
 	b.rendered = nil
 	source := newSource(ctx, func(r secrets.Request) (*secrets.Answer, bool) {
@@ -69,7 +69,7 @@ func (b *Bundle) render(ctx context.Context) error {
 }
 
 // execute renders every member. The generation is nil as long as something is
-// missing; a member that fails does not keep the others from asking.
+// missing. A member that fails does not prevent the requests of the others.
 func (b *Bundle) execute(source *source) (g *generation, asked []secrets.Request, again bool, err error) {
 	g = new(generation)
 	var inputs []string
@@ -107,8 +107,8 @@ func (b *Bundle) execute(source *source) (g *generation, asked []secrets.Request
 	return g, asked, again, nil
 }
 
-// make adds the files of a certificate. It returns false as long as something
-// that they take is missing.
+// make adds the files of a certificate. It returns false as long as the certificate
+// or its password is missing.
 func (g *generation) make(m *certificateMember, source *source) (complete bool, err error) {
 	password, known, err := m.password.read(source)
 	if err != nil || !known || !m.publishable() {
@@ -154,7 +154,7 @@ func (g *generation) take(reaction int, m *templateMember, result render.Result)
 	return nil
 }
 
-// want tells the store what the bundle needs.
+// want passes the bundle's requests to the store.
 func (b *Bundle) want(requests []secrets.Request) {
 	requests = unique(requests)
 	if slices.Equal(requests, b.wanted) {
@@ -164,7 +164,7 @@ func (b *Bundle) want(requests []secrets.Request) {
 	b.secrets.Want(requests)
 }
 
-// unique drops what comes twice and keeps the order.
+// unique removes duplicates and keeps the order.
 func unique(requests []secrets.Request) []secrets.Request {
 	seen := make(map[secrets.Request]bool, len(requests))
 	return slices.DeleteFunc(requests, func(r secrets.Request) bool {

@@ -38,9 +38,8 @@ func (b *Bundle) Order() int {
 	return order
 }
 
-// within is how long a step may take until the bundle gives another sign: the
-// sum of its time-outs, and Grace. 0 is for ever, as a command without a time-out
-// may run.
+// within returns how long a step may take until the next heartbeat: the sum of its
+// time-outs, and Grace. 0 means no limit, for a command without a time-out.
 func (b *Bundle) within(step plan.Step) time.Duration {
 	switch step.Do {
 	case plan.Rest:
@@ -53,8 +52,8 @@ func (b *Bundle) within(step plan.Step) time.Duration {
 	return Grace
 }
 
-// within is how long a change may take. An equal one of another bundle may be
-// under way before it.
+// within returns how long a change may take. An equal one of another bundle may run
+// before it.
 func (e *Env) within(c *config.Change) time.Duration {
 	switch c.Mode {
 	case config.Command:
@@ -65,7 +64,7 @@ func (e *Env) within(c *config.Change) time.Duration {
 	return Grace
 }
 
-// limit is a time-out and what comes after it; 0 if there is no time-out.
+// limit returns a time-out and what follows it; 0 if there is no time-out.
 func limit(timeout, after time.Duration) time.Duration {
 	if timeout <= 0 {
 		return 0
@@ -73,7 +72,7 @@ func limit(timeout, after time.Duration) time.Duration {
 	return timeout + max(after, 0) + Grace
 }
 
-// known is what the bundle knows of itself.
+// known returns the bundle's status.
 func (b *Bundle) known() status.Bundle {
 	return status.Bundle{
 		Name:        b.name,
@@ -90,20 +89,20 @@ func (b *Bundle) known() status.Bundle {
 	}
 }
 
-// lastError is why something has failed last, and when.
+// lastError is the latest failure.
 type lastError struct {
 	err  error
 	text string
 	at   time.Time
 }
 
-// noteError remembers why something has failed.
+// noteError records the latest failure for the status.
 func (b *Bundle) noteError(err error) {
 	b.lastError = lastError{err, err.Error(), now()}
 }
 
-// awaits says what the next generation waits for: the answers to the secrets and
-// the certificates that are missing.
+// awaits returns what the next generation waits for: answers from Vault, or an
+// operator.
 func (b *Bundle) awaits() status.Awaits {
 	awaits := status.Nothing
 	if b.state.Missing > 0 {
@@ -128,8 +127,7 @@ func (b *Bundle) awaits() status.Awaits {
 	return awaits
 }
 
-// refused says whether waiting is not enough for a certificate that could not be
-// had.
+// refused reports whether an operator has to act before the request can succeed.
 func refused(err error) bool {
 	var failed *secrets.Error
 	var answer *certificate.AnswerError
@@ -162,8 +160,7 @@ func (b *Bundle) proofState() status.Proof {
 	return status.Served
 }
 
-// renews is when the first of what the bundle asks for and what ends will be asked
-// for again.
+// renews returns when the first renewal is due; zero if nothing is to be renewed.
 func (b *Bundle) renews() time.Time {
 	var all []time.Time
 	if !b.state.Fetching {

@@ -85,7 +85,7 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// questionNow says what the members ask for now, with the local files that the
+// inputsNow returns the inputs of a rendering now, with the local files that the
 // earlier run read.
 func (b *Bundle) inputsNow(ctx context.Context, left plan.Origin) plan.Origin {
 	s := newSource(ctx, nil)
@@ -99,8 +99,8 @@ func (b *Bundle) allLoaded() bool {
 	return !slices.ContainsFunc(b.templates, func(m *templateMember) bool { return m.template == nil })
 }
 
-// validOnDisk says whether the files on disk are a set with which the child may
-// start although Vault does not answer.
+// validOnDisk reports whether the files on disk are complete and valid, so that the
+// child may start even if Vault does not answer.
 func (b *Bundle) validOnDisk(now time.Time, record sinks.Record) bool {
 	var paths []string
 	for _, m := range b.templates {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// runQueue runs each change once for all bundles that owe it, as a singleflight
+// runQueue runs each change once for all bundles that need it, as a singleflight
 // with a schedule: bundles with the same change join its next run, and the first of
 // them that is ready when the run is due executes it for all. A run that has begun
 // cannot be joined, because the program that it signals or starts may have read the

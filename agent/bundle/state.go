@@ -10,15 +10,15 @@ import (
 	"github.com/certagent/certagent/agent/plan"
 )
 
-// This file holds the bundle's state. Steps report what came of them as events;
-// nothing else changes the state, and package plan decides what follows.
+// Only this file assigns the bundle's state. Steps report their outcome as events, and
+// package plan decides what follows.
 
 // begin sets the state of a bundle that begins.
 func (b *Bundle) begin() {
 	b.state = plan.New(b.setup(), len(b.certificates), now())
 }
 
-// apply moves the state on by an event, and lets runs and probes follow it.
+// apply changes the state by an event, and brings runs and probes in line with it.
 func (b *Bundle) apply(e plan.Event) {
 	b.state = b.state.After(e)
 	b.joinRuns()
@@ -31,7 +31,7 @@ func (b *Bundle) mergeStates(one, other *Bundle) {
 	b.joinRuns()
 }
 
-// setup returns what the configuration says, as far as deciding needs it.
+// setup returns the configuration as far as package plan needs it.
 func (b *Bundle) setup() plan.Setup {
 	s := plan.Setup{Checks: b.block != nil && b.block.Check != nil, Verifies: b.verifies()}
 	for _, r := range b.reactions {

@@ -50,7 +50,7 @@ func (b *Bundle) verify(ctx context.Context) {
 	impatient := !b.state.Readiness.Ready && !b.env.Children.Any()
 	b.asks.Go(func() {
 		r := probeResult{report: probe.Report{Outcome: probe.Unreachable}}
-		if !impatient || !b.nobodyListens(ctx, &r.report) {
+		if !impatient || !b.noListener(ctx, &r.report) {
 			r = b.probeLeaves(ctx, leaves)
 		}
 		r.number = number
@@ -85,8 +85,8 @@ func (b *Bundle) probeLeaves(ctx context.Context, leaves []*x509.Certificate) pr
 	return r
 }
 
-// nobodyListens says at once whether none of the servers is there.
-func (b *Bundle) nobodyListens(ctx context.Context, report *probe.Report) bool {
+// noListener reports, without waiting, whether no server is listening.
+func (b *Bundle) noListener(ctx context.Context, report *probe.Report) bool {
 	for _, address := range b.block.Verify.Addresses {
 		_, err := probe.Leaf(ctx, probe.Target{Address: address})
 		if !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, syscall.ENOENT) {
@@ -120,8 +120,8 @@ func (b *Bundle) conclude(ctx context.Context, r probeResult) {
 	}
 }
 
-// leavesToServe are the published leaves that are to be served: of several, those
-// for the server's name, one of each kind of key.
+// leavesToServe returns the published leaves that the server should serve: of
+// several, those for the server's name, one of each key type.
 func (b *Bundle) leavesToServe() []*x509.Certificate {
 	leaves := b.published.leaves
 	if len(leaves) < 2 {

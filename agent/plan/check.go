@@ -9,7 +9,7 @@ import (
 )
 
 type (
-	// CheckPassed reports that the consumer's own test accepts what is published.
+	// CheckPassed reports that the check command accepts what is published.
 	CheckPassed struct{}
 
 	// CheckVetoed reports that it does not.

@@ -31,7 +31,7 @@ const (
 	Publish
 	// Repair gives published files their owner and mode back.
 	Repair
-	// Check has the consumer's own test look at what is published.
+	// Check runs the check command on what is published.
 	Check
 	// Rollback makes the generation before the one that was vetoed the one that
 	// readers see again.

@@ -60,7 +60,7 @@ func (p Payload) Origin() Origin {
 	return Origin{p.Config, p.Requests, p.Inputs, p.FreshUntil, p.Expires, p.Certificates}
 }
 
-// Remembered returns what the next start has to know. Resumed takes it up.
+// Remembered returns what the next start has to know. It is the payload of a Resumed.
 func (s State) Remembered() Payload {
 	o := s.Published.Origin
 	p := Payload{
@@ -119,7 +119,7 @@ func (e Resumed) after(s State) State {
 	return s.progressed()
 }
 
-// resumeCheck takes up how far an earlier run has come with the check.
+// resumeCheck restores how far an earlier run has come with the check.
 func (s State) resumeCheck(e Resumed) State {
 	if e.Payload.Unchecked {
 		before := Publication{Pending: s.Setup.pending(e.Payload.Before.Pending, e.Now)}

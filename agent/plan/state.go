@@ -59,14 +59,14 @@ type State struct {
 	Tickets uint64
 }
 
-// Setup is what the configuration says of the bundle.
+// Setup is the bundle's configuration.
 type Setup struct {
 	// Changes are the reactions to a published generation, in the order of the
 	// configuration. A bundle block has one; templates at the top level have one
 	// each.
 	Changes []Change
-	// Fallback is the change to run when the first one does not make the server
-	// take up the certificate. Its key is empty if there is none.
+	// Fallback is the change that runs if the server still serves the old certificate
+	// after the first one. Its key is empty if there is none.
 	Fallback Change
 	// Checks and Verifies are set if the bundle has a check and a verify block.
 	Checks, Verifies bool
@@ -247,8 +247,8 @@ type Retry struct {
 	Rejected time.Time
 }
 
-// Readiness is how far the bundle is as seen by those who wait for it. No field is
-// reset but OnDisk.
+// Readiness is the bundle's progress as others wait for it. Once set, a field stays
+// set until the bundle is merged or the agent restarts.
 type Readiness struct {
 	// OnDisk is set if valid files were found on disk at the start.
 	OnDisk bool

@@ -19,7 +19,7 @@ import (
 )
 
 var (
-	walks    = flag.Int("walks", 400, "how many random sequences of events TestWalks drives")
+	walks    = flag.Int("walks", 300, "how many random sequences of events TestWalks drives")
 	walkSeed = flag.Uint64("walk-seed", 1, "the seed of the first of them; the others follow")
 )
 
@@ -43,7 +43,7 @@ type walk struct {
 	t    *testing.T
 	seed uint64
 	*rand.Rand
-	log  []string
+	log  []entry
 	good bool // from now on everything succeeds
 
 	s     plan.State
@@ -65,6 +65,19 @@ type walk struct {
 	scheduled map[uint64]time.Time
 	mustBe    plan.Action // the next step; Rest for any
 	served    int         // how often in a row the old certificate was seen
+}
+
+// entry is an event or a step.
+type entry struct {
+	at   time.Time
+	what any
+}
+
+func (e entry) String() string {
+	if step, ok := e.what.(plan.Step); ok {
+		return "             -> " + step.Do.String() + " " + brief(reflect.ValueOf(step))
+	}
+	return e.at.Format("15:04:05.000 ") + describe(e.what.(plan.Event))
 }
 
 // visible is what readers see, or saw.
@@ -134,7 +147,10 @@ func (w *walk) run() {
 
 func (w *walk) fail(format string, args ...any) {
 	w.t.Helper()
-	log := w.log[max(0, len(w.log)-80):]
+	var log []string
+	for _, e := range w.log[max(0, len(w.log)-80):] {
+		log = append(log, e.String())
+	}
 	w.t.Fatalf("seed %d: %s\nsetup %+v\nstate %s\nthe last of %d events:\n%s",
 		w.seed, fmt.Sprintf(format, args...), w.s.Setup, show(w.s), len(w.log), strings.Join(log, "\n"))
 }
@@ -178,7 +194,7 @@ func (w *walk) apply(e plan.Event) {
 		copied = clone(w.t, before)
 	}
 	w.s = before.After(e)
-	w.log = append(w.log, w.now.Format("15:04:05.000 ")+describe(e))
+	w.log = append(w.log, entry{w.now, e})
 	if check && show(before) != show(copied) {
 		w.fail("the event has changed the state that it came to")
 	}
@@ -247,7 +263,7 @@ func (w *walk) step() {
 	w.observe()
 	w.verify()
 	step := w.s.Next(w.now)
-	w.log = append(w.log, "             -> "+step.Do.String()+" "+brief(reflect.ValueOf(step)))
+	w.log = append(w.log, entry{w.now, step})
 	w.judge(step)
 	w.mustBe = plan.Rest
 	w.take(step)

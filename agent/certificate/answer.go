@@ -17,23 +17,23 @@ import (
 // Pair is a certificate with its private key and the CAs above it.
 type Pair struct {
 	Leaf *x509.Certificate
-	// Chain holds CAs: the leaf's issuer first, roots last, each once. Whether
-	// the root is among them is for the server that answered to decide.
+	// Chain contains CAs: the leaf's issuer first, roots last, each once. Whether
+	// the root is among them depends on Vault's answer.
 	Chain []*x509.Certificate
-	// Key is none in what was read from files without one.
+	// Key is the zero value if the pair was read from files without a key.
 	Key PrivateKey
 }
 
-// most is how many certificates an answer may hold. A chain has a handful.
+// most is how many certificates an answer may contain. A chain has a handful.
 const most = 100
 
 // Parse reads the data of Vault's answer from pki/sign or pki/issue, in any of
-// the formats pem, pem_bundle and der. It does not judge what it reads. Its errors
+// the formats pem, pem_bundle and der. It does not check what it reads. Its errors
 // are of type *AnswerError.
 func Parse(data map[string]any) (Pair, error) {
 	own, key, err := field(data["certificate"])
 	if err == nil && len(own) == 0 {
-		err = errors.New("there is no certificate")
+		err = errors.New("it contains no certificate")
 	}
 	if err != nil {
 		return Pair{}, malformed("certificate", err)
@@ -47,7 +47,7 @@ func Parse(data map[string]any) (Pair, error) {
 		pool = append(pool, list...)
 	}
 	if len(pool) > most {
-		return Pair{}, malformed("ca_chain", fmt.Errorf("there are more than %d certificates", most))
+		return Pair{}, malformed("ca_chain", fmt.Errorf("it contains more than %d certificates", most))
 	}
 	if text, _ := data["private_key"].(string); text != "" {
 		if key, err = parseKeyText(text); err != nil {
@@ -58,8 +58,8 @@ func Parse(data map[string]any) (Pair, error) {
 	return Pair{Leaf: leaf, Chain: Order(leaf, pool), Key: key}, nil
 }
 
-// leafOf chooses the leaf among the certificates of the field of that name. A
-// bundle may be in any order.
+// leafOf returns the leaf among the certificates of the field certificate. A bundle
+// may be in any order.
 func leafOf(own []*x509.Certificate) *x509.Certificate {
 	if i := slices.IndexFunc(own, func(c *x509.Certificate) bool { return !c.IsCA }); i >= 0 {
 		return own[i]
@@ -67,8 +67,8 @@ func leafOf(own []*x509.Certificate) *x509.Certificate {
 	return own[0]
 }
 
-// field reads the certificates in a field of the answer, a text or a list of
-// texts, and the private key that a bundle begins with.
+// field reads the certificates in a field of the answer, which is a string or a list
+// of strings, and the private key that a bundle begins with.
 func field(value any) (list []*x509.Certificate, key PrivateKey, err error) {
 	switch v := value.(type) {
 	case nil:
@@ -81,13 +81,13 @@ func field(value any) (list []*x509.Certificate, key PrivateKey, err error) {
 		for _, element := range v {
 			text, ok := element.(string)
 			if !ok {
-				return nil, key, errors.New("it is not a list of texts")
+				return nil, key, errors.New("it is not a list of strings")
 			}
 			all = append(all, text)
 		}
 		return texts(all...)
 	default:
-		return nil, key, errors.New("it is not a text")
+		return nil, key, errors.New("it is not a string")
 	}
 	return nil, key, nil
 }
@@ -108,7 +108,7 @@ func texts(all ...string) (list []*x509.Certificate, key PrivateKey, err error) 
 	return list, key, nil
 }
 
-// certificatesIn reads PEM or, as the format "der" has it, DER in base64.
+// certificatesIn reads PEM, or DER in base64 (the format der).
 func certificatesIn(text string) ([]*x509.Certificate, error) {
 	if strings.Contains(text, string(begin)) {
 		return ParseCertificates([]byte(text))

@@ -86,14 +86,14 @@ func TestAnswersThatAreRefused(t *testing.T) {
 		want   Refusal
 		says   string
 	}{
-		{name: "no data", change: func(d map[string]any) { clear(d) }, want: Malformed, says: "the answer's certificate: there is no certificate"},
+		{name: "no data", change: func(d map[string]any) { clear(d) }, want: Malformed, says: "Vault's answer: certificate: it contains no certificate"},
 		{name: "null", change: func(d map[string]any) { d["certificate"] = nil }, want: Malformed},
 		{name: "number", change: func(d map[string]any) { d["certificate"] = json.Number("1") }, want: Malformed},
 		{name: "HTML", change: func(d map[string]any) { d["certificate"] = "<html>" }, want: Malformed, says: "neither PEM nor base64"},
 		{name: "cut off", change: func(d map[string]any) { d["certificate"] = pemOf(good)[:300] }, want: Malformed, says: "damaged"},
 		{name: "not a certificate", change: func(d map[string]any) { d["certificate"] = "AAAA" }, want: Malformed},
 		{name: "only a key", change: func(d map[string]any) { d["certificate"] = keyPEM(t, newKey(), certspec.PKCS8) }, want: Malformed},
-		{name: "damaged CA", change: func(d map[string]any) { d["ca_chain"] = []any{pemOf(p.root.cert)[:300]} }, want: Malformed, says: "the answer's ca_chain"},
+		{name: "damaged CA", change: func(d map[string]any) { d["ca_chain"] = []any{pemOf(p.root.cert)[:300]} }, want: Malformed, says: "Vault's answer: ca_chain"},
 		{name: "CA that is no text", change: func(d map[string]any) { d["ca_chain"] = []any{1} }, want: Malformed},
 		{name: "too many", change: func(d map[string]any) { d["ca_chain"] = []any{strings.Repeat(pemOf(p.root.cert), most)} }, want: Malformed},
 		{name: "another's key", change: func(d map[string]any) { d["certificate"] = pemOf(p.intermediate.issue(newKey().Public())) }, want: WrongKey},
@@ -118,7 +118,7 @@ func TestAnswersThatAreRefused(t *testing.T) {
 		{name: "no CA", change: func(d map[string]any) { delete(d, "ca_chain"); delete(d, "issuing_ca") }, want: Unchained},
 		{name: "another CA", change: func(d map[string]any) {
 			d["issuing_ca"], d["ca_chain"] = pemOf(newRoot("Intermediate").cert), nil
-		}, want: Unchained, says: `which "CN=Intermediate" did`},
+		}, want: Unchained, says: `whose issuer is "CN=Intermediate"`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := webSpec()

@@ -8,14 +8,13 @@ import (
 	"time"
 )
 
-// DefaultIssuesPerHour is how often a certificate may be issued within an hour if
-// nothing else is configured.
+// DefaultIssuesPerHour is the default limit of how often a certificate is issued
+// within an hour.
 const DefaultIssuesPerHour = 10
 
-// Breaker stops a certificate from being issued again and again, whatever the
-// reason: a window too small, a disk that forgets, a mistake of ours. It is a
-// value, kept beside the certificate so that a restart does not reset it. The
-// zero value has seen nothing.
+// Breaker limits how often a certificate is issued, whatever the reason: a window that
+// is too short, a disk that loses files, a bug. It is a value, which is stored with the
+// certificate so that a restart does not reset it. The zero value has recorded nothing.
 type Breaker struct {
 	Issued []time.Time `json:"issued,omitempty"` // within the last hour, in order
 }
@@ -25,8 +24,8 @@ func (b Breaker) Record(now time.Time) Breaker {
 	return Breaker{Issued: append(b.recent(now), now.Round(0))}
 }
 
-// Allows says whether a certificate may be issued, if limit an hour may; and if
-// not, from when on it may. A limit of 0 means DefaultIssuesPerHour.
+// Allows reports whether a certificate may be issued, given the limit per hour, and if
+// not, when it may be issued again. A limit of 0 means DefaultIssuesPerHour.
 func (b Breaker) Allows(limit int, now time.Time) (until time.Time, ok bool) {
 	if limit <= 0 {
 		limit = DefaultIssuesPerHour
@@ -38,9 +37,9 @@ func (b Breaker) Allows(limit int, now time.Time) (until time.Time, ok bool) {
 	return recent[len(recent)-limit].Add(time.Hour), false
 }
 
-// recent are the issues of the last hour. A clock that was set back makes some
-// appear to be in the future; more than an hour ahead they are forgotten, so that
-// the breaker never blocks for longer than two hours.
+// recent returns the times of issuance within the last hour. If the clock was set back
+// some may be in the future; those more than an hour ahead are dropped, so that the
+// breaker never blocks for longer than two hours.
 func (b Breaker) recent(now time.Time) []time.Time {
 	now = now.Round(0)
 	var list []time.Time

@@ -11,13 +11,12 @@ import (
 	"slices"
 )
 
-// Order makes a chain of what Vault sent: those certificates of the pool that
-// are above the leaf, each once, from the leaf's issuer to the roots. The pool's
-// order does not matter, and the leaf may be in it. What has nothing to do with
-// the leaf is left out.
+// Order returns the chain of a leaf: those certificates of the pool that are above the
+// leaf, each once, from the leaf's issuer to the roots. The order of the pool does not
+// matter, and the leaf may be in it. Unrelated certificates are left out.
 //
-// Where a CA is cross-signed, more than one certificate is as near to the leaf.
-// All are kept: which of them a client can use, only the client knows.
+// If a CA is cross-signed, several certificates are at the same distance from the
+// leaf. All are kept, because only the client knows which of them it can use.
 func Order(leaf *x509.Certificate, pool []*x509.Certificate) []*x509.Certificate {
 	seen := map[string]bool{string(leaf.Raw): true}
 	var chain []*x509.Certificate
@@ -39,7 +38,7 @@ func Order(leaf *x509.Certificate, pool []*x509.Certificate) []*x509.Certificate
 	return chain
 }
 
-// rank puts roots behind all others, wherever cross-signing has put them.
+// rank sorts roots behind all others.
 func rank(c *x509.Certificate) int {
 	if selfSigned(c) {
 		return 1
@@ -47,14 +46,14 @@ func rank(c *x509.Certificate) int {
 	return 0
 }
 
-// preferred orders certificates that are as near to the leaf as each other: the
-// one that lives longest first. The rest is for the order to be always the same.
+// preferred orders certificates at the same distance from the leaf: the one that
+// expires last comes first. The last criterion makes the order deterministic.
 func preferred(a, b *x509.Certificate) int {
 	return cmp.Or(cmp.Compare(rank(a), rank(b)), b.NotAfter.Compare(a.NotAfter), bytes.Compare(a.Raw, b.Raw))
 }
 
-// Signed says whether a CA signed a certificate. What Go refuses to check for
-// being weak, or cannot check, gets the benefit of the doubt.
+// Signed reports whether a CA signed a certificate. A signature that Go cannot check,
+// or does not check because the algorithm is weak, counts as valid.
 func Signed(ca, child *x509.Certificate) bool {
 	if !bytes.Equal(ca.RawSubject, child.RawIssuer) {
 		return false
@@ -64,12 +63,12 @@ func Signed(ca, child *x509.Certificate) bool {
 	return err == nil || errors.As(err, &weak) || errors.Is(err, x509.ErrUnsupportedAlgorithm)
 }
 
-// selfSigned says whether a certificate is a root, by its own account.
+// selfSigned reports whether a certificate is self-signed.
 func selfSigned(c *x509.Certificate) bool {
 	return bytes.Equal(c.RawSubject, c.RawIssuer) && Signed(c, c)
 }
 
-// intermediates are the certificates of the chain that a server sends: all but
+// intermediates returns the certificates of the chain that a server sends: all but
 // the roots.
 func intermediates(chain []*x509.Certificate) []*x509.Certificate {
 	return slices.DeleteFunc(slices.Clone(chain), selfSigned)

@@ -12,14 +12,13 @@ import (
 	"github.com/certagent/certagent/certspec"
 )
 
-// Tolerance is how far in the future a certificate's validity may begin, since
-// the clock of the server that issued it may be ahead of this host's. Vault dates
-// certificates back by 30 seconds.
+// Tolerance is how far in the future a certificate's validity may begin, because the
+// clock of the issuing server may be ahead of this host's. Vault dates certificates
+// back by 30 seconds.
 const Tolerance = 5 * time.Minute
 
-// ReadAnswer reads the data of Vault's answer to the request and checks that it is
-// what the spec asks for and fit to be published now. Its errors are of type
-// *AnswerError.
+// ReadAnswer reads the data of Vault's answer to the request, and checks that it is
+// what was specified and may be published now. Its errors are of type *AnswerError.
 func ReadAnswer(s certspec.Spec, r Request, data map[string]any, now time.Time) (Pair, error) {
 	p, err := Parse(data)
 	if err != nil {
@@ -41,7 +40,7 @@ func checkPair(s certspec.Spec, p Pair, now time.Time) error {
 	case !same(p.Key.Public(), p.Leaf.PublicKey):
 		return refused(WrongKey, "the certificate %s is for another key", Serial(p.Leaf))
 	case len(p.Chain) == 0:
-		return refused(Unchained, "no CA in it issued the certificate %s, which %q did", Serial(p.Leaf), p.Leaf.Issuer)
+		return refused(Unchained, "no CA in it signed the certificate %s, whose issuer is %q", Serial(p.Leaf), p.Leaf.Issuer)
 	}
 	if err := checkKey(s.Key, p.Leaf.PublicKey); err != nil {
 		return refused(WrongKeyType, "%w", err)
@@ -52,8 +51,8 @@ func checkPair(s certspec.Spec, p Pair, now time.Time) error {
 	return validNow(p.Leaf, now)
 }
 
-// checkNames returns an error if a certificate lacks names that are asked for. More
-// than these do no harm: a name that is no longer wanted changes the identity.
+// checkNames returns an error if a certificate lacks specified names. Additional
+// names are no error: removing a name changes the identity.
 func checkNames(s certspec.Spec, c *x509.Certificate) error {
 	if missing := s.Names().Without(namesOf(c)); len(missing) > 0 {
 		return errors.New("the certificate " + Serial(c) + " is not for " + strings.Join(missing, ", "))
@@ -76,8 +75,8 @@ func validNow(c *x509.Certificate, now time.Time) error {
 	return nil
 }
 
-// Serial is a serial number as Vault writes it: pairs of hexadecimal digits with
-// colons between.
+// Serial returns the serial number as Vault writes it: pairs of hexadecimal digits
+// with colons between them.
 func Serial(c *x509.Certificate) string {
 	const digits = "0123456789abcdef"
 	var b strings.Builder

@@ -12,8 +12,8 @@ import (
 	"github.com/certagent/certagent/redact"
 )
 
-// Decode reads back what a file of this kind on disk holds: of the pair as much as
-// the kind has, and the trust bundle, without dates. It judges nothing of it.
+// Decode reads the content of a file: as much of the pair as this kind of file
+// contains, and the trust bundle, without dates. It does not check what it reads.
 func (o Output) Decode(content redact.Bytes) (Pair, Trust, error) {
 	o.Output = o.WithDefaults()
 	p, trust, err := o.decode(content)
@@ -50,7 +50,7 @@ func (o Output) decode(content redact.Bytes) (p Pair, trust Trust, err error) {
 		}
 		return p, trust, err
 	default:
-		err = errors.New("there is no such kind")
+		err = errors.New("unknown kind of file")
 	}
 	return p, trust, err
 }
@@ -58,7 +58,7 @@ func (o Output) decode(content redact.Bytes) (p Pair, trust Trust, err error) {
 func decodeLeaf(content []byte) (Pair, error) {
 	list, err := ParseCertificates(content)
 	if err == nil && len(list) == 0 {
-		err = errors.New("there is no certificate")
+		err = errors.New("it contains no certificate")
 	}
 	if err != nil {
 		return Pair{}, err
@@ -69,7 +69,7 @@ func decodeLeaf(content []byte) (Pair, error) {
 func asSigner(key any) (PrivateKey, error) {
 	signer, ok := key.(crypto.Signer)
 	if !ok {
-		return PrivateKey{}, errors.New("the private key cannot be used to sign")
+		return PrivateKey{}, errors.New("the private key cannot sign")
 	}
 	return PrivateKey{signer}, nil
 }

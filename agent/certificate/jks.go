@@ -16,9 +16,8 @@ import (
 // jksMagic is how a JKS file begins.
 var jksMagic = []byte{0xfe, 0xed, 0xfe, 0xed}
 
-// encodeJKS holds what a server sends, without the root, and the key, under one
-// alias. The entry's date is the leaf's first day: it has to be some date that
-// does not change.
+// encodeJKS encodes what a server sends, without the root, and the key, under one
+// alias. The date of the entry is the leaf's NotBefore, because it must not change.
 func (o Output) encodeJKS(p Pair) ([]byte, error) {
 	if err := o.CheckPassword(); err != nil {
 		return nil, err
@@ -66,17 +65,17 @@ func (o Output) store(s keystore.KeyStore) ([]byte, error) {
 	return content.Bytes(), err
 }
 
-// load checks the file's digest before the library reads it, since that makes
-// room for whatever lengths a damaged file tells.
+// load checks the digest of the file before the library reads it, because the library
+// allocates whatever lengths a damaged file contains.
 func (o Output) load(content []byte) (keystore.KeyStore, error) {
 	store := newJKS()
 	if at := len(content) - sha1.Size; at < 0 || !bytes.Equal(o.digest(content[:at]), content[at:]) {
-		return store, errors.New("it is damaged, or the password is wrong")
+		return store, errors.New("the file is damaged, or the password is wrong")
 	}
 	return store, store.Load(bytes.NewReader(content), []byte(o.Password))
 }
 
-// digest is what a JKS file ends with. It is Java's, as is the phrase in it.
+// digest returns the digest at the end of a JKS file. The phrase in it is Java's.
 func (o Output) digest(content []byte) []byte {
 	h := sha1.New()
 	for _, c := range []byte(o.Password) {
@@ -105,7 +104,7 @@ func (o Output) decodeJKS(content []byte) (Pair, error) {
 		list = append(list, parsed)
 	}
 	if len(list) == 0 {
-		return Pair{}, errors.New("there is no certificate")
+		return Pair{}, errors.New("it contains no certificate")
 	}
 	key, err := parseKeyDER(entry.PrivateKey)
 	return Pair{Leaf: list[0], Chain: Order(list[0], list), Key: key}, err

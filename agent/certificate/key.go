@@ -18,13 +18,13 @@ import (
 	"github.com/certagent/certagent/redact"
 )
 
-// PrivateKey is a private key that does not print. The zero value is none.
+// PrivateKey is a private key that does not print. The zero value is no key.
 type PrivateKey struct{ signer crypto.Signer }
 
-// Signer returns the key itself, nil for none.
+// Signer returns the key itself; nil for the zero value.
 func (k PrivateKey) Signer() crypto.Signer { return k.signer }
 
-// Public returns the public key, nil for none.
+// Public returns the public key; nil for the zero value.
 func (k PrivateKey) Public() crypto.PublicKey {
 	if k.signer == nil {
 		return nil
@@ -32,18 +32,18 @@ func (k PrivateKey) Public() crypto.PublicKey {
 	return k.signer.Public()
 }
 
-// Format prints the mark of package redact, whatever the verb.
+// Format prints [redacted], whatever the verb.
 func (PrivateKey) Format(f fmt.State, _ rune) { fmt.Fprint(f, redact.Mark) }
 
-// MarshalText returns the mark, so that JSON, too, shows nothing.
+// MarshalText returns [redacted], so that JSON does not contain the key either.
 func (PrivateKey) MarshalText() ([]byte, error) { return []byte(redact.Mark), nil }
 
-// LogValue returns the mark.
+// LogValue returns [redacted].
 func (PrivateKey) LogValue() slog.Value { return slog.StringValue(redact.Mark) }
 
 var curves = map[int]elliptic.Curve{256: elliptic.P256(), 384: elliptic.P384(), 521: elliptic.P521()}
 
-// generateKey makes a key. An RSA key may take seconds.
+// generateKey generates a key. This may take seconds for RSA.
 func generateKey(k certspec.KeySpec) (PrivateKey, error) {
 	k = k.WithDefaults()
 	var signer crypto.Signer
@@ -52,7 +52,7 @@ func generateKey(k certspec.KeySpec) (PrivateKey, error) {
 	case certspec.EC:
 		curve := curves[k.Bits]
 		if curve == nil {
-			return PrivateKey{}, fmt.Errorf("an EC key of %d bits cannot be made", k.Bits)
+			return PrivateKey{}, fmt.Errorf("cannot generate an EC key of %d bits", k.Bits)
 		}
 		signer, err = ecdsa.GenerateKey(curve, rand.Reader)
 	case certspec.RSA:
@@ -60,16 +60,16 @@ func generateKey(k certspec.KeySpec) (PrivateKey, error) {
 	case certspec.Ed25519:
 		_, signer, err = ed25519.GenerateKey(rand.Reader)
 	default:
-		err = fmt.Errorf("a key of type %q cannot be made here", k.Type)
+		err = fmt.Errorf("cannot generate a key of type %q", k.Type)
 	}
 	if err != nil {
-		return PrivateKey{}, fmt.Errorf("making a private key: %w", err)
+		return PrivateKey{}, fmt.Errorf("generating a private key: %w", err)
 	}
 	return PrivateKey{signer}, nil
 }
 
-// checkKey returns an error if a public key is not of the kind that is asked for.
-// Whatever Vault makes fits.
+// checkKey returns an error if a public key is not of the specified kind. A key made
+// by Vault may be of any kind.
 func checkKey(k certspec.KeySpec, public crypto.PublicKey) error {
 	k = k.WithDefaults()
 	if k.Type == certspec.Vault {
@@ -102,7 +102,7 @@ func kindOf(public crypto.PublicKey) (certspec.KeyType, int) {
 	return "unknown", 0
 }
 
-// same says whether two public keys are equal.
+// same reports whether two public keys are equal.
 func same(a, b crypto.PublicKey) bool {
 	comparable, ok := a.(interface{ Equal(crypto.PublicKey) bool })
 	return ok && comparable.Equal(b)

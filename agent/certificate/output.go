@@ -12,7 +12,7 @@ import (
 	"github.com/certagent/certagent/redact"
 )
 
-// Output is one file that is made of a pair.
+// Output is one file that is made of a certificate and its key.
 type Output struct {
 	certspec.Output
 	// Password encrypts and authenticates the content of the kinds pkcs12, jks and
@@ -20,7 +20,7 @@ type Output struct {
 	Password redact.Secret
 }
 
-// CheckPassword returns an error if the kind cannot be made with the password.
+// CheckPassword returns an error if the file cannot be made with the password.
 func (o Output) CheckPassword() error {
 	if o.Kind.HasPassword() {
 		return certspec.CheckPassword(o.Password)
@@ -31,13 +31,13 @@ func (o Output) CheckPassword() error {
 	return nil
 }
 
-// Encode makes the file. Equal pairs, trust bundles and outputs give equal bytes.
-// The trust bundle matters to the kinds ca and truststore only.
+// Encode returns the content of the file. Equal pairs, trust bundles and outputs give
+// equal bytes. The trust bundle is for the kinds ca and truststore only.
 func (o Output) Encode(p Pair, trust Trust) (redact.Bytes, error) {
 	o.Output = o.WithDefaults()
 	content, err := o.encode(p, trust.Certificates())
 	if err != nil {
-		return nil, fmt.Errorf("making the file %s: %w", o.Kind, err)
+		return nil, fmt.Errorf("encoding the file %s: %w", o.Kind, err)
 	}
 	return content, nil
 }
@@ -67,10 +67,10 @@ func (o Output) encode(p Pair, trust []*x509.Certificate) ([]byte, error) {
 	case certspec.Truststore:
 		return o.encodeTruststore(trust)
 	}
-	return nil, errors.New("there is no such kind")
+	return nil, errors.New("unknown kind of file")
 }
 
-// sent is what a server sends: the leaf and the intermediates.
+// sent returns what a server sends: the leaf and the intermediates.
 func (p Pair) sent() []*x509.Certificate {
 	return append([]*x509.Certificate{p.Leaf}, intermediates(p.Chain)...)
 }

@@ -23,12 +23,12 @@ const (
 var (
 	bom    = []byte("\xef\xbb\xbf")
 	begin  = []byte("-----BEGIN ")
-	joined = []byte("----------BEGIN ") // an end and a beginning with no line break between
+	joined = []byte("----------BEGIN ") // an end and a beginning without a line break between them
 	parted = []byte("-----\n-----BEGIN ")
 )
 
-// blocks reads all PEM blocks of a text. What is around them does not count, but
-// a block that cannot be read is an error: it must not go missing silently.
+// blocks returns all PEM blocks of a text. It ignores what is around them, but a block
+// that cannot be read is an error: it must not be lost silently.
 func blocks(text []byte) ([]*pem.Block, error) {
 	text = bytes.ReplaceAll(bytes.TrimPrefix(text, bom), joined, parted)
 	var list []*pem.Block
@@ -45,7 +45,7 @@ func blocks(text []byte) ([]*pem.Block, error) {
 	return list, nil
 }
 
-// ParseCertificates reads the certificates of a PEM text, in their order.
+// ParseCertificates returns the certificates of a PEM text, in their order.
 func ParseCertificates(text []byte) ([]*x509.Certificate, error) {
 	list, err := blocks(text)
 	if err != nil {
@@ -65,8 +65,8 @@ func ParseCertificates(text []byte) ([]*x509.Certificate, error) {
 	return found, nil
 }
 
-// ParseKey reads the one private key of a PEM text, whatever its form. Other
-// blocks, such as certificates, may stand around it.
+// ParseKey returns the private key of a PEM text, whatever its form. There must be
+// exactly one; there may be other blocks, such as certificates.
 func ParseKey(text redact.Bytes) (PrivateKey, error) {
 	list, err := blocks(text)
 	if err != nil {
@@ -78,7 +78,7 @@ func ParseKey(text redact.Bytes) (PrivateKey, error) {
 			continue
 		}
 		if found.signer != nil {
-			return PrivateKey{}, errors.New("there is more than one private key")
+			return PrivateKey{}, errors.New("it contains more than one private key")
 		}
 		if found, err = parseKeyBlock(block); err != nil {
 			return PrivateKey{}, err
@@ -97,8 +97,8 @@ func parseKeyBlock(block *pem.Block) (PrivateKey, error) {
 	return parseKeyDER(block.Bytes)
 }
 
-// parseKeyDER does not rely on labels, as crypto/tls does not. The parsers'
-// errors are left out: they might say more about the key than is good.
+// parseKeyDER tries every form, because labels may be wrong; crypto/tls does the same.
+// It hides the parsers' errors, which may contain parts of the key.
 func parseKeyDER(der []byte) (PrivateKey, error) {
 	for _, parse := range []func([]byte) (any, error){
 		x509.ParsePKCS8PrivateKey,
@@ -113,10 +113,10 @@ func parseKeyDER(der []byte) (PrivateKey, error) {
 			return PrivateKey{signer}, nil
 		}
 	}
-	return PrivateKey{}, errors.New("the private key cannot be read")
+	return PrivateKey{}, errors.New("cannot parse the private key")
 }
 
-// encodeCertificates writes certificates one after the other.
+// encodeCertificates encodes certificates as PEM, one after the other.
 func encodeCertificates(list ...*x509.Certificate) []byte {
 	var text []byte
 	for _, c := range list {

@@ -13,7 +13,7 @@ import (
 	"github.com/certagent/certagent/certspec"
 )
 
-// encodePKCS12 holds what a server sends, without the root, and the key.
+// encodePKCS12 encodes what a server sends, without the root, and the key.
 func (o Output) encodePKCS12(p Pair) ([]byte, error) {
 	encoder, err := o.encoder()
 	if err != nil {
@@ -27,8 +27,8 @@ func (o Output) encodePKCS12(p Pair) ([]byte, error) {
 	return encoder.WithRand(saltsOf(o, der, list)).Encode(p.Key.signer, list[0], list[1:], string(o.Password))
 }
 
-// encoder fixes the parameters by their year, so that a later version of the
-// library does not change the files.
+// encoder returns an encoder with the parameters of a fixed year, so that a later
+// version of the library does not change the files.
 func (o Output) encoder() (*pkcs12.Encoder, error) {
 	if err := o.CheckPassword(); err != nil {
 		return nil, err
@@ -39,10 +39,10 @@ func (o Output) encoder() (*pkcs12.Encoder, error) {
 	case certspec.Legacy:
 		return pkcs12.LegacyDES, nil
 	}
-	return nil, fmt.Errorf("PKCS#12 does not have the form %q", o.Form)
+	return nil, fmt.Errorf("unknown form %q of PKCS#12", o.Form)
 }
 
-// encodeTruststore marks each certificate as trusted, in Java's way.
+// encodeTruststore marks each certificate as trusted, as Java does.
 func (o Output) encodeTruststore(trust []*x509.Certificate) ([]byte, error) {
 	if o.Form == certspec.Java {
 		return o.encodeTrustedJKS(trust)
@@ -58,7 +58,8 @@ func (o Output) encodeTruststore(trust []*x509.Certificate) ([]byte, error) {
 	return encoder.WithRand(saltsOf(o, nil, trust)).EncodeTrustStoreEntries(entries, string(o.Password))
 }
 
-// trustAlias numbers the certificates of a trust store so that they sort.
+// trustAlias returns the alias of a certificate of a trust store. Aliases sort in the
+// order of the certificates.
 func trustAlias(i int) string { return fmt.Sprintf("ca-%02d", i+1) }
 
 func (o Output) decodePKCS12(content []byte) (Pair, error) {

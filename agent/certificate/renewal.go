@@ -14,53 +14,54 @@ import (
 	"github.com/certagent/certagent/certspec"
 )
 
-// Held is what there is on disk of a certificate.
+// Held describes the certificate on disk.
 type Held struct {
-	Leaf *x509.Certificate // nil for none
-	// Key is the public part of the private key beside it, nil for none.
+	Leaf *x509.Certificate // nil if there is none
+	// Key is the public part of the private key on disk; nil if there is none.
 	Key crypto.PublicKey
-	// Identity is that of the spec by which it was issued, "" if that has been
-	// lost. It was issued by another spec if it differs.
+	// Identity is the identity of the specification that it was issued for; "" if
+	// unknown.
 	Identity string
-	// IssuedAt is when it was issued by this host's clock; zero if that has been
-	// lost. Its lifetime then counts from its NotBefore.
+	// IssuedAt is when it was issued by this host's clock; zero if unknown. Its
+	// lifetime then counts from its NotBefore.
 	IssuedAt time.Time
-	// Issuers are the certificates of the issuer that would sign it today; nil if
-	// that is not known.
+	// Issuers are the certificates of the issuer that would sign a certificate now;
+	// nil if unknown.
 	Issuers []*x509.Certificate
 }
 
-// Reason is why a certificate is due.
+// Reason is why a certificate is renewed.
 type Reason string
 
-// The reasons. The last three are those of the schedule: the others do not wait.
+// The reasons. The last three are those of the schedule; for the others, the
+// certificate is renewed at once.
 const (
-	Absent        Reason = "there is none"
-	KeyAbsent     Reason = "its private key is missing or another's"
-	Ended         Reason = "it has expired"
-	NamesChanged  Reason = "its names are not those asked for"
-	KeyChanged    Reason = "its key is not of the kind asked for"
-	AskChanged    Reason = "something else is asked for"
+	Absent        Reason = "no certificate on disk"
+	KeyAbsent     Reason = "the private key is missing or does not match"
+	Ended         Reason = "the certificate has expired"
+	NamesChanged  Reason = "configured names are missing"
+	KeyChanged    Reason = "the key is not of the configured type"
+	AskChanged    Reason = "the configuration has changed"
 	IssuerChanged Reason = "the issuer has changed"
-	DueByAge      Reason = "it has reached its age of renewal"
-	DueInWindow   Reason = "it is due, and the window is open"
-	DueForSafety  Reason = "it is due, and no window opens in time"
+	DueByAge      Reason = "due by age"
+	DueInWindow   Reason = "due, in the window"
+	DueForSafety  Reason = "due, and no window opens in time"
 )
 
-// Renewal is when to ask for a certificate, and why.
+// Renewal is when a certificate is renewed, and why.
 type Renewal struct {
 	At     time.Time
 	Reason Reason
-	Detail string // such as the names that are missing; may be empty
+	Detail string // such as the missing names; may be empty
 }
 
-// Due says whether it is time. Times are to be compared by the wall clock, and
-// again every now and then: timers stand still while a machine is suspended.
+// Due reports whether it is time. Callers must use the wall clock and check again
+// periodically, because timers do not run while a machine is suspended.
 func (r Renewal) Due(now time.Time) bool { return !r.At.After(now) }
 
-// Next is the renewal clock. What is missing, expired or not what is asked for
-// is due now, whatever the window; all else by the schedule. host is whatever
-// tells hosts apart.
+// Next returns the next renewal. A certificate that is missing, expired or not as
+// specified is due now, whatever the window; any other by the schedule. host
+// identifies the host, so that hosts renew at different times.
 func (s Schedule) Next(spec certspec.Spec, h Held, host string, now time.Time) Renewal {
 	now = now.Round(0)
 	if reason, detail := outdated(spec, h, now); reason != "" {
@@ -71,7 +72,7 @@ func (s Schedule) Next(spec certspec.Spec, h Held, host string, now time.Time) R
 	return Renewal{At: at, Reason: reason}
 }
 
-// outdated is why a certificate must be replaced at once; "" for none.
+// outdated returns why a certificate must be renewed at once; "" if it need not be.
 func outdated(s certspec.Spec, h Held, now time.Time) (Reason, string) {
 	if h.Leaf == nil {
 		return Absent, ""
@@ -97,9 +98,8 @@ func outdated(s certspec.Spec, h Held, now time.Time) (Reason, string) {
 	return "", ""
 }
 
-// draw gives the number in [0,1) that decides where in its spread a certificate
-// is renewed. Hosts differ, and so does each new certificate on a host; a restart
-// draws the same again.
+// draw returns the number in [0,1) that decides where in its spread a certificate is
+// renewed. It differs between hosts and certificates, and is the same after a restart.
 func draw(host string, c *x509.Certificate) float64 {
 	h := sha256.New()
 	h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(host))))

@@ -15,21 +15,21 @@ import (
 	"github.com/certagent/certagent/certspec"
 )
 
-// Request is one question to Vault.
+// Request is one request to Vault for a certificate.
 type Request struct {
 	// Path is below the API's root: mount/sign/role or mount/issue/role.
 	Path string
-	// Params is the body: texts, and lists of them where Vault takes lists. It
-	// holds no secret.
+	// Params is the body: strings, and lists of them where Vault takes lists. It
+	// contains no secret.
 	Params map[string]any
-	// Key is the private key that the CSR in Params is for, which stays on this
-	// host. It is none if Vault makes the key.
+	// Key is the private key of the CSR in Params, which stays on this host. It is
+	// the zero value if Vault makes the key.
 	Key PrivateKey
 }
 
-// NewRequest makes the request, with a new private key unless Vault makes it or held
-// is to be used again. held may be none; one of another kind than is asked for is
-// not used. The spec must be valid.
+// NewRequest returns the request for a certificate, with a new private key unless
+// Vault makes it or held is reused. held may be the zero value; a key of another
+// kind than specified is not reused. The specification must be valid.
 func NewRequest(s certspec.Spec, held PrivateKey) (Request, error) {
 	r := Request{Path: s.Path(), Params: paramsOf(s)}
 	if s.Key.Type == certspec.Vault {
@@ -50,14 +50,14 @@ func NewRequest(s certspec.Spec, held PrivateKey) (Request, error) {
 	return r, nil
 }
 
-// paramsOf is the body without CSR. The names are in the CSR, too: the role's
-// use_csr_common_name and use_csr_sans decide which of the two count.
+// paramsOf returns the body without the CSR. The names are in the CSR, too: the
+// role's use_csr_common_name and use_csr_sans decide which of the two Vault uses.
 func paramsOf(s certspec.Spec) map[string]any {
 	p := map[string]any{}
 	for name, value := range maps.All(s.Params) {
 		p[name] = value
 	}
-	// alt_names is one text for Vault; of the lists each may hold commas.
+	// Vault takes alt_names as one string; the elements of the lists may contain commas.
 	for name, value := range map[string]string{
 		"common_name": s.CommonName, "alt_names": strings.Join(s.AltNames, ","), "not_after": s.NotAfter,
 	} {
@@ -79,7 +79,7 @@ func paramsOf(s certspec.Spec) map[string]any {
 	return p
 }
 
-// newCSR asks for the names, PEM (RFC 2986).
+// newCSR returns a CSR with the names, in PEM (RFC 2986).
 func newCSR(s certspec.Spec, key PrivateKey) (string, error) {
 	template := &x509.CertificateRequest{Subject: pkix.Name{CommonName: s.CommonName}}
 	if n := s.Names(); !n.Empty() {

@@ -16,7 +16,7 @@ import (
 
 var oidSAN = asn1.ObjectIdentifier{2, 5, 29, 17}
 
-// Tags of GeneralName (RFC 5280, 4.2.1.6).
+// The tags of GeneralName (RFC 5280, 4.2.1.6).
 const (
 	tagOther = 0
 	tagEmail = 1
@@ -25,7 +25,7 @@ const (
 	tagIP    = 7
 )
 
-// anotherName is OtherName of RFC 5280 with a text as its value.
+// anotherName is AnotherName of RFC 5280 with a string as its value.
 type anotherName struct {
 	OID   asn1.ObjectIdentifier
 	Value string `asn1:"tag:0,explicit,utf8"`
@@ -65,8 +65,8 @@ func extensionOf(n certspec.Names) (pkix.Extension, error) {
 	return pkix.Extension{Id: oidSAN, Value: der}, err
 }
 
-// otherNamesOf reads the other names of a certificate, which crypto/x509 skips.
-// Those that are not text are of no interest: Vault makes none.
+// otherNamesOf returns the other names of a certificate, which crypto/x509 skips. It
+// ignores those that are not strings: Vault makes none.
 func otherNamesOf(c *x509.Certificate) (found []certspec.OtherName) {
 	for _, e := range c.Extensions {
 		var list []asn1.RawValue

@@ -12,15 +12,16 @@ import (
 )
 
 const (
-	// twoThirds of a lifetime pass before a certificate is renewed.
+	// twoThirds is the default fraction of a lifetime after which a certificate is
+	// renewed.
 	twoThirds = 2.0 / 3
-	// spread is the part of a lifetime over which hosts renew that were given
-	// their certificates together.
+	// spread is the fraction of a lifetime over which renewals are spread, for hosts
+	// whose certificates were issued at the same time.
 	spread = 0.1
 )
 
-// Schedule is when a certificate is renewed. The zero value is at two thirds of its
-// lifetime, at any hour.
+// Schedule specifies when a certificate is renewed. The zero value is at two thirds of
+// its lifetime, at any time of the day.
 type Schedule struct {
 	certspec.Renew
 	Window timewindow.Window // of the day; zero for the whole day
@@ -31,10 +32,10 @@ type life struct{ start, end time.Time }
 
 func (l life) length() time.Duration { return l.end.Sub(l.start) }
 
-// lifeOf counts from the moment of issue, where it is known: certificates are
-// dated back, and most of one that lives for seconds is then over before it is
-// issued. By a clock that is behind, it ends as much later as it begins earlier
-// than the certificate says; the host would else wait for longer than it lives.
+// lifeOf returns the lifetime, counted from the time of issuance if it is known:
+// Vault dates certificates back by 30 s, which is most of a lifetime of seconds. If the
+// clock of the host is behind, the certificate was issued before its NotBefore; then
+// the whole lifetime is moved back, or the host would renew too late.
 func lifeOf(c *x509.Certificate, issued time.Time) life {
 	l := life{c.NotBefore, c.NotAfter}
 	switch {
@@ -47,22 +48,22 @@ func lifeOf(c *x509.Certificate, issued time.Time) life {
 	return l
 }
 
-// span is when a certificate may be renewed.
+// span is the range of times at which a certificate may be renewed.
 type span struct {
-	earliest time.Time // only for the sake of a window
-	wanted   time.Time // if there were no window
-	latest   time.Time // for the sake of a window: then safety comes first
+	earliest time.Time // for the sake of a window
+	wanted   time.Time // without a window
+	latest   time.Time // for the sake of a window
 }
 
-// span draws, with a number in [0,1), by how much a renewal is pulled forward: by
-// up to a tenth of the lifetime, but not by more than half of the time until
-// then. Before half of that time no window makes it happen, nor does it wait for
-// one when half of what is left is over.
+// span returns when the certificate may be renewed. draw, in [0,1), moves the renewal
+// forward by up to a tenth of the lifetime, but by no more than half of the time until
+// then. For a window, the renewal moves forward to no earlier than half of that time,
+// and back to no later than half of the remaining lifetime.
 func (s Schedule) span(l life, draw float64) span {
 	base := l.start.Add(part(l.length(), twoThirds))
 	switch {
 	case s.Before > 0 && s.Before < l.length():
-		// One that is longer than the lifetime would have it renewed for ever.
+		// If it were longer than the lifetime, the certificate would be renewed continuously.
 		base = l.end.Add(-s.Before)
 	case s.Renew.At > 0:
 		base = l.start.Add(part(l.length(), s.Renew.At))
@@ -76,7 +77,7 @@ func (s Schedule) span(l life, draw float64) span {
 	}
 }
 
-// part is a fraction, at most 1, of a duration.
+// part returns a fraction, at most 1, of a duration.
 func part(d time.Duration, fraction float64) time.Duration {
 	if fraction >= 1 {
 		return d
@@ -84,16 +85,15 @@ func part(d time.Duration, fraction float64) time.Duration {
 	return time.Duration(float64(d) * fraction)
 }
 
-// at is when to renew, seen from now. It fits the window if the span allows it:
-// in the first one after the wanted moment or, if that is too late, in the last
-// one before it.
+// at returns when to renew, as of now. If the span allows it, that is in a window: in
+// the first one after the wanted time or, if that is too late, in the last one before.
 func (s Schedule) at(p span, draw float64, now time.Time) (time.Time, Reason) {
 	if !s.Window.IsSet() {
 		return p.wanted, DueByAge
 	}
 	from := p.wanted
 	if now.After(from) {
-		from = now // the window was missed: the next one may do as well
+		from = now // the window was missed: try the next one
 	}
 	if at := s.Window.Next(from, draw); !at.After(p.latest) {
 		return at, DueInWindow

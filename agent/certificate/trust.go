@@ -10,27 +10,26 @@ import (
 	"time"
 )
 
-// Trusted is a CA in a trust bundle.
+// Trusted is one CA in a trust bundle.
 type Trusted struct {
 	Certificate *x509.Certificate
-	// Until is when a CA of a former issuer leaves the bundle. It is zero for
-	// those that belong to the present chain.
+	// Until is when a CA of a former issuer is removed from the bundle. It is zero
+	// for the CAs of the current chain.
 	Until time.Time
 }
 
-// Trust is what the outputs ca and truststore hold: the whole present chain and,
-// after a change of issuer, the former CAs for as long as a leaf of theirs is
-// valid, so that neither side of a connection is refused while only one of
-// them has changed.
+// Trust is a trust bundle, the content of the outputs ca and truststore: the whole
+// current chain and, after a change of issuer, the former CAs for as long as a leaf
+// issued by them is valid. So connections succeed while only one of their sides has
+// changed.
 type Trust []Trusted
 
-// Next is the bundle after a new chain has arrived, or after time has passed: the
-// chain first, then the former CAs that are still needed. oldNotAfter is when
-// the leaf ends to which the old bundle belonged.
+// Next returns the bundle for a new chain, or for a later time: the chain first, then
+// the former CAs that are still needed. oldNotAfter is when the leaf of the old bundle
+// expires.
 //
-// A former CA keeps the date that it was given first: later leaves come from
-// the new issuer and do not prolong it. An old bundle of which only the
-// certificates are known is one without dates.
+// A former CA keeps its first date: later leaves come from the new issuer and do not
+// extend it. A bundle that was read from a file has no dates.
 func (old Trust) Next(oldNotAfter time.Time, chain []*x509.Certificate, now time.Time) Trust {
 	var next Trust
 	for _, c := range chain {
@@ -50,9 +49,9 @@ func (old Trust) Next(oldNotAfter time.Time, chain []*x509.Certificate, now time
 	return next
 }
 
-// Announce is the bundle with the CAs of an issuer that will sign the next leaf:
-// whoever reads the bundle may know them before he meets that leaf. They count as
-// former ones that leave at the given time, until Next finds them in the chain.
+// Announce returns the bundle with the CAs of the issuer that will sign the next leaf,
+// so that clients trust them before they see that leaf. They are removed at the given
+// time like former CAs, unless Next finds them in the chain before.
 func (t Trust) Announce(coming []*x509.Certificate, until time.Time) Trust {
 	next := slices.Clone(t)
 	for _, c := range coming {
@@ -67,7 +66,7 @@ func (t Trust) holds(c *x509.Certificate) bool {
 	return slices.ContainsFunc(t, func(t Trusted) bool { return bytes.Equal(t.Certificate.Raw, c.Raw) })
 }
 
-// Certificates lists the bundle's certificates.
+// Certificates returns the certificates of the bundle.
 func (t Trust) Certificates() []*x509.Certificate {
 	var list []*x509.Certificate
 	for _, trusted := range t {
@@ -76,8 +75,8 @@ func (t Trust) Certificates() []*x509.Certificate {
 	return list
 }
 
-// Until is when the bundle changes by itself, because a former CA leaves it; zero
-// if it does not.
+// Until returns when the first former CA is removed from the bundle; zero if there is
+// none.
 func (t Trust) Until() time.Time {
 	var first time.Time
 	for _, trusted := range t {

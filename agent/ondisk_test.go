@@ -71,7 +71,7 @@ bundle "old" {
 		{"no file", func() (string, string) { return "tls.crt", "" }, "DIR/tls.crt: no such file or directory"},
 		{"an empty one", func() (string, string) { return "password", "\n" }, "DIR/password: it is empty"},
 		{"a key that does not fit", func() (string, string) { return "tls.key", other["private_key"].(string) },
-			"DIR/ca.crt: the private key in DIR/tls.key does not fit the certificate "},
+			"DIR/ca.crt: the private key in DIR/tls.key does not match the certificate "},
 		{"a certificate that does not fit", func() (string, string) { return "tls/..data/tls.crt", other["certificate"].(string) },
 			"DIR/tls/tls.key: the private key does not match the certificate in DIR/tls/tls.crt"},
 		{"not what it is to be", func() (string, string) { return "tls/..data/tls.crt", "hello" },

@@ -16,10 +16,10 @@ type block struct {
 	label     string
 	der       []byte
 	encrypted bool
-	// embedded says that other text stands before it on its line, as in YAML,
-	// JSON or a comment: it may be an example and is taken as it is.
+	// embedded means that there is other text before the block on its line, as in
+	// YAML, JSON or a comment. It may be an example, so it is not an error if damaged.
 	embedded bool
-	err      error // why der could not be read
+	err      error // why der could not be decoded
 }
 
 var (
@@ -28,10 +28,9 @@ var (
 	bom   = []byte("\xef\xbb\xbf")
 )
 
-// blocks finds the PEM blocks in a text. It is more lenient than encoding/pem, so
-// that it sees what any reader might see: blocks may be indented or escaped, and
-// their lines may end in any manner and have any length. Text around them does
-// not count.
+// blocks returns the PEM blocks in a text. It is more lenient than encoding/pem, so
+// that it finds what any program might find: blocks may be indented or escaped, and
+// their lines may have any ending and any length. It ignores the text around them.
 func blocks(text []byte) iter.Seq[block] {
 	return func(yield func(block) bool) {
 		text = bytes.TrimPrefix(text, bom)
@@ -52,7 +51,7 @@ func blocks(text []byte) iter.Seq[block] {
 	}
 }
 
-// parse reads a block from what follows its "-----BEGIN ". It is none if the
+// parse parses a block from what follows its "-----BEGIN ". It returns false if the
 // label does not end on the line.
 func parse(text []byte, embedded bool) (block, bool) {
 	label, body, found := bytes.Cut(text, dash)
@@ -62,17 +61,17 @@ func parse(text []byte, embedded bool) (block, bool) {
 	b := block{label: string(label), embedded: embedded}
 	end := bytes.Index(body, []byte("-----END "+b.label+"-----"))
 	if end < 0 {
-		b.err = errors.New("its end is missing")
+		b.err = errors.New("the END line is missing")
 		return b, true
 	}
 	b.decode(string(body[:end]))
 	return b, true
 }
 
-// unescape undoes what JSON and YAML do to line ends.
+// unescape replaces the escaped line ends of JSON and YAML.
 var unescape = strings.NewReplacer(`\r`, "\n", `\n`, "\n")
 
-// decode reads a block's headers and base64.
+// decode decodes a block's headers and base64.
 func (b *block) decode(body string) {
 	if b.embedded {
 		body = unescape.Replace(body)

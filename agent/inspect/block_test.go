@@ -57,10 +57,10 @@ func TestDamagedPEM(t *testing.T) {
 		return "-----BEGIN CERTIFICATE-----\n" + body + "\n-----END CERTIFICATE-----\n"
 	}
 	for _, c := range []struct{ name, text, want string }{
-		{"cut short", web.pem[:100], "f: PEM block 1 (CERTIFICATE) is damaged: its end is missing"},
-		{"next begins before it ends", web.pem[:100] + "\n" + web.pem, "f: PEM block 1 (CERTIFICATE) is damaged: its end is missing"},
+		{"cut short", web.pem[:100], "f: PEM block 1 (CERTIFICATE) is damaged: the END line is missing"},
+		{"next begins before it ends", web.pem[:100] + "\n" + web.pem, "f: PEM block 1 (CERTIFICATE) is damaged: the END line is missing"},
 		{"second", web.pem + whole("AAAA"), "f: PEM block 2 (CERTIFICATE) is damaged: x509: malformed certificate"},
-		{"other end", strings.Replace(web.pem, "END CERTIFICATE", "END PRIVATE KEY", 1), "f: PEM block 1 (CERTIFICATE) is damaged: its end is missing"},
+		{"other end", strings.Replace(web.pem, "END CERTIFICATE", "END PRIVATE KEY", 1), "f: PEM block 1 (CERTIFICATE) is damaged: the END line is missing"},
 		{"no base64", whole("<no value>"), "f: PEM block 1 (CERTIFICATE) is damaged: it is not base64"},
 		{"nothing", whole(""), "f: PEM block 1 (CERTIFICATE) is damaged: it is empty"},
 		{"after a BOM", "\xef\xbb\xbf" + whole("AA"), "f: PEM block 1 (CERTIFICATE) is damaged: it is not base64"},
@@ -105,7 +105,7 @@ func TestBlocksJoinedOnOneLineAreRefused(t *testing.T) {
 	t.Parallel()
 	content := "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE----------BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
 	_, err := Inspect([]File{{Path: "tls.pem", Content: redact.Bytes(content)}}, time.Now())
-	if err == nil || !strings.Contains(err.Error(), "tls.pem: a PEM block begins on the line on which the one before it ends") {
+	if err == nil || !strings.Contains(err.Error(), "tls.pem: no line break between two PEM blocks") {
 		t.Errorf("got %v", err)
 	}
 }

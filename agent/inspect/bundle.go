@@ -17,7 +17,7 @@ import (
 	"strings"
 )
 
-// bundle is what the files hold, each certificate and each key once.
+// bundle is the content of the files: each certificate and each key once.
 type bundle struct {
 	certificates map[string]*certificate // by DER
 	keys         map[string]*key         // by DER
@@ -27,47 +27,46 @@ type bundle struct {
 	problems     []error
 }
 
-// certificate is a certificate and the files that hold it.
+// certificate is a certificate and the files that contain it.
 type certificate struct {
 	*x509.Certificate
 	paths []string
-	keys  []*key // that fit it
+	keys  []*key // that match it
 }
 
-// key is a private key and the files that hold it.
+// key is a private key and the files that contain it.
 type key struct {
-	public publicKey // nil if it cannot be compared: encrypted or of a kind unknown to Go
+	public publicKey // nil if it cannot be compared: encrypted, or of a kind unknown to Go
 	paths  []string
-	fits   bool // a certificate of the bundle
 }
 
 // publicKey is what every public key of the standard library implements.
 type publicKey interface{ Equal(crypto.PublicKey) bool }
 
-// isCA says whether a certificate is an authority's. The oldest kind of
-// certificate cannot say so; if it is signed by itself it is taken for one.
+// isCA reports whether a certificate is a CA's. Version 1 of X.509 has no field for
+// that; a self-issued certificate of that version counts as a CA's.
 func (c *certificate) isCA() bool {
 	return c.BasicConstraintsValid && c.IsCA || c.Version == 1 && c.selfIssued()
 }
 
-// selfIssued says whether a certificate names itself as its issuer.
+// selfIssued reports whether subject and issuer of a certificate are equal.
 func (c *certificate) selfIssued() bool { return string(c.RawSubject) == string(c.RawIssuer) }
 
-// fail records a reason not to publish, if there is one.
+// fail records an error, if there is one.
 func (b *bundle) fail(err error) {
 	if err != nil {
 		b.problems = append(b.problems, err)
 	}
 }
 
-// joined is the end of a PEM block and the beginning of the next one without a
-// line break between them: OpenSSL and Go see neither.
+// joined is the end of a PEM block and the beginning of the next without a line break
+// between them: OpenSSL and Go find neither block.
 var joined = []byte("----------BEGIN ")
 
 // read records the certificates and keys in a file.
 func (b *bundle) read(f File) {
 	if bytes.Contains(f.Content, joined) {
-		b.fail(fmt.Errorf("%s: a PEM block begins on the line on which the one before it ends: put a line break between them in the template", f.Path))
+		b.fail(fmt.Errorf("%s: no line break between two PEM blocks: add one in the template", f.Path))
 	}
 	number := 0
 	for block := range blocks(f.Content) {
@@ -107,7 +106,7 @@ func (b *bundle) readCertificate(path string, block block) error {
 
 func (b *bundle) readKey(path string, block block) error {
 	if block.err != nil && block.embedded {
-		return nil // the words alone make no key
+		return nil // a label alone is not a key
 	}
 	if !slices.Contains(b.keyPaths, path) {
 		b.keyPaths = append(b.keyPaths, path)
@@ -134,8 +133,8 @@ func (b *bundle) readKey(path string, block block) error {
 	return nil
 }
 
-// publicOf returns a private key's public key, and nil if Go does not know its
-// kind. Like crypto/tls it does not rely on the label.
+// publicOf returns the public key of a private key; nil if Go does not know its kind.
+// Like crypto/tls it does not rely on the label.
 func publicOf(block block) (publicKey, error) {
 	var private any
 	var err error
@@ -161,7 +160,7 @@ func publicOf(block block) (publicKey, error) {
 	return nil, nil
 }
 
-// isWhole says whether a text is one whole value of ASN.1.
+// isWhole reports whether der is one complete ASN.1 value.
 func isWhole(der []byte) bool {
 	var value asn1.RawValue
 	rest, err := asn1.Unmarshal(der, &value)

@@ -1,13 +1,12 @@
 // Copyright (c) The certagent authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package inspect says whether the files of a bundle may be published: whether
-// the private keys and the certificates in them belong together, whether the
-// certificates come from the CA beside them, and whether they are valid now.
+// Package inspect checks whether the files of a bundle may be published: whether
+// private keys and certificates match, whether the certificates were issued by the CAs
+// in the bundle, and whether they are valid now.
 //
-// It looks at PEM blocks only, wherever they stand in a file; files without are
-// of no interest to it. It refuses to touch the world: it reads no file and no
-// clock, and it judges only what the bundle itself shows, not what a client
+// It checks PEM blocks only, anywhere in a file, and ignores everything else. It is
+// pure: it reads no file and no clock. It checks the bundle alone, not what a client
 // would trust.
 package inspect
 
@@ -25,29 +24,28 @@ type File struct {
 	Content redact.Bytes
 }
 
-// Report is what the files hold.
+// Report is what the files contain.
 type Report struct {
-	Keys     []string  // the paths of the files that hold a private key, in the order of the files
+	Keys     []string  // the paths of the files that contain a private key, in the order of the files
 	Leaves   []Leaf    // in the order of the files
 	NotAfter time.Time // when the first leaf expires; zero if there is no leaf
 }
 
-// Leaf is a certificate that a program serves or presents: one that fits a
-// private key of the bundle or, if none does, the first of each file that is not
-// a CA's.
+// Leaf is a certificate that a program serves or presents: one that matches a private
+// key of the bundle or, if none does, the first of each file that is not a CA's.
 type Leaf struct {
-	Path        string // of the first file that holds it
+	Path        string // of the first file that contains it
 	Certificate *x509.Certificate
-	HasKey      bool // the bundle holds its private key
+	HasKey      bool // the bundle contains its private key
 }
 
-// Tolerance is how far in the future a certificate's validity may begin, since
-// the clock of the server that issued it may be ahead of this host's. Vault dates
-// certificates back by 30 seconds.
+// Tolerance is how far in the future a certificate's validity may begin, because the
+// clock of the issuing server may be ahead of this host's. Vault dates certificates
+// back by 30 seconds.
 const Tolerance = 5 * time.Minute
 
-// Inspect judges a bundle's files. The error, if any, holds every reason why they
-// must not be published. The report holds what was found nevertheless.
+// Inspect checks the files of a bundle. The error joins every reason why they must not
+// be published. The report is what was found, with or without an error.
 func Inspect(files []File, now time.Time) (Report, error) {
 	b := bundle{certificates: map[string]*certificate{}, keys: map[string]*key{}}
 	for _, f := range files {

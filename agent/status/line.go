@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// overdue is how long after its time a renewal is said to be late: that it takes
-// some seconds is no news.
+// overdue is how long after its time a renewal is reported as overdue: it always takes
+// some seconds.
 const overdue = time.Minute
 
-// Line says in one line for people how the agent is. The passing of time alone
-// does not change it, until a renewal is near or late, or a certificate ends.
+// Line returns the status as one line for people. Time alone does not change it, until
+// a renewal is near or overdue, or a certificate expires.
 func (a Agent) Line(now time.Time) string {
 	parts := []string{a.head()}
 	if expired := a.names(func(b Bundle) bool { return !b.Expires.IsZero() && now.After(b.Expires) }); expired != "" {
@@ -35,7 +35,7 @@ func (a Agent) Line(now time.Time) string {
 	return strings.Join(parts, "; ")
 }
 
-// head says how many bundles are published, and what the others wait for.
+// head returns how many bundles are published, and what the others wait for.
 func (a Agent) head() string {
 	n := len(a.Bundles)
 	progress := fmt.Sprintf("%d of %s published", a.published(), count(n, "bundle"))
@@ -60,7 +60,7 @@ func (a Agent) head() string {
 	return progress
 }
 
-// served says of bundles that are all published how many are being served.
+// served returns how many of the bundles, which are all published, are being served.
 func (a Agent) served() string {
 	asked, served := 0, 0
 	for _, b := range a.Bundles {
@@ -98,7 +98,7 @@ func renewal(at, now time.Time) string {
 	return text + at.UTC().Format(layout)
 }
 
-// count says "1 bundle" or "3 bundles".
+// count returns a number with its noun: "1 bundle" or "3 bundles".
 func count(n int, what string) string {
 	if n == 1 {
 		return "1 " + what

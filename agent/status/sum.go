@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// AwaitsVault says that nothing but an answer of Vault keeps the agent from having
-// published everything: somebody who waits for that may have to be patient.
+// AwaitsVault reports whether the agent waits for Vault alone before everything is
+// published, so that an operator need not act.
 func (a Agent) AwaitsVault() bool {
 	if a.Login == Operator {
 		return false
@@ -28,7 +28,7 @@ func (a Agent) AwaitsVault() bool {
 	return awaits
 }
 
-// Renews is when the first of the bundles renews; zero if none does.
+// Renews returns when the first bundle renews a secret; zero if none does.
 func (a Agent) Renews() time.Time {
 	var first time.Time
 	for _, b := range a.Bundles {
@@ -57,10 +57,10 @@ func (a Agent) owed() int {
 	return n
 }
 
-// named is how many bundles a line names before it only counts them.
+// named is how many bundles a line names; it counts the others.
 const named = 3
 
-// names lists the bundles of which something is true; "" if it is of none.
+// names returns the names of the bundles for which is is true; "" if there are none.
 func (a Agent) names(is func(Bundle) bool) string {
 	var names []string
 	more := 0

@@ -5,16 +5,16 @@ package watch
 
 import "time"
 
-// due is when a subscription is to be told of a change: at, which moves on with
-// each further change, but not past latest.
+// due is when a subscription is signalled: at, which each further change postpones,
+// but not past latest.
 type due struct{ at, latest time.Time }
 
-// postpone has s told when its files have come to rest.
-func (l *loop) postpone(s *Subscription) {
+// schedule signals s when its files have stopped changing.
+func (l *loop) schedule(s *Subscription) {
 	now := time.Now()
 	d, waiting := l.due[s]
 	if !waiting {
-		d.latest = now.Add(restless * l.options.Debounce)
+		d.latest = now.Add(maxDebounces * l.options.Debounce)
 	}
 	d.at = now.Add(l.options.Debounce)
 	if d.at.After(d.latest) {
@@ -23,7 +23,7 @@ func (l *loop) postpone(s *Subscription) {
 	l.due[s] = d
 }
 
-// nextDue is nil if nobody is to be told of anything.
+// nextDue returns a channel for the first signal that is due; nil if there is none.
 func (l *loop) nextDue() <-chan time.Time {
 	var first time.Time
 	for _, d := range l.due {
@@ -37,7 +37,8 @@ func (l *loop) nextDue() <-chan time.Time {
 	return time.After(time.Until(first))
 }
 
-func (l *loop) tell(now time.Time) {
+// signalDue signals the subscriptions that are due.
+func (l *loop) signalDue(now time.Time) {
 	for s, d := range l.due {
 		if !d.at.After(now) {
 			delete(l.due, s)

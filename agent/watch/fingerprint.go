@@ -5,17 +5,18 @@ package watch
 
 import "golang.org/x/sys/unix"
 
-// fingerprint tells whether a path still leads to the same file with the same
-// content. The file is not read for that: its time of change (ctime) moves with
-// its content, its mode and its owner, and cannot be set back. The zero value
-// means that there is no such file or that it cannot be reached.
+// fingerprint identifies the file that a path leads to, and its content, without
+// reading it: the time of change (ctime) changes with content, mode and owner, and
+// cannot be set back. The zero value means that there is no such file, or that it
+// cannot be reached.
 type fingerprint struct {
 	device, inode  uint64
 	size           int64
 	mtime, changed unix.Timespec
 }
 
-func look(path string) fingerprint {
+// fingerprintOf returns the fingerprint of the file that a path leads to now.
+func fingerprintOf(path string) fingerprint {
 	var s unix.Stat_t
 	for {
 		switch unix.Stat(path, &s) { // follows every symlink on the way

@@ -22,37 +22,37 @@ type loop struct {
 	options  Options
 	notifier notifier
 
-	files  map[string]*file
-	spots  map[spot]map[*file]bool
-	dirs   map[string]int // how many spots are in a directory that is watched
-	failed map[string]bool
-	due    map[*Subscription]due // who is to be told of a change, and when
+	files   map[string]*file
+	entries map[entry]map[*file]bool
+	dirs    map[string]int // how many entries each watched directory has
+	failed  map[string]bool
+	due     map[*Subscription]due // the pending signals
 }
 
-// file is a path that somebody watches.
+// file is a watched path.
 type file struct {
-	path  string
-	print fingerprint // as it was when it was last there
-	spots []spot
-	blind bool // no events for one of the spots
-	subs  map[*Subscription]bool
+	path        string
+	fingerprint fingerprint // when the file was last there
+	entries     []entry
+	polled      bool // there are no events for one of the entries
+	subs        map[*Subscription]bool
 }
 
 func newLoop(log *slog.Logger, o Options, n notifier) *loop {
 	return &loop{
 		log: log, options: o, notifier: n,
-		files:  make(map[string]*file),
-		spots:  make(map[spot]map[*file]bool),
-		dirs:   make(map[string]int),
-		failed: make(map[string]bool),
-		due:    make(map[*Subscription]due),
+		files:   make(map[string]*file),
+		entries: make(map[entry]map[*file]bool),
+		dirs:    make(map[string]int),
+		failed:  make(map[string]bool),
+		due:     make(map[*Subscription]due),
 	}
 }
 
 func (l *loop) apply(updates []update) {
 	for _, u := range updates {
-		for path, print := range u.added {
-			l.add(u.sub, path, print)
+		for path, before := range u.added {
+			l.add(u.sub, path, before)
 		}
 		for _, path := range u.removed {
 			l.remove(u.sub, path)
@@ -60,78 +60,80 @@ func (l *loop) apply(updates []update) {
 	}
 }
 
-func (l *loop) add(s *Subscription, path string, print fingerprint) {
+func (l *loop) add(s *Subscription, path string, before fingerprint) {
 	if f, known := l.files[path]; known {
 		f.subs[s] = true
-		if now := look(path); now != print && now != (fingerprint{}) {
-			l.postpone(s) // it may be no news to the others
+		if now := fingerprintOf(path); now != before && now != (fingerprint{}) {
+			l.schedule(s) // the others may have been signalled already
 		}
 		return
 	}
-	f := &file{path: path, print: print, subs: map[*Subscription]bool{s: true}}
+	f := &file{path: path, fingerprint: before, subs: map[*Subscription]bool{s: true}}
 	l.files[path] = f
-	l.examine(f, false)
+	l.check(f, false)
 }
 
 func (l *loop) remove(s *Subscription, path string) {
 	f := l.files[path]
 	delete(f.subs, s)
 	if len(f.subs) == 0 {
-		l.occupy(f, nil)
+		l.setEntries(f, nil)
 		delete(l.files, path)
 	}
 }
 
-// event looks at the files that an event may have changed.
+// event checks the files that an event may have changed.
 func (l *loop) event(e fsnotify.Event) {
 	name := filepath.Clean(e.Name)
-	// A write in place may leave the fingerprint as it is: the kernel's clock
-	// has coarse ticks.
+	// A write in place may not change the fingerprint: the kernel's clock has coarse
+	// ticks.
 	written := e.Has(fsnotify.Write)
-	for _, f := range l.at(spot{filepath.Dir(name), filepath.Base(name)}) {
-		l.examine(f, written)
+	for _, f := range l.filesOf(entry{filepath.Dir(name), filepath.Base(name)}) {
+		l.check(f, written)
 	}
 	if l.dirs[name] > 0 && (e.Has(fsnotify.Remove) || e.Has(fsnotify.Rename)) {
-		// A watched directory has gone, and its watch with it.
-		for s := range maps.Clone(l.spots) {
+		// A watched directory is gone, and its watch with it.
+		for s := range maps.Clone(l.entries) {
 			if s.dir != name {
 				continue
 			}
-			for _, f := range l.at(s) {
-				l.examine(f, false)
+			for _, f := range l.filesOf(s) {
+				l.check(f, false)
 			}
 		}
 	}
 }
 
-func (l *loop) lookAtAll() {
+func (l *loop) checkAll() {
 	for _, f := range l.files {
-		if f.blind || look(f.path) != f.print {
-			l.examine(f, false)
+		if f.polled || fingerprintOf(f.path) != f.fingerprint {
+			l.check(f, false)
 		}
 	}
 }
 
-// examine finds out where a path leads now and whether that is a change.
-func (l *loop) examine(f *file, written bool) {
-	f.blind = false
-	l.occupy(f, walk(f.path, func(s spot) {
+// check finds out which file a path leads to now, and schedules signals if the file
+// has changed. written means that it was written to.
+func (l *loop) check(f *file, written bool) {
+	f.polled = false
+	l.setEntries(f, walk(f.path, func(s entry) {
 		if err := l.notifier.Add(s.dir); err != nil {
-			f.blind = true
-			l.complain(s.dir, err)
+			f.polled = true
+			l.warn(s.dir, err)
 		}
 	}))
-	now := look(f.path)
-	if now == (fingerprint{}) || now == f.print && !written {
+	now := fingerprintOf(f.path)
+	if now == (fingerprint{}) || now == f.fingerprint && !written {
 		return
 	}
-	f.print = now
+	f.fingerprint = now
 	for s := range f.subs {
-		l.postpone(s)
+		l.schedule(s)
 	}
 }
 
-func (l *loop) complain(dir string, err error) {
+// warn logs, once for each directory, that it is polled.
+func (l *loop) warn(dir string, err error) {
 	if l.failed[dir] || errors.Is(err, fs.ErrNotExist) {
 		return
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// notifier is the seam to the kernel's events.
+// notifier is the source of the kernel's file events.
 type notifier interface {
 	Add(dir string) error
 	Remove(dir string) error
@@ -35,8 +35,9 @@ func connectInotify() (notifier, error) {
 	return i, nil
 }
 
-// drain takes errors off fsnotify at once: it may send one while it holds the
-// lock that Add needs. One of them is enough to have everything looked at.
+// drain receives fsnotify's errors at once, because fsnotify may send one while it
+// holds the lock that Add needs. One of them is enough: it makes the loop check all
+// files.
 func (i inotify) drain() {
 	defer close(i.drained)
 	for err := range i.Watcher.Errors {
@@ -56,17 +57,17 @@ func (i inotify) Close() error {
 	return err
 }
 
-// deaf has no events, and says so nowhere: polling sees to everything.
-type deaf struct{}
+// noEvents is a notifier without events, for polling only.
+type noEvents struct{}
 
-func (deaf) Add(string) error              { return nil }
-func (deaf) Remove(string) error           { return nil }
-func (deaf) Events() <-chan fsnotify.Event { return nil }
-func (deaf) Errors() <-chan error          { return nil }
-func (deaf) Close() error                  { return nil }
+func (noEvents) Add(string) error              { return nil }
+func (noEvents) Remove(string) error           { return nil }
+func (noEvents) Events() <-chan fsnotify.Event { return nil }
+func (noEvents) Errors() <-chan error          { return nil }
+func (noEvents) Close() error                  { return nil }
 
-// limitHint says what to do when inotify refuses: its limits are per user, and
-// easily used up by others.
+// limitHint returns a hint for an error of inotify, whose limits are per user and may
+// be used up by other programs.
 func limitHint(err error) string {
 	switch {
 	case errors.Is(err, syscall.EMFILE):
@@ -74,7 +75,7 @@ func limitHint(err error) string {
 	case errors.Is(err, syscall.ENOSPC):
 		return "raise the sysctl fs.inotify.max_user_watches"
 	case errors.Is(err, syscall.EACCES):
-		return "events need the right to read the directory"
+		return "let the agent's user read the directory"
 	}
 	return ""
 }

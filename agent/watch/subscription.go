@@ -9,7 +9,7 @@ import (
 	"sync"
 )
 
-// Subscription is one reader's interest in a set of files.
+// Subscription signals the changes of a set of files.
 type Subscription struct {
 	w       *Watcher
 	changed chan struct{}
@@ -18,8 +18,8 @@ type Subscription struct {
 	paths map[string]bool // nil when closed
 }
 
-// Subscribe watches paths from now on. What changes after it has returned is
-// signalled: read the files after subscribing, not before.
+// Subscribe watches paths from now on. It signals every change after it has returned:
+// read the files after subscribing, not before.
 func (w *Watcher) Subscribe(paths []string) *Subscription {
 	s := &Subscription{w: w, changed: make(chan struct{}, 1), paths: make(map[string]bool)}
 	s.Set(paths)
@@ -30,10 +30,10 @@ func (w *Watcher) Subscribe(paths []string) *Subscription {
 // was received. It holds one signal; it is never closed.
 func (s *Subscription) C() <-chan struct{} { return s.changed }
 
-// Set replaces the paths. Files need not exist, relative paths are relative to
-// the working directory, empty ones are ignored. It reports whether one is new:
-// what was read of that before may have changed unnoticed, so it must be read
-// again. Changes of the paths that stay are not lost.
+// Set replaces the paths. Files need not exist, relative paths are relative to the
+// working directory, and empty ones are ignored. It reports whether a path is new:
+// such a file may have changed unnoticed since it was read, so it must be read again.
+// No change of the paths that stay is lost.
 func (s *Subscription) Set(paths []string) (added bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -49,7 +49,7 @@ func (s *Subscription) Set(paths []string) (added bool) {
 		path = uncleanAbsolute(path)
 		wanted[path] = true
 		if !s.paths[path] {
-			u.added[path] = look(path)
+			u.added[path] = fingerprintOf(path)
 		}
 	}
 	for path := range s.paths {
@@ -64,7 +64,7 @@ func (s *Subscription) Set(paths []string) (added bool) {
 	return len(u.added) > 0
 }
 
-// Close ends the subscription. A signal that is already there stays.
+// Close ends the subscription. A signal that was already sent can still be received.
 func (s *Subscription) Close() {
 	s.Set(nil)
 	s.mu.Lock()

@@ -122,13 +122,13 @@ func TestDirectoriesAreGivenUp(t *testing.T) {
 	mkdir(t, dir+"/..2")
 	write(t, dir+"/..2/f", "new")
 	relink(t, "..2", dir+"/..data")
-	l.lookAtAll()
+	l.checkAll()
 	if n.watched[dir+"/..1"] || !n.watched[dir+"/..2"] {
 		t.Errorf("after the swap: watched %v", n.watched)
 	}
 	sub.Close()
 	l.apply(w.takeUpdates())
-	if len(n.watched)+len(l.spots)+len(l.dirs)+len(l.files) > 0 {
-		t.Errorf("after Close: watched %v, %d spots, %d dirs, %d files", n.watched, len(l.spots), len(l.dirs), len(l.files))
+	if len(n.watched)+len(l.entries)+len(l.dirs)+len(l.files) > 0 {
+		t.Errorf("after Close: watched %v, %d entries, %d dirs, %d files", n.watched, len(l.entries), len(l.dirs), len(l.files))
 	}
 }

@@ -1,18 +1,16 @@
 // Copyright (c) The certagent authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package watch tells when local files change: template sources, the files that
+// Package watch signals changes of local files: template sources, the files that
 // templates read, tokens and credentials.
 //
-// Two ways lead to the same question, "is this still the file that it was?".
-// The kernel's events, on the directories that a path leads through, make the
-// answer prompt. Polling makes it certain where events do not reach: on network
-// file systems, below a directory that was moved, or when inotify's limits are
-// exhausted.
+// It uses the kernel's events on the directories that a path leads through, for
+// prompt signals, and polling, for file systems and situations without events: network
+// file systems, directories that were moved, and exhausted limits of inotify.
 //
-// It refuses to read the files, and to say what changed: a signal means "look
-// again". A file that goes away is no change, for there is nothing to look at;
-// its return is one.
+// It does not read the files, nor report what changed: a signal means "read again". A
+// file that is removed is not a change, because there is nothing to read; a file that
+// comes back is one.
 package watch
 
 import (
@@ -25,23 +23,23 @@ import (
 	"github.com/certagent/certagent/logmsg"
 )
 
-// Options are how a Watcher waits. A zero value stands for the default.
+// Options are the timing of a Watcher. Zero values mean the defaults.
 type Options struct {
-	// Debounce is how long files must have been at rest before their change is
-	// told, so that a burst is one change; 100 ms by default. Files that never
-	// rest are told of after ten times that.
+	// Debounce is how long files must not change before their change is signalled, so
+	// that a burst is one change; 100 ms by default. Files that keep changing are
+	// signalled after ten times that.
 	Debounce time.Duration
-	// Poll is how often all files are looked at, events or not; 2 s by default.
-	// It costs one stat a file.
+	// Poll is how often all files are checked, with or without events; 2 s by default.
+	// It costs one stat for each file.
 	Poll time.Duration
-	// NoEvents leaves everything to polling.
+	// NoEvents disables events: files are polled only.
 	NoEvents bool
 }
 
-// restless is how many Debounces files may keep changing before that is told.
-const restless = 10
+// maxDebounces is for how many Debounces a signal may be postponed.
+const maxDebounces = 10
 
-// Watcher watches files on behalf of its subscriptions, while Run runs.
+// Watcher watches the files of its subscriptions while Run runs.
 type Watcher struct {
 	log     *slog.Logger
 	options Options
@@ -52,9 +50,8 @@ type Watcher struct {
 	updates []update
 }
 
-// update is what a subscription wants from now on. It hands over the new paths'
-// fingerprints as they were when it was asked for, so that nothing is missed
-// until Run gets to it.
+// update changes the paths of a subscription. It carries the fingerprints of the new
+// paths at the time of the call, so that no change is missed until Run applies it.
 type update struct {
 	sub     *Subscription
 	added   map[string]fingerprint
@@ -75,18 +72,18 @@ func newWatcher(log *slog.Logger, o Options, connect func() (notifier, error)) *
 		o.Poll = 2 * time.Second
 	}
 	if o.NoEvents {
-		connect = func() (notifier, error) { return deaf{}, nil }
+		connect = func() (notifier, error) { return noEvents{}, nil }
 	}
 	return &Watcher{log: log, options: o, connect: connect, wake: make(chan struct{}, 1)}
 }
 
 // Run watches until ctx ends and then returns nil. It is called once.
-// Subscriptions may be made before, and miss nothing.
+// Subscriptions may be made before it, and miss no change.
 func (w *Watcher) Run(ctx context.Context) error {
 	n, err := w.connect()
 	if err != nil {
 		w.log.Warn(logmsg.PollingFiles, logkey.Error, err, logkey.Hint, limitHint(err))
-		n = deaf{}
+		n = noEvents{}
 	}
 	defer n.Close()
 	l := newLoop(w.log, w.options, n)
@@ -99,15 +96,15 @@ func (w *Watcher) Run(ctx context.Context) error {
 		case <-w.wake:
 			l.apply(w.takeUpdates())
 		case e := <-n.Events():
-			l.apply(w.takeUpdates()) // the event may be for a path that is new
+			l.apply(w.takeUpdates()) // the event may be for a new path
 			l.event(e)
 		case err := <-n.Errors():
 			w.log.Debug(logmsg.FileEventsLost, logkey.Error, err)
-			l.lookAtAll()
+			l.checkAll()
 		case <-poll.C:
-			l.lookAtAll()
+			l.checkAll()
 		case <-l.nextDue():
-			l.tell(time.Now())
+			l.signalDue(time.Now())
 		}
 	}
 }

@@ -149,7 +149,7 @@ func TestKeyOfAnotherCertificate(t *testing.T) {
 	p.Says(logmsg.AllPublished)
 	before := w.snapshot(published...)
 	w.Write("key.tpl", other)
-	p.Says(logmsg.RenderFailed + `.*the private key in \S*tls\.key does not fit the certificate`)
+	p.Says(logmsg.RenderFailed + `.*the private key in \S*tls\.key does not match the certificate`)
 	before.same()
 	w.leaf()
 	w.Write("key.tpl", "mended\n"+fitting)

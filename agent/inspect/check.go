@@ -12,15 +12,14 @@ import (
 	"time"
 )
 
-// pair finds the certificates that each key fits, and fails if a key without a
-// certificate and a certificate without a key are both there: in one file, or in
-// the bundle as a whole. Either alone is none of our business: a key that signs
-// tokens, or a peer's certificate that is trusted.
+// pair finds the certificates that match each key. It fails if there is both a key
+// without a certificate and a certificate without a key, in one file or in the bundle
+// as a whole. One of them alone is no error: it may be a key that signs tokens, or the
+// trusted certificate of a peer.
 func (b *bundle) pair() {
 	for _, k := range b.keyOrder {
 		for _, c := range b.order {
 			if k.public != nil && k.public.Equal(c.PublicKey) {
-				k.fits = true
 				c.keys = append(c.keys, k)
 			}
 		}
@@ -35,8 +34,8 @@ func (b *bundle) pair() {
 	}
 }
 
-// mismatch fails if there are both a key and a leaf without their counterpart
-// among the files that are within.
+// mismatch fails, and returns true, if there are both a key and a leaf without a
+// counterpart among the files for which within is true.
 func (b *bundle) mismatch(within func(paths []string) bool) bool {
 	isKeyWithin := func(k *key) bool { return within(k.paths) }
 	var lonely []string
@@ -58,21 +57,21 @@ func (b *bundle) mismatch(within func(paths []string) bool) bool {
 	failed := false
 	for _, k := range b.keyOrder {
 		if alone[k] && len(lonely) > 0 {
-			b.fail(fmt.Errorf("the private key in %s does not fit the %s", strings.Join(k.paths, " and "), strings.Join(lonely, " nor the ")))
+			b.fail(fmt.Errorf("the private key in %s does not match the %s", strings.Join(k.paths, " and "), strings.Join(lonely, " nor the ")))
 			failed = true
 		}
 	}
 	return failed
 }
 
-// leaves returns the certificates that fit a key or, if none does, the first of
-// each file that is not a CA's.
+// leaves returns the certificates that match a key or, if none does, the first of each
+// file that is not a CA's.
 func (b *bundle) leaves() []*certificate {
-	var fitting, first []*certificate
+	var matching, first []*certificate
 	seen := map[string]bool{}
 	for _, c := range b.order {
 		if len(c.keys) > 0 {
-			fitting = append(fitting, c)
+			matching = append(matching, c)
 		}
 		if c.isCA() {
 			continue
@@ -86,13 +85,13 @@ func (b *bundle) leaves() []*certificate {
 			first = append(first, c)
 		}
 	}
-	if len(fitting) > 0 {
-		return fitting
+	if len(matching) > 0 {
+		return matching
 	}
 	return first
 }
 
-// window returns an error unless a certificate is valid now or within the
+// window returns an error unless a certificate is valid now, or will be within the
 // tolerance.
 func (c *certificate) window(now time.Time) error {
 	switch {
@@ -106,9 +105,9 @@ func (c *certificate) window(now time.Time) error {
 	return nil
 }
 
-// chain returns an error if the bundle holds certificates of CAs and none of
-// them issued the leaf. They may be in any order, and it does not matter whether
-// the issuer's own issuer is there.
+// chain returns an error if the bundle contains certificates of CAs and none of them
+// issued the leaf. They may be in any order, and the issuer's own issuer need not be
+// there.
 func (b *bundle) chain(leaf *certificate) error {
 	if leaf.selfIssued() {
 		return nil
@@ -129,22 +128,22 @@ func (b *bundle) chain(leaf *certificate) error {
 	}
 	switch {
 	case len(candidates) > 0:
-		return fmt.Errorf("the %s was not signed by the %s, which has its issuer's name", leaf, strings.Join(candidates, " nor by the "))
+		return fmt.Errorf("the %s was not signed by the %s, which has the name of its issuer", leaf, strings.Join(candidates, " nor by the "))
 	case len(others) > 0:
 		return fmt.Errorf("the %s was issued by %q, not by the %s", leaf, leaf.Issuer, strings.Join(others, " nor by the "))
 	}
 	return nil
 }
 
-// issued says whether a CA signed a certificate. What Go refuses to check for
-// being weak, or cannot check, gets the benefit of the doubt.
+// issued reports whether a CA signed a certificate. A signature that Go cannot check,
+// or does not check because the algorithm is weak, counts as valid.
 func issued(ca, leaf *certificate) bool {
 	err := leaf.CheckSignatureFrom(ca.Certificate)
 	var weak x509.InsecureAlgorithmError
 	return err == nil || errors.As(err, &weak) || errors.Is(err, x509.ErrUnsupportedAlgorithm)
 }
 
-// String names a certificate in messages: serial number, subject and files.
+// String describes a certificate in messages: serial number, subject and files.
 func (c *certificate) String() string {
 	name := c.Subject.String()
 	if name == "" && len(c.DNSNames) > 0 {
@@ -154,7 +153,7 @@ func (c *certificate) String() string {
 }
 
 // serial returns a serial number as Vault writes it: pairs of hexadecimal digits
-// with colons between.
+// with colons between them.
 func serial(c *x509.Certificate) string {
 	var pairs []string
 	for _, octet := range c.SerialNumber.Bytes() {

@@ -12,12 +12,12 @@ import (
 
 // The titles of the recipes; the first is that of what all of them begin with.
 const (
-	login           = "Recipes: how a program takes up its new certificate"
+	login           = "Recipes: reloading the certificate of a program"
 	haproxyReloaded = "HAProxy, reloaded"
 	haproxyRuntime  = "HAProxy, by its runtime API"
 	gunicorn        = "gunicorn"
-	javaPolls       = "A JVM that looks at its PKCS#12 file"
-	javaIsTold      = "A JVM that is told, with JKS and a trust store"
+	javaPolls       = "A JVM that polls its PKCS#12 file"
+	javaIsTold      = "A JVM that reloads at SIGHUP, with JKS and a trust store"
 	node            = "Node"
 )
 

@@ -20,8 +20,9 @@ func CommandLine(argv []string) string {
 	if len(argv) > 2 && argv[1] == "-c" && slices.Contains(shells, filepath.Base(argv[0])) {
 		words = strings.Fields(argv[2])
 	}
+	harmless := len(words) > 0 && filepath.Base(words[0]) == "nginx" // whose -p is a directory
 	for i, word := range words {
-		if mayHoldSecret(word) || i > 0 && slices.Contains(credentials, words[i-1]) {
+		if mayHoldSecret(word) || i > 0 && !harmless && slices.Contains(credentials, words[i-1]) {
 			return strings.Join(append(slices.Clone(words[:i]), "…"), " ")
 		}
 	}

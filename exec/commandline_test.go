@@ -17,6 +17,8 @@ func TestCommandLine(t *testing.T) {
 		{[]string{"/usr/sbin/nginx", "-t", "-q"}, "/usr/sbin/nginx -t -q"},
 		{[]string{"sh", "-c", "nginx -t && nginx -s reload"}, "nginx -t && nginx -s reload"},
 		{[]string{"/bin/bash", "-c", "touch\n\treloaded"}, "touch reloaded"},
+		{[]string{"nginx", "-p", ".", "-c", "nginx.conf", "-t"}, "nginx -p . -c nginx.conf -t"},
+		{[]string{"mkdir", "-p", "/run/web"}, "mkdir -p …"},
 		{[]string{"sh", "reload.sh"}, "sh reload.sh"},
 		{[]string{"sh", "-c"}, "sh -c"},
 		{[]string{"systemctl", "try-reload-or-restart", "nginx.service"}, "systemctl try-reload-or-restart nginx.service"},

@@ -327,12 +327,14 @@ func (w *logWalk) arguments(function string, at int) (names []string) {
 // keysOf returns the keys in a call's attributes. Of attributes that come as a
 // slice, it takes all keys that the function names.
 func (w *logWalk) keysOf(f *ast.FuncDecl, args []ast.Expr, spread bool) (keys []string) {
+	from := make([]ast.Node, 0, len(args)+1)
 	if spread {
-		for _, name := range allSelected(f.Body, "logkey") {
-			keys = append(keys, w.keys[name])
-		}
+		from = append(from, f.Body)
 	}
 	for _, arg := range args {
+		from = append(from, arg)
+	}
+	for _, arg := range from {
 		for _, name := range allSelected(arg, "logkey") {
 			keys = append(keys, w.keys[name])
 		}

@@ -198,7 +198,10 @@ func (b *Bundle) noteFailure(do plan.Action, err error) {
 	b.noteError(err)
 	f := failure()
 	attempt, retry := b.countFailure(do, f)
-	b.log.Error(stepFailed[do], logkey.Error, err, logkey.Attempt, attempt, logkey.Retry, retry.Sub(f.Now).Round(time.Millisecond))
+	if logged, leftOut := logmsg.Repeat(attempt); logged {
+		b.log.Error(stepFailed[do], logkey.Error, err, logkey.Attempt, attempt, logkey.LeftOutCount(leftOut),
+			logkey.Retry, retry.Sub(f.Now).Round(time.Millisecond))
+	}
 	if b.env.ExitOnRetryFailure && attempt > b.env.Retries {
 		failure := &Failure{Kind: Publish, Err: err}
 		if do == plan.Render {

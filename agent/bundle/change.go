@@ -6,7 +6,6 @@ package bundle
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"time"
 
 	"github.com/certagent/certagent/agent/config"
@@ -40,7 +39,10 @@ func (b *Bundle) react(ctx context.Context, index int) {
 		f := failure()
 		b.apply(plan.ChangeFailed{Index: index, Failure: f})
 		p = b.state.Published.Pending[index]
-		log.Error(logmsg.ChangeFailed, logkey.Error, err, logkey.Attempt, p.Failures, logkey.Retry, p.NotBefore.Sub(f.Now).Round(time.Millisecond))
+		if logged, leftOut := logmsg.Repeat(p.Failures); logged {
+			log.Error(logmsg.ChangeFailed, logkey.Error, err, outputOf(err), logkey.Attempt, p.Failures, logkey.LeftOutCount(leftOut),
+				logkey.Retry, p.NotBefore.Sub(f.Now).Round(time.Millisecond))
+		}
 		if r.FailOnError || b.env.ExitOnRetryFailure && p.Failures > b.env.Retries {
 			b.env.Fail(&Failure{Kind: Change, Err: err})
 		}
@@ -61,22 +63,4 @@ func (b *Bundle) change(ctx context.Context, c *config.Change) error {
 		return b.command(ctx, c.Command, c.Timeout, c.KillTimeout)
 	}
 	return nil
-}
-
-// command runs the command of a change or of a check, and logs what it printed.
-func (b *Bundle) command(ctx context.Context, command []string, timeout, killTimeout time.Duration) error {
-	result, err := exec.Run(ctx, exec.Command{
-		Args:        command,
-		Env:         exec.Environ(b.env.CommandEnv),
-		Timeout:     timeout,
-		KillTimeout: killTimeout,
-	})
-	if result.Output != "" {
-		level := slog.LevelInfo
-		if err != nil {
-			level = slog.LevelError
-		}
-		b.log.Log(ctx, level, logmsg.CommandOutput, logkey.Command, command[0], logkey.Output, result.Output)
-	}
-	return err
 }

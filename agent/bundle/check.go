@@ -34,8 +34,10 @@ func (b *Bundle) check(ctx context.Context) {
 	default:
 		b.apply(plan.CheckVetoed{})
 		b.noteError(err)
-		b.log.Error(logmsg.CheckFailed, logkey.Command, exec.CommandLine(c.Command), logkey.Error, err,
-			logkey.Generation, b.published.record.Generation, logkey.Attempt, b.state.Vetoes)
+		if logged, leftOut := logmsg.Repeat(b.state.Vetoes); logged {
+			b.log.Error(logmsg.CheckFailed, logkey.Command, exec.CommandLine(c.Command), logkey.Error, err, outputOf(err),
+				logkey.Generation, b.published.record.Generation, logkey.Attempt, b.state.Vetoes, logkey.LeftOutCount(leftOut))
+		}
 		if b.env.ExitOnRetryFailure && b.state.Vetoes > b.env.Retries {
 			b.env.Fail(&Failure{Kind: Change, Err: err})
 		}
@@ -59,8 +61,10 @@ func (b *Bundle) rollback(ctx context.Context) error {
 	switch {
 	case errors.Is(err, sinks.ErrNoPrevious):
 		b.apply(plan.NoPrevious{Failure: e.Failure})
-		b.log.Error(logmsg.NoPrevious,
-			logkey.Generation, vetoed.record.Generation, logkey.Retry, b.state.Retry.Check.Sub(e.Now).Round(time.Millisecond))
+		if logged, leftOut := logmsg.Repeat(b.state.Vetoes); logged {
+			b.log.Error(logmsg.NoPrevious, logkey.Generation, vetoed.record.Generation, logkey.Attempt, b.state.Vetoes,
+				logkey.LeftOutCount(leftOut), logkey.Retry, b.state.Retry.Check.Sub(e.Now).Round(time.Millisecond))
+		}
 		return nil
 	case err != nil:
 		return err

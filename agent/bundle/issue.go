@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/bits"
 	"time"
 
 	"github.com/hashicorp/vault/api"
@@ -113,15 +112,16 @@ func (b *Bundle) issueFailed(index int, err error, now time.Time) {
 	}
 	b.apply(e)
 	c := b.state.Certificates[index]
+	logged, leftOut := logmsg.Repeat(c.Failures)
 	attributes := []any{logkey.Certificate, b.certificates[index].name, logkey.Error, err, logkey.Attempt, c.Failures,
-		logkey.Retry, c.NotBefore.Sub(now).Round(time.Millisecond)}
+		logkey.LeftOutCount(leftOut), logkey.Retry, c.NotBefore.Sub(now).Round(time.Millisecond)}
 	if leaf != nil {
 		attributes = append(attributes, expires(leaf.NotAfter))
 	}
 	if hint != "" {
 		attributes = append(attributes, logkey.Hint, hint)
 	}
-	if bits.OnesCount(uint(c.Failures)) == 1 { // a long outage does not flood the log
+	if logged {
 		b.log.Error(logmsg.IssueFailed, attributes...)
 	}
 	if b.env.ExitOnRetryFailure && c.Failures > b.env.Retries {

@@ -19,7 +19,10 @@ import (
 func (b *Bundle) probeFailed(err error, f plan.Failure) {
 	b.noteError(err)
 	v := b.state.Verification
-	b.log.Error(logmsg.ProbeFailed, logkey.Error, err, logkey.Attempt, v.Unanswered, logkey.Retry, v.NotBefore.Sub(f.Now).Round(time.Millisecond))
+	if logged, leftOut := logmsg.Repeat(v.Unanswered); logged {
+		b.log.Error(logmsg.ProbeFailed, logkey.Error, err, logkey.Attempt, v.Unanswered, logkey.LeftOutCount(leftOut),
+			logkey.Retry, v.NotBefore.Sub(f.Now).Round(time.Millisecond))
+	}
 }
 
 // servedOld reports that another certificate is being served than the published
@@ -29,11 +32,12 @@ func (b *Bundle) servedOld(ctx context.Context, r probeResult) {
 	f, tickets := failure(), b.state.Tickets
 	b.apply(plan.ServedOld{Probe: r.number, Failure: f})
 	v := b.state.Verification
+	logged, leftOut := logmsg.Repeat(v.ServedOld)
 	for _, t := range r.report.Targets {
-		if t.Outcome == probe.ServedOld {
+		if logged && t.Outcome == probe.ServedOld {
 			b.log.Error(logmsg.ServedOld, logkey.Outcome, r.report.Outcome.String(), logkey.Address, t.Address,
 				logkey.Served, certificate.Serial(t.Served), logkey.Serial, certificate.Serial(r.leaf), logkey.Remedy, b.state.Remedy().String(),
-				logkey.Attempt, v.ServedOld, logkey.Retry, v.NotBefore.Sub(f.Now).Round(time.Millisecond))
+				logkey.Attempt, v.ServedOld, logkey.LeftOutCount(leftOut), logkey.Retry, v.NotBefore.Sub(f.Now).Round(time.Millisecond))
 		}
 	}
 	if b.state.Tickets != tickets { // a change was scheduled
@@ -52,10 +56,11 @@ func (b *Bundle) unreachable(r probeResult) {
 	f, absent := failure(), b.state.Verification.Absent
 	b.apply(plan.Unreachable{Probe: r.number, Failure: f})
 	v := b.state.Verification
+	logged, leftOut := logmsg.Repeat(v.Unanswered)
 	for _, t := range r.report.Targets {
-		if t.Outcome == probe.Unreachable && (!absent || v.Unanswered%10 == 0) {
+		if t.Outcome == probe.Unreachable && (logged || !absent) {
 			b.log.Warn(logmsg.Unreachable, logkey.Outcome, r.report.Outcome.String(), logkey.Address, t.Address,
-				logkey.Error, t.Err, logkey.Retry, v.NotBefore.Sub(f.Now).Round(time.Millisecond))
+				logkey.Error, t.Err, logkey.Attempt, v.Unanswered, logkey.LeftOutCount(leftOut), logkey.Retry, v.NotBefore.Sub(f.Now).Round(time.Millisecond))
 		}
 	}
 }

@@ -33,7 +33,9 @@ func TestSomebodyBreaksNginx(t *testing.T) {
 // sane are the stories in which what nginx refuses is taken back before anything
 // is made of it, and what it does not refuse is reacted to once. What was refused
 // has aged when it is published again: the next one may come before it is verified.
-var sane = regexp.MustCompile(`^pv?[cn]v?(pcv?|pxbv?)*p?$`)
+// The 3rd, 5th… veto in a row is left out of the log; that there was one is known from
+// the rollback.
+var sane = regexp.MustCompile(`^pv?[cn]v?(pcv?|px?bv?)*p?$`)
 
 func somebodyBreaksNginx(w *world) {
 	w.start()

@@ -49,7 +49,7 @@ func (d *demo) proof(r rotation) string {
 // checks.
 func (d *demo) hear() error {
 	news, err := d.story.listen()
-	for range strings.Count(news, vetoed) {
+	for range strings.Count(news, rolledBack) {
 		d.remark("check failed: nginx keeps the certificate that it has")
 	}
 	return err

@@ -5,6 +5,7 @@ package config
 
 import (
 	"cmp"
+	"errors"
 	"io/fs"
 	"path/filepath"
 	"slices"
@@ -297,4 +298,23 @@ func refuseReaction(s *scope) {
 	for _, name := range reactionKeys {
 		s.refuse(name, "must be set in the bundle, whose members change together", "move it from this block into the bundle")
 	}
+}
+
+// asWindow takes a time window, which may span midnight, optionally followed by
+// a time zone: a name, or an offset such as +02:00.
+func asWindow(v hclread.Value) (timewindow.Window, error) {
+	text, err := asString(v)
+	if err != nil {
+		return timewindow.Window{}, err
+	}
+	window, err := timewindow.Parse(strings.TrimSpace(text), time.LoadLocation)
+	switch {
+	case errors.Is(err, timewindow.ErrEmpty):
+		err = &valueError{"starts and ends at the same time", "remove it to renew at any time"}
+	case errors.Is(err, timewindow.ErrZone):
+		err = &valueError{"unknown time zone in " + v.Describe(), `write a name such as "UTC" or "Europe/Berlin", or "+02:00"`}
+	case err != nil:
+		err = &valueError{"must be a time window, not " + v.Describe(), `write for example "02:00-05:00" or "22:00-04:00 Europe/Berlin"`}
+	}
+	return window, err
 }

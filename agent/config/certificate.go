@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/certagent/certagent/agent/config/hclread"
 	"github.com/certagent/certagent/certspec"
@@ -167,4 +168,35 @@ func (c *Certificate) readKeyBlock(s *scope) (format certspec.Form) {
 	readWord(s, "format", &format, certspec.Key.Forms()...)
 	s.finish(LoadError)
 	return format
+}
+
+func readRenew(s *scope) certspec.Renew {
+	var r certspec.Renew
+	getPositive(s, "renew_before", asSeconds, &r.Before)
+	get(s, "renew_at", asFraction, &r.At)
+	for _, p := range r.Validate() {
+		s.reportProblem(p.Key, p)
+	}
+	return r
+}
+
+// asFraction takes a number between 0 and 1, both excluded.
+func asFraction(v hclread.Value) (float64, error) {
+	part, err := asFloat(v)
+	if err == nil && part != 0 && (certspec.Renew{At: part}).Validate() == nil {
+		return part, nil
+	}
+	return 0, &valueError{"must be a fraction of the lifetime, between 0 and 1, not " + v.Describe(), "write for example 0.66"}
+}
+
+// checkShorterThan checks that renew_before is shorter than the lifetime:
+// otherwise the certificate would be renewed continuously.
+func checkShorterThan(s *scope, r certspec.Renew, ttl time.Duration) {
+	switch {
+	case ttl == 0 || r.Before < ttl:
+	case s.has("renew_before"):
+		s.problem(ValidateError, "renew_before", "is not shorter than ttl", "shorten it: the certificate would be renewed continuously")
+	default:
+		s.problem(ValidateError, "ttl", "is not longer than the bundle's renew_before", "shorten renew_before: the certificate would be renewed continuously")
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/certagent/certagent/agent/config/hclread"
+	"github.com/certagent/certagent/nearest"
 )
 
 // reader holds what reading the blocks of one file needs: the file, the list of
@@ -282,4 +283,23 @@ func (s *scope) unlabelled(name string) []*scope {
 // more than one block.
 func (s *scope) ownBlock(name string) *scope {
 	return s.single(s.unlabelled(name))
+}
+
+// didYouMean returns a hint that names the known name nearest to an unknown one,
+// or "" if none is near.
+func didYouMean(name string, known []string) string {
+	if name := nearestName(name, known); name != "" {
+		return "did you mean " + strconv.Quote(name) + "?"
+	}
+	return ""
+}
+
+// nearestName returns the known name that is most like name, or "" if more than about
+// a third of the letters differ.
+func nearestName(name string, known []string) string {
+	most := len(name) / 3
+	if len(name) > 6 {
+		most++
+	}
+	return nearest.Name(name, slices.Values(known), most)
 }

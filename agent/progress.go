@@ -7,7 +7,7 @@ import "sync"
 
 // progress holds the milestones of the members: published, so that the children
 // may start; ready, which is published and, where verify is set, served; settled,
-// with no change owed, so that a one-shot run may end.
+// with no change pending, so that a one-shot run may end.
 type progress struct {
 	published, ready, settled *milestone
 }

@@ -21,7 +21,7 @@ func (a Agent) Line(now time.Time) string {
 		parts = append(parts, "expired: "+expired)
 	}
 	if owed := a.owed(); owed > 0 {
-		parts = append(parts, count(owed, "change")+" owed")
+		parts = append(parts, count(owed, "change")+" pending")
 	}
 	if vetoed := a.names(func(b Bundle) bool { return b.Check == Vetoed && b.Published }); vetoed != "" {
 		parts = append(parts, "refused by the check: "+vetoed)

@@ -43,7 +43,7 @@ type Bundle struct {
 	// in the time zone of the host. Empty means any time.
 	Window timewindow.Window
 	// MaxIssuesPerHour is how often a certificate may be issued within an hour.
-	// It stops a loop that nobody foresaw.
+	// The limit stops a certificate that is issued again and again by mistake.
 	MaxIssuesPerHour int
 	Pos              Pos
 }

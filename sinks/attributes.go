@@ -9,18 +9,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// attributes are the mode and owner that a file is given before its content.
+// attributes are the mode and owner that a new file gets before its content.
 type attributes struct {
 	mode     uint32
 	uid, gid int  // negative: the process's
-	keepUID  bool // uid was not asked for: it is the old file's, kept if the process may
+	keepUID  bool // uid is that of the old file; without the privilege to set it, it is not kept
 	keepGID  bool
-	umask    bool // the umask applies to the mode
+	umask    bool // the umask applies to mode
 }
 
 const specialBits = unix.S_ISUID | unix.S_ISGID
 
-// attributes returns what f gets, given what is at its destination.
+// attributes returns the mode and owner of the new file, given the old one.
 func (f File) attributes(old fileInfo) attributes {
 	a := attributes{mode: bits(f.Mode), uid: f.UID, gid: f.GID}
 	if a.mode == 0 {
@@ -42,11 +42,6 @@ func (f File) attributes(old fileInfo) attributes {
 	return a
 }
 
-// drifted reports whether a file has another mode or owner than was asked for.
-func (f File) drifted(is fileInfo) bool {
-	return f.Mode != 0 && bits(f.Mode) != is.mode || f.UID >= 0 && f.UID != is.uid || f.GID >= 0 && f.GID != is.gid
-}
-
 // bits returns the twelve bits of a mode as chmod(2) numbers them.
 func bits(m fs.FileMode) uint32 {
 	b := uint32(m & 0o7777)
@@ -66,13 +61,13 @@ func (f descriptor) chmod(mode uint32) error {
 	return retryEINTR(func() error { return unix.Fchmod(int(f), mode) })
 }
 
-// chown sets the owner. An owner that is merely kept is given up where the
-// process lacks the privilege, first the user, then the group (as Vault Agent
-// does, so that an unprivileged agent can replace root's file).
+// chown sets the owner. Without the privilege to keep the old file's owner it
+// keeps only the group, or neither (as in Vault Agent, so that an unprivileged
+// agent can replace root's file).
 func (f descriptor) chown(a attributes) error {
 	set := func() error {
 		if a.uid < 0 && a.gid < 0 {
-			return nil // to ask for nothing may be forbidden, too
+			return nil // even a call that changes nothing may be forbidden
 		}
 		return retryEINTR(func() error { return unix.Fchown(int(f), a.uid, a.gid) })
 	}
@@ -86,4 +81,81 @@ func (f descriptor) chown(a attributes) error {
 		err = set()
 	}
 	return err
+}
+
+// setAttributes sets the mode and owner of a directory.
+func (d *directory) setAttributes(a attributes) error {
+	if err := descriptor(d.fd).chmod(a.mode); err != nil {
+		return &Error{Op: "setting the mode", Path: d.path, Err: err}
+	}
+	if err := descriptor(d.fd).chown(a); err != nil {
+		return &Error{Op: "setting the owner", Path: d.path, Err: err}
+	}
+	if a.mode&specialBits != 0 { // chown clears them
+		if err := descriptor(d.fd).chmod(a.mode); err != nil {
+			return &Error{Op: "setting the mode", Path: d.path, Err: err}
+		}
+	}
+	return nil
+}
+
+// fileInfo is what statDestination found.
+type fileInfo struct {
+	exists  bool
+	regular bool
+	size    uint64
+	known   bool // whether mode, uid and gid are known: a symbolic link may point nowhere
+	mode    uint32
+	uid     int
+	gid     int
+}
+
+// statDestination returns what is at a destination, and an error if it cannot be
+// replaced by a file. For a symbolic link, mode and owner are those of the file
+// that it points to: Vault Agent keeps these when it replaces the link.
+func (d *directory) statDestination(name string) (fileInfo, error) {
+	st, err := d.statx(name, unix.AT_SYMLINK_NOFOLLOW)
+	if err == unix.ENOENT {
+		return fileInfo{}, nil
+	}
+	if err == nil {
+		err = checkReplaceable(st)
+	}
+	if err != nil {
+		return fileInfo{}, &Error{Op: "examining the existing file", Path: d.join(name), Err: err}
+	}
+	f := fileInfo{exists: true, regular: fileType(st) == unix.S_IFREG, size: st.Size, known: true}
+	if !f.regular {
+		st, err = d.statx(name, 0)
+		f.known = err == nil
+	}
+	f.mode, f.uid, f.gid = uint32(st.Mode&0o7777), int(st.Uid), int(st.Gid)
+	return f, nil
+}
+
+func (d *directory) statx(name string, flags int) (st unix.Statx_t, err error) {
+	const mask = unix.STATX_TYPE | unix.STATX_MODE | unix.STATX_UID | unix.STATX_GID | unix.STATX_SIZE
+	err = retryEINTR(func() error { return unix.Statx(d.fd, name, flags, mask, &st) })
+	return st, err
+}
+
+func fileType(st unix.Statx_t) uint16 { return st.Mode & unix.S_IFMT }
+
+// checkReplaceable returns an error for a file that the rename after the commit
+// would fail to replace, and for one that should not be replaced by a file.
+func checkReplaceable(st unix.Statx_t) error {
+	switch fileType(st) {
+	case unix.S_IFREG, unix.S_IFLNK:
+	case unix.S_IFDIR:
+		return unix.EISDIR
+	default:
+		return ErrNotRegular
+	}
+	if st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0 {
+		return unix.EBUSY
+	}
+	if st.Attributes&(unix.STATX_ATTR_IMMUTABLE|unix.STATX_ATTR_APPEND) != 0 {
+		return unix.EPERM
+	}
+	return nil
 }

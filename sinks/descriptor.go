@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// descriptor is an open regular file. An os.File would offer it to the poller,
-// which costs a system call and is of no use to regular files.
+// descriptor is an open regular file. An os.File would register it with the
+// poller: a system call that is of no use for regular files.
 type descriptor int
 
 func (d *directory) openFile(name string, flags int, mode uint32) (f descriptor, err error) {
@@ -24,12 +24,31 @@ func (d *directory) openFile(name string, flags int, mode uint32) (f descriptor,
 	return f, err
 }
 
-// open opens a file for reading, without waiting for the other end of a pipe.
+// openRead opens a file for reading. It does not block on a named pipe.
 func (d *directory) openRead(name string) (descriptor, error) {
 	return d.openFile(name, unix.O_RDONLY|unix.O_NONBLOCK, 0)
 }
 
-// holds reports whether name, whose size is that of content, has this content.
+// readFile returns the content of a regular file, and its size, mode and owner.
+func (d *directory) readFile(name string) ([]byte, fileInfo, error) {
+	f, err := d.openRead(name)
+	if err != nil {
+		return nil, fileInfo{}, err
+	}
+	defer f.close()
+	st, err := f.stat()
+	if err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
+		err = ErrNotRegular
+	}
+	if err != nil {
+		return nil, fileInfo{}, err
+	}
+	content, err := io.ReadAll(f)
+	is := fileInfo{exists: true, regular: true, size: uint64(st.Size), known: true, mode: st.Mode & 0o7777, uid: int(st.Uid), gid: int(st.Gid)}
+	return content, is, err
+}
+
+// hasContent reports whether a file holds content, given that it has its size.
 func (d *directory) hasContent(name string, content []byte) (bool, error) {
 	f, err := d.openRead(name)
 	if err != nil {
@@ -43,7 +62,7 @@ func (d *directory) hasContent(name string, content []byte) (bool, error) {
 	return bytes.Equal(is, content), nil
 }
 
-// hashes reports whether name is a regular file whose content has this SHA-256.
+// hasSHA256 reports whether name is a regular file whose content has this SHA-256.
 func (d *directory) hasSHA256(name string, want sum) (bool, error) {
 	f, err := d.openRead(name)
 	if err == unix.ENOENT || err == unix.ELOOP || err == unix.ENXIO {
@@ -93,5 +112,4 @@ func (f descriptor) Write(p []byte) (n int, err error) {
 	return n, nil
 }
 
-func (f descriptor) sync() error  { return retryEINTR(func() error { return unix.Fsync(int(f)) }) }
 func (f descriptor) close() error { return unix.Close(int(f)) }

@@ -154,7 +154,7 @@ func TestUnprivileged(t *testing.T) {
 		}, []string{"/b/ca", "creating a temporary file beside it: permission denied"}},
 		"unreadable destination": {func(root string) {
 			must(t, os.Chmod(filepath.Join(root, "b", "ca"), 0o600))
-		}, []string{"/b/ca", "reading what is there: permission denied"}},
+		}, []string{"/b/ca", "reading the existing file: permission denied"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -5,7 +5,9 @@ package sinks
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"time"
 
@@ -19,17 +21,20 @@ const (
 
 var errLocked = errors.New("locked by another program")
 
-// directory is an open directory. What is done in it is done relative to its
-// descriptor, so that nobody who replaces a directory further up meanwhile can
-// spread a set over two places.
+// directory is an open directory. All system calls on names in it are relative to
+// its descriptor: if a directory further up is replaced meanwhile, a set of files
+// still ends up in one place.
 type directory struct {
 	path    string
 	fd      int
-	changed bool // names in it are, or will be
+	changed bool // names in it have changed or are going to
 }
 
-// openDirectory opens a directory and locks it: shared by those who publish in
-// it, exclusively by those who take for granted that nobody does.
+// cwd stands for no directory: names in it are paths.
+var cwd = &directory{fd: unix.AT_FDCWD}
+
+// openDirectory opens and locks a directory. Publishers lock it shared; Recover
+// locks it exclusively, so that nobody publishes in it.
 func openDirectory(ctx context.Context, path string, lock int) (*directory, error) {
 	d, err := openUnlocked(path)
 	if err != nil {
@@ -54,8 +59,17 @@ func openUnlocked(path string) (*directory, error) {
 	return &directory{path: path, fd: fd}, nil
 }
 
-// lock waits for others to finish, for they need milliseconds. File systems
-// without locks are used without.
+// openSubdir opens a directory in d. It does not follow a symbolic link.
+func (d *directory) openSubdir(name string) (*directory, error) {
+	f, err := d.openFile(name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return nil, &Error{Op: "opening the directory", Path: d.join(name), Err: err}
+	}
+	return &directory{path: d.join(name), fd: int(f)}, nil
+}
+
+// lock waits for other processes, which hold the lock for milliseconds. On a file
+// system without locks it locks nothing.
 func (d *directory) lock(ctx context.Context, how int) error {
 	for deadline := time.Now().Add(lockWait); ; {
 		err := retryEINTR(func() error { return unix.Flock(d.fd, how|unix.LOCK_NB) })
@@ -73,6 +87,11 @@ func (d *directory) lock(ctx context.Context, how int) error {
 	}
 }
 
+// close ignores an error: nothing is written through the descriptor.
+func (d *directory) close() { unix.Close(d.fd) }
+
+func (d *directory) join(name string) string { return filepath.Join(d.path, name) }
+
 // sync makes the names in the directory durable.
 func (d *directory) sync() error {
 	if err := retryEINTR(func() error { return unix.Fsync(d.fd) }); err != nil {
@@ -81,16 +100,7 @@ func (d *directory) sync() error {
 	return nil
 }
 
-// remove removes a name; that there is none is as good.
-func (d *directory) remove(name string) error {
-	err := retryEINTR(func() error { return unix.Unlinkat(d.fd, name, 0) })
-	if err != nil && err != unix.ENOENT {
-		return &Error{Op: "removing", Path: d.join(name), Err: err}
-	}
-	return nil
-}
-
-// names returns the names in a directory that was just opened.
+// list returns the names in a directory that has just been opened.
 func (d *directory) list() (names []string, err error) {
 	buf := make([]byte, 32<<10)
 	for {
@@ -106,16 +116,103 @@ func (d *directory) list() (names []string, err error) {
 	}
 }
 
-func (d *directory) join(name string) string { return filepath.Join(d.path, name) }
-
 func (d *directory) rename(from, to string) error {
 	return retryEINTR(func() error { return unix.Renameat(d.fd, from, d.fd, to) })
 }
 
-// close cannot fail in a way that matters: nothing is written through fd.
-func (d *directory) close() { unix.Close(d.fd) }
+// remove removes a file. A missing file is no error.
+func (d *directory) remove(name string) error {
+	err := retryEINTR(func() error { return unix.Unlinkat(d.fd, name, 0) })
+	if err != nil && err != unix.ENOENT {
+		return &Error{Op: "removing", Path: d.join(name), Err: err}
+	}
+	return nil
+}
 
-// createDirectory makes path and what is missing above it, and makes each new
+// symlink creates a symbolic link. It replaces a temporary one, which a crash or a
+// failure left.
+func (d *directory) symlink(target, name string) error {
+	link := func() error { return retryEINTR(func() error { return unix.Symlinkat(target, d.fd, name) }) }
+	err := link()
+	if err == unix.EEXIST && (name == dataTemp || name == linkTemp) {
+		if err := d.remove(name); err != nil {
+			return err
+		}
+		err = link()
+	}
+	return err
+}
+
+func (d *directory) readlink(name string) (target string, err error) {
+	buf := make([]byte, unix.PathMax)
+	var n int
+	err = retryEINTR(func() (err error) { n, err = unix.Readlinkat(d.fd, name, buf); return err })
+	return string(buf[:max(n, 0)]), err
+}
+
+// makeSubdir creates a directory that only this user may enter, and opens it.
+func (d *directory) makeSubdir(name string) (*directory, error) {
+	err := retryEINTR(func() error { return unix.Mkdirat(d.fd, name, 0o700) })
+	if err != nil {
+		return nil, &Error{Op: "creating the directory", Path: d.join(name), Err: err}
+	}
+	return d.openSubdir(name)
+}
+
+// finish sets the mode and owner of a directory whose content is complete, and
+// makes the names in it durable.
+func (d *directory) finish(a attributes) error {
+	if err := d.setAttributes(a); err != nil {
+		return err
+	}
+	return d.sync()
+}
+
+// removeSubdir removes an empty directory. A missing one is no error.
+func (d *directory) removeSubdir(name string) error {
+	err := retryEINTR(func() error { return unix.Unlinkat(d.fd, name, unix.AT_REMOVEDIR) })
+	if err != nil && err != unix.ENOENT {
+		return &Error{Op: "removing", Path: d.join(name), Err: err}
+	}
+	return nil
+}
+
+// removeTree removes one of our directories with all that is in it.
+func (d *directory) removeTree(name string) error {
+	tree, err := d.openSubdir(name)
+	if errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer tree.close()
+	names, err := tree.list()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := tree.removeAny(name); err != nil {
+			return err
+		}
+	}
+	return d.removeSubdir(name)
+}
+
+func (d *directory) removeAny(name string) error {
+	err := d.remove(name)
+	if errors.Is(err, unix.EACCES) { // the directory's mode may forbid even its owner to write
+		if descriptor(d.fd).chmod(0o700) == nil {
+			err = d.remove(name)
+		}
+	}
+	if errors.Is(err, unix.EISDIR) {
+		return d.removeTree(name)
+	}
+	return err
+}
+
+// createDirectory creates path and what is missing above it, and makes each new
 // name durable.
 func createDirectory(path string) error {
 	err := retryEINTR(func() error { return unix.Mkdir(path, 0o755) })
@@ -139,9 +236,46 @@ func createDirectory(path string) error {
 	return parent.sync()
 }
 
-var doSyscall = func(call func() error) error { return call() } // tests have it fail
+// createDirectoryWith is createDirectory for a directory with a mode and an owner.
+// It creates the directory under a temporary name, so that it has both from the
+// beginning.
+func createDirectoryWith(path string, a attributes) error {
+	if err := createDirectory(filepath.Dir(path)); err != nil {
+		return err
+	}
+	parent, err := openUnlocked(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer parent.close()
+	hash := sha256.Sum256([]byte(filepath.Base(path)))
+	temp := fmt.Sprintf("%sdir-%x%s", prefix, hash[:8], tempSuffix)
+	d, err := parent.makeSubdir(temp)
+	if errors.Is(err, unix.EEXIST) { // left by a crash
+		if err = parent.removeSubdir(temp); err == nil {
+			d, err = parent.makeSubdir(temp)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	if err := d.finish(a); err != nil {
+		return errors.Join(err, parent.removeSubdir(temp))
+	}
+	if err := parent.rename(temp, filepath.Base(path)); err != nil {
+		parent.removeSubdir(temp)
+		if err == unix.EEXIST || err == unix.ENOTEMPTY {
+			return nil // another process has created it meanwhile
+		}
+		return &Error{Op: "creating the directory", Path: path, Err: err}
+	}
+	return parent.sync()
+}
 
-// retry repeats a system call that a signal interrupted.
+var doSyscall = func(call func() error) error { return call() } // a variable for tests, in which calls fail
+
+// retryEINTR makes a system call, again if a signal interrupts it.
 func retryEINTR(call func() error) error {
 	for {
 		if err := doSyscall(call); err != unix.EINTR {

@@ -10,12 +10,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// An Error says which destination could not be dealt with, and at what step.
+// An Error names the destination and the step that failed.
 type Error struct {
-	Op   string // what was being done: "writing the new content"
-	Path string // the destination, or the directory or record spoken of
-	Err  error  // why it failed; mostly a [unix.Errno]
-	hint string // overrides the one that follows from Err
+	Op   string // the step, such as "writing the new content"
+	Path string // the destination, or a directory or record
+	Err  error  // the reason; usually a [unix.Errno]
+	hint string // replaces the hint that follows from Err
 }
 
 // Error returns the destination, the step and the reason.
@@ -26,7 +26,7 @@ func (e *Error) Error() string {
 // Unwrap returns the reason.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Hint returns what the user may do about it, or "".
+// Hint returns what the user can do about the error, or "".
 func (e *Error) Hint() string {
 	if e.hint != "" {
 		return e.hint
@@ -39,6 +39,14 @@ func (e *Error) Hint() string {
 	return ""
 }
 
+// withPath wraps err in an Error unless it is one already.
+func withPath(op, path string, err error) error {
+	if failure := (*Error)(nil); errors.As(err, &failure) {
+		return err
+	}
+	return &Error{Op: op, Path: path, Err: err}
+}
+
 var hints = map[unix.Errno]string{
 	unix.EBUSY:  "a single file that is mounted cannot be replaced; mount the directory that holds it instead",
 	unix.EROFS:  "the file system is mounted read-only; choose another destination or mount it read-write",
@@ -49,17 +57,21 @@ var hints = map[unix.Errno]string{
 	unix.EISDIR: "the destination must name a file; add the file's name to it",
 }
 
-// What callers tell apart; all else is the system's own errors.
+// The errors that callers distinguish, besides those of the system.
 var (
-	// ErrNotRegular is what a destination's error wraps if it is a named pipe, a
-	// device or a socket.
+	// ErrNotRegular is wrapped if a destination is a named pipe, a device or a
+	// socket.
 	ErrNotRegular = errors.New("not a regular file")
 
-	// ErrExposed is what [CheckDestination] wraps if others than the directory's
-	// owner may replace files in it.
+	// ErrExposed is the error that [CheckDestination] wraps if other users may
+	// replace files in the directory.
 	ErrExposed = errors.New("others may replace files in this directory")
 
-	// ErrRecord is what [Recover] wraps if a record is damaged, of a version that
-	// this program does not know, or not this user's.
+	// ErrRecord is the error that [Recover] wraps if a record is damaged, has an
+	// unknown version, or does not belong to this user.
 	ErrRecord = errors.New("unusable record")
+
+	// ErrNoPrevious is the error that [Publisher.Rollback] wraps if there is no
+	// generation to return to.
+	ErrNoPrevious = errors.New("there is no previous generation that is complete")
 )

@@ -5,14 +5,68 @@ package sinks
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"path/filepath"
 )
 
-// Journal publishes file by file under a journal, wherever the destinations are.
+// Journal publishes file by file under a journal. The destinations may be in any
+// number of directories. It makes these system calls; TestSystemCalls compares
+// them with a trace:
+//
+//	for each directory           open(dir), flock(dir, LOCK_SH)
+//	for each file                statx(dir, dest)
+//	                             openat, read, close          if the size is equal
+//	for each file to be written  see writeTemp: made durable under a temporary name;
+//	and the journal              all at once
+//	for each further directory   fsync(dir)                   if a file is written to it
+//	the journal                  renameat2(dir, temp, dir, journal, RENAME_EXCHANGE)
+//	                             renameat                     if there was none
+//	                             fsync(dir)                   now it is committed
+//	for each file, keys first    renameat2(dir, temp, dir, dest, RENAME_EXCHANGE)
+//	                             renameat                     if there was none
+//	for each directory           fsync(dir)                   if a file is written to it
+//	for each old file            unlinkat(dir, temp), or renameat(dir, temp, dir, backup)
+//	the old journal              unlinkat(dir, temp)
+//	for each directory           close
+//
+// A crash before the commit leaves temporary files that mean nothing. After the
+// commit they are durable, and the journal has the SHA-256 of each: Recover finds
+// out which files are in place and renames the others. The old files are kept
+// until the end, so that the old set can be restored if a rename fails. Their
+// removal is not synced: if they reappear, they do no harm.
+//
+// On a file system that cannot exchange two names, a failure between the renames
+// leaves a mixed set, which the next Publish or Recover completes.
 type Journal struct{}
 
-// Claim implements [Publisher]. It creates the directory of a file with CreateDirs.
+// Publish implements [Publisher].
+func (Journal) Publish(ctx context.Context, g Generation) (Record, error) {
+	g, err := g.checked()
+	if err != nil {
+		return Record{}, err
+	}
+	t := transaction{}
+	defer t.close()
+	if err := t.prepare(ctx, g); err != nil {
+		return Record{}, err
+	}
+	for _, step := range []func() error{
+		func() error { return t.stage(ctx) },
+		t.commit,
+		t.renameIntoPlace,
+	} {
+		if err := step(); err != nil {
+			return Record{}, errors.Join(err, t.abort())
+		}
+	}
+	t.record.CleanupErr = t.removeOld()
+	t.record.Intact = true
+	return t.record, nil
+}
+
+// Claim implements [Publisher]. It creates the directories of files with
+// CreateDirs.
 func (Journal) Claim(c *Claim, files []File) error {
 	var paths []string
 	for _, f := range files {
@@ -22,7 +76,7 @@ func (Journal) Claim(c *Claim, files []File) error {
 		}
 		if f.CreateDirs && !c.held[path] {
 			if err := createDirectory(filepath.Dir(path)); err != nil {
-				return &Error{Op: "opening its directory's lock", Path: path, Err: err}
+				return &Error{Op: "opening the lock file of its directory", Path: path, Err: err}
 			}
 		}
 		paths = append(paths, path)
@@ -30,7 +84,43 @@ func (Journal) Claim(c *Claim, files []File) error {
 	return c.add(c.missing(paths))
 }
 
-// Previous returns the files that are there now, with their contents.
+// Compare implements [Publisher].
+func (Journal) Compare(files []File) ([]Status, error) {
+	statuses := make([]Status, len(files))
+	var errs []error
+	for i, f := range files {
+		status, err := compareAt(f)
+		statuses[i] = status
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return statuses, errors.Join(errs...)
+}
+
+func compareAt(f File) (Status, error) {
+	path, err := absoluteDestination(f.Path)
+	if err != nil {
+		return Unknown, err
+	}
+	is, err := cwd.statDestination(path)
+	if err != nil {
+		return Unknown, err
+	}
+	return cwd.compare(path, f, is)
+}
+
+// Repair implements [Publisher].
+func (Journal) Repair(f File) error {
+	path, err := absoluteDestination(f.Path)
+	if err != nil {
+		return err
+	}
+	return cwd.repair(path, f)
+}
+
+// Previous returns the files as they are now, or nil if one of them is missing or
+// not a regular file.
 func (Journal) Previous(files []File) []File {
 	var all []File
 	for _, f := range files {
@@ -44,7 +134,7 @@ func (Journal) Previous(files []File) []File {
 	return all
 }
 
-// Rollback publishes g, which has the files that Previous returned.
+// Rollback publishes g.
 func (j Journal) Rollback(ctx context.Context, g Generation) (Record, error) {
 	if len(g.Files) == 0 {
 		return Record{}, ErrNoPrevious
@@ -55,11 +145,11 @@ func (j Journal) Rollback(ctx context.Context, g Generation) (Record, error) {
 // Owns reports whether r was published file by file.
 func (Journal) Owns(r Record) bool { return r.Directory == "" }
 
-// RecoveryDirs returns the directories of the files.
+// RecoveryDirs returns the directory of each file.
 func (Journal) RecoveryDirs(files []File) []string {
-	var dirs []string
-	for _, f := range files {
-		dirs = append(dirs, filepath.Dir(f.Path))
+	dirs := make([]string, len(files))
+	for i, f := range files {
+		dirs[i] = filepath.Dir(f.Path)
 	}
 	return dirs
 }

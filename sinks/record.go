@@ -18,7 +18,7 @@ import (
 
 const recordVersion = 1
 
-// A Record says which generation of a bundle is published. It is kept, with mode
+// A Record describes the published generation of a bundle. It is kept, with mode
 // 0600, in ".certagent-<name>.json" in the directory of the first file.
 type Record struct {
 	Version    int             `json:"version"`
@@ -27,29 +27,30 @@ type Record struct {
 	Files      []RecordedFile  `json:"files"` // in the order in which they are renamed
 	Payload    json.RawMessage `json:"payload,omitempty"`
 
-	// Directory is the bundle's directory, if the bundle has one. Then the record is
-	// kept there, in "..gen-<generation>.json".
+	// Directory is the path of the [LinkDir] that published the generation, if any.
+	// The record is kept there, in "..gen-<generation>.json".
 	Directory string `json:"directory,omitempty"`
 
-	// Previous are the generations in the directory that Rollback can go back to,
+	// Previous are the generations in the directory that Rollback can return to,
 	// newest first.
 	Previous []uint64 `json:"previous,omitempty"`
 
-	// Rejected is the generation that Rollback put aside to return to this one; 0 if
-	// this one was published.
+	// Rejected is the generation that Rollback replaced by this one; 0 if this one
+	// was published.
 	Rejected uint64 `json:"rejected,omitempty"`
 
-	// Intact says that every file holds what the record says. Recover clears it
-	// if a file was changed or is missing, or if the generation could not be
-	// completed; the payload stands all the same.
+	// Intact is whether every file has the recorded content. Recover clears it if a
+	// file was changed or is missing, or if the generation could not be completed;
+	// the payload is valid nevertheless.
 	Intact bool `json:"-"`
 
-	// Untidy says what of the old generation could not be done away with: a file
-	// that Recover will remove, a backup that was not made. Mostly nil.
+	// CleanupErr is why something of the old generation is left: a file that could
+	// not be removed, which Recover removes, or a backup that could not be made. It
+	// is usually nil.
 	CleanupErr error `json:"-"`
 }
 
-// A RecordedFile is what a record says of a file.
+// A RecordedFile is a file in a record.
 type RecordedFile struct {
 	Path   string      `json:"path"`
 	SHA256 string      `json:"sha256"` // of the content, in hexadecimal
@@ -69,22 +70,22 @@ func (f RecordedFile) sum() (s sum, err error) {
 	return s, err
 }
 
-// home returns the directory and the name of the record's file.
-func (r Record) home() (directory, name string) {
+// place returns the directory and the name of the record's file.
+func (r Record) place() (directory, name string) {
 	if r.Directory != "" {
 		return r.Directory, generationRecordName(r.Generation)
 	}
 	return filepath.Dir(r.Files[0].Path), recordName(r.Name)
 }
 
-// Save replaces the record of a published generation: its payload has changed.
-// After a power cut the former record may be back, complete.
+// Save replaces the record of a published generation, whose payload has changed.
+// After a power failure the former record may reappear, undamaged.
 func Save(ctx context.Context, r Record) error {
 	content, err := r.encode()
 	if err != nil {
 		return err
 	}
-	path, name := r.home()
+	path, name := r.place()
 	d, err := openDirectory(ctx, path, unix.LOCK_SH)
 	if err != nil {
 		return err
@@ -93,24 +94,12 @@ func Save(ctx context.Context, r Record) error {
 	return d.replaceRecord(journalTempName(r.Name), name, content)
 }
 
-// replaceRecord replaces a record as a whole.
-func (d *directory) replaceRecord(temp, name string, content []byte) error {
-	if err := d.writeTemp(temp, d.join(name), content, recordAttributes); err != nil {
-		return err
-	}
-	if err := d.rename(temp, name); err != nil {
-		d.remove(temp)
-		return &Error{Op: "renaming the new record into place", Path: d.join(name), Err: err}
-	}
-	return nil
-}
-
-// Remove removes the record; the files that it tells of stay.
+// Remove removes a record. The recorded files stay.
 func Remove(ctx context.Context, r Record) error {
 	if err := r.check(); err != nil {
 		return err
 	}
-	path, name := r.home()
+	path, name := r.place()
 	d, err := openDirectory(ctx, path, unix.LOCK_SH)
 	if err != nil {
 		return err
@@ -119,8 +108,8 @@ func Remove(ctx context.Context, r Record) error {
 	return d.remove(name)
 }
 
-var recordAttributes = attributes{mode: 0o600, uid: -1, gid: -1}
-
+// check returns an error that wraps ErrRecord if a record that was read must not be
+// used, or if one must not be written.
 func (r Record) check() error {
 	if err := checkName(r.Name); err != nil {
 		return fmt.Errorf("%w: %w", ErrRecord, err)
@@ -147,22 +136,22 @@ func (r Record) check() error {
 	return nil
 }
 
-// checkDirectory keeps to the directory what is done for a record.
+// checkDirectory makes sure that what is done for a record is done in its directory.
 func (r Record) checkDirectory() error {
 	d := LinkDir{Path: r.Directory}
 	if !filepath.IsAbs(r.Directory) || filepath.Clean(r.Directory) != r.Directory || r.Generation == 0 {
 		return fmt.Errorf("%q cannot be the directory of generation %d", r.Directory, r.Generation)
 	}
 	for _, f := range r.Files {
-		if _, err := d.nameOf(f.Path); err != nil {
+		if _, err := d.check(f.Path); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// at returns the record of a directory that is now found under another path.
-func (r Record) at(path string) Record {
+// movedTo returns the record of a LinkDir that is now found under another path.
+func (r Record) movedTo(path string) Record {
 	files := make([]RecordedFile, len(r.Files))
 	for i, f := range r.Files {
 		f.Path = filepath.Join(path, strings.TrimPrefix(f.Path, r.Directory))
@@ -172,11 +161,11 @@ func (r Record) at(path string) Record {
 	return r
 }
 
-// located returns where in its generation the files of a record lie.
-func (r Record) located() ([]located, error) {
-	files := make([]File, len(r.Files))
+// names returns the paths of the files relative to the LinkDir.
+func (r Record) names() []string {
+	names := make([]string, len(r.Files))
 	for i, f := range r.Files {
-		files[i] = File{Path: f.Path}
+		names[i] = LinkDir{Path: r.Directory}.relative(f.Path)
 	}
-	return LinkDir{Path: r.Directory}.locate(files)
+	return names
 }

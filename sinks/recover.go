@@ -14,28 +14,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Recover cleans up in the directories after whatever ended an earlier process,
-// and returns what is recorded there and in the further directories that these
-// records speak of. It runs before the first [Publish], and waits for other
-// processes that publish in these directories.
+// Recover cleans up after an earlier process that crashed, and returns the records
+// in the given directories and in those that the records refer to. It has to run
+// before the first Publish, and waits for other processes that publish there. A
+// directory that does not exist has no records.
 //
-// A generation that was committed is completed. If it cannot be, because a file
-// that was not yet in place is damaged, the old files are put back where they are
-// still there, and the record is returned as not intact: the caller publishes
-// anew, and what the payload says is owed stays owed. Temporary files that no
-// record speaks of are removed.
+// A generation that a [Journal] committed is completed. If that is not possible,
+// because a file that was not yet in place is damaged, the old files are restored
+// as far as they exist. Then the record is not Intact: the caller has to publish
+// again, and the payload remains valid. Temporary files that no record refers to are
+// removed.
 //
-// In a directory that is published by one rename, the generation that readers see
-// stays; its stable names are completed, and what belongs to none of the
-// generations that are kept is removed. If the link to it is lost, the last
-// complete generation is made the one that is seen.
+// In a [LinkDir] the current generation stays. Missing stable names are created, and
+// what belongs to no generation that is kept is removed. If the link to the current
+// generation is lost, the newest complete one becomes the current one.
 //
-// The error tells of everything that went wrong, and the records are valid even
-// so. A record that is damaged or of another version is put aside under its name
-// and ".bad"; one that others could have written is left alone. Nothing but
-// destinations in a record, their backups, names that begin with ".certagent-",
-// and in a directory of generations "..data", "..gen-<n>", "..rejected-<n>" and
-// links into "..data" is touched. A directory that does not exist holds no records.
+// The error joins everything that went wrong; the records are valid nevertheless. A
+// record that is damaged or has another version is renamed, with ".bad" appended;
+// one that other users could have written is left alone. Recover changes only
+// recorded destinations and their backups, names that begin with ".certagent-", and
+// in a LinkDir "..data", "..gen-<n>", "..rejected-<n>" and links into "..data".
 func Recover(ctx context.Context, dirs []string) ([]Record, error) {
 	r := recovery{dirs: map[inode]*lockedDir{}}
 	defer r.close()
@@ -49,7 +47,7 @@ func Recover(ctx context.Context, dirs []string) ([]Record, error) {
 		}
 	}
 	var records []Record
-	for i := 0; i < len(r.order); i++ { // settling a record may open further directories
+	for i := 0; i < len(r.order); i++ { // a record may add further directories
 		records = append(records, r.recoverLinkDir(r.order[i])...)
 		records = append(records, r.recoverJournals(ctx, r.order[i])...)
 	}
@@ -57,22 +55,23 @@ func Recover(ctx context.Context, dirs []string) ([]Record, error) {
 	return records, errors.Join(r.errs...)
 }
 
-// recovery is one run of Recover.
+// recovery is one call of Recover.
 type recovery struct {
 	dirs  map[inode]*lockedDir
 	order []*lockedDir
 	errs  []error
 }
 
-// inode tells whether two paths lead to one directory, which can be locked once.
+// inode identifies a directory: two paths may lead to one, which can be locked only
+// once.
 type inode struct{ dev, ino uint64 }
 
-// opened is a directory that nobody publishes in, and our names there.
+// lockedDir is a directory that is locked exclusively.
 type lockedDir struct {
 	*directory
 	allNames []string
-	ourNames map[string]bool
-	kept     map[string]bool // temporary files that must stay
+	ourNames map[string]bool // those with our prefix
+	kept     map[string]bool // temporary files that must not be removed
 }
 
 func (r *recovery) open(ctx context.Context, path string) (*lockedDir, error) {
@@ -82,9 +81,9 @@ func (r *recovery) open(ctx context.Context, path string) (*lockedDir, error) {
 	}
 	st, err := descriptor(d.fd).stat()
 	id := inode{st.Dev, st.Ino}
-	if o := r.dirs[id]; o != nil || err != nil {
+	if l := r.dirs[id]; l != nil || err != nil {
 		d.close()
-		return o, err
+		return l, err
 	}
 	var all []string
 	if err = d.lock(ctx, unix.LOCK_EX); err == nil {
@@ -94,25 +93,26 @@ func (r *recovery) open(ctx context.Context, path string) (*lockedDir, error) {
 		d.close()
 		return nil, err
 	}
-	o := &lockedDir{directory: d, allNames: all, ourNames: map[string]bool{}, kept: map[string]bool{}}
+	l := &lockedDir{directory: d, allNames: all, ourNames: map[string]bool{}, kept: map[string]bool{}}
 	for _, name := range all {
 		if strings.HasPrefix(name, prefix) {
-			o.ourNames[name] = true
+			l.ourNames[name] = true
 		}
 	}
-	r.dirs[id], r.order = o, append(r.order, o)
-	return o, nil
+	r.dirs[id], r.order = l, append(r.order, l)
+	return l, nil
 }
 
-// settleAll returns the records in a directory.
-func (r *recovery) recoverJournals(ctx context.Context, o *lockedDir) (records []Record) {
-	for _, file := range slices.Sorted(maps.Keys(o.ourNames)) {
+// recoverJournals completes the generations that have a journal in a directory, and
+// returns their records.
+func (r *recovery) recoverJournals(ctx context.Context, l *lockedDir) (records []Record) {
+	for _, file := range slices.Sorted(maps.Keys(l.ourNames)) {
 		if !strings.HasSuffix(file, recordSuffix) {
 			continue
 		}
-		record, err := o.readRecord(file)
+		record, err := l.readRecord(file)
 		if err != nil {
-			r.rejectRecord(o, file, err)
+			r.rejectRecord(l, file, err)
 			continue
 		}
 		if record.Intact, err = r.completeOrRevert(ctx, record); err != nil {
@@ -123,32 +123,33 @@ func (r *recovery) recoverJournals(ctx context.Context, o *lockedDir) (records [
 	return records
 }
 
-// reject deals with a record that cannot be used.
-func (r *recovery) rejectRecord(o *lockedDir, file string, err error) {
-	r.errs = append(r.errs, &Error{Op: "reading the record", Path: o.join(file), Err: err})
+// rejectRecord reports an unusable record. It renames one that is damaged; for
+// another one it keeps the temporary files.
+func (r *recovery) rejectRecord(l *lockedDir, file string, err error) {
+	r.errs = append(r.errs, &Error{Op: "reading the record", Path: l.join(file), Err: err})
 	if errors.Is(err, ErrRecord) && !errors.Is(err, errRecordForeign) {
-		if err := o.rename(file, file+".bad"); err != nil {
-			r.errs = append(r.errs, &Error{Op: "putting the record aside", Path: o.join(file), Err: err})
+		if err := l.rename(file, file+".bad"); err != nil {
+			r.errs = append(r.errs, &Error{Op: "renaming the unusable record", Path: l.join(file), Err: err})
 		}
 		return
 	}
 	stem := strings.TrimSuffix(file, recordSuffix) + "-"
-	for name := range o.ourNames {
+	for name := range l.ourNames {
 		if strings.HasPrefix(name, stem) {
-			o.kept[name] = true
+			l.kept[name] = true
 		}
 	}
 }
 
-// sweep removes the temporary files that are of no more use.
+// removeTempFiles removes the temporary files that are not needed any more.
 func (r *recovery) removeTempFiles() {
-	for _, o := range r.order {
-		for name := range o.ourNames {
-			if !strings.HasSuffix(name, tempSuffix) || o.kept[name] {
+	for _, l := range r.order {
+		for name := range l.ourNames {
+			if !strings.HasSuffix(name, tempSuffix) || l.kept[name] {
 				continue
 			}
-			// A directory of such a name is not ours, nor is what we may not remove.
-			err := o.remove(name)
+			// A directory of such a name is not ours, nor is a file that must not be removed.
+			err := l.remove(name)
 			if err != nil && !errors.Is(err, unix.EISDIR) && !errors.Is(err, unix.EPERM) {
 				r.errs = append(r.errs, err)
 			}
@@ -157,7 +158,7 @@ func (r *recovery) removeTempFiles() {
 }
 
 func (r *recovery) close() {
-	for _, o := range r.order {
-		o.close()
+	for _, l := range r.order {
+		l.close()
 	}
 }

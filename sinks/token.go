@@ -13,22 +13,22 @@ import (
 	"github.com/certagent/certagent/redact"
 )
 
-// A Token is a file sink: a place where the login token is written, as Vault
-// Agent's documentation describes it.
+// A Token is a file sink: a file for the login token, as in Vault Agent's
+// documentation.
 type Token struct {
-	// Path is the destination; its directory must exist.
+	// Path is the destination. Its directory must exist.
 	Path string
 
 	// Mode is subject to the umask. Zero means 0640.
 	Mode fs.FileMode
 
-	// UID and GID are the owner; negative numbers mean the process's own.
+	// UID and GID are the owner. Negative numbers mean the process's own.
 	UID, GID int
 }
 
-// Write replaces the file, atomically and durably, with a new inode. Nothing is
-// added to the token, not even a newline. The system calls, after those that
-// open and lock the directory and look at the destination:
+// Write replaces the file atomically and durably by a new inode. It adds nothing to
+// the token, not even a newline. The system calls, after those that open and lock
+// the directory and examine the destination:
 //
 //	openat(dir, temp, O_WRONLY|O_CREAT|O_EXCL|O_NOFOLLOW|O_CLOEXEC, mode)
 //	fchown    if an owner was asked for

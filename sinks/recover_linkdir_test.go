@@ -222,7 +222,7 @@ func TestUnprivilegedSwap(t *testing.T) {
 		want string      // in the error
 	}{
 		"readable":   {0o604, ""},
-		"unreadable": {0o600, "/d/tls.key\": taking it over: permission denied"},
+		"unreadable": {0o600, "/d/tls.key\": adopting the existing file: permission denied"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

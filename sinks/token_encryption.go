@@ -19,12 +19,12 @@ import (
 	"github.com/certagent/certagent/redact"
 )
 
-// Encryption seals a token for the one reader who has the private half of an
-// X25519 key, in the format of Vault Agent's dh_type "curve25519".
+// Encryption encrypts a token for the reader that has the private key of an
+// X25519 key pair, in the format of Vault Agent's dh_type "curve25519".
 type Encryption struct {
 	DHPath    string // a JSON file with the reader's public key
-	DeriveKey bool   // put the shared secret through HKDF-SHA256
-	AAD       string // authenticated with the token, not stored
+	DeriveKey bool   // derive the key from the shared secret by HKDF-SHA256
+	AAD       string // authenticated with the token, but not stored
 
 	reader *ecdh.PublicKey
 }
@@ -34,17 +34,17 @@ type publicKey struct {
 	Curve25519PublicKey []byte `json:"curve25519_public_key"`
 }
 
-// envelope is what is written instead of the token.
+// envelope is the JSON that replaces the token.
 type envelope struct {
-	Curve25519PublicKey []byte `json:"curve25519_public_key"` // ours, made for this envelope
+	Curve25519PublicKey []byte `json:"curve25519_public_key"` // ours, generated for this envelope
 	Nonce               []byte `json:"nonce"`
 	EncryptedPayload    []byte `json:"encrypted_payload"` // AES-256-GCM
 }
 
 var errSameKey = errors.New("both sides have the same public key")
 
-// Seal returns the envelope as JSON. DHPath is read the first time that this
-// succeeds, and not again (as Vault Agent does). It is not safe for concurrent
+// Seal returns the encrypted token as JSON. It reads DHPath until it has succeeded
+// once, and not again (as in Vault Agent). Seal is not safe for concurrent
 // use.
 func (e *Encryption) Seal(token redact.Bytes) ([]byte, error) {
 	if err := e.load(); err != nil {
@@ -95,7 +95,7 @@ func (e *Encryption) load() error {
 	return nil
 }
 
-// key returns the 32 bytes that both sides can compute.
+// key returns the 32-byte key that both sides can compute.
 func (e *Encryption) key(own *ecdh.PrivateKey) ([]byte, error) {
 	secret, err := own.ECDH(e.reader)
 	if err != nil || !e.DeriveKey {

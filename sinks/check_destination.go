@@ -13,13 +13,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// CheckDestination finds out, by writing an empty file beside it and removing
-// that again, whether path can be published to. With createDirs a missing
-// directory is fine as long as it could be made.
+// CheckDestination reports whether a file can be published to path. It creates an
+// empty file beside it and removes it again. With createDirs a directory may be
+// missing if it could be created.
 //
-// An error that wraps [ErrExposed] is a warning: others than the directory's
-// owner may replace files in it. Publish writes there all the same, because the
-// volumes that Kubernetes gives to a pod are such directories.
+// An error that wraps [ErrExposed] is a warning: other users may replace files in
+// the directory. Publish writes there all the same, because the volumes that
+// Kubernetes gives to a pod are such directories.
 func CheckDestination(ctx context.Context, path string, createDirs bool) error {
 	path, err := absoluteDestination(path)
 	if err != nil {
@@ -33,7 +33,7 @@ func CheckDestination(ctx context.Context, path string, createDirs bool) error {
 		d, err = openDirectory(ctx, parent, unix.LOCK_SH)
 	}
 	if err != nil {
-		return &Error{Op: "checking that it can be written", Path: path, Err: err}
+		return &Error{Op: "checking whether its directory is writable", Path: path, Err: err}
 	}
 	defer d.close()
 	if err := d.checkWritable(path); err != nil {
@@ -49,26 +49,27 @@ func CheckDestination(ctx context.Context, path string, createDirs bool) error {
 
 func (d *directory) checkWritable(path string) error {
 	name := prefix + "check-" + rand.Text() + tempSuffix
-	f, err := d.createTemp(name, attributes{})
+	f, err := d.createExclusively(name, attributes{})
 	if err != nil {
-		return &Error{Op: "checking that its directory can be written", Path: path, Err: err}
+		return &Error{Op: "checking whether its directory is writable", Path: path, Err: err}
 	}
 	f.close()
 	return d.remove(name)
 }
 
-// checkExposed overlooks a group that is the process's own.
+// checkExposed does not report a directory that the group of this process may
+// write in.
 func (d *directory) checkExposed() error {
 	st, err := descriptor(d.fd).stat()
 	if err != nil {
-		return &Error{Op: "looking at the directory", Path: d.path, Err: err}
+		return &Error{Op: "examining the directory", Path: d.path, Err: err}
 	}
 	others := st.Mode & 0o002
 	if int(st.Gid) != os.Getegid() {
 		others = st.Mode & 0o022
 	}
 	if others != 0 && st.Mode&unix.S_ISVTX == 0 {
-		return &Error{Op: "checking who may write", Path: d.path, Err: ErrExposed, hint: "take the write permission from group and others, or set the sticky bit"}
+		return &Error{Op: "checking who may write in the directory", Path: d.path, Err: ErrExposed, hint: "remove the write permission of group and others, or set the sticky bit"}
 	}
 	return nil
 }

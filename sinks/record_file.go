@@ -13,13 +13,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const maxRecordSize = 16 << 20 // bytes; a larger file is none of ours
+const maxRecordSize = 16 << 20 // bytes; a larger file is not a record
 
-// recordFile is what is in the file: a record and what tells that it is whole.
+// recordFile is the content of a record's file: the record and a checksum.
 type recordFile struct {
 	Record json.RawMessage `json:"record"`
 	SHA256 string          `json:"sha256"` // of the bytes of Record
 }
+
+var (
+	errChecksum      = fmt.Errorf("%w: its checksum is wrong", ErrRecord)
+	errRecordForeign = fmt.Errorf("%w: it is not a file that only this user can write", ErrRecord)
+)
 
 func (r Record) encode() ([]byte, error) {
 	if err := r.check(); err != nil {
@@ -32,12 +37,11 @@ func (r Record) encode() ([]byte, error) {
 	return sealRecord(content), nil
 }
 
-// seal returns a recordFile as JSON. The encoder would go over the record again.
+// sealRecord returns a recordFile as JSON. Package json would encode the record a
+// second time.
 func sealRecord(record []byte) []byte {
 	return fmt.Appendf(nil, `{"record":%s,"sha256":"%x"}`, record, sha256.Sum256(record))
 }
-
-var errChecksum = fmt.Errorf("%w: its checksum is wrong", ErrRecord)
 
 func decodeRecord(content []byte) (r Record, err error) {
 	var file recordFile
@@ -53,8 +57,7 @@ func decodeRecord(content []byte) (r Record, err error) {
 	return r, r.check()
 }
 
-// readRecord reads the record in a file of d. A file that somebody else could
-// have written is not believed: it would have us rename what its author may not.
+// readRecord reads the record that a Journal left in a file of d.
 func (d *directory) readRecord(file string) (r Record, err error) {
 	r, err = d.readRecordFile(file)
 	if err == nil && (r.Directory != "" || file != recordName(r.Name)) {
@@ -63,8 +66,7 @@ func (d *directory) readRecord(file string) (r Record, err error) {
 	return r, err
 }
 
-// readGenerationRecord reads the record of a generation of the bundle whose
-// directory d is.
+// readGenerationRecord reads the record of a generation in a LinkDir.
 func (d *directory) readGenerationRecord(n uint64) (r Record, err error) {
 	r, err = d.readRecordFile(generationRecordName(n))
 	if err == nil && (r.Directory == "" || r.Generation != n) {
@@ -73,9 +75,11 @@ func (d *directory) readGenerationRecord(n uint64) (r Record, err error) {
 	if err != nil {
 		return Record{}, err
 	}
-	return r.at(d.path), nil
+	return r.movedTo(d.path), nil
 }
 
+// readRecordFile refuses a file that another user can write: its author could make
+// this process rename files that he must not change.
 func (d *directory) readRecordFile(file string) (r Record, err error) {
 	f, err := d.openRead(file)
 	if err != nil {
@@ -96,4 +100,16 @@ func (d *directory) readRecordFile(file string) (r Record, err error) {
 	return decodeRecord(content)
 }
 
-var errRecordForeign = fmt.Errorf("%w: it is not a file that only this user can write", ErrRecord)
+var recordAttributes = attributes{mode: 0o600, uid: -1, gid: -1}
+
+// replaceRecord replaces the file of a record by one rename.
+func (d *directory) replaceRecord(temp, name string, content []byte) error {
+	if err := d.writeTemp(temp, d.join(name), content, recordAttributes); err != nil {
+		return err
+	}
+	if err := d.rename(temp, name); err != nil {
+		d.remove(temp)
+		return &Error{Op: "renaming the new record into place", Path: d.join(name), Err: err}
+	}
+	return nil
+}

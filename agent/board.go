@@ -93,7 +93,7 @@ func (b *statusBoard) loggedIn(err error) {
 		awaits, text = status.Operator, err.Error()
 	}
 	var failure *auth.Failure
-	if errors.As(err, &failure) && failure.Kind.Passes() {
+	if errors.As(err, &failure) && failure.Kind.Temporary() {
 		awaits = status.Vault
 	}
 	b.mu.Lock()

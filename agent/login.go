@@ -64,7 +64,7 @@ func (r *assembly) assembleLogin() error {
 		NewCredentials:         r.credentials.C(),
 		ReauthOnNewCredentials: r.Config.AutoAuth.ReauthOnNewCredentials,
 		Failed:                 r.noteLoginFailed,
-		Sign:                   r.board.beatLogin,
+		Heartbeat:              r.board.beatLogin,
 		Logger:                 r.Logger,
 	}
 	return nil

@@ -13,7 +13,7 @@ import (
 	"github.com/hashicorp/vault/api"
 )
 
-// explainAnswer finds the kind of an answer with an error status.
+// explainAnswer returns the failure for an answer with an error status.
 func explainAnswer(r *api.ResponseError) *Failure {
 	f := &Failure{Err: &answerError{r}}
 	switch {
@@ -41,16 +41,16 @@ func answers(r *api.ResponseError, text string) bool {
 	return !r.RawError && strings.Contains(strings.ToLower(strings.Join(r.Errors, " ")), text)
 }
 
-// forbidden reports whether the server does not accept a request's token. It
-// says the same of a token that it does not know and of one that may not ask;
-// only newer Vaults add "invalid token" to the first.
+// forbidden reports whether the server rejects the token of a request. The status is
+// the same for an unknown token and for one without permission; only newer versions of
+// Vault add "invalid token" to the former.
 func forbidden(err error) bool {
 	var r *api.ResponseError
 	return errors.As(err, &r) && r.StatusCode == http.StatusForbidden
 }
 
-// answerError puts vault/api's error on one line, and leaves out a body that is
-// not Vault's: it can be long, and whoever wrote it may have quoted the request.
+// answerError is vault/api's error on one line, without a body that is not Vault's: it
+// can be long, and may quote the request.
 type answerError struct{ r *api.ResponseError }
 
 func (e *answerError) Error() string {

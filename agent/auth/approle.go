@@ -15,12 +15,12 @@ import (
 	"github.com/certagent/certagent/settings"
 )
 
-// AppRole logs in with a role id and, usually, a secret id.
+// AppRole logs in with a role ID and, usually, a secret ID.
 //
-// Vault Agent removes the secret id's file as soon as it has read it. AppRole
-// waits until a login with it has succeeded, or until it has been unwrapped, so
-// that a restart while Vault is away still finds it. Either way the ids are
-// kept in memory for the next login.
+// Vault Agent removes the file of the secret ID as soon as it has read it. AppRole
+// removes it after a successful login, or after unwrapping it, so that the file is
+// still there after a restart while Vault is unavailable. The IDs are kept in memory for
+// the next login.
 type AppRole struct {
 	settings.AppRole
 	MountPath string // "" means auth/approle
@@ -35,7 +35,7 @@ type AppRole struct {
 // Name returns "approle".
 func (*AppRole) Name() string { return "approle" }
 
-// Inputs names the files of the two ids.
+// Inputs returns the files of the two IDs.
 func (a *AppRole) Inputs() []string {
 	if a.SecretIDFile == "" {
 		return []string{a.RoleIDFile}

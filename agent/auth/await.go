@@ -19,34 +19,33 @@ const (
 	newCredentials
 )
 
-// glance is how often a wait looks at the wall clock: the timers of a suspended
-// machine stand still.
-const glance = 30 * time.Second
+// recheck is how often a wait checks the wall clock: timers do not run while the
+// machine is suspended.
+const recheck = 30 * time.Second
 
-// await waits until the time has come, for ever if it is zero, while a token is
-// in use.
+// await waits, while a token is in use, until the given time; for ever if it is zero.
 func (s *session) await(ctx context.Context, until time.Time) event {
 	return s.waitFor(ctx, until, s.holder.refused(), s.ReauthOnNewCredentials)
 }
 
-// pause waits while there is no token, or none that works.
+// pause waits while there is no valid token.
 func (s *session) pause(ctx context.Context, d time.Duration) {
 	s.waitFor(ctx, wallClock().Add(d), nil, true)
 }
 
-func (s *session) waitFor(ctx context.Context, until time.Time, refused <-chan struct{}, heedNews bool) event {
+func (s *session) waitFor(ctx context.Context, until time.Time, refused <-chan struct{}, wakeOnNews bool) event {
 	news := s.NewCredentials
 	begun, planned := time.Now(), time.Until(until)
 	for {
 		if ctx.Err() != nil {
 			return ended
 		}
-		// Whichever clock gets there first: one of them may have been set back.
+		// Whichever clock comes first: the wall clock may have been set back.
 		if !until.IsZero() && (reached(until) || time.Since(begun) >= planned) {
 			return elapsed
 		}
-		s.sign(nextGlance(until))
-		timer := time.NewTimer(nextGlance(until))
+		s.beat(nextCheck(until))
+		timer := time.NewTimer(nextCheck(until))
 		select {
 		case <-ctx.Done():
 		case <-timer.C:
@@ -57,7 +56,7 @@ func (s *session) waitFor(ctx context.Context, until time.Time, refused <-chan s
 		case _, open := <-news:
 			if !open {
 				news = nil
-			} else if heedNews && fingerprint(s.Method.Inputs()).changedSince(s.credentials) {
+			} else if wakeOnNews && fingerprint(s.Method.Inputs()).changedSince(s.credentials) {
 				return newCredentials
 			}
 		}
@@ -65,14 +64,15 @@ func (s *session) waitFor(ctx context.Context, until time.Time, refused <-chan s
 	}
 }
 
-func nextGlance(until time.Time) time.Duration {
+func nextCheck(until time.Time) time.Duration {
 	if until.IsZero() {
 		return math.MaxInt64
 	}
-	return min(glance, time.Until(until))
+	return min(recheck, time.Until(until))
 }
 
-// wallClock is now, without the reading that stands still in suspension.
+// wallClock returns the time without the monotonic clock, which does not run while the
+// machine is suspended.
 func wallClock() time.Time { return time.Now().Round(0) }
 
 // reached reports whether a wall-clock time has come. The zero time never does.

@@ -13,10 +13,8 @@ import (
 	"github.com/certagent/certagent/settings"
 )
 
-// Cert logs in with the client certificate of the connection. The certificate
-// is the client's affair: if the method has one of its own (ca_cert,
-// client_cert, client_key), a client that presents it goes into
-// Loop.LoginClient.
+// Cert logs in with the client certificate of the connection. If the method has its own
+// certificate (ca_cert, client_cert, client_key), Loop.LoginClient must present it.
 type Cert struct {
 	settings.Cert
 	MountPath string // "" means auth/cert

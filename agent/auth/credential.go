@@ -16,13 +16,13 @@ import (
 	"github.com/certagent/certagent/redact"
 )
 
-// maxCredential bounds a credential file. The largest that make sense are JWTs
-// with many claims, of some kilobytes.
+// maxCredential is the longest credential file. The longest useful ones are JWTs with
+// many claims, of some kilobytes.
 const maxCredential = 1 << 20
 
-// credential is a file that holds one credential, and what it held last.
+// credential is a file that contains one credential, and its last content.
 type credential struct {
-	what string // what it holds, for messages
+	what string // what it contains, for messages
 	held redact.Secret
 }
 
@@ -36,7 +36,7 @@ func (c *credential) read(path string) (redact.Secret, error) {
 		c.held = content
 		return content, nil
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return "", c.failure(err, "let the user that the agent runs as read the file")
+		return "", c.failure(err, "let the agent's user read the file")
 	case c.held != "":
 		return c.held, nil
 	case err != nil:
@@ -49,9 +49,9 @@ func (c *credential) failure(err error, hint string) error {
 	return &Failure{Kind: Credentials, Err: fmt.Errorf("reading the %s: %w", c.what, err), Hint: hint}
 }
 
-// remove removes the file that was read, or the file that its link leads to if
-// follow is set. One whose content is no longer what was read stays: somebody
-// has delivered a new credential meanwhile.
+// remove removes the file that was read, or the file that its link leads to if follow is
+// set. It keeps a file whose content has changed since, because that is a new
+// credential.
 func (c *credential) remove(path string, follow bool) error {
 	content, err := readCredential(path)
 	if err != nil || content != c.held {
@@ -90,10 +90,10 @@ func readCredential(path string) (redact.Secret, error) {
 	return redact.Secret(bytes.TrimSpace(data)), nil
 }
 
-// fingerprints tell whether credentials have changed, without keeping them.
+// fingerprints identify the content of credential files, without keeping it.
 type fingerprints map[string][sha256.Size]byte
 
-// fingerprint takes those of the files that can be read.
+// fingerprint returns the fingerprints of the files that can be read.
 func fingerprint(paths []string) fingerprints {
 	prints := fingerprints{}
 	for _, path := range paths {
@@ -104,8 +104,8 @@ func fingerprint(paths []string) fingerprints {
 	return prints
 }
 
-// changedSince reports whether a file holds something else than before, or
-// something for the first time. A file that is gone is no new credential.
+// changedSince reports whether a file has other content than before, or is new. A file
+// that was removed is not a new credential.
 func (f fingerprints) changedSince(before fingerprints) bool {
 	for path, print := range f {
 		if old, ok := before[path]; !ok || old != print {

@@ -19,14 +19,15 @@ import (
 // Kind is the reason of a failure.
 type Kind string
 
-// The kinds. Time heals those of the first group, a person those of the second.
+// The kinds. Failures of the first group are temporary; those of the second need an
+// operator.
 const (
 	Unreachable   Kind = "unreachable"   // no connection, or no answer in time
 	Sealed        Kind = "sealed"        // Vault is sealed
 	Standby       Kind = "standby"       // no active node
 	Uninitialised Kind = "uninitialised" // Vault was never set up
 	Limited       Kind = "limited"       // a rate quota is used up
-	Unable        Kind = "unable"        // any other error of the server's own
+	Unable        Kind = "unable"        // any other error of the server
 
 	Credentials Kind = "credentials" // a file cannot be read
 	Untrusted   Kind = "untrusted"   // TLS was refused by either side
@@ -35,8 +36,8 @@ const (
 	Garbled     Kind = "garbled"     // the answer is not Vault's
 )
 
-// Passes reports whether waiting is all there is to do.
-func (k Kind) Passes() bool {
+// Temporary reports whether the failure may pass without an operator.
+func (k Kind) Temporary() bool {
 	switch k {
 	case Unreachable, Sealed, Standby, Uninitialised, Limited, Unable:
 		return true
@@ -44,10 +45,10 @@ func (k Kind) Passes() bool {
 	return false
 }
 
-// lasts reports whether asking the server again soon is in vain.
-func (k Kind) lasts() bool { return k == Refused || k == Misplaced || k == Garbled }
+// permanent reports whether the same request will fail again.
+func (k Kind) permanent() bool { return k == Refused || k == Misplaced || k == Garbled }
 
-// Failure is why a login did not succeed, in words for the operator.
+// Failure is why a login failed, for the operator.
 type Failure struct {
 	Kind Kind
 	Err  error
@@ -57,14 +58,13 @@ type Failure struct {
 func (f *Failure) Error() string { return f.Err.Error() }
 func (f *Failure) Unwrap() error { return f.Err }
 
-// repeats reports whether the operator has heard of a failure when the last one
-// was reported. The texts of some kinds name ports or the time of day, and
-// differ each time.
+// repeats reports whether a failure is the same as the last one. The errors of some
+// kinds contain ports or the time, and differ each time.
 func (f *Failure) repeats(last *Failure) bool {
 	if last == nil || last.Kind != f.Kind {
 		return false
 	}
-	return f.Kind.Passes() || f.Kind == Untrusted || f.Error() == last.Error()
+	return f.Kind.Temporary() || f.Kind == Untrusted || f.Error() == last.Error()
 }
 
 const garbledHint = "check the address: a proxy or another server may be answering there"
@@ -73,7 +73,7 @@ func garbled(err error) *Failure {
 	return &Failure{Garbled, fmt.Errorf("reading the server's answer: %w", err), garbledHint}
 }
 
-// explain finds the kind of an error that a request met; nil for none.
+// explain returns the failure for the error of a request; nil for no error.
 func explain(err error) *Failure {
 	var (
 		known    *Failure

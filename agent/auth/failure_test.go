@@ -48,8 +48,8 @@ func TestExplainAnswers(t *testing.T) {
 		"JSON of no object": {reply{body: `["a"]`}, Garbled, "cannot unmarshal"},
 		"half an answer":    {reply{body: `{"auth":{"client_token":"CANARY`}, Unreachable, "unexpected EOF"},
 		"nothing":           {reply{status: 204}, Garbled, "is empty"},
-		"null":              {reply{body: `{"data":null}`}, Garbled, "holds no token"},
-		"an empty token":    {granted("", time.Hour, true), Garbled, "holds no token"},
+		"null":              {reply{body: `{"data":null}`}, Garbled, "contains no token"},
+		"an empty token":    {granted("", time.Hour, true), Garbled, "contains no token"},
 		"second factor":     {reply{body: `{"auth":{"client_token":"","mfa_requirement":{"mfa_request_id":"x"}}}`}, Refused, "second factor"},
 		"a long text":       {refused(400, strings.Repeat("long ", 1000)), Refused, "…"},
 	} {
@@ -67,7 +67,7 @@ func TestExplainAnswers(t *testing.T) {
 			if text := f.Error(); strings.Contains(text, "\n") || len(text) > 600 || strings.Contains(text, "CANARY") {
 				t.Errorf("the text is not fit for a log: %q", text)
 			}
-			if !f.Kind.Passes() && f.Hint == "" {
+			if !f.Kind.Temporary() && f.Hint == "" {
 				t.Error("nothing says what to do")
 			}
 		})

@@ -9,8 +9,8 @@ import (
 	"github.com/certagent/certagent/redact"
 )
 
-// holder knows which token is in use and whether it has been refused. It is
-// where the many goroutines that use a token meet the one that replaces it.
+// holder holds the token in use, and whether it was refused. The goroutines that use the
+// token and the one that replaces it share it.
 type holder struct {
 	mu      sync.Mutex
 	token   redact.Secret
@@ -18,7 +18,7 @@ type holder struct {
 	signal  chan struct{} // has room for one; made when first used
 }
 
-// set puts a token into use, and reports whether it is another one.
+// set replaces the token, and reports whether the new one differs.
 func (h *holder) set(token redact.Secret) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -27,7 +27,7 @@ func (h *holder) set(token redact.Secret) bool {
 	return changed
 }
 
-// invalidate marks the token, if it is the one in use.
+// invalidate marks a token as refused, if it is the one in use.
 func (h *holder) invalidate(token redact.Secret) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -41,7 +41,7 @@ func (h *holder) invalidate(token redact.Secret) {
 	}
 }
 
-// refused receives after the token in use may have been marked.
+// refused returns a channel that is signalled when the token in use may have been marked.
 func (h *holder) refused() <-chan struct{} {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -15,12 +15,12 @@ import (
 	"github.com/certagent/certagent/settings"
 )
 
-// JWT logs in with a JSON Web Token from a file, which may be a link, as
-// Kubernetes and Nomad make them.
+// JWT logs in with a JSON Web Token from a file, which may be a link, as in Kubernetes
+// and Nomad.
 //
-// Vault Agent removes the file as soon as it has read it. JWT waits until a
-// login with it has succeeded, so that a restart while Vault is away still
-// finds it. The token is kept in memory for the next login.
+// Vault Agent removes the file as soon as it has read it. JWT removes it after a
+// successful login, so that the file is still there after a restart while Vault is
+// unavailable. The token is kept in memory for the next login.
 type JWT struct {
 	settings.JWT
 	MountPath string // "" means auth/jwt
@@ -33,7 +33,7 @@ type JWT struct {
 // Name returns "jwt".
 func (*JWT) Name() string { return "jwt" }
 
-// Inputs names the file.
+// Inputs returns the file.
 func (j *JWT) Inputs() []string { return []string{j.Path} }
 
 // Login implements Method.

@@ -14,28 +14,28 @@ import (
 	"github.com/certagent/certagent/logmsg"
 )
 
-// tenure is a token in use.
-type tenure struct {
+// tokenState is a token in use.
+type tokenState struct {
 	token    Token
 	lease    lease
-	renewAt  time.Time // zero means never, as loginAt does
+	renewAt  time.Time // zero means never, as for loginAt
 	loginAt  time.Time
 	failures int      // renewals that failed in a row
 	last     *Failure // the last of them
 }
 
-// next is what to do next, and when.
-func (t *tenure) next() (at time.Time, renew bool) {
+// next returns what to do next, and when.
+func (t *tokenState) next() (at time.Time, renew bool) {
 	if t.lease.renewable && t.renewAt.Before(t.loginAt) {
 		return t.renewAt, true
 	}
 	return t.loginAt, false
 }
 
-// keep looks after a token until it is time to log in again. It returns false
-// when ctx has ended.
+// keep renews a token until it is time to log in again. It returns false when ctx has
+// ended.
 func (s *session) keep(ctx context.Context, token Token, asked time.Time) bool {
-	t := &tenure{token: token}
+	t := &tokenState{token: token}
 	t.grant(newLease(token, asked))
 	for {
 		at, renew := t.next()
@@ -59,14 +59,14 @@ func (s *session) keep(ctx context.Context, token Token, asked time.Time) bool {
 }
 
 // grant starts a lease.
-func (t *tenure) grant(l lease) {
+func (t *tokenState) grant(l lease) {
 	t.lease, t.renewAt, t.loginAt = l, l.renewAt(rand.Float64()), l.loginAt(rand.Float64())
 	t.failures, t.last = 0, nil
 }
 
 // renew renews the token, or decides when to try again. It returns false when
 // the server does not accept the token.
-func (s *session) renew(ctx context.Context, t *tenure) (accepted bool) {
+func (s *session) renew(ctx context.Context, t *tokenState) (accepted bool) {
 	asked := wallClock()
 	renewed, err := s.requestRenewal(ctx, t.token)
 	switch failure := explain(err); {
@@ -75,10 +75,10 @@ func (s *session) renew(ctx context.Context, t *tenure) (accepted bool) {
 		s.log.Debug(logmsg.TokenRenewed, logkey.Method, s.Method.Name(), logkey.Expires, expires(t.lease))
 	case ctx.Err() != nil:
 	case forbidden(err):
-		failure.Hint = "if this comes back with each token, allow it to update auth/token/renew-self"
+		failure.Hint = "if this happens with each token, its policies must allow update on auth/token/renew-self"
 		s.report(logmsg.TokenNotRenewedLogin, failure, nil, 0)
 		return false
-	case failure.Kind.lasts():
+	case failure.Kind.permanent():
 		t.lease.renewable = false
 		s.report(logmsg.TokenEndsLogin, failure, nil, time.Until(t.loginAt))
 	default:
@@ -91,11 +91,11 @@ func (s *session) renew(ctx context.Context, t *tenure) (accepted bool) {
 	return true
 }
 
-// requestRenewal asks for a new lease, of the length that the server thinks fit,
-// and returns it without the token.
+// requestRenewal requests a new lease, whose length the server decides, and returns it
+// without the token.
 func (s *session) requestRenewal(ctx context.Context, token Token) (Token, error) {
 	s.retryAfter = 0
-	s.signRequests()
+	s.beatForRequests()
 	secret, err := request{
 		method: http.MethodPut, path: "auth/token/renew-self", token: token.Value, body: map[string]any{"increment": 0},
 	}.do(ctx, s.client)
@@ -103,14 +103,14 @@ func (s *session) requestRenewal(ctx context.Context, token Token) (Token, error
 		return Token{}, err
 	}
 	if secret == nil || secret.Auth == nil {
-		return Token{}, garbled(errors.New("the answer to the renewal holds no lease"))
+		return Token{}, garbled(errors.New("the answer to the renewal contains no lease"))
 	}
 	return Token{LeaseDuration: seconds(secret.Auth.LeaseDuration), Renewable: secret.Auth.Renewable}, nil
 }
 
-// afterRefusal waits before the next login if tokens are refused one after the
-// other early in their life: logging in is not what is wrong then. It returns
-// false when ctx has ended.
+// afterRefusal waits before the next login if several tokens in a row were refused early
+// in their life, because another login will not help. It returns false when ctx has
+// ended.
 func (s *session) afterRefusal(ctx context.Context, token Token) bool {
 	early := s.backoff.Max
 	if token.LeaseDuration > 0 {

@@ -12,8 +12,8 @@ import (
 	"github.com/certagent/certagent/settings"
 )
 
-// Kubernetes logs in with the service account's token. Kubernetes replaces the
-// file before the token expires, and it is read at each login.
+// Kubernetes logs in with the token of the service account. Kubernetes replaces the file
+// before the token expires; it is read at each login.
 type Kubernetes struct {
 	settings.Kubernetes
 	MountPath string // "" means auth/kubernetes
@@ -27,7 +27,7 @@ const serviceAccountToken = "/var/run/secrets/kubernetes.io/serviceaccount/token
 // Name returns "kubernetes".
 func (*Kubernetes) Name() string { return "kubernetes" }
 
-// Inputs names the token's file.
+// Inputs returns the file of the token.
 func (k *Kubernetes) Inputs() []string { return []string{cmp.Or(k.TokenPath, serviceAccountToken)} }
 
 // Login implements Method.

@@ -16,17 +16,17 @@ import (
 	"github.com/certagent/certagent/redact"
 )
 
-// Loop keeps the agent logged in: it logs in, renews the token while that is
-// possible, and logs in again before the token ends or when it is refused.
+// Loop keeps the agent logged in: it logs in, renews the token while possible, and logs
+// in again before the token expires or when it is refused.
 //
 // The fields must not change once Run has been called.
 type Loop struct {
 	Method Method
 
-	// Client is used to log in and to renew, unless LoginClient is given: one
-	// with a certificate of its own. A cert login's token can only be renewed
-	// over a connection with the certificate that it was logged in with. Run
-	// copies the client before the first login, and sets no token on it.
+	// Client logs in and renews, unless LoginClient, which has its own certificate, is
+	// set. The token of a cert login can only be renewed over a connection with the
+	// same certificate. Run copies the client before the first login, and sets no
+	// token on it.
 	Client      *api.Client
 	LoginClient *api.Client
 
@@ -34,33 +34,31 @@ type Loop struct {
 	// client's namespace.
 	Namespace string
 
-	// WrapTTL, unless zero, has the answer to the login wrapped for that long.
-	// What is delivered then is the wrapping's description; Run holds no token
-	// and only logs in again for new credentials.
+	// WrapTTL, unless zero, wraps the answer to the login for that long. Then the
+	// description of the wrapping token is delivered, and Run logs in again for new
+	// credentials only.
 	WrapTTL time.Duration
 
 	MinBackoff time.Duration // between attempts; 0 means 1 s
 	MaxBackoff time.Duration // 0 means 5 min
 
-	// ExitOnErr has Run return the first failure of a login.
+	// ExitOnErr makes Run return the first failure of a login.
 	ExitOnErr bool
 
-	// Deliver is called with each token that differs from the one before, from
-	// Run's goroutine, which waits for it.
+	// Deliver is called with each new token, from Run's goroutine, which waits for it.
 	Deliver func(Token)
 
-	// Failed, unless nil, is called after each login that failed, from Run's
-	// goroutine.
+	// Failed, unless nil, is called after each failed login, from Run's goroutine.
 	Failed func(error)
 
-	// Sign, unless nil, is called as a sign of life, from Run's goroutine, with how
-	// long it may be at most until the next call; 0 is for ever.
-	Sign func(within time.Duration)
+	// Heartbeat, unless nil, is called repeatedly from Run's goroutine, with the longest
+	// time until the next call; 0 means no limit.
+	Heartbeat func(within time.Duration)
 
-	// NewCredentials says that the Method's Inputs may have changed; nil means
-	// that nobody will say. A file that does hold something new ends the wait
-	// after a failed login at once. With ReauthOnNewCredentials it leads to a
-	// new login in any case (enable_reauth_on_new_credentials).
+	// NewCredentials signals that the Method's Inputs may have changed; it may be nil.
+	// New content of a file ends the wait after a failed login. With
+	// ReauthOnNewCredentials (enable_reauth_on_new_credentials) it always leads to a
+	// new login.
 	NewCredentials         <-chan struct{}
 	ReauthOnNewCredentials bool
 
@@ -69,15 +67,15 @@ type Loop struct {
 	holder holder
 }
 
-// Invalidate says that a request with the token was refused because the server
-// does not know it. The first call for the token that Run delivered last leads
-// to a new login; calls for older tokens change nothing. When one new token
-// after the other is refused, the logins back off. Any goroutine may call it.
+// Invalidate reports that the server refused a request because it does not know the
+// token. The first call for the token that Run delivered last leads to a new login;
+// calls for older tokens have no effect. If several new tokens in a row are refused, the
+// logins back off. Any goroutine may call it.
 func (l *Loop) Invalidate(token redact.Secret) { l.holder.invalidate(token) }
 
-// Run logs in and keeps the token alive until ctx ends, then returns nil. It
-// returns an error when ExitOnErr is set and a login fails, which wraps a *Failure,
-// and when the fields make no sense.
+// Run logs in and keeps the token valid until ctx ends, then returns nil. It returns an
+// error that wraps a *Failure if ExitOnErr is set and a login fails, and an error if the
+// fields are invalid.
 func (l *Loop) Run(ctx context.Context) error {
 	s := &session{
 		Loop: l,
@@ -88,7 +86,7 @@ func (l *Loop) Run(ctx context.Context) error {
 		log: orDiscard(l.Logger),
 	}
 	if s.backoff.Min < 0 || s.backoff.Min > s.backoff.Max {
-		return fmt.Errorf("min_backoff (%s) must not be above max_backoff (%s)", s.backoff.Min, s.backoff.Max)
+		return fmt.Errorf("min_backoff (%s) is longer than max_backoff (%s)", s.backoff.Min, s.backoff.Max)
 	}
 	s.client = s.ownClient()
 	for {

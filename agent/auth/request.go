@@ -17,17 +17,17 @@ import (
 	"github.com/certagent/certagent/redact"
 )
 
-// request is one request with a token of its own. vault/api's own functions
-// take the token from the client, which others share.
+// request is one request with its own token. The functions of vault/api take the token
+// from the client, which is shared.
 type request struct {
 	method  string
 	path    string // without /v1/
 	token   redact.Secret
-	wrapTTL time.Duration // 0 means as the client would wrap it
+	wrapTTL time.Duration // 0 means as the client wraps it
 	body    map[string]any
 }
 
-// do makes the request and reads the answer; nil means an empty one.
+// do makes the request and returns the answer; nil for an empty one.
 func (r request) do(ctx context.Context, c *api.Client) (*api.Secret, error) {
 	if timeout := c.ClientTimeout(); timeout > 0 {
 		var cancel context.CancelFunc
@@ -55,7 +55,7 @@ func (r request) do(ctx context.Context, c *api.Client) (*api.Secret, error) {
 	return secret, unreadable(err)
 }
 
-// unreadable tells a body that is not JSON from one that was cut off.
+// unreadable returns the failure for a body that is not JSON, or was cut off.
 func unreadable(err error) error {
 	var (
 		syntax *json.SyntaxError
@@ -70,8 +70,8 @@ func unreadable(err error) error {
 	return &Failure{Kind: Unreachable, Err: fmt.Errorf("reading the server's answer: %w", err)}
 }
 
-// logIn sends credentials to a login endpoint. The hint says what to do when
-// the server refuses them.
+// logIn sends credentials to a login endpoint. The hint is for the case that the server
+// refuses them.
 func logIn(ctx context.Context, c *api.Client, mount string, body map[string]any, hint string) (*api.Secret, error) {
 	path := strings.Trim(mount, "/") + loginSuffix
 	secret, err := request{method: http.MethodPut, path: path, body: body}.do(ctx, c)
@@ -82,5 +82,5 @@ func logIn(ctx context.Context, c *api.Client, mount string, body map[string]any
 	return secret, err
 }
 
-// loginSuffix ends the path of every request whose answer wrap_ttl wraps.
+// loginSuffix is the end of the path of every request whose answer wrap_ttl wraps.
 const loginSuffix = "/login"

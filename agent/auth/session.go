@@ -17,22 +17,22 @@ import (
 	"github.com/certagent/certagent/logmsg"
 )
 
-// session is what one Run knows; its goroutine owns it.
+// session is the state of one Run, whose goroutine owns it.
 type session struct {
 	*Loop
 	client  *api.Client // the loop's own, with its namespace and wrapping
 	backoff backoff.Law
 	log     *slog.Logger
 
-	retryAfter  time.Duration // what the last answer asked for
+	retryAfter  time.Duration // of the last answer
 	credentials fingerprints  // of the last login
 	loggedIn    time.Time     // when the last login succeeded
 	refusals    int           // tokens in a row that were refused early in their life
-	reported    int           // failures in a row that are one for the operator
+	reported    int           // failures in a row that are the same
 }
 
-// ownClient copies the client, so that namespace, wrapping and callback are
-// this loop's alone.
+// ownClient returns a copy of the client with the namespace, the wrapping and the
+// callback of this loop.
 func (s *session) ownClient() *api.Client {
 	base := s.Client
 	if s.LoginClient != nil {
@@ -55,9 +55,8 @@ func (s *session) ownClient() *api.Client {
 	return own
 }
 
-// logIn tries until it has a token. It fails when ctx ends, and at the first
-// failure with ExitOnErr. The time that it returns is when the token was asked
-// for.
+// logIn tries until it has a token. It fails when ctx ends and, with ExitOnErr, at the
+// first failure. It also returns the time of the request for the token.
 func (s *session) logIn(ctx context.Context) (token Token, asked time.Time, err error) {
 	var last *Failure
 	for failures := 1; ; failures++ {
@@ -78,10 +77,10 @@ func (s *session) logIn(ctx context.Context) (token Token, asked time.Time, err 
 		if s.ExitOnErr {
 			return Token{}, asked, failure
 		}
-		if last != nil && last.Kind.lasts() != failure.Kind.lasts() {
+		if last != nil && last.Kind.permanent() != failure.Kind.permanent() {
 			failures = 1
 		}
-		wait := s.wait(failures, failure.Kind.lasts())
+		wait := s.wait(failures, failure.Kind.permanent())
 		s.report(logmsg.LoginFailed, failure, last, wait)
 		last = failure
 		s.pause(ctx, wait)
@@ -91,7 +90,7 @@ func (s *session) logIn(ctx context.Context) (token Token, asked time.Time, err 
 // attempt logs in once.
 func (s *session) attempt(ctx context.Context) (Token, error) {
 	s.retryAfter = 0
-	s.signRequests()
+	s.beatForRequests()
 	s.credentials = fingerprint(s.Method.Inputs())
 	secret, err := s.Method.Login(ctx, s.client)
 	if err != nil {
@@ -100,18 +99,18 @@ func (s *session) attempt(ctx context.Context) (Token, error) {
 	return newToken(secret, s.WrapTTL > 0)
 }
 
-// wait is how long to wait after so many failures: the back-off, on top of what
-// the server asked for within reason. Only the back-off tells agents apart.
-func (s *session) wait(failures int, lasts bool) time.Duration {
+// wait returns the delay after a number of failures in a row: the back-off, which
+// differs between agents, and the server's Retry-After.
+func (s *session) wait(failures int, permanent bool) time.Duration {
 	law := s.backoff
-	if lasts {
+	if permanent {
 		law.Factor = 4
 	}
 	return law.After(backoff.Failure{Count: failures, RetryAfter: s.retryAfter, Random: rand.Float64()})
 }
 
-// report logs a failure unless it repeats the last one: at error level if
-// somebody has to do something about it.
+// report logs a failure unless it repeats the last one, at error level if an operator has
+// to act.
 func (s *session) report(message string, failure, last *Failure, wait time.Duration) {
 	if !failure.repeats(last) {
 		s.reported = 0
@@ -119,7 +118,7 @@ func (s *session) report(message string, failure, last *Failure, wait time.Durat
 	s.reported++
 	logged, leftOut := logmsg.Repeat(s.reported)
 	level := slog.LevelError
-	if failure.Kind.Passes() {
+	if failure.Kind.Temporary() {
 		level = slog.LevelWarn
 	}
 	if !logged {
@@ -132,7 +131,7 @@ func (s *session) report(message string, failure, last *Failure, wait time.Durat
 	s.log.Log(context.Background(), level, message, attributes...)
 }
 
-// deliver hands on a token that is not the one that consumers have.
+// deliver delivers a token, unless it was delivered before.
 func (s *session) deliver(token Token) {
 	if s.holder.set(token.Value) {
 		s.Deliver(token)

@@ -13,9 +13,8 @@ import (
 	"github.com/certagent/certagent/settings"
 )
 
-// TokenFile takes a token that somebody else has put into a file, and looks it
-// up to learn how long it lives. A token that the file no longer holds is
-// remembered.
+// TokenFile reads a token from a file, and looks it up to learn its lifetime. If the file
+// was removed or emptied, it uses the token that it read last.
 type TokenFile struct {
 	settings.TokenFile
 
@@ -25,11 +24,11 @@ type TokenFile struct {
 // Name returns "token_file".
 func (*TokenFile) Name() string { return "token_file" }
 
-// Inputs names the file.
+// Inputs returns the file.
 func (t *TokenFile) Inputs() []string { return []string{t.Path} }
 
-// Login implements Method. A token that cannot end, such as a root token, has
-// no lease.
+// Login implements Method. A token that does not expire, such as a root token, has no
+// lease.
 func (t *TokenFile) Login(ctx context.Context, c *api.Client) (*api.Secret, error) {
 	t.token.what = "token"
 	token, err := t.token.read(t.Path)
@@ -49,14 +48,14 @@ func (t *TokenFile) Login(ctx context.Context, c *api.Client) (*api.Secret, erro
 		return nil, garbled(err)
 	}
 	if ttl == 0 && field(secret, "expire_time") != nil {
-		ttl = time.Second // its last: only a token without expire_time never ends
+		ttl = time.Second // its last one: only a token without expire_time does not expire
 	}
 	renewable, err := secret.TokenIsRenewable()
 	if err != nil {
 		return nil, garbled(err)
 	}
 	accessor, _ := field(secret, "accessor").(string)
-	// The token is the file's: a proxy in between may have cut it from the answer.
+	// The token is that of the file: a proxy may have removed it from the answer.
 	secret.Auth = &api.SecretAuth{
 		ClientToken: string(token), Accessor: accessor, LeaseDuration: int(ttl.Seconds()), Renewable: renewable,
 	}

@@ -17,9 +17,9 @@ import (
 	"github.com/certagent/certagent/redact"
 )
 
-// Wrap puts a token into a response-wrapping token that lives for ttl, as a
-// sink's wrap_ttl asks for, and returns the wrapping token's description as
-// Vault Agent writes it: one line of JSON.
+// Wrap wraps a token in a response-wrapping token that lives for ttl (wrap_ttl of a
+// sink), and returns the description of the wrapping token as Vault Agent writes it: one
+// line of JSON.
 func Wrap(ctx context.Context, c *api.Client, token redact.Secret, ttl time.Duration) (redact.Bytes, error) {
 	secret, err := request{
 		method: http.MethodPut, path: "sys/wrapping/wrap", token: token, wrapTTL: ttl,

@@ -14,19 +14,18 @@ import (
 	"github.com/certagent/certagent/redact"
 )
 
-// wrappedSecretID trades a wrapping token for the secret id in it. It can be
-// done once for each token, so that both outcomes are remembered: the server is
-// not asked again about a token that it has answered for.
+// wrappedSecretID unwraps the secret ID in a wrapping token. That is possible only once
+// for each token, so the result is remembered, whether it is a secret ID or a failure.
 type wrappedSecretID struct {
-	token    redact.Secret // the wrapping token that was answered for
-	secretID redact.Secret // what was in it
-	failure  *Failure      // or why nothing was
+	token    redact.Secret // the wrapping token of the result
+	secretID redact.Secret // the result
+	failure  *Failure      // or why there is none
 }
 
-// unwrap returns the secret id that the wrapping token, read from path, holds.
-// Before the token is used up, its creation path is compared with the expected
-// one: an attacker who has taken a token can put another one in its place, but
-// cannot choose where that was created.
+// unwrap returns the secret ID in a wrapping token, which was read from path. Before it
+// uses up the token, it compares its creation path with the expected one: an attacker
+// who has used a token can put another one in its place, but cannot choose its creation
+// path.
 func (w *wrappedSecretID) unwrap(ctx context.Context, c *api.Client, token redact.Secret, expected, path string) (redact.Secret, error) {
 	if token == w.token {
 		if w.failure != nil {
@@ -45,7 +44,7 @@ func (w *wrappedSecretID) unwrap(ctx context.Context, c *api.Client, token redac
 	if secretID == "" {
 		return "", w.remember(token, &Failure{
 			Kind: Refused,
-			Err:  fmt.Errorf("the wrapping token in %s holds no secret id", path),
+			Err:  fmt.Errorf("the wrapping token in %s contains no secret id", path),
 			Hint: "wrap the answer of " + expected,
 		})
 	}
@@ -53,7 +52,7 @@ func (w *wrappedSecretID) unwrap(ctx context.Context, c *api.Client, token redac
 	return w.secretID, nil
 }
 
-// remember keeps a refusal. What time can heal is asked again.
+// remember stores a failure, unless it is temporary.
 func (w *wrappedSecretID) remember(token redact.Secret, err error) error {
 	if f := new(Failure); errors.As(err, &f) && f.Kind == Refused {
 		w.token, w.secretID, w.failure = token, "", f
@@ -82,7 +81,7 @@ func checkCreationPath(ctx context.Context, c *api.Client, token redact.Secret, 
 	return nil
 }
 
-// spent turns the server's refusal of a wrapping token into a warning.
+// spent returns a security warning for a wrapping token that the server refuses.
 func spent(err error, path string) error {
 	f := explain(err)
 	if f.Kind != Refused {

@@ -98,7 +98,7 @@ func TestUnusableWrappingToken(t *testing.T) {
 			r := refused(400, "wrapping token is not valid or does not exist")
 			w.fault = &r
 		}, "has been unwrapped already", 1},
-		"holds something else": {func(w *wrapping) { w.fault = &reply{body: `{"data":{"k":"v"}}`} }, "holds no secret id", 1},
+		"holds something else": {func(w *wrapping) { w.fault = &reply{body: `{"data":{"k":"v"}}`} }, "contains no secret id", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, server, method := newWrapped(t, true)

@@ -21,7 +21,7 @@ type promises struct {
 	broken bool
 }
 
-func (p *promises) sign(within time.Duration) {
+func (p *promises) beat(within time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.keep()
@@ -64,7 +64,7 @@ func TestSignsOfLife(t *testing.T) {
 			return healthy(c)
 		}
 		p := &promises{t: t}
-		r := run(t, server, func(l *Loop) { l.Sign = p.sign })
+		r := run(t, server, func(l *Loop) { l.Heartbeat = p.beat })
 		for range 3 * 60 {
 			r.pass(time.Minute)
 			p.check()
@@ -83,7 +83,7 @@ func TestSignsOfLife(t *testing.T) {
 func TestSignForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &promises{t: t}
-		r := run(t, issuer(0, false), func(l *Loop) { l.Sign = p.sign })
+		r := run(t, issuer(0, false), func(l *Loop) { l.Heartbeat = p.beat })
 		given, forEver := p.check()
 		if !forEver {
 			t.Error("the loop has promised another sign")

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/certagent/certagent/logkey"
 )
@@ -19,8 +18,8 @@ import (
 // terminalHandler writes the log for a person who watches it on a terminal: short
 // times and serial numbers, relative deadlines, and no more of a long name than
 // tells it from others. What the record is about comes first, then why it failed,
-// then the rest, and last what to do. Each record is one line, however the terminal
-// wraps it; only a value of several lines follows its line, indented.
+// then the rest, and last what to do. A line that is too long continues in indented
+// rows; a value of several lines follows below.
 type terminalHandler struct {
 	level  slog.Leveler
 	colour bool
@@ -69,17 +68,13 @@ func (h *terminalHandler) Handle(_ context.Context, r slog.Record) error {
 	return err
 }
 
-// line returns the line of a record, how many columns it takes, and what goes below.
+// line returns the line of a record, how many columns it takes unwrapped, and what
+// goes below it.
 func (h *terminalHandler) line(r slog.Record, attrs []slog.Attr, s shortener) (line string, columns int, below string) {
-	var b strings.Builder
-	write := func(colour, text string) {
-		columns += utf8.RuneCountInString(text)
-		b.WriteString(h.paint(colour, text))
-	}
-	write(faint, r.Time.Local().Format(time.TimeOnly))
-	write("", " ")
-	write(levelColour(r.Level), levelName(r.Level))
-	write("", " "+printable(r.Message))
+	var words wrapper
+	words.add(h.paint(faint), r.Time.Local().Format(time.TimeOnly))
+	words.add(h.paint(levelColour(r.Level)), " "+levelName(r.Level))
+	words.add(nil, " "+printable(r.Message))
 	for _, a := range attrs {
 		if a.Equal(slog.Attr{}) {
 			continue
@@ -87,15 +82,18 @@ func (h *terminalHandler) line(r slog.Record, attrs []slog.Attr, s shortener) (l
 		label, value := s.shorten(readable(nil, a))
 		if strings.Contains(value, "\n") {
 			for text := range strings.Lines(value) {
-				below += "    " + printable(strings.TrimRight(text, "\n")) + "\n"
+				below += indent + printable(strings.TrimRight(text, "\n")) + "\n"
 			}
 			label, value = a.Key+":", ""
 		}
-		write("", " ")
-		write(faint, label)
-		write("", printable(value))
+		if !strings.HasSuffix(label, "=") { // a period stays together
+			words.addWord(h.paint(faint), label, printable(value))
+			continue
+		}
+		words.add(h.paint(faint), " "+label)
+		words.add(nil, printable(value))
 	}
-	return b.String(), columns, below
+	return words.wrapped(s.width), words.columns(), below
 }
 
 // rank orders attributes. Those of equal rank keep their order.
@@ -122,11 +120,12 @@ const (
 	reset  = "\x1b[0m"
 )
 
-func (h *terminalHandler) paint(colour, text string) string {
+// paint returns a function that gives a text a colour; nil if there is none.
+func (h *terminalHandler) paint(colour string) func(string) string {
 	if !h.colour || colour == "" {
-		return text
+		return nil
 	}
-	return colour + text + reset
+	return func(text string) string { return colour + text + reset }
 }
 
 func levelName(level slog.Level) string {

@@ -48,7 +48,7 @@ func TestTerminalForm(t *testing.T) {
 	}{{
 		name: "start", level: slog.LevelInfo, message: logmsg.Starting,
 		args: []any{logkey.Version, "v0.1.0", logkey.Files, []string{"agent.hcl", "/etc/certagent/conf.d/once.hcl"}, logkey.Address, "http://127.0.0.1:8200"},
-		at80: `12:00:07 INF starting version=v0.1.0 files=agent.hcl,…/conf.d/once.hcl address=http://127.0.0.1:8200`,
+		at80: `12:00:07 INF starting version=v0.1.0 files=agent.hcl,…/conf.d/once.hcl` + "\n" + `    address=http://127.0.0.1:8200`,
 	}, {
 		name: "login", level: slog.LevelInfo, message: logmsg.LoggedIn,
 		args: []any{logkey.Method, "approle", logkey.Expires, noon.Add(time.Hour).Format(time.RFC3339)},
@@ -60,12 +60,12 @@ func TestTerminalForm(t *testing.T) {
 	}, {
 		name: "published", level: slog.LevelInfo, message: logmsg.Published,
 		args:  []any{logkey.Bundle, longPath, logkey.Generation, 1, logkey.Files, 2, slog.Time(logkey.Expires, noon.Add(51*time.Hour))},
-		at80:  "12:00:07 INF published bundle=…/tls/tls.crt generation=1 files=2 expires in 2d 3h",
+		at80:  "12:00:07 INF published bundle=…/tls/tls.crt generation=1 files=2\n    expires in 2d 3h",
 		at120: "12:00:07 INF published bundle=…/tls/tls.crt generation=1 files=2 expires in 2d 3h",
 	}, {
 		name: "kept", level: slog.LevelInfo, message: logmsg.CertificateKept,
 		args: []any{logkey.Bundle, "web", logkey.Serial, longSerial, logkey.Renews, noon.Add(14 * time.Minute), slog.Time(logkey.Expires, noon.Add(-time.Minute))},
-		at80: "12:00:07 INF certificate on disk is valid; keeping it bundle=web serial=3f:a1…9c:02 renews in 14m expired 1m ago",
+		at80: "12:00:07 INF certificate on disk is valid; keeping it bundle=web\n    serial=3f:a1…9c:02 renews in 14m expired 1m ago",
 	}, {
 		name: "change", level: slog.LevelInfo, message: logmsg.ChangeDone,
 		args:  []any{logkey.Bundle, "web", logkey.Mode, "command openssl x509 -noout -subject -enddate -in /tmp/tls.crt", logkey.Duration, 167 * time.Millisecond},
@@ -77,7 +77,7 @@ func TestTerminalForm(t *testing.T) {
 			logkey.Mode, "command nginx -s reload", logkey.Attempt, 8, logkey.LeftOut, 3, logkey.Retry, 14200 * time.Millisecond,
 			logkey.Hint, `check "nginx"`, logkey.Output, "nginx: invalid PID", logkey.Error, errors.New(`command "nginx -s reload": exit code 1`), logkey.Bundle, "web",
 		},
-		at80: `12:00:07 ERR change failed; retrying bundle=web error="command 'nginx -s reload': exit code 1" output="nginx: invalid PID" mode="command nginx -s reload" attempt=8 left_out=3 retry in 14s hint="check 'nginx'"`,
+		at80: `12:00:07 ERR change failed; retrying bundle=web error="command 'nginx -s` + "\n" + `    reload': exit code 1" output="nginx: invalid PID" mode="command nginx -s` + "\n" + `    reload" attempt=8 left_out=3 retry in 14s hint="check 'nginx'"`,
 	}, {
 		name: "escape sequences", level: slog.LevelWarn, message: logmsg.LibraryMessage,
 		args: []any{logkey.Text, "\x1b[2J\a\u202eevil"},

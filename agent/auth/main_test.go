@@ -19,17 +19,11 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/api"
-	"go.uber.org/goleak"
+
+	"github.com/certagent/certagent/internal/harness"
 )
 
-func TestMain(m *testing.M) {
-	for _, entry := range os.Environ() {
-		if name, _, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "VAULT_") {
-			os.Unsetenv(name)
-		}
-	}
-	goleak.VerifyTestMain(m)
-}
+func TestMain(m *testing.M) { harness.Main(m) }
 
 // call is a request that a fake has seen.
 type call struct {

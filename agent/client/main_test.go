@@ -25,19 +25,12 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/api"
-	"go.uber.org/goleak"
 
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/settings"
 )
 
-func TestMain(m *testing.M) {
-	for _, entry := range os.Environ() {
-		if name, _, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "VAULT_") {
-			os.Unsetenv(name)
-		}
-	}
-	goleak.VerifyTestMain(m)
-}
+func TestMain(m *testing.M) { harness.Main(m) }
 
 // authority is a CA that exists for one test.
 type authority struct {

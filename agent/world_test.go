@@ -5,12 +5,10 @@ package agent_test
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"log/slog"
 	"os"
 	"strings"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,17 +20,12 @@ import (
 	"github.com/certagent/certagent/internal/harness"
 )
 
-// atOnce is how many tests run at the same time: they wait most of it.
-const atOnce = "8"
-
 func TestMain(m *testing.M) {
 	if len(os.Args) == 5 && os.Args[1] == "serve" {
 		fmt.Fprintln(os.Stderr, serveStubbornly(os.Args[2:]))
 		os.Exit(1)
 	}
-	if err := flag.Set("test.parallel", atOnce); err != nil { // the command line beats this
-		panic(err)
-	}
+	harness.AtOnce(8)
 	harness.Main(m)
 }
 
@@ -207,19 +200,12 @@ func (r *running) wait() error {
 	r.Helper()
 	select {
 	case <-r.ended:
-		letGo()
+		harness.AwaitForks() // they would hold the claims of this agent
 		return r.err
 	case <-time.After(harness.Patience):
 		r.Fatalf("the agent does not end:\n%s", r.Transcript)
 		return nil
 	}
-}
-
-// letGo waits until no process that is about to be started by another test holds a
-// copy of our open files, and with them the claims of an agent that has ended.
-func letGo() {
-	syscall.ForkLock.Lock()
-	defer syscall.ForkLock.Unlock()
 }
 
 // threeTemplates is the form that Vault Agent's users have: CA, certificate and

@@ -17,6 +17,7 @@ func TestMain(m *testing.M) {
 	if isBoxInit() {
 		boxInit()
 	}
+	harness.AtOnce(4)
 	harness.Main(m)
 }
 

@@ -4,19 +4,13 @@
 package consumers
 
 import (
-	"flag"
 	"testing"
 
 	"github.com/certagent/certagent/internal/harness"
 )
 
-// atOnce is how many of the tests run at the same time: they wait most of it.
-const atOnce = "4"
-
 func TestMain(m *testing.M) {
-	if err := flag.Set("test.parallel", atOnce); err != nil { // the command line says more
-		panic(err)
-	}
+	harness.AtOnce(4)
 	harness.Main(m)
 }
 

@@ -4,7 +4,6 @@
 package main
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -38,11 +37,7 @@ func certagentMain() {
 type leakChecked struct{ *testing.M }
 
 func (m leakChecked) Run() int {
-	// These tests wait for other processes most of the time. -parallel beats this.
-	if err := flag.Set("test.parallel", "8"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
+	harness.AtOnce(8)
 	defer harness.Prepare()()
 	code := m.M.Run()
 	if err := goleak.Find(); err != nil && code == 0 {

@@ -24,6 +24,7 @@ func TestMain(m *testing.M) {
 	if isBuiltinServer(os.Args) {
 		os.Exit(builtinServer(os.Args))
 	}
+	harness.AtOnce(3)
 	harness.Main(m)
 }
 

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 )
 
@@ -97,8 +98,8 @@ func Leaf(text []byte) *x509.Certificate {
 	return cert
 }
 
-// WriteFile writes a file, and makes its directory if need be. What umask takes
-// away of the mode is given back.
+// WriteFile writes a file, and makes its directory if need be. Its mode does not
+// depend on the umask. A program that was written so can be started at once.
 func WriteFile(t testing.TB, path, content string, mode fs.FileMode) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -110,6 +111,15 @@ func WriteFile(t testing.TB, path, content string, mode fs.FileMode) {
 	if err := os.Chmod(path, mode); err != nil {
 		t.Fatal(err)
 	}
+	AwaitForks()
+}
+
+// AwaitForks waits until no process that another test has just forked holds a copy
+// of our open files any more: of one that we wrote to, which could not be executed
+// until then, or of one that was locked.
+func AwaitForks() {
+	syscall.ForkLock.Lock() // held from a fork until it has become another program
+	defer syscall.ForkLock.Unlock()
 }
 
 // ReadFile returns a file's content.

@@ -10,8 +10,11 @@
 package harness
 
 import (
+	"flag"
 	"os"
 	"os/signal"
+	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -22,6 +25,15 @@ import (
 // Main runs a package's tests after Prepare. The tests fail if they leave
 // goroutines behind.
 func Main(m *testing.M) { goleak.VerifyTestMain(prepared{m}) }
+
+// AtOnce lets at least n tests run at the same time: tests that wait most of their
+// time keep no processor busy. It is to be called before Main. The flag -parallel
+// takes precedence.
+func AtOnce(n int) {
+	if err := flag.Set("test.parallel", strconv.Itoa(max(n, runtime.GOMAXPROCS(0)))); err != nil {
+		panic(err) // the flag is there in every test binary
+	}
+}
 
 // prepared is a run of tests that needs what Prepare does.
 type prepared struct{ m *testing.M }

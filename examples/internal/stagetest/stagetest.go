@@ -23,6 +23,7 @@ func Main(m *testing.M, main func()) {
 	if os.Getenv(asMain) != "" {
 		main()
 	}
+	harness.AtOnce(4)
 	harness.Main(m)
 }
 

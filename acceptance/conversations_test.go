@@ -21,14 +21,13 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 
 	"github.com/certagent/certagent/internal/harness"
 )
 
 var update = flag.Bool("update", false, "write the answers of the real Vault to the scripts")
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { harness.Main(m) }
 
 // TestConversations compares the answers of each server with the recorded answers
 // of a real Vault.

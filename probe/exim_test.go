@@ -8,6 +8,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/probe"
 )
 
@@ -19,7 +20,7 @@ func TestExim(t *testing.T) {
 	}
 	h := newHome(t, 0)
 	before, after := certificate(t, "before.test"), certificate(t, "after.test")
-	_, port, err := net.SplitHostPort(freeAddress(t))
+	_, port, err := net.SplitHostPort(harness.FreeAddress(t))
 	if err != nil {
 		t.Fatal(err)
 	}

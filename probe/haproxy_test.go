@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/probe"
 )
 
@@ -29,7 +30,7 @@ func TestHAProxy(t *testing.T) {
 	haproxy := program(t, "haproxy", "haproxy", false)
 	h := newHome(t, 0)
 	before, after := certificate(t, "before.test"), certificate(t, "after.test")
-	address, proxied := freeAddress(t), freeAddress(t)
+	address, proxied := harness.FreeAddress(t), harness.FreeAddress(t)
 	h.configure("haproxy.cfg", haproxyConf, "@ADDRESS@", address, "@PROXIED@", proxied)
 	h.pair("site", before)
 	// The master re-executes itself to reload; -db keeps it in the foreground.

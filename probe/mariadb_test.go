@@ -7,6 +7,7 @@ import (
 	"net"
 	"testing"
 
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/probe"
 )
 
@@ -16,7 +17,7 @@ func TestMariaDB(t *testing.T) {
 	h := newHome(t, nobody)
 	before, after := certificate(t, "before.test"), certificate(t, "after.test")
 	h.run("mkdir", h.path("data")) // nobody logs in: no tables are needed
-	_, port, err := net.SplitHostPort(freeAddress(t))
+	_, port, err := net.SplitHostPort(harness.FreeAddress(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/probe"
 )
 
@@ -37,7 +38,7 @@ func TestNginx(t *testing.T) {
 	nginx := program(t, "nginx", "nginx-light", true)
 	h := newHome(t, 0)
 	before, after := certificate(t, "before.test"), certificate(t, "after.test")
-	address, proxied := freeAddress(t), freeAddress(t)
+	address, proxied := harness.FreeAddress(t), harness.FreeAddress(t)
 	h.configure("nginx.conf", nginxConf, "@ADDRESS@", address, "@PROXIED@", proxied, "@MORE@", "")
 	h.pair("site", before)
 	master, _ := h.start(nginx, "-p", h.dir, "-c", h.path("nginx.conf"))
@@ -85,8 +86,8 @@ func TestNginxWithTwoKeys(t *testing.T) {
 	t.Parallel()
 	nginx := program(t, "nginx", "nginx-light", true)
 	h := newHome(t, 0)
-	address := freeAddress(t)
-	h.configure("nginx.conf", nginxConf, "@ADDRESS@", address, "@PROXIED@", freeAddress(t), "@MORE@",
+	address := harness.FreeAddress(t)
+	h.configure("nginx.conf", nginxConf, "@ADDRESS@", address, "@PROXIED@", harness.FreeAddress(t), "@MORE@",
 		"ssl_certificate "+h.path("rsa.crt")+"; ssl_certificate_key "+h.path("rsa.key")+"; ssl_protocols TLSv1.2 TLSv1.3;")
 	ec, rsa := certificate(t, "ec.test"), rsaCertificate(t, "rsa.test")
 	h.pair("site", ec)

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/probe"
 )
 
@@ -17,7 +18,7 @@ func TestPostgreSQL(t *testing.T) {
 	postgres := program(t, "postgres", "postgresql-15", false)
 	h := newHome(t, nobody)
 	before, after := certificate(t, "before.test"), certificate(t, "after.test")
-	host, port, err := net.SplitHostPort(freeAddress(t))
+	host, port, err := net.SplitHostPort(harness.FreeAddress(t))
 	if err != nil {
 		t.Fatal(err)
 	}

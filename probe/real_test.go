@@ -8,7 +8,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/probe"
 )
 
@@ -24,7 +24,7 @@ import (
 const nobody = 65534
 
 // program finds a program of a Debian package. Without it the test is skipped,
-// or fails if "make tools" installs it and $CERTAGENT_REQUIRE_REAL is 1.
+// or fails if "make tools" installs it and it is required.
 func program(t *testing.T, name, debian string, installed bool) string {
 	t.Helper()
 	places := filepath.SplitList(os.Getenv("PATH"))
@@ -34,7 +34,7 @@ func program(t *testing.T, name, debian string, installed bool) string {
 			return path
 		}
 	}
-	if installed && os.Getenv("CERTAGENT_REQUIRE_REAL") == "1" {
+	if installed && harness.Required() {
 		t.Fatalf("%s is required (install it with: make tools)", name)
 	}
 	t.Skipf("%s is not installed (Debian's package %s)", name, debian)
@@ -186,17 +186,6 @@ func (h home) logged(name, words string) {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-}
-
-// freeAddress is one that nobody listened on a moment ago.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // refused asks until the target's error says so, which that of a server that is

@@ -6,6 +6,7 @@ package probe_test
 import (
 	"testing"
 
+	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/probe"
 )
 
@@ -14,7 +15,7 @@ func TestSlapd(t *testing.T) {
 	slapd := program(t, "slapd", "slapd", false)
 	h := newHome(t, nobody)
 	before, after := certificate(t, "before.test"), certificate(t, "after.test")
-	address := freeAddress(t)
+	address := harness.FreeAddress(t)
 	start := func() (stop func()) {
 		_, stop = h.start(slapd, "-d", "0", "-f", h.path("slapd.conf"), "-h", "ldap://"+address)
 		return stop

@@ -172,7 +172,8 @@ func TestPrivateKeyNeverLeaves(t *testing.T) {
 		var secret []byte
 		switch k := signer.(type) {
 		case *ecdsa.PrivateKey:
-			secret = k.D.Bytes()
+			secret, err = k.Bytes()
+			w.Check(err)
 		case *rsa.PrivateKey:
 			secret = k.Primes[0].Bytes()
 		case ed25519.PrivateKey:

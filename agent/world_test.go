@@ -159,9 +159,8 @@ func (w *world) start(text string, options ...func(*agent.Agent)) *running {
 		r.err = a.Run(ctx)
 	}()
 	w.Cleanup(func() {
-		r.end()
-		if w.Failed() {
-			w.Logf("the agent's log:\n%s", log)
+		if err := r.end(); w.Failed() {
+			w.Logf("the agent ended with %v; its log:\n%s", err, log)
 		}
 	})
 	return r
@@ -200,7 +199,8 @@ func (r *running) wait() error {
 	r.Helper()
 	select {
 	case <-r.ended:
-		harness.AwaitForks() // they would hold the claims of this agent
+		harness.AwaitClosed(r.T, r.Path("*.lock")) // or the claims of this agent would still be held
+		harness.AwaitClosed(r.T, r.Path("*/*.lock"))
 		return r.err
 	case <-time.After(harness.Patience):
 		r.Fatalf("the agent does not end:\n%s", r.Transcript)

@@ -4,8 +4,8 @@
 package deploy
 
 import (
+	"io/fs"
 	"maps"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -71,18 +71,18 @@ func assemble(t *testing.T, s stage, from map[string]string) *image {
 		case "COPY":
 			target := filepath.Join(i.root, step.Target)
 			if step.Text != "" {
-				write(t, target, step.Text)
-				i.executable(target)
+				harness.WriteFile(t, target, step.Text, 0o755)
 			}
 			for _, source := range step.Sources {
 				to := target
 				if strings.HasSuffix(step.Target, "/") {
 					to = filepath.Join(target, filepath.Base(source))
 				}
-				write(t, to, harness.ReadFile(t, filepath.Join(from[step.From], source)))
+				mode := fs.FileMode(0o644)
 				if filepath.Base(source) == "certagent" {
-					i.executable(to)
+					mode = 0o755
 				}
+				harness.WriteFile(t, to, harness.ReadFile(t, filepath.Join(from[step.From], source)), mode)
 			}
 		case "ENTRYPOINT":
 			i.entrypoint = step.Command
@@ -104,13 +104,6 @@ func assemble(t *testing.T, s stage, from map[string]string) *image {
 		}
 	}
 	return i
-}
-
-func (i *image) executable(path string) {
-	i.Helper()
-	if err := os.Chmod(path, 0o755); err != nil {
-		i.Fatal(err)
-	}
 }
 
 // anybody is a user that no image knows, as OpenShift chooses them.

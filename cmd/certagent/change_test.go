@@ -19,8 +19,8 @@ import (
 // script writes an executable script.
 func (w *world) script(name, text string) {
 	w.Helper()
-	w.Write(name, "#!/bin/sh\n"+text)
-	w.Check(os.Chmod(w.Path(name), 0o755))
+	harness.WriteFile(w.T, w.Path(name)+".new", "#!/bin/sh\n"+text, 0o755)
+	w.Check(os.Rename(w.Path(name)+".new", w.Path(name)))
 }
 
 // A failed change stays owed, and is tried again without a word to Vault, until

@@ -54,9 +54,7 @@ func TestCommand(t *testing.T) {
 	})
 	t.Run("SIGINT while it starts", func(t *testing.T) {
 		idle := filepath.Join(t.TempDir(), "idle") // never brings a certificate
-		if err := os.WriteFile(idle, []byte("#!/bin/sh\nexec sleep 600\n"), 0o700); err != nil {
-			t.Fatal(err)
-		}
+		harness.WriteFile(t, idle, "#!/bin/sh\nexec sleep 600\n", 0o700)
 		c := startCommand(t, program, "-certagent="+idle, "-nginx="+nginx)
 		harness.Eventually(t, "certagent is started", func() bool {
 			logs, err := filepath.Glob(filepath.Join(c.temp, "*", "bundle.hcl.log"))

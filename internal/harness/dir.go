@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 )
 
@@ -99,7 +98,7 @@ func Leaf(text []byte) *x509.Certificate {
 }
 
 // WriteFile writes a file, and makes its directory if need be. Its mode does not
-// depend on the umask. A program that was written so can be started at once.
+// depend on the umask. A program can be started at once.
 func WriteFile(t testing.TB, path, content string, mode fs.FileMode) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -111,15 +110,9 @@ func WriteFile(t testing.TB, path, content string, mode fs.FileMode) {
 	if err := os.Chmod(path, mode); err != nil {
 		t.Fatal(err)
 	}
-	AwaitForks()
-}
-
-// AwaitForks waits until no process that another test has just forked holds a copy
-// of our open files any more: of one that we wrote to, which could not be executed
-// until then, or of one that was locked.
-func AwaitForks() {
-	syscall.ForkLock.Lock() // held from a fork until it has become another program
-	defer syscall.ForkLock.Unlock()
+	if mode&0o111 != 0 { // it cannot be executed while somebody can write to it
+		AwaitClosed(t, path)
+	}
 }
 
 // ReadFile returns a file's content.

@@ -34,3 +34,34 @@ func WithVariable(t testing.TB, entry string) []string {
 	}
 	return found
 }
+
+// AwaitClosed waits until no child of this process has a file open whose path
+// matches the pattern. When a test starts a program, the new process has copies of
+// all files that other tests have open, until it has become that program: of one
+// that is written to, or of one that holds a lock.
+func AwaitClosed(t testing.TB, pattern string) {
+	t.Helper()
+	Eventually(t, "no child has "+pattern+" open", func() bool {
+		for _, pid := range children() {
+			fds, _ := filepath.Glob("/proc/" + pid + "/fd/*") // the pattern is right
+			for _, fd := range fds {
+				path, _ := os.Readlink(fd) // it may have been closed meanwhile
+				if match, err := filepath.Match(pattern, path); match || err != nil {
+					return false
+				}
+			}
+		}
+		return true
+	})
+}
+
+// children returns the numbers of this process's children.
+func children() []string {
+	var all []string
+	lists, _ := filepath.Glob("/proc/self/task/*/children") // the pattern is right
+	for _, path := range lists {
+		list, _ := os.ReadFile(path) // the thread may have ended
+		all = append(all, strings.Fields(string(list))...)
+	}
+	return all
+}

@@ -176,7 +176,7 @@ func TestFailedChangeIsOwedAcrossARestart(t *testing.T) {
 	serial := w.Leaf("tls.crt").SerialNumber
 
 	r = w.start(text)
-	r.Says(logmsg.StillOwed)
+	r.Says(logmsg.ChangePending)
 	r.Says(logmsg.ChangeFailed)
 	w.Write("repaired", "")
 	w.Eventually("the change", func() bool { return w.Read("changes") != "" })
@@ -194,7 +194,7 @@ func TestFailedChangeIsOwedAcrossARestart(t *testing.T) {
 	r = w.start(text)
 	r.Says(logmsg.FilesKept)
 	r.end()
-	if r.Count(logmsg.StillOwed) != 0 {
+	if r.Count(logmsg.ChangePending) != 0 {
 		t.Error("the change is still owed after it succeeded")
 	}
 }

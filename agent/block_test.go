@@ -117,7 +117,7 @@ func TestBundleOwesAcrossARestart(t *testing.T) {
 	r.end()
 	w.Write("works", "")
 	r = w.start(text)
-	r.Says(logmsg.StillOwed)
+	r.Says(logmsg.ChangePending)
 	r.Says(logmsg.ChangeDone)
 	r.end()
 	if got := w.Read("changes"); got != "changed\n" {

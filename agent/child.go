@@ -109,7 +109,7 @@ func (c *child) run(ctx context.Context, ready <-chan struct{}) error {
 	exit, err := c.Run(ctx)
 	switch {
 	case err == nil:
-		c.log.Warn(logmsg.ChildEnded, logkey.Code, exit.Code)
+		c.log.Warn(logmsg.ChildNotRestarted, logkey.Code, exit.Code)
 		return &ChildExit{Code: c.policy.Code(exit)}
 	case ctx.Err() != nil || errors.Is(err, exec.ErrStopped):
 		return nil

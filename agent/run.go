@@ -79,7 +79,7 @@ func (r *assembly) setSubreaper() {
 		return
 	}
 	if err := exec.SetSubreaper(); err != nil {
-		r.Logger.Warn(logmsg.OrphansIgnored, logkey.Error, err)
+		r.Logger.Warn(logmsg.SubreaperFailed, logkey.Error, err)
 	}
 }
 

@@ -76,11 +76,11 @@ func (s *session) renew(ctx context.Context, t *tokenState) (accepted bool) {
 	case ctx.Err() != nil:
 	case forbidden(err):
 		failure.Hint = "if this happens with each token, its policies must allow update on auth/token/renew-self"
-		s.report(logmsg.TokenNotRenewedLogin, failure, nil, 0)
+		s.report(logmsg.TokenRenewalRefused, failure, nil, 0)
 		return false
 	case failure.Kind.permanent():
 		t.lease.renewable = false
-		s.report(logmsg.TokenEndsLogin, failure, nil, time.Until(t.loginAt))
+		s.report(logmsg.TokenNotRenewable, failure, nil, time.Until(t.loginAt))
 	default:
 		t.failures++
 		wait := s.wait(t.failures, false)

@@ -140,7 +140,7 @@ func TestRenewalFails(t *testing.T) {
 				if failed > 1 { // it is logged at the 1st, 2nd, 4th, 8th…
 					want = bits.Len(uint(failed))
 				}
-				for _, message := range []string{logmsg.TokenNotRenewed, logmsg.TokenNotRenewedLogin, logmsg.TokenEndsLogin} {
+				for _, message := range []string{logmsg.TokenNotRenewed, logmsg.TokenRenewalRefused, logmsg.TokenNotRenewable} {
 					n += len(r.log.lines(message, "level=WARN")) + len(r.log.lines(message, "level=ERROR"))
 				}
 				if n != want {

@@ -44,6 +44,6 @@ func (b *Bundle) notStarted(pending []plan.PendingChange) []string {
 
 func (b *Bundle) logPending() {
 	for _, p := range b.state.Published.Pending {
-		b.log.Info(logmsg.StillOwed, logkey.Mode, b.reaction(p).String())
+		b.log.Info(logmsg.ChangePending, logkey.Mode, b.reaction(p).String())
 	}
 }

@@ -76,7 +76,7 @@ func (b *Bundle) write(ctx context.Context, g *generation, follows plan.State) (
 		return record, err
 	}
 	if record.CleanupErr != nil {
-		b.log.Warn(logmsg.LeftoversKept, logkey.Error, record.CleanupErr)
+		b.log.Warn(logmsg.LeftoversNotRemoved, logkey.Error, record.CleanupErr)
 	}
 	return record, nil
 }
@@ -130,6 +130,6 @@ func (b *Bundle) save(ctx context.Context) {
 	}
 	b.published.record.Payload = b.state.Remembered().JSON()
 	if err := sinks.Save(context.WithoutCancel(ctx), b.published.record); err != nil {
-		b.log.Warn(logmsg.OwedNotRecorded, logkey.Error, fmt.Errorf("saving the record: %w", err))
+		b.log.Warn(logmsg.PendingNotRecorded, logkey.Error, fmt.Errorf("saving the record: %w", err))
 	}
 }

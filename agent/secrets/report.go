@@ -65,7 +65,7 @@ func (p *reporter) failed(e *entry, err *Error, wait time.Duration, now reading)
 
 // answered is called before the entry changes.
 func (p *reporter) answered(e *entry, a *Answer, w window, now reading) {
-	p.logger.Debug(logmsg.SecretFresh, logkey.Path, a.Request.Path,
+	p.logger.Debug(logmsg.SecretFetched, logkey.Path, a.Request.Path,
 		logkey.Serial, a.Serial, logkey.Renews, a.RenewAt, expires(a.ExpiresAt))
 	p.recovered(e)
 	if warning := strings.Join(a.Secret.Warnings, "; "); warning != e.warned {

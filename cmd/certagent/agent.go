@@ -111,10 +111,10 @@ func exitCode(err error, logger *slog.Logger) int {
 		logger.Info(logmsg.ExitingWithChild, logkey.Code, child.Code)
 		return child.Code
 	case errors.As(err, &failure):
-		logger.Error(logmsg.GivingUp, logkey.Error, err, logkey.Code, failure.Code)
+		logger.Error(logmsg.ExitingOnError, logkey.Error, err, logkey.Code, failure.Code)
 		return failure.Code
 	default:
-		logger.Error(logmsg.GivingUp, logkey.Error, err, logkey.Code, exitError)
+		logger.Error(logmsg.ExitingOnError, logkey.Error, err, logkey.Code, exitError)
 		return exitError
 	}
 }

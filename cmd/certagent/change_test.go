@@ -122,7 +122,7 @@ func TestChangeThatMayNotFail(t *testing.T) {
 			w := newWorld(t)
 			w.script("reload", "exit 3")
 			p := w.start(text)
-			p.Says(logmsg.GivingUp + ` error=".*/reload\\": exit code 3" code=7`)
+			p.Says(logmsg.ExitingOnError + ` error=".*/reload\\": exit code 3" code=7`)
 			p.Ends(7)
 			p.leavesNothing()
 			if w.Read("password") != "one" {

@@ -27,10 +27,10 @@ func TestChildsExitCode(t *testing.T) {
 		code       int
 		want       string
 	}{
-		{"at once", child("exit 7", ""), 7, logmsg.ChildEnded + ` code=7`},
-		{"at once with success", child("exit 0", ""), 0, logmsg.ChildEnded + ` code=0`},
-		{"by a signal", child("kill -KILL $$", ""), 137, logmsg.ChildEnded + ` code=137`},
-		{"by another signal", child("kill -TERM $$", ""), 143, logmsg.ChildEnded + ` code=143`},
+		{"at once", child("exit 7", ""), 7, logmsg.ChildNotRestarted + ` code=7`},
+		{"at once with success", child("exit 0", ""), 0, logmsg.ChildNotRestarted + ` code=0`},
+		{"by a signal", child("kill -KILL $$", ""), 137, logmsg.ChildNotRestarted + ` code=137`},
+		{"by another signal", child("kill -TERM $$", ""), 143, logmsg.ChildNotRestarted + ` code=143`},
 		{"not there", `exec { command = ["/nowhere/to/be/found"] }`, 127, logmsg.ChildNotStarted + `.*/nowhere/to/be/found\\": no such program, or its interpreter is missing`},
 		{"not in PATH", `exec { command = ["nowhere-to-be-found"] }`, 127, logmsg.ChildNotStarted + `.*nowhere-to-be-found\\": not found in PATH`},
 		{"not executable", `exec { command = ["DIR/roleid"] }`, 126, logmsg.ChildNotStarted + `.*roleid\\": not executable for the user that runs certagent`},

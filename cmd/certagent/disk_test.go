@@ -138,7 +138,7 @@ func TestDiskWithExitOnRetryFailure(t *testing.T) {
 	fill(w, dir)
 	text := strings.Replace(login, `address = "ADDRESS"`, "address = \"ADDRESS\"\n  retry { num_retries = 1 }\n", 1)
 	p := w.start(text + "template_config { exit_on_retry_failure = true }\n" + certificate(once, ""))
-	p.Says(logmsg.GivingUp + ` error=".*no space left on device`)
+	p.Says(logmsg.ExitingOnError + ` error=".*no space left on device`)
 	p.Ends(6)
 }
 

@@ -95,7 +95,7 @@ func (n *notifier) feedWatchdog(h handle) {
 			n.alive()
 			last = ""
 		case err.Error() != last:
-			n.logger.Error(logmsg.WatchdogStopped, logkey.Error, err)
+			n.logger.Error(logmsg.HeartbeatWithheld, logkey.Error, err)
 			last = err.Error()
 		}
 	}

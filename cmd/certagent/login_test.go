@@ -93,7 +93,7 @@ func TestExitOnErr(t *testing.T) {
 	w := newWorld(t)
 	w.Dev.Seal()
 	p := w.start(strings.Replace(login, "min_backoff", "exit_on_err = true\n    min_backoff", 1) + certificate(once, ""))
-	p.Says(logmsg.GivingUp + ` error="logging in by approle: .*Vault is sealed`)
+	p.Says(logmsg.ExitingOnError + ` error="logging in by approle: .*Vault is sealed`)
 	p.Ends(4)
 	p.leavesNothing()
 }

@@ -88,8 +88,8 @@ func TestTerminalForm(t *testing.T) {
 		at80: "12:00:07 ERR " + logmsg.ReloadRefused + " error:\n" +
 			"    web.hcl:6:1: template: has neither source nor contents\n        template {\n      hint: give one of them",
 	}, {
-		name: "no attribute", level: levelTrace, message: logmsg.SecretFresh, args: []any{slog.Attr{}},
-		at80: "12:00:07 TRC " + logmsg.SecretFresh,
+		name: "no attribute", level: levelTrace, message: logmsg.SecretFetched, args: []any{slog.Attr{}},
+		at80: "12:00:07 TRC " + logmsg.SecretFetched,
 	}} {
 		t.Run(c.name, func(t *testing.T) {
 			if diff := cmp.Diff(c.at80+"\n", onTerminal(80, false, c.level, c.message, c.args...)); diff != "" {

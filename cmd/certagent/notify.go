@@ -64,7 +64,7 @@ func newNotifier(logger *slog.Logger) *notifier {
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	var err error
 	if n.watchdog, err = daemon.SdWatchdogEnabled(false); err != nil {
-		logger.Warn(logmsg.WatchdogUnused, logkey.Error, err)
+		logger.Warn(logmsg.WatchdogNotUsed, logkey.Error, err)
 	}
 	return n
 }

@@ -304,7 +304,7 @@ func TestWatchdog(t *testing.T) {
 				t.Errorf("the watchdog was told %d times", n)
 			}
 			if strings.Contains(c.env, "soon") {
-				p.Says(logmsg.WatchdogUnused + ` error="error converting WATCHDOG_USEC`)
+				p.Says(logmsg.WatchdogNotUsed + ` error="error converting WATCHDOG_USEC`)
 			}
 		})
 	}

@@ -97,7 +97,7 @@ func TestSIGHUPWithAMistakeChangesNothing(t *testing.T) {
 	p.Signal(syscall.SIGHUP)
 	p.Says(logmsg.Reloaded + `.* log_level=debug`)
 	w.PutKV("app", map[string]any{"password": "three"})
-	p.Says(` DBG ` + logmsg.SecretFresh)
+	p.Says(` DBG ` + logmsg.SecretFetched)
 	p.stop()
 }
 

@@ -145,6 +145,46 @@ func TestBundleUncheckedIsCheckedAtTheNextStart(t *testing.T) {
 	}
 }
 
+// The agent is stopped before the check, and the next one vetoes what counts as fresh:
+// it is published again, and not only when it is due.
+func TestBundleFreshAndVetoedIsPublishedAgain(t *testing.T) {
+	w := newWorld(t)
+	w.Write("sound", "")
+	bundle := func(name, check string) string {
+		return loginBlocks + `
+bundle "web" {
+  directory = "DIR/tls"
+  template {
+    contents    = "{{ with pkiCert \"pki/issue/web\" \"common_name=` + name + `\" }}{{ .Cert }}{{ .CA }}{{ .Key }}{{ end }}"
+    destination = "tls.pem"
+  }
+  check { command = ["sh", "-c", "` + check + `"] }
+  change_mode = "command"
+  command     = ["sh", "-c", "echo changed >> DIR/changes"]
+}`
+	}
+	const sound = "test -e DIR/sound"
+	r := w.start(bundle("example.test", sound))
+	r.Says(logmsg.ChangeDone)
+	r.end()
+	r = w.start(bundle("www.example.test", "touch DIR/checking; sleep 60"))
+	w.Eventually("the check", func() bool { _, err := os.Stat(w.Path("checking")); return err == nil })
+	r.end()
+	if err := os.Remove(w.Path("sound")); err != nil {
+		t.Fatal(err)
+	}
+	r = w.start(bundle("www.example.test", sound))
+	r.Says(logmsg.FilesKept)
+	r.Says(logmsg.RolledBack)
+	if got := w.Leaf("tls/tls.pem").Subject.CommonName; got != "example.test" {
+		t.Errorf("%s came back", got)
+	}
+	w.Write("sound", "")
+	w.Eventually("the new name", func() bool { return w.Leaf("tls/tls.pem").Subject.CommonName == "www.example.test" })
+	w.Eventually("its reaction", func() bool { return strings.Count(w.Read("changes"), "changed") == 2 })
+	r.end()
+}
+
 func TestBundleWithoutADirectory(t *testing.T) {
 	w := newWorld(t)
 	w.Write("sound", "")

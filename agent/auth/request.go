@@ -44,6 +44,7 @@ func (r request) do(ctx context.Context, c *api.Client) (*api.Secret, error) {
 			return nil, err
 		}
 	}
+	//lint:ignore SA1019 no other call takes a token and a wrap TTL for one request
 	response, err := c.RawRequestWithContext(ctx, raw)
 	if response != nil {
 		defer response.Body.Close()

@@ -58,6 +58,7 @@ func (v *vault) ask(ctx context.Context, q question) (*api.Secret, *Error) {
 			return nil, &Error{Class: Refused, cause: err}
 		}
 	}
+	//lint:ignore SA1019 no other call takes a token and a wrap TTL for one request
 	response, err := v.client.RawRequestWithContext(ctx, r)
 	if response != nil {
 		defer response.Body.Close()

@@ -41,7 +41,7 @@ func newLogger(cfg config.Log, w io.Writer, standard *os.File) (*slog.Logger, *s
 	case cfg.File == "" && isTerminal(standard):
 		handler = newTerminalHandler(w, level, wantsColour(), widthOf(standard))
 	default:
-		handler = tint.NewHandler(w, &tint.Options{Level: level, TimeFormat: "2006-01-02T15:04:05.000Z07:00", NoColor: true, ReplaceAttr: readable})
+		handler = tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: "2006-01-02T15:04:05.000Z07:00", NoColor: true, ReplaceAttr: readable})
 	}
 	logger := slog.New(handler)
 	log.SetFlags(0)

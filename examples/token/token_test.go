@@ -95,6 +95,10 @@ func TestTokenIsReplaced(t *testing.T) {
 	})
 }
 
+// extended returns a role whose tokens live for another ttl after each renewal: the
+// agent renews them, and the file does not change.
+func extended(ttl time.Duration) seed.Params { return seed.Params{"token_period": ttl.String()} }
+
 // A token that may live longer is renewed: the file stays as it is, and nothing
 // runs.
 func TestTokenIsRenewed(t *testing.T) {

@@ -25,10 +25,6 @@ func replaced(ttl time.Duration) seed.Params {
 	return seed.Params{"token_explicit_max_ttl": ttl.String()}
 }
 
-// extended returns a role whose tokens live for another ttl after each renewal: the
-// agent renews them, and the file does not change.
-func extended(ttl time.Duration) seed.Params { return seed.Params{"token_period": ttl.String()} }
-
 // seedVault creates the role api-admin and returns a token for the agent.
 func seedVault(ctx context.Context, c *api.Client, role seed.Params) (string, error) {
 	for name, rules := range map[string]string{"agent": agentPolicy, "api": apiPolicy} {

@@ -25,8 +25,8 @@ func (b *Bundle) probeFailed(err error, f plan.Failure) {
 	}
 }
 
-// servedOld reports that another certificate is being served than the published
-// one, and records which change runs because of that.
+// servedOld reports that the served certificate is not the published one, and records
+// which change runs because of that.
 func (b *Bundle) servedOld(ctx context.Context, r probeResult) {
 	b.noteError(errServedOld)
 	f, tickets := failure(), b.state.Tickets
@@ -48,7 +48,7 @@ func (b *Bundle) servedOld(ctx context.Context, r probeResult) {
 	}
 }
 
-var errServedOld = errors.New("another certificate is being served than the published one")
+var errServedOld = errors.New("the served certificate is not the published one")
 
 // unreachable reports that no server is listening: one that starts later reads the
 // new files then.

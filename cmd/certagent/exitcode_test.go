@@ -117,7 +117,7 @@ func TestExitCodesOfAOneShotRun(t *testing.T) {
 		}, 7, `exit code 1`},
 		{"a check that refuses", func(*world) string { return strict + webBlock("pki/web", `check { command = ["false"] }`) }, 7, logmsg.CheckFailed},
 		{"another certificate is served", func(w *world) string { return strict + webBlock("pki/web", verify(serveOther(w))) }, 7,
-			`another certificate is being served than the published one" code=7`},
+			`the served certificate is not the published one" code=7`},
 		{"the child ends first", func(w *world) string {
 			w.Dev.Seal()
 			return login + password("") + child("exit 9", `start = "immediately"`)

@@ -1,15 +1,14 @@
 // Copyright (c) The certagent authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package client builds the one Vault client of the agent: one pool of
-// connections, whose certificates follow the files that they were read from.
+// Package client makes the Vault client of the agent: one pool of connections, which
+// reloads its certificates when their files change.
 //
-// It refuses to log in, to retry, or to take a token from the environment:
-// which token a request carries, and when it is tried again, is its caller's
-// business.
+// It does not log in, retry, or take a token from the environment: the caller decides
+// which token a request has, and when to retry.
 //
-// Callers must not use Clone of the client that New returns: it reads the
-// environment and the files named there anew, and with them VAULT_TOKEN.
+// Callers must not call Clone on the client that New returns, because it reads the
+// environment again, including VAULT_TOKEN.
 package client
 
 import (
@@ -22,12 +21,11 @@ import (
 	"github.com/certagent/certagent/settings"
 )
 
-// Config says which server to talk to and how. Its values are final: flags,
-// environment and configuration files have been weighed by the caller. What
-// has no key in a configuration file (VAULT_CACERT_BYTES, VAULT_CLIENT_TIMEOUT,
-// VAULT_HEADERS, VAULT_MAX_RETRIES, VAULT_RATE_LIMIT, VAULT_SRV_LOOKUP,
-// VAULT_PROXY_ADDR, VAULT_HTTP_PROXY, VAULT_DISABLE_REDIRECTS) New takes from
-// the environment, as Vault Agent does.
+// Config is how to connect to the server. Its values are final: the caller has merged
+// flags, environment and configuration files. New reads from the environment, as Vault
+// Agent does, what has no key in a configuration file: VAULT_CACERT_BYTES,
+// VAULT_CLIENT_TIMEOUT, VAULT_HEADERS, VAULT_MAX_RETRIES, VAULT_RATE_LIMIT,
+// VAULT_SRV_LOOKUP, VAULT_PROXY_ADDR, VAULT_HTTP_PROXY and VAULT_DISABLE_REDIRECTS.
 type Config struct {
 	settings.Vault
 
@@ -35,23 +33,22 @@ type Config struct {
 	DisableIdle       bool // keep no idle connection
 	DisableKeepAlives bool // a new connection for every request
 
-	// Transport, if not nil, makes the requests in place of a pool of connections.
+	// Transport, if not nil, makes the requests instead of a pool of connections.
 	Transport http.RoundTripper
 
 	Logger *slog.Logger // nil means that nothing is logged
 }
 
-// New returns a client without a token. It does not retry, unless
-// VAULT_MAX_RETRIES says so; a request ends after VAULT_CLIENT_TIMEOUT (60 s),
-// and an answer of more than 16 MiB is an error.
+// New returns a client without a token. It does not retry, unless VAULT_MAX_RETRIES is
+// set; a request ends after VAULT_CLIENT_TIMEOUT (60 s), and an answer of more than
+// 16 MiB is an error.
 //
-// The certificate files are looked at again while requests are made, at most
-// once a second. When their content has changed, and the new content is
-// usable, new connections are made with it and idle ones are closed. While it
-// is not usable the old content stays in use, and a warning says why.
+// Requests read the certificate files again, at most once a second. If their content has
+// changed and is valid, new connections use it and idle ones are closed. If it is
+// invalid, the old content stays in use, and a warning is logged.
 //
-// Errors name the key of the configuration and the file. Release is to be
-// called when the client is no longer needed.
+// Errors contain the key of the configuration and the file. Call Release when the client
+// is no longer needed.
 func New(c Config) (*api.Client, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -88,7 +85,7 @@ func New(c Config) (*api.Client, error) {
 	return client, nil
 }
 
-// Release closes the client's idle connections. Requests under way go on, and
+// Release closes the idle connections of the client. Requests in progress continue, and
 // the client stays usable.
 func Release(c *api.Client) {
 	if t, ok := c.CloneConfig().HttpClient.Transport.(*transport); ok {
@@ -96,12 +93,12 @@ func Release(c *api.Client) {
 	}
 }
 
-// leaveRedirect hands redirects to vault/api, which follows one, and none from
-// https to http.
+// leaveRedirect leaves redirects to vault/api, which follows one, but none from https to
+// http.
 func leaveRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// wrapOnlyOnRequest replaces vault/api's default, under which VAULT_WRAP_TTL
-// has every answer wrapped, so that no template could be rendered.
+// wrapOnlyOnRequest replaces the default of vault/api, where VAULT_WRAP_TTL wraps every
+// answer, so that no template can be rendered.
 func wrapOnlyOnRequest(method, path string) string {
 	if path == "sys/wrapping/wrap" && (method == http.MethodPut || method == http.MethodPost) {
 		return api.DefaultWrappingTTL

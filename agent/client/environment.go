@@ -12,25 +12,25 @@ import (
 	"github.com/hashicorp/vault/api"
 )
 
-// environment returns vault/api's settings as the environment has them, less
-// its traps. The connection settings among them are not used.
+// environment returns vault/api's settings from the environment, without those that have
+// surprising effects. Their connection settings are not used.
 func environment() (*api.Config, error) {
 	config := api.DefaultConfig()
 	if config.Error != nil {
 		return nil, fmt.Errorf("reading the VAULT_* environment variables: %w", config.Error)
 	}
 	if config.Timeout < 0 {
-		return nil, fmt.Errorf("%s is negative: a request must end some time", api.EnvVaultClientTimeout)
+		return nil, fmt.Errorf("%s is negative", api.EnvVaultClientTimeout)
 	}
-	config.AgentAddress = "" // VAULT_AGENT_ADDR would beat the address
+	config.AgentAddress = "" // VAULT_AGENT_ADDR would override the address
 	if os.Getenv(api.EnvVaultMaxRetries) == "" {
 		config.MaxRetries = 0
 	}
 	return config, limitRate(config)
 }
 
-// limitRate mends VAULT_RATE_LIMIT. vault/api cuts the burst to a whole number
-// and ignores a limiter's refusal, so that "0.5" would not limit at all.
+// limitRate corrects VAULT_RATE_LIMIT. vault/api truncates the burst to a whole number
+// and ignores the limiter's error, so that "0.5" would not limit at all.
 func limitRate(config *api.Config) error {
 	switch l := config.Limiter; {
 	case l == nil:
@@ -44,8 +44,8 @@ func limitRate(config *api.Config) error {
 	return nil
 }
 
-// proxy returns the function that names the proxy of a request: the one of
-// VAULT_PROXY_ADDR, else of VAULT_HTTP_PROXY, else of HTTPS_PROXY and its kin.
+// proxy returns the function that returns the proxy of a request: that of
+// VAULT_PROXY_ADDR, else of VAULT_HTTP_PROXY, else of HTTPS_PROXY and the like.
 func proxy() (func(*http.Request) (*url.URL, error), error) {
 	for _, name := range []string{api.EnvVaultProxyAddr, api.EnvHTTPProxy} {
 		value := os.Getenv(name)

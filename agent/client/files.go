@@ -19,10 +19,10 @@ import (
 	"github.com/certagent/certagent/redact"
 )
 
-// files names where the certificates of a connection come from.
+// files are the sources of the certificates of a connection.
 type files struct {
 	caCert     string
-	caBytes    []byte // beats caPath, as in vault/api
+	caBytes    []byte // takes precedence over caPath, as in vault/api
 	caPath     string
 	clientCert string
 	clientKey  string
@@ -46,7 +46,7 @@ func (f files) none() bool {
 	return f.clientCert == "" && f.caCert == "" && (f.caPath == "" || len(f.caBytes) > 0)
 }
 
-// content is what the files held at one moment.
+// content is the content of the files.
 type content struct {
 	ca   []byte // nil means the system's CA certificates
 	cert []byte
@@ -57,7 +57,7 @@ func (c content) equal(o content) bool {
 	return bytes.Equal(c.ca, o.ca) && bytes.Equal(c.cert, o.cert) && bytes.Equal(c.key, o.key)
 }
 
-// read reads the files anew.
+// read reads the files.
 func (f files) read() (c content, err error) {
 	switch {
 	case f.caCert != "":
@@ -83,11 +83,10 @@ func (f files) read() (c content, err error) {
 	return c, nil
 }
 
-// readDirectory joins the files below dir. Links are followed, except to
-// directories: Kubernetes puts its files beside a link "..data" to their
-// directory.
+// readDirectory returns the contents of the files below dir. It follows links, except to
+// directories: in Kubernetes the files are beside a link "..data" to their directory.
 func readDirectory(dir string) ([]byte, error) {
-	joined := []byte{} // not nil: an empty directory is not a wish for the system's CAs
+	joined := []byte{} // not nil: an empty directory does not mean the system's CAs
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -108,8 +107,8 @@ func readDirectory(dir string) ([]byte, error) {
 	return joined, err
 }
 
-// tls returns the settings of a connection that uses the content. It checks
-// that the key belongs to the certificate.
+// tls returns the TLS configuration for the content. It checks that the key matches the
+// certificate.
 func (f files) tls(c content, serverName string, skipVerify bool) (*tls.Config, error) {
 	config := &tls.Config{
 		MinVersion:         tls.VersionTLS12,
@@ -119,7 +118,7 @@ func (f files) tls(c content, serverName string, skipVerify bool) (*tls.Config, 
 	if c.ca != nil {
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(c.ca) {
-			return nil, fmt.Errorf("%s: holds no CA certificate in PEM", f.caName())
+			return nil, fmt.Errorf("%s: contains no CA certificate in PEM", f.caName())
 		}
 	}
 	if f.clientCert == "" {
@@ -129,13 +128,13 @@ func (f files) tls(c content, serverName string, skipVerify bool) (*tls.Config, 
 	if err != nil {
 		return nil, fmt.Errorf("client_cert %q with client_key %q: %w", f.clientCert, f.clientKey, err)
 	}
-	// Presented whichever CAs the server asks for: the CA of a cert login need
-	// not be one that the listener names.
+	// Present it whatever CAs the server requests: the CA of a cert login need not be
+	// among those of the listener.
 	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
 	return config, nil
 }
 
-// caName is how a message speaks of the CA's source.
+// caName returns the source of the CA, for messages.
 func (f files) caName() string {
 	switch {
 	case f.caCert != "":

@@ -17,9 +17,9 @@ const (
 	handshakeTimeout = 10 * time.Second
 	idleTimeout      = 90 * time.Second
 
-	// pingAfter is when a silent HTTP/2 connection is asked whether it lives.
-	// Without, one whose peer is gone without a word swallows requests until
-	// the kernel gives up, a quarter of an hour later.
+	// pingAfter is when a silent HTTP/2 connection is pinged. Without pings, requests
+	// on a connection whose peer has vanished hang until the kernel's time-out, a
+	// quarter of an hour later.
 	pingAfter   = 15 * time.Second
 	pingTimeout = 15 * time.Second
 )
@@ -49,8 +49,9 @@ func newPool(c Config, security *tls.Config, proxy func(*http.Request) (*url.URL
 	return pool
 }
 
-// idleConnections keeps as many connections as may be open: with the two that
-// net/http keeps, ten requests at a time would open eight new ones each time.
+// idleConnections returns how many idle connections are kept: as many as may be open.
+// With net/http's default of two, ten concurrent requests would open eight new ones each
+// time.
 func idleConnections(c Config) int {
 	switch {
 	case c.DisableIdle:

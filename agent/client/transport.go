@@ -15,16 +15,15 @@ import (
 	"github.com/certagent/certagent/logmsg"
 )
 
-// checkEvery is how often, at most, the certificate files are looked at.
+// checkEvery is the shortest interval between two checks of the certificate files.
 const checkEvery = time.Second
 
-// transport makes requests over a pool of connections, and replaces the pool
-// when the certificate files change. No goroutine watches the files: only a
-// request needs to know, and it has the time to look.
+// transport makes requests over a pool of connections, and replaces the pool when the
+// certificate files change. Requests check the files, so that no goroutine has to watch
+// them.
 //
-// It has no method CloseIdleConnections on purpose: go-retryablehttp calls
-// that after every failed request, and one request's failure would cost all
-// others their connections.
+// It has no method CloseIdleConnections on purpose: go-retryablehttp calls it after every
+// failed request, which would close the connections of all other requests.
 type transport struct {
 	files           files
 	serverName      string
@@ -35,8 +34,8 @@ type transport struct {
 
 	mu      sync.Mutex
 	pool    *http.Transport
-	content content   // what pool was built from
-	checked time.Time // when the files were last looked at
+	content content   // of pool
+	checked time.Time // when the files were last checked
 	problem string    // why the newest content is not in use; "" if it is
 }
 
@@ -64,7 +63,7 @@ func newTransport(c Config, socket string) (*transport, error) {
 	return t, nil
 }
 
-// RoundTrip makes one request with the newest usable certificates.
+// RoundTrip makes one request with the newest valid certificates.
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	response, err := t.current().RoundTrip(r)
 	if err != nil {
@@ -77,8 +76,8 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return boundBody(response)
 }
 
-// checkRedirect makes an error of a redirect that vault/api would not follow.
-// It would take it for an empty answer.
+// checkRedirect returns an error for a redirect that vault/api does not follow, but takes
+// for an empty answer.
 func (t *transport) checkRedirect(response *http.Response) error {
 	switch response.StatusCode {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect:
@@ -96,7 +95,7 @@ func (t *transport) checkRedirect(response *http.Response) error {
 	return fmt.Errorf("redirected to %s (status %d), which is not followed", host, response.StatusCode)
 }
 
-// current returns the pool to use, after a look at the files if one is due.
+// current returns the pool, after checking the files if that is due.
 func (t *transport) current() *http.Transport {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -130,7 +129,7 @@ func (t *transport) reload() error {
 	return nil
 }
 
-// keep goes on with the old content, and says so once for each reason.
+// keep logs, once for each error, that the old content stays in use.
 func (t *transport) keep(err error) {
 	if t.problem == err.Error() {
 		return

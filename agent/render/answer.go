@@ -14,8 +14,7 @@ import (
 	"github.com/hashicorp/vault/api"
 )
 
-// keys returns the names in the answer to a LIST, sorted. Nothing to list is no
-// error.
+// keys returns the keys in the answer to a LIST, sorted. An empty list is no error.
 func keys(s *api.Secret) ([]string, error) {
 	if s == nil || s.Data["keys"] == nil {
 		return nil, nil
@@ -37,11 +36,11 @@ func keys(s *api.Secret) ([]string, error) {
 }
 
 // certificate returns the PEM blocks in the answer of an issuing path, in
-// consul-template's type, each ending with a line feed. With format=pem_bundle
-// the field "certificate" holds the key and the chain as well.
+// consul-template's type, each ending with a line feed. With format=pem_bundle the field
+// "certificate" contains the key and the chain as well.
 //
-// consul-template sorts the blocks by parsing the certificates; here the fields
-// tell, which costs nothing and keeps the order of the chain.
+// consul-template parses the certificates to sort the blocks; this function sorts them by
+// field, which is cheaper and keeps the order of the chain.
 func certificate(s *api.Secret) (dependency.PemEncoded, error) {
 	var p dependency.PemEncoded
 	if s == nil {
@@ -73,7 +72,7 @@ func certificate(s *api.Secret) (dependency.PemEncoded, error) {
 	}
 	switch {
 	case p.Cert == "":
-		return p, errors.New(`it holds no PEM certificate in "certificate"`)
+		return p, errors.New(`it contains no PEM certificate in "certificate"`)
 	case len(issuing) > 0:
 		p.CA = string(pem.EncodeToMemory(issuing[0]))
 	case len(p.CAChain) > 0:
@@ -82,14 +81,14 @@ func certificate(s *api.Secret) (dependency.PemEncoded, error) {
 	return p, nil
 }
 
-// addCA appends a certificate to the chain unless it is there.
+// addCA appends a certificate to the chain, unless the chain contains it.
 func addCA(p *dependency.PemEncoded, block *pem.Block) {
 	if ca := string(pem.EncodeToMemory(block)); !slices.Contains(p.CAChain, ca) {
 		p.CAChain = append(p.CAChain, ca)
 	}
 }
 
-// blocks returns the PEM blocks in a field, none if it is not a text.
+// blocks returns the PEM blocks in a field; none if it is not a string.
 func blocks(field any) []*pem.Block {
 	text, _ := field.(string)
 	var list []*pem.Block

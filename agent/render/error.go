@@ -11,17 +11,17 @@ import (
 	"text/template/parse"
 )
 
-// Error says what is wrong with a template, and where. It never holds a secret.
+// Error is an error in a template, with its place. It contains no secret.
 type Error struct {
 	Template string // the template's source, or its name if it is inline
 	Line     int    // 0 if unknown
 	Column   int    // 0 if unknown
 	Text     string // the template's line
 	Message  string
-	Hint     string // what to do about it, or ""
+	Hint     string // what to do; may be ""
 }
 
-// Error returns the place and the message, without the line's text and the hint.
+// Error returns the place and the message, without the text of the line and the hint.
 func (e *Error) Error() string {
 	place := e.Template
 	if e.Line > 0 {
@@ -33,10 +33,10 @@ func (e *Error) Error() string {
 	return place + ": " + e.Message
 }
 
-// Errors is all that is wrong with a template, in the order of its lines.
+// Errors are all errors in a template, in the order of its lines.
 type Errors []*Error
 
-// Error returns one line for each.
+// Error returns one line for each error.
 func (e Errors) Error() string {
 	lines := make([]string, len(e))
 	for i, err := range e {
@@ -45,7 +45,7 @@ func (e Errors) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Unwrap returns the single errors.
+// Unwrap returns the errors.
 func (e Errors) Unwrap() []error {
 	errs := make([]error, len(e))
 	for i, err := range e {
@@ -74,12 +74,12 @@ func (in Input) errorAtPos(pos parse.Pos, format string, args ...any) *Error {
 	return in.errorAt(line, column, fmt.Sprintf(format, args...))
 }
 
-// text/template tells where an error is only in its text: "template: name:line:
-// message" from the parser, with the column and what was executed from the
-// execution. consul-template puts "execute: " or "parse: " before it.
+// placed finds the place of an error of text/template, which only its text contains:
+// "template: name:line: message" from the parser; with the column and the executed action
+// from the execution. consul-template puts "execute: " or "parse: " before it.
 var placed = regexp.MustCompile(`(?s)^(?:execute: |parse: )?template: .*?:(\d+)(?::(\d+))?: (?:executing ".*?" at <(.*?)>: )?(.*)$`)
 
-// syntaxError locates an error of the parser, which knows no secrets.
+// syntaxError returns the Error for an error of the parser, which knows no secrets.
 func (in Input) syntaxError(err error) *Error {
 	m := placed.FindStringSubmatch(err.Error())
 	if m == nil {
@@ -89,7 +89,7 @@ func (in Input) syntaxError(err error) *Error {
 	return in.errorAt(line, 0, m[4])
 }
 
-// executionError locates an error of an execution and hides the secrets in it.
+// executionError returns the Error for an error of an execution, without secrets.
 func (in Input) executionError(err error, known []string) *Error {
 	m := placed.FindStringSubmatch(err.Error())
 	if m == nil {

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	tt "text/template"
+	"text/template"
 
 	"github.com/hashicorp/vault/api"
 
@@ -19,18 +19,18 @@ type execution struct {
 	source  Source
 	sandbox string
 
-	answers map[vaultreq.Request]any // what the functions returned, nil if missing
-	used    []vaultreq.Request
-	missing []vaultreq.Request
-	inputs  []string
-	written []Written
-	secrets []*api.Secret // what Source answered, to keep it out of errors
-	foreign []string      // what files and plugins held, for the same reason
+	answers  map[vaultreq.Request]any // what the functions returned; nil if missing
+	used     []vaultreq.Request
+	missing  []vaultreq.Request
+	inputs   []string
+	written  []Written
+	secrets  []*api.Secret // what Source answered, to keep it out of errors
+	external []string      // what files and plugins held, for the same reason
 }
 
-// functions returns the functions that take the place of consul-template's.
-func (e *execution) functions() tt.FuncMap {
-	return tt.FuncMap{
+// functions returns the functions that replace those of consul-template.
+func (e *execution) functions() template.FuncMap {
+	return template.FuncMap{
 		"file":        e.file,
 		"loop":        loop,
 		"pkiCert":     e.pkiCert,
@@ -43,8 +43,8 @@ func (e *execution) functions() tt.FuncMap {
 	}
 }
 
-// secret implements secret. The result is nil if there is no answer yet, so that
-// "with" holds back what needs it.
+// secret implements secret. The result is nil if there is no answer yet, so that the
+// body of "with" is not executed.
 func (e *execution) secret(args ...string) (any, error) {
 	if len(args) == 0 {
 		return nil, nil
@@ -82,8 +82,8 @@ func (e *execution) pkiCert(args ...string) (any, error) {
 	return e.ask(request, func(s *api.Secret) (any, error) { return certificate(s) })
 }
 
-// ask returns the converted answer to a request, and nil if there is none yet.
-// Within one execution a request has one answer.
+// ask returns the converted answer to a request; nil if there is none yet. Within one
+// execution a request has one answer.
 func (e *execution) ask(request vaultreq.Request, convert func(*api.Secret) (any, error)) (any, error) {
 	if answer, ok := e.answers[request]; ok {
 		return answer, nil
@@ -106,9 +106,9 @@ func (e *execution) ask(request vaultreq.Request, convert func(*api.Secret) (any
 	return answer, nil
 }
 
-// known lists the texts that must not appear in an error.
+// known returns the texts that must not appear in an error.
 func (e *execution) known() []string {
-	list := slices.Clone(e.foreign)
+	list := slices.Clone(e.external)
 	for _, s := range e.secrets {
 		list = append(texts(list, s.Data), s.LeaseID)
 		if s.Auth != nil {

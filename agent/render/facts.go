@@ -12,8 +12,8 @@ import (
 	"github.com/certagent/certagent/vaultreq"
 )
 
-// facts is what a template's syntax trees show without executing them. It holds
-// on to no node, and so to no tree.
+// facts are what the syntax trees of a template show without an execution. They do not
+// refer to nodes, so that the trees can be freed.
 type facts struct {
 	calls               []callee           // in the order of the text
 	denied              map[string]bool    // of the functions that are called; nil for none
@@ -24,27 +24,27 @@ type facts struct {
 	unreproducible      bool
 }
 
-// callee is the function of one call.
+// callee is a called function.
 type callee struct {
 	name string
 	pos  parse.Pos
 }
 
-// survey looks at every function that is called anywhere in the trees.
-func survey(in Input, trees map[string]*parse.Tree) facts {
+// factsOf returns the facts of all calls in the trees.
+func factsOf(in Input, trees map[string]*parse.Tree) facts {
 	var f facts
 	for _, tree := range trees {
-		walk(tree.Root, func(fn *parse.IdentifierNode, args arguments) { f.note(in, fn, args) })
+		walk(tree.Root, func(fn *parse.IdentifierNode, args arguments) { f.record(in, fn, args) })
 	}
 	slices.SortFunc(f.calls, func(a, b callee) int { return int(a.pos - b.pos) })
 	slices.Sort(f.environment)
 	f.environment = slices.Compact(f.environment)
-	f.requests = foretell(trees, f.denied)
+	f.requests = staticRequests(trees, f.denied)
 	return f
 }
 
-// note records one call.
-func (f *facts) note(in Input, fn *parse.IdentifierNode, args arguments) {
+// record records one call.
+func (f *facts) record(in Input, fn *parse.IdentifierNode, args arguments) {
 	f.calls = append(f.calls, callee{fn.Ident, fn.Pos})
 	for _, pattern := range in.FunctionDenylist {
 		if !builtin.has(fn.Ident) && glob.Glob(pattern, fn.Ident) {
@@ -70,7 +70,7 @@ func (f *facts) note(in Input, fn *parse.IdentifierNode, args arguments) {
 	}
 }
 
-// check returns an error for each call of a function that cannot be called.
+// check returns an error for each call of a function that is unknown or refused.
 func (f *facts) check(in Input) Errors {
 	var errs Errors
 	for _, c := range f.calls {
@@ -89,12 +89,12 @@ func (f *facts) check(in Input) Errors {
 	return errs
 }
 
-// foretell lists the requests that every execution makes: it follows the trees
-// as an execution does and turns aside at everything that is conditional.
-func foretell(trees map[string]*parse.Tree, denied map[string]bool) []vaultreq.Request {
+// staticRequests returns the requests that every execution makes: it walks the trees as
+// an execution does, and skips everything that is conditional.
+func staticRequests(trees map[string]*parse.Tree, denied map[string]bool) []vaultreq.Request {
 	var requests []vaultreq.Request
 	ended := false
-	sure(trees, func(fn *parse.IdentifierNode, args arguments) {
+	certainCalls(trees, func(fn *parse.IdentifierNode, args arguments) {
 		ended = ended || denied[fn.Ident] || local.has(fn.Ident)
 		texts, literal := args.texts()
 		if ended || !literal || len(texts) == 0 {

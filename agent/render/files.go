@@ -15,18 +15,18 @@ import (
 	"github.com/certagent/certagent/redact"
 )
 
-// Written is what writeToFile was told to write.
+// Written is a call of writeToFile.
 type Written struct {
 	Path    string      // cleaned
-	User    string      // a name or a number; "" is whom the process runs as
-	Group   string      // a name or a number; "" is the group that the process runs as
+	User    string      // a name or a number; "" means that of the process
+	Group   string      // a name or a number; "" means that of the process
 	Perms   fs.FileMode // permission bits only
 	Content redact.Bytes
 }
 
-// writeToFile implements writeToFile: path, user, group, perms, optional flags
-// and the content. It records; a later call for the same path replaces an earlier
-// one or, with "append", adds to it. Nothing is appended to what is on disk.
+// writeToFile implements writeToFile: path, user, group, perms, optional flags and the
+// content. It records the call; a later call for the same path replaces an earlier one
+// or, with "append", adds to it. It appends nothing to the file on disk.
 func (e *execution) writeToFile(path, user, group, perms string, rest ...string) (string, error) {
 	if len(rest) != 1 && len(rest) != 2 {
 		return "", fmt.Errorf("wrong number of arguments, expected 5 or 6, but got %d", 4+len(rest))
@@ -79,12 +79,12 @@ func (e *execution) file(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	e.foreign = append(e.foreign, strings.TrimSpace(content))
+	e.external = append(e.external, strings.TrimSpace(content))
 	return content, nil
 }
 
-// inSandbox returns an error if a path, after its symbolic links are followed,
-// is not below the sandbox.
+// inSandbox returns an error if the target of a path, with symbolic links resolved, is not
+// below the sandbox.
 func inSandbox(sandbox, path string) error {
 	if sandbox == "" {
 		return nil
@@ -103,7 +103,7 @@ func inSandbox(sandbox, path string) error {
 	return nil
 }
 
-// plugin implements plugin. Arguments lose their outer space, and empty ones go.
+// plugin implements plugin. It trims the arguments, and drops empty ones.
 func (e *execution) plugin(name string, args ...string) (string, error) {
 	if name == "" {
 		return "", nil
@@ -119,6 +119,6 @@ func (e *execution) plugin(name string, args ...string) (string, error) {
 		return "", err
 	}
 	output = strings.TrimSpace(output)
-	e.foreign = append(e.foreign, output)
+	e.external = append(e.external, output)
 	return output, nil
 }

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	ct "github.com/hashicorp/consul-template/template"
+	consultemplate "github.com/hashicorp/consul-template/template"
 )
 
 func TestWriteToFile(t *testing.T) {
@@ -66,11 +66,11 @@ func TestWriteToFileAgreesWithConsulTemplate(t *testing.T) {
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		theirs, err := ct.NewTemplate(&ct.NewTemplateInput{Contents: contents})
+		theirs, err := consultemplate.NewTemplate(&consultemplate.NewTemplateInput{Contents: contents})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := theirs.Execute(&ct.ExecuteInput{Brain: ct.NewBrain()}); err != nil {
+		if _, err := theirs.Execute(&consultemplate.ExecuteInput{Brain: consultemplate.NewBrain()}); err != nil {
 			t.Fatal(err)
 		}
 		content, err := os.ReadFile(path)

@@ -12,13 +12,13 @@ import (
 	"github.com/certagent/certagent/nearest"
 )
 
-// set is a set of function names; each has a group's name for its value.
+// set is a set of function names; the value of each is the name of its group.
 type set map[string]string
 
-// has says whether a name is in the set.
+// has reports whether a name is in the set.
 func (s set) has(name string) bool { return s[name] != "" }
 
-// names makes a set from pairs of a group and the names in it.
+// names returns a set of pairs of a group and the names in it.
 func names(pairs ...string) set {
 	s := set{}
 	for i := 0; i < len(pairs); i += 2 {
@@ -29,21 +29,21 @@ func names(pairs ...string) set {
 	return s
 }
 
-// refused are the functions that ask a system that certagent does not talk to.
+// refused are the functions that query systems which certagent does not support.
 var refused = names("Consul", `
 	caLeaf caRoots connect datacenters exportedServices key keyExists keyOrDefault ls node nodes
 	partitions peerings safeLs safeTree service services tree`,
 	"Nomad", `nomadService nomadServices nomadVar nomadVarExists nomadVarList nomadVarListSafe`)
 
-// own are the functions that this package has its own of. A template that calls
-// only these and those of text/template needs nothing of consul-template.
+// own are the functions that this package replaces. A template that calls only these and
+// those of text/template does not need consul-template.
 var own = names("own", `file loop pkiCert plugin secret secrets spew_dump spew_printf writeToFile`)
 
 // builtin are the functions of text/template.
 var builtin = names("text/template", `
 	and call eq ge gt html index js le len lt ne not or print printf println slice urlquery`)
 
-// library are the functions of consul-template, but for Sprig's.
+// library are the functions of consul-template, without those of Sprig.
 var library = names("consul-template", `
 	add base64Decode base64Encode base64URLDecode base64URLEncode byKey byMeta byPort byTag contains
 	containsAll containsAny containsNone containsNotAll divide env envOrDefault executeTemplate explode
@@ -53,8 +53,8 @@ var library = names("consul-template", `
 	toJSONPretty toLower toTOML toTitle toUnescapedJSON toUnescapedJSONPretty toUpper toYAML trim trimPrefix
 	trimSpace trimSuffix`)
 
-// unreproducible are the functions whose result is not determined by their
-// arguments: clocks, dice, network interfaces, processes and addresses in memory.
+// unreproducible are the functions whose results do not depend on their arguments alone,
+// but on clocks, random numbers, network interfaces, processes or memory addresses.
 var unreproducible = names("unreproducible", `
 	plugin sockaddr spew_sdump spew_sprintf timestamp
 	sprig_ago sprig_bcrypt sprig_durationRound sprig_encryptAES sprig_genCA sprig_genCAWithKey
@@ -62,14 +62,14 @@ var unreproducible = names("unreproducible", `
 	sprig_genSignedCertWithKey sprig_htpasswd sprig_keys sprig_mustToDate sprig_randInt sprig_shuffle
 	sprig_toDate sprig_values`)
 
-// environmental are the functions whose first argument names a variable.
+// environmental are the functions whose first argument is an environment variable.
 var environmental = names("environment", `env envOrDefault mustEnv`)
 
-// local are the functions that may end an execution for a reason on this
-// machine, so that what follows them is not asked for in advance.
+// local are the functions that may end an execution for a reason on this machine, so that
+// requests after them are not made in advance.
 var local = names("local", `file mustEnv plugin sprig_fail`)
 
-// sprigNames are Sprig's functions as consul-template names them.
+// sprigNames are the functions of Sprig, with the names of consul-template.
 var sprigNames = sync.OnceValue(func() set {
 	s := set{}
 	for name := range sprig.HermeticTxtFuncMap() {
@@ -78,7 +78,7 @@ var sprigNames = sync.OnceValue(func() set {
 	return s
 })
 
-// known says whether a template may call a function.
+// known reports whether a template may call a function.
 func known(name string) bool {
 	return own.has(name) || builtin.has(name) || library.has(name) || sprigNames().has(name)
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/hashicorp/consul-template/dependency"
-	ct "github.com/hashicorp/consul-template/template"
+	consultemplate "github.com/hashicorp/consul-template/template"
 	"github.com/hashicorp/vault/api"
 
 	"github.com/certagent/certagent/vaultreq"
@@ -131,7 +131,7 @@ func ours(t *testing.T, in Input) string {
 // theirs executes a template with nothing but consul-template.
 func theirs(t *testing.T, in Input) string {
 	t.Helper()
-	brain := ct.NewBrain()
+	brain := consultemplate.NewBrain()
 	for path, secret := range answers() {
 		query, err := dependency.NewVaultReadQuery(path)
 		if err != nil {
@@ -139,13 +139,13 @@ func theirs(t *testing.T, in Input) string {
 		}
 		brain.Remember(query, librarySecret(secret))
 	}
-	tmpl, err := ct.NewTemplate(&ct.NewTemplateInput{
+	tmpl, err := consultemplate.NewTemplate(&consultemplate.NewTemplateInput{
 		Contents: in.Contents, LeftDelim: in.LeftDelim, RightDelim: in.RightDelim, ErrMissingKey: in.ErrorOnMissingKey,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	result, err := tmpl.Execute(&ct.ExecuteInput{Brain: brain})
+	result, err := tmpl.Execute(&consultemplate.ExecuteInput{Brain: brain})
 	if err != nil {
 		t.Fatalf("consul-template: %v", err)
 	}

@@ -5,7 +5,7 @@ package render
 
 import (
 	"testing"
-	tt "text/template"
+	"text/template"
 
 	"github.com/certagent/certagent/settings"
 )
@@ -19,7 +19,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("<< secret \"a\" | toJSON >>", "<<", ">>")
 	f.Add("{{ define \"T\" }}{{ template \"T\" }}{{ end }}{{ template \"T\" }}", "", "")
 	f.Add("{{ (secret \"a\").Data.x.y }}{{ if and (secret `b`) 1 }}{{ else with pkiCert \"c\" \"d=e\" }}{{ end }}", "", "")
-	every := tt.FuncMap{}
+	every := template.FuncMap{}
 	for _, group := range []set{own, library, refused, sprigNames()} {
 		for name := range group {
 			every[name] = func(...any) string { return "" }
@@ -27,7 +27,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, contents, left, right string) {
 		tmpl, err := Parse(Input{TemplateText: settings.TemplateText{Contents: contents, LeftDelim: left, RightDelim: right}, Name: "fuzz"})
-		_, theirs := tt.New("").Delims(left, right).Funcs(every).Parse(contents)
+		_, theirs := template.New("").Delims(left, right).Funcs(every).Parse(contents)
 		if err == nil && theirs != nil {
 			t.Errorf("taken, but text/template says %v", theirs)
 		}

@@ -14,13 +14,12 @@ import (
 	"github.com/certagent/certagent/redact"
 )
 
-// shortest is the length from which a text counts as a secret. Shorter ones
-// occur in any message by chance.
+// shortest is the length from which a text counts as a secret. Shorter ones occur in
+// messages by chance.
 const shortest = 4
 
 var (
-	// quoted finds what functions put in quotation marks: as a rule the value
-	// that they did not like.
+	// quoted finds what functions put in quotation marks, usually the invalid value.
 	quoted = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`|(?:^|[\\s(:=])'[^']*'")
 
 	// bare finds the values that text/template's range and consul-template's
@@ -28,9 +27,8 @@ var (
 	bare = regexp.MustCompile(`(?s)(range can't iterate over |required environment variable )(.+?)( is empty|$)`)
 )
 
-// hide replaces secrets in the text of an error: the known ones, and whatever
-// is given as a value and does not stand in the template itself, as it may have
-// been made from a secret.
+// hide replaces secrets in the text of an error: the known ones, and each quoted value
+// that is not part of the template, because it may be derived from a secret.
 func hide(text string, known []string, template string) string {
 	text = replaceAll(text, known)
 	text = quoted.ReplaceAllStringFunc(text, func(match string) string {
@@ -62,7 +60,7 @@ func replaceAll(text string, known []string) string {
 		}
 	}
 	forms = slices.DeleteFunc(forms, func(f string) bool { return len(f) < shortest })
-	// The replacer takes the first that fits: a longer one before its own beginning.
+	// The replacer takes the first match: a text must come before its prefixes.
 	slices.SortFunc(forms, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
 	pairs := make([]string, 0, 2*len(forms))
 	for _, f := range forms {
@@ -71,7 +69,7 @@ func replaceAll(text string, known []string) string {
 	return strings.NewReplacer(pairs...).Replace(text)
 }
 
-// texts appends every text that is reachable in an answer's data.
+// texts appends every string in the data of an answer.
 func texts(list []string, value any) []string {
 	switch v := value.(type) {
 	case string:

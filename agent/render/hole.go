@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// hole is what text/template prints for a missing key or a nil.
+// hole is what text/template prints for a missing key or nil.
 const hole = "<no value>"
 
-// holes returns an error if a missing key left its mark in what would be
-// published. A template that has the mark in its own text knows what it does.
+// holes returns an error if the output contains the mark of a missing key, unless the
+// template itself contains it.
 func (t *Template) holes(output []byte, written []Written) error {
 	if strings.Contains(t.in.Contents, hole) {
 		return nil
@@ -33,7 +33,8 @@ func (t *Template) holes(output []byte, written []Written) error {
 	return t.in.holeError(file, line)
 }
 
-// holeError tells of a missing key, of which only the mark in the output is known.
+// holeError returns the Error for a missing key, of which only the mark in the output is
+// known.
 func (in Input) holeError(file string, line int) *Error {
 	e := in.errorAt(0, 0, fmt.Sprintf("line %d of %s would hold %q: a key is missing", line, file, hole))
 	e.Hint = "set error_on_missing_key to learn which key, or guard it with if or with"

@@ -10,8 +10,8 @@ import (
 	"strconv"
 )
 
-// loop implements loop, which counts up to its last argument, from 0 or from its
-// first. consul-template's leaves a goroutine behind when a range ends early.
+// loop implements loop, which counts up to its last argument, from 0 or from its first.
+// That of consul-template leaks a goroutine when a range ends early.
 func loop(bounds ...any) (iter.Seq[int64], error) {
 	if len(bounds) != 1 && len(bounds) != 2 {
 		return nil, fmt.Errorf("wrong number of arguments, expected 1 or 2, but got %d", len(bounds))
@@ -30,7 +30,7 @@ func loop(bounds ...any) (iter.Seq[int64], error) {
 	}, nil
 }
 
-// integer reads one of loop's bounds: a number or its text, of which "" is 0.
+// integer converts one of the arguments of loop: a number or a string, where "" is 0.
 func integer(bound any) (int64, error) {
 	v := reflect.ValueOf(bound)
 	switch {

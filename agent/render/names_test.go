@@ -15,9 +15,9 @@ import (
 	"slices"
 	"strconv"
 	"testing"
-	tt "text/template"
+	"text/template"
 
-	ct "github.com/hashicorp/consul-template/template"
+	consultemplate "github.com/hashicorp/consul-template/template"
 )
 
 // registered lists the functions that consul-template registers by name, read
@@ -25,7 +25,7 @@ import (
 // one fails the test below.
 func registered(t *testing.T) []string {
 	t.Helper()
-	file, _ := runtime.FuncForPC(reflect.ValueOf(ct.NewTemplate).Pointer()).FileLine(0)
+	file, _ := runtime.FuncForPC(reflect.ValueOf(consultemplate.NewTemplate).Pointer()).FileLine(0)
 	if _, err := os.Stat(file); err != nil {
 		t.Skipf("built without the path of consul-template's source: %v", err)
 	}
@@ -61,7 +61,7 @@ func TestEveryFunctionOfConsulTemplateIsKnownOrRefused(t *testing.T) {
 
 func TestBuiltinFunctionsAreThoseOfTextTemplate(t *testing.T) {
 	for name := range builtin {
-		if _, err := tt.New("").Parse("{{ " + name + " }}"); err != nil {
+		if _, err := template.New("").Parse("{{ " + name + " }}"); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

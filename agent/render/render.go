@@ -1,14 +1,13 @@
 // Copyright (c) The certagent authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package render turns a template and secrets into bytes. It speaks the
-// language of consul-template and uses its functions, except that secret,
-// secrets, pkiCert, file, plugin and writeToFile ask a [Source] or record what
-// they were told instead of acting themselves.
+// Package render renders templates. It executes the language of consul-template with its
+// functions, except that secret, secrets, pkiCert, file and plugin call a [Source], and
+// writeToFile records its arguments.
 //
-// It refuses to do anything to the world: it writes no file, starts no process,
-// starts no goroutine and never talks to Vault. An execution that lacks a secret
-// says which and has no output.
+// It has no side effects: it writes no file, starts no process and no goroutine, and
+// makes no request to Vault. An execution without all its secrets returns the missing
+// ones, and no output.
 //
 // It differs from consul-template on purpose in these places:
 //   - Functions that ask Consul or Nomad are refused when a template is parsed.
@@ -16,9 +15,9 @@
 //     the file that it is written to.
 //   - writeToFile with "append" appends to what the same execution wrote before,
 //     so that a file does not grow from one execution to the next.
-//   - An output that holds "<no value>" is an error.
+//   - An output that contains "<no value>" is an error.
 //   - spew_dump and spew_printf, which print to standard output, print nothing.
-//   - loop leaves no goroutine behind when a range ends early.
+//   - loop leaks no goroutine when a range ends early.
 package render
 
 import (
@@ -37,11 +36,11 @@ type Input struct {
 	SandboxPath string // the only directory that the function file may read; "" means any
 }
 
-// Template is a template that was found to be correct. It is immutable: any
-// number of goroutines may execute it at the same time.
+// Template is a valid template. It is immutable: any number of goroutines may execute it
+// at the same time.
 //
-// It does not keep the syntax trees, which take ten times the room of the
-// text: most templates are executed once a day, and parsing takes microseconds.
+// It does not keep the syntax trees, which take ten times the memory of the text: most
+// templates are executed once a day, and parsing takes microseconds.
 type Template struct {
 	in    Input
 	facts facts
@@ -56,26 +55,25 @@ func Parse(in Input) (*Template, error) {
 	if _, err := root.Parse(in.Contents, in.LeftDelim, in.RightDelim, trees); err != nil {
 		return nil, Errors{in.syntaxError(err)}
 	}
-	facts := survey(in, trees)
+	facts := factsOf(in, trees)
 	if errs := facts.check(in); len(errs) > 0 {
 		return nil, errs
 	}
 	return &Template{in: in, facts: facts}, nil
 }
 
-// Requests lists what every execution asks first: the calls of secret, secrets
-// and pkiCert whose arguments are literal and that stand outside the bodies of
-// if, with and range. A caller that fetches them beforehand needs only one
-// execution for most templates.
+// Requests returns the requests that every execution makes: the calls of secret, secrets
+// and pkiCert with literal arguments outside the bodies of if, with and range. A caller
+// that fetches them beforehand needs only one execution for most templates.
 func (t *Template) Requests() []vaultreq.Request { return slices.Clone(t.facts.requests) }
 
-// Environment lists the environment variables that the template may read, in
-// order of their names. It is not known if a name is computed.
+// Environment returns the environment variables that the template may read, sorted by
+// name. known is false if a name is computed.
 func (t *Template) Environment() (names []string, known bool) {
 	return slices.Clone(t.facts.environment), !t.facts.environmentComputed
 }
 
-// Reproducible says whether the output is determined by the answers, the files
-// in [Result].Inputs and the variables in Environment. It is not if the template
-// calls, say, timestamp or plugin.
+// Reproducible reports whether the answers, the files in [Result].Inputs and the
+// variables in Environment determine the output. They do not if the template calls, for
+// example, timestamp or plugin.
 func (t *Template) Reproducible() bool { return !t.facts.unreproducible }

@@ -11,8 +11,8 @@ import (
 	"github.com/hashicorp/vault/api"
 )
 
-// librarySecret returns an answer in the type that templates know. The data is a
-// copy, since functions such as mergeMap change what they are given.
+// librarySecret returns an answer in the type that templates expect. The data is a copy,
+// because functions such as mergeMap change their arguments.
 func librarySecret(s *api.Secret) *dependency.Secret {
 	if s == nil {
 		return nil
@@ -48,7 +48,7 @@ func librarySecret(s *api.Secret) *dependency.Secret {
 	return c
 }
 
-// clone copies what JSON can hold.
+// clone returns a deep copy of a JSON value.
 func clone(value any) any {
 	switch v := value.(type) {
 	case map[string]any:

@@ -5,17 +5,17 @@ package render
 
 import "text/template/parse"
 
-// visitor is told of a call of a function and of its arguments.
+// visitor is called with the function and the arguments of a call.
 type visitor func(fn *parse.IdentifierNode, args arguments)
 
-// arguments are a call's arguments. In a pipeline the last one is the result of
-// the command before.
+// arguments are the arguments of a call. In a pipeline the last one is the result of the
+// command before.
 type arguments struct {
 	nodes []parse.Node
-	piped parse.Node // nil if nothing is piped in; else a text or any other node
+	piped parse.Node // nil if nothing is piped in; otherwise a string or any other node
 }
 
-// texts returns the arguments if all of them are literal texts.
+// texts returns the arguments if all of them are string literals.
 func (a arguments) texts() ([]string, bool) {
 	var list []string
 	nodes := a.nodes
@@ -32,7 +32,7 @@ func (a arguments) texts() ([]string, bool) {
 	return list, true
 }
 
-// first returns the first argument if it is a literal text.
+// first returns the first argument if it is a string literal.
 func (a arguments) first() (string, bool) {
 	node := a.piped
 	if len(a.nodes) > 0 {
@@ -45,7 +45,7 @@ func (a arguments) first() (string, bool) {
 	return s.Text, true
 }
 
-// walk visits every call below a node, whether or not it is ever executed.
+// walk visits every call below a node, whether or not it is executed.
 func walk(node parse.Node, visit visitor) {
 	switch n := node.(type) {
 	case *parse.ListNode:
@@ -74,8 +74,8 @@ func walkBranch(n *parse.BranchNode, visit visitor) {
 	walk(n.ElseList, visit)
 }
 
-// sure visits the calls that every execution of the trees makes, in order.
-func sure(trees map[string]*parse.Tree, visit visitor) {
+// certainCalls visits the calls that every execution of the trees makes, in order.
+func certainCalls(trees map[string]*parse.Tree, visit visitor) {
 	entered := map[string]bool{}
 	var enter func(name string)
 	enter = func(name string) {
@@ -102,15 +102,15 @@ func sure(trees map[string]*parse.Tree, visit visitor) {
 	enter("")
 }
 
-// calls visits the calls in a pipeline in the order in which they are executed;
-// only those that are executed for sure if onlySure is set.
-func calls(pipe *parse.PipeNode, onlySure bool, visit visitor) {
+// calls visits the calls in a pipeline in the order in which they are executed; if
+// onlyCertain is set, only those that every execution executes.
+func calls(pipe *parse.PipeNode, onlyCertain bool, visit visitor) {
 	if pipe == nil {
 		return
 	}
 	var piped parse.Node
 	for _, command := range pipe.Cmds {
-		call(command, piped, onlySure, visit)
+		call(command, piped, onlyCertain, visit)
 		if piped = command; len(command.Args) == 1 {
 			piped = command.Args[0]
 		}
@@ -118,22 +118,22 @@ func calls(pipe *parse.PipeNode, onlySure bool, visit visitor) {
 }
 
 // call visits the calls in a command's arguments and the command itself.
-func call(command *parse.CommandNode, piped parse.Node, onlySure bool, visit visitor) {
+func call(command *parse.CommandNode, piped parse.Node, onlyCertain bool, visit visitor) {
 	head, isCall := command.Args[0].(*parse.IdentifierNode)
 	args := command.Args
 	if isCall {
 		args = args[1:]
 	}
 	for i, arg := range args {
-		if onlySure && isCall && i > 0 && (head.Ident == "and" || head.Ident == "or") {
-			break // whether the rest is evaluated depends on the first
+		if onlyCertain && isCall && i > 0 && (head.Ident == "and" || head.Ident == "or") {
+			break // the first decides whether the rest is evaluated
 		}
 		if chain, ok := arg.(*parse.ChainNode); ok {
 			arg = chain.Node
 		}
 		switch n := arg.(type) {
 		case *parse.PipeNode:
-			calls(n, onlySure, visit)
+			calls(n, onlyCertain, visit)
 		case *parse.IdentifierNode:
 			visit(n, arguments{})
 		}

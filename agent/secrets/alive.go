@@ -5,8 +5,8 @@ package secrets
 
 import "context"
 
-// Alive returns nil as soon as the loop gives a sign of life, or if it has ended,
-// and the context's error if that ends first. Before Run it waits.
+// Alive returns nil when the loop responds or has ended, and the error of the context if
+// that ends first. Before Run it waits.
 func (s *Store) Alive(ctx context.Context) error {
 	alive := make(chan struct{})
 	s.mail.post(func(*loop) { close(alive) })

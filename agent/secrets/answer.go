@@ -11,32 +11,31 @@ import (
 	"github.com/hashicorp/vault/api"
 )
 
-// Answer is what Vault said to a request. It is shared by all who asked and
-// must not be changed.
+// Answer is Vault's answer to a request. It is shared and must not be changed.
 type Answer struct {
 	Request Request
 	// Secret is never nil. It has neither Data nor Auth if Vault answered a
 	// write without content, as it does for KV version 1.
 	Secret *api.Secret
-	// Keys are the sorted keys of a List; a list of nothing has none.
+	// Keys are the sorted keys of a List; nil for an empty list.
 	Keys []string
 	// Serial is the certificate's serial number in hexadecimal, "" if the
-	// answer holds no certificate that could be parsed.
+	// answer contains no certificate that can be parsed.
 	Serial string
-	// Version grows when the content changes, and only then: neither a renewed
-	// lease nor a poll that brought the same moves it. No two answers of one
-	// Store have the same version.
+	// Version grows when the content changes, and only then: not with a renewed lease,
+	// nor with a poll that returned the same. No two contents of one Store have the
+	// same version.
 	Version uint64
-	// Adopted says that Config.Adopt supplied the answer.
+	// Adopted reports whether the answer came from Config.Adopt.
 	Adopted bool
-	// FetchedAt is when Vault was asked; RenewAt when it will be asked again,
-	// for a renewed lease or for a new answer; ExpiresAt when the answer ends,
-	// zero if it does not. They are wall-clock times.
+	// FetchedAt is the time of the request; RenewAt is when the lease is renewed or
+	// the request repeated; ExpiresAt is when the answer expires, zero if it does not.
+	// They are wall-clock times.
 	FetchedAt, RenewAt, ExpiresAt time.Time
 }
 
-// sameContent says whether a template would render the same from both.
-// Request ids, warnings and what is left of a lease are not content.
+// sameContent reports whether a template renders the same from both answers. Request
+// IDs, warnings and the remaining lease are not content.
 func sameContent(a, b *Answer) bool {
 	if a == nil || b == nil {
 		return a == b

@@ -12,13 +12,13 @@ import (
 	"github.com/hashicorp/vault/api"
 )
 
-// ErrEnded is why a question is not answered once Run has ended.
+// ErrEnded is the error of requests after Run has ended.
 var ErrEnded = errors.New("the store has ended")
 
-// single is a question that is asked once, for one caller.
+// single is a request that is made once, for one caller.
 type single struct {
 	ctx     context.Context
-	request Request // without parameters: what is not there cannot be printed
+	request Request // without parameters, so that they cannot be printed
 	body    json.RawMessage
 	reply   chan conclusion // one slot, for the one reply
 
@@ -31,19 +31,18 @@ type conclusion struct {
 	err    *Error
 }
 
-// Ask puts the parameters, written as JSON, to a path in Vault, and returns the
-// answer, which has Data. It is one HTTP request, made when its turn among those
-// of the subscriptions comes; before Run and Authenticated it waits. Nobody shares
-// the answer, and nothing keeps or renews it.
+// Ask sends the parameters as JSON to a path in Vault (PUT), and returns the answer,
+// which has Data. It makes one HTTP request, in turn with those of the subscriptions;
+// before Run and Authenticated it waits. The answer is not shared, kept or renewed.
 //
-// What Vault refused for its token is asked again by itself if there is another
-// token meanwhile. For one in place of an invalid token, which Config.InvalidToken
-// is told of, Ask waits, though not for ever: the longest delay between attempts
-// of a subscription. After any other failure it is for the caller to ask again,
-// who alone knows what becomes of an answer that was lost on its way.
+// If Vault refuses the token and there is another one meanwhile, Ask makes the request
+// again. If the token is invalid, it calls Config.InvalidToken and waits for another
+// token, up to the longest delay between the attempts of a subscription. After any other
+// failure the caller must retry, because only the caller can handle an answer that was
+// lost on its way.
 //
-// Each error is an *Error, with neither Exhausted nor RetryAt. It wraps the
-// context's error if that has ended, and ErrEnded if Run has.
+// Each error is an *Error, with neither Exhausted nor RetryAt. It wraps the error of the
+// context if that has ended, and ErrEnded if Run has.
 func (s *Store) Ask(ctx context.Context, path string, params map[string]any) (*api.Secret, error) {
 	q := newSingle(ctx, path)
 	if err := q.encode(params); err != nil {
@@ -77,7 +76,7 @@ func newSingle(ctx context.Context, path string) *single {
 	return &single{ctx: ctx, request: r, reply: make(chan conclusion, 1)}
 }
 
-// encode makes the body. What encoding/json says of a failure may quote it.
+// encode encodes the body. It hides the errors of encoding/json, which may quote it.
 func (q *single) encode(params map[string]any) error {
 	if q.request.Path == "" {
 		return errors.New("the path in Vault is empty")

@@ -204,12 +204,12 @@ func TestAskFailuresAreReturned(t *testing.T) {
 		{"no mount", "pki/sign/web", 404, refusal("no handler for route"), Error{Class: NotFound, Status: 404}, false,
 			`issuing "pki/sign/web": Vault answered 404: no handler for route`, "check the path, its mount, and that the secret has not been deleted"},
 		{"no content", "pki/revoke", 204, nil, Error{Class: Malformed}, false,
-			`writing "pki/revoke": the answer holds nothing`, "check that the address is Vault's and that no proxy answers in its place"},
+			`writing "pki/revoke": the answer contains nothing`, "check the address: a proxy or another server may be answering there"},
 		{"no data", "pki/sign/web", 200, map[string]any{"data": nil}, Error{Class: Malformed}, false,
-			`issuing "pki/sign/web": the answer holds nothing`, "check that the address is Vault's and that no proxy answers in its place"},
+			`issuing "pki/sign/web": the answer contains nothing`, "check the address: a proxy or another server may be answering there"},
 		{"page", "pki/sign/web", 200, "<html>", Error{Class: Malformed}, false,
 			`issuing "pki/sign/web": the answer is not Vault's: invalid character '<' looking for beginning of value`,
-			"check that the address is Vault's and that no proxy answers in its place"},
+			"check the address: a proxy or another server may be answering there"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

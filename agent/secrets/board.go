@@ -5,8 +5,8 @@ package secrets
 
 import "sync"
 
-// board shows what is known now. Only the loop writes on it; what it shows is
-// never changed, only replaced.
+// board holds the current answers and errors, for readers in other goroutines. Only the
+// loop writes to it, and it replaces values instead of changing them.
 type board struct {
 	mu    sync.RWMutex
 	known map[Request]known

@@ -16,7 +16,7 @@ import (
 	"github.com/certagent/certagent/backoff"
 )
 
-// classify turns what the Vault client returns into an Error.
+// classify returns the Error for what the Vault client returns.
 func classify(response *api.Response, err error) *Error {
 	var refusal *api.ResponseError
 	if !errors.As(err, &refusal) {
@@ -42,7 +42,7 @@ func classify(response *api.Response, err error) *Error {
 	return e
 }
 
-// networkCause drops the method and the URL, which the error names already.
+// networkCause removes the method and the URL, which the Error contains already.
 func networkCause(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
@@ -51,7 +51,8 @@ func networkCause(err error) error {
 	return fmt.Errorf("asking Vault: %w", err)
 }
 
-// refusalText is one line, with what Vault says and without what a proxy says.
+// refusalText returns one line with the errors of Vault's answer, and without the text
+// of a proxy.
 func refusalText(r *api.ResponseError) string {
 	if r.RawError || len(r.Errors) == 0 {
 		return fmt.Sprintf("the server answered %d without a reason", r.StatusCode)

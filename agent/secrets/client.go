@@ -17,7 +17,7 @@ import (
 	"github.com/certagent/certagent/redact"
 )
 
-// defaultTimeout bounds one HTTP request when the client sets no bound.
+// defaultTimeout is the time-out of one HTTP request if the client sets none.
 const defaultTimeout = 60 * time.Second
 
 // question is one HTTP request to Vault.
@@ -26,10 +26,10 @@ type question struct {
 	query        url.Values
 	body         json.RawMessage
 	token        string
-	unwrapped    bool // an answer wrapped in a token would be of no use
+	unwrapped    bool // do not wrap the answer, whatever the client's setting
 }
 
-// vault asks Vault questions.
+// vault makes requests to Vault.
 type vault struct {
 	client *api.Client
 	mounts *mounts
@@ -42,8 +42,8 @@ func newVault(client *api.Client) *vault {
 	return v
 }
 
-// ask makes one HTTP request and reads its answer. An answer without content is
-// a Secret without content; the Secret is nil only beside an error.
+// ask makes one HTTP request and reads its answer. An empty answer is an empty Secret;
+// the Secret is nil only beside an error.
 func (v *vault) ask(ctx context.Context, q question) (*api.Secret, *Error) {
 	r := v.client.NewRequest(q.method, "/v1/"+q.path)
 	if q.token != "" {
@@ -80,14 +80,14 @@ func parse(response *api.Response) (*api.Secret, *Error) {
 	case secret == nil:
 		return &api.Secret{}, nil
 	}
-	// vault/api takes an answer whose every field is empty for data of its own.
+	// vault/api takes an answer whose fields are all empty for the data itself.
 	if data, ok := secret.Data["data"]; ok && data == nil && len(secret.Data) == 1 {
 		secret.Data = nil
 	}
 	return secret, nil
 }
 
-// unreadable tells an answer that was cut off from one that is not Vault's.
+// unreadable returns the error for an answer that was cut off, or is not Vault's.
 func unreadable(err error) *Error {
 	if isSyntax(err) {
 		return malformed("the answer is not Vault's: %w", err)
@@ -95,16 +95,16 @@ func unreadable(err error) *Error {
 	return &Error{Class: Transient, cause: networkCause(err)}
 }
 
-// isSyntax tells a complete body that is not JSON, or is not shaped like an
-// answer, from one that could not be read to its end.
+// isSyntax reports whether the body is complete, but is not JSON or not an answer of
+// Vault.
 func isSyntax(err error) bool {
 	var syntax *json.SyntaxError
 	var shape *json.UnmarshalTypeError
 	return errors.As(err, &syntax) || errors.As(err, &shape)
 }
 
-// renew prolongs the answer's lease. A token renews itself, as in Vault Agent:
-// the default policy allows that, and not the renewal of others.
+// renew renews the lease of an answer. A token renews itself, as in Vault Agent: the
+// default policy allows that, but not the renewal of other tokens.
 func (v *vault) renew(ctx context.Context, token redact.Secret, s *api.Secret) (*api.Secret, *Error) {
 	q := question{method: http.MethodPut, path: "sys/leases/renew", token: string(token), unwrapped: true}
 	if s.Auth != nil {
@@ -126,7 +126,7 @@ func (v *vault) renew(ctx context.Context, token redact.Secret, s *api.Secret) (
 	return renewed(s, renewal), nil
 }
 
-// lookUpMount asks where the mount of the path is, and of what type.
+// lookUpMount requests the path and the type of the mount of a path.
 func (v *vault) lookUpMount(ctx context.Context, token, path string) (mount, *Error) {
 	s, err := v.ask(ctx, question{
 		method: http.MethodGet, path: "sys/internal/ui/mounts/" + path, token: token, unwrapped: true,
@@ -141,8 +141,8 @@ func (v *vault) lookUpMount(ctx context.Context, token, path string) (mount, *Er
 	return mount{path: v.relative(where), kv2: kind == "kv" && version == "2"}, nil
 }
 
-// relative cuts the client's namespace off a mount's path: the client sends it
-// with every request, and it would count twice.
+// relative removes the client's namespace from the path of a mount, because the client
+// sends it with every request.
 func (v *vault) relative(mount string) string {
 	namespace := strings.Trim(v.client.Namespace(), "/") + "/"
 	if rest, ok := strings.CutPrefix(mount, namespace); ok && rest != "" {

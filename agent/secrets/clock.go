@@ -6,16 +6,15 @@ package secrets
 import "time"
 
 const (
-	// recheck is the longest the loop sleeps: timers stand still while the
+	// recheck is the longest time that the loop sleeps: timers do not run while the
 	// machine is suspended, and do not follow a clock that is set.
 	recheck = 30 * time.Second
-	// slack is how far two clocks may drift apart in that time without one
-	// having been set.
+	// slack is how far two clocks may drift apart in that time without having been set.
 	slack = 2 * time.Second
 )
 
-// reading is the wall clock, without its monotonic part, beside a clock that
-// nobody can set. The latter stands still while the machine is suspended.
+// reading is the wall clock, without its monotonic part, and the monotonic clock, which
+// cannot be set, and does not run while the machine is suspended.
 type reading struct {
 	wall   time.Time
 	uptime time.Duration
@@ -30,9 +29,9 @@ func systemClock() func() reading {
 	}
 }
 
-// setBack returns how far the wall clock was set back between two readings.
-// Only that is certain: a clock that jumped ahead may as well have been asleep
-// with the machine, and what became due meanwhile is due.
+// setBack returns how far the wall clock was set back between two readings. It ignores a
+// clock that was set ahead, which looks the same as a machine that was suspended: what
+// became due meanwhile is due.
 func setBack(before, after reading) time.Duration {
 	step := after.wall.Sub(before.wall) - (after.uptime - before.uptime)
 	if step > -slack {
@@ -41,9 +40,9 @@ func setBack(before, after reading) time.Duration {
 	return -step
 }
 
-// afterSetBack moves a deadline along with a clock that was set back: what counts
-// from a moment in the past keeps its distance. What a certificate's window
-// fixes stays, but is never further away than when it was set.
+// afterSetBack adjusts a deadline to a clock that was set back. A deadline that counts
+// from the past keeps its distance. One that the window of a certificate fixes stays,
+// but is never further away than when it was set.
 func (d deadline) afterSetBack(by, distance time.Duration, now time.Time) deadline {
 	if d.absolute {
 		if limit := now.Add(distance); d.at.After(limit) {

@@ -13,8 +13,8 @@ func empty(s *api.Secret) bool {
 	return len(s.Data) == 0 && s.Auth == nil && s.WrapInfo == nil
 }
 
-// deleted says that KV version 2 answered with the remains of a secret: its
-// version is deleted or destroyed, or its deletion_time has passed.
+// deleted reports whether KV version 2 answered with the metadata of a deleted secret:
+// its version is deleted or destroyed, or its deletion_time has passed.
 func deleted(s *api.Secret, m mount, now time.Time) bool {
 	metadata, ok := s.Data["metadata"].(map[string]any)
 	if !ok {
@@ -28,9 +28,10 @@ func deleted(s *api.Secret, m mount, now time.Time) bool {
 	return err == nil && now.After(deletion)
 }
 
-// checkIssued refuses the answer to the issue of a certificate that holds none: a
-// proxy's or a half-made answer must not replace a good pair. Of paths that only
-// look like pki/issue's, ssh/issue's answers have a signed_key instead.
+// checkIssued returns an error if the answer to an issuing request contains no
+// certificate, because the answer of a proxy, or an incomplete one, must not replace a
+// valid pair. The answers of ssh/issue, whose paths look the same, contain a signed_key
+// instead.
 func checkIssued(r Request, s *api.Secret, w window) *Error {
 	issue := (r.Kind == Write || r.Kind == Certificate) && issuesKey(r.Path)
 	switch {
@@ -41,10 +42,10 @@ func checkIssued(r Request, s *api.Secret, w window) *Error {
 	}
 	signed, _ := s.Data["signed_key"].(string)
 	if w.serial == "" && signed == "" {
-		return malformed("the answer holds no certificate")
+		return malformed("the answer contains no certificate")
 	}
 	if key, _ := s.Data["private_key"].(string); key == "" && issue {
-		return malformed("the answer holds no private key")
+		return malformed("the answer contains no private key")
 	}
 	return nil
 }

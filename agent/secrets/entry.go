@@ -12,33 +12,33 @@ import (
 type act int
 
 const (
-	adopt act = iota // ask the caller for what the host has
-	ask              // ask Vault
+	adopt act = iota // call Config.Adopt
+	ask              // make the request
 	renew            // renew the lease of the answer
-	once             // ask Vault a single question
+	once             // make a single request
 )
 
-// entry is a request that somebody wants, and all that is known about it. The
-// loop owns it. It is in one of three places: the queue of deadlines, the hands
-// of a worker (cancel is set), or the queue of adoptions.
+// entry is a wanted request and its state. The loop owns it. It is in one of three
+// places: the queue of deadlines, with a worker (cancel is set), or the queue of
+// adoptions.
 //
-// That of a single question ends with the reply. It has no subscriptions, and
-// what is known about it is at most that its token was refused.
+// The entry of a single request has no subscriptions and ends with the reply. Its only
+// state is that its token was refused.
 type entry struct {
 	request Request
 	subs    []*Subscription
 	single  *single // nil for a subscription's
 
 	answer   *Answer
-	life     time.Duration // of the answer, from its beginning; 0 if it does not end
+	life     time.Duration // of the answer, from its beginning; 0 if it does not expire
 	deadline deadline      // the answer's; kept while attempts fail
 	distance time.Duration // how far the deadline was when it was set
 	err      *Error
 
-	due    time.Time // when to act
-	act    act
-	waits  bool   // for a token other than the one that was refused
-	warned string // what Vault last warned of
+	due         time.Time // when to act
+	act         act
+	awaitsToken bool   // for a token other than the one that was refused
+	warned      string // what Vault last warned of
 
 	place   int // in the queue of deadlines; -1 if elsewhere
 	order   uint64
@@ -46,7 +46,7 @@ type entry struct {
 	dropped bool
 }
 
-// left is what remains of the answer's life.
+// left returns the remaining lifetime of the answer.
 func (e *entry) left(now time.Time) time.Duration {
 	if e.answer == nil || e.answer.ExpiresAt.IsZero() {
 		return 0
@@ -54,7 +54,7 @@ func (e *entry) left(now time.Time) time.Duration {
 	return e.answer.ExpiresAt.Sub(now)
 }
 
-// afterSetBack follows a wall clock that was set back.
+// afterSetBack adjusts the entry to a wall clock that was set back.
 func (e *entry) afterSetBack(by time.Duration, now time.Time) {
 	if e.answer != nil {
 		e.deadline = e.deadline.afterSetBack(by, e.distance, now)
@@ -75,7 +75,7 @@ func (e *entry) afterSetBack(by time.Duration, now time.Time) {
 	e.due = e.due.Add(-by)
 }
 
-// lifeOf is how long an answer lives in all; 0 if it does not end.
+// lifeOf returns the whole lifetime of an answer; 0 if it does not expire.
 func lifeOf(r result, d deadline) time.Duration {
 	switch {
 	case d.expires.IsZero():
@@ -86,7 +86,7 @@ func lifeOf(r result, d deadline) time.Duration {
 	return max(d.expires.Sub(r.asked), 0)
 }
 
-// deadlines is a heap of entries by what is due first; of equals, by age.
+// deadlines is a heap of entries, sorted by when they are due, then by age.
 type deadlines []*entry
 
 func (q deadlines) Len() int { return len(q) }
@@ -103,14 +103,14 @@ func (q deadlines) Swap(i, j int) {
 	q[i].place, q[j].place = i, j
 }
 
-// Push is container/heap's.
+// Push implements heap.Interface.
 func (q *deadlines) Push(x any) {
 	e := x.(*entry)
 	e.place = len(*q)
 	*q = append(*q, e)
 }
 
-// Pop is container/heap's.
+// Pop implements heap.Interface.
 func (q *deadlines) Pop() any {
 	last := len(*q) - 1
 	e := (*q)[last]

@@ -9,16 +9,16 @@ import (
 	"time"
 )
 
-// ErrClosed is what a closed Subscription answers.
+// ErrClosed is the error of a closed Subscription.
 var ErrClosed = errors.New("the subscription is closed")
 
-// Class tells failures apart by who can end them.
+// Class classifies failures by what ends them.
 type Class int
 
 // The classes.
 const (
-	Transient    Class = iota // time heals it: the network, 5xx, 429, 412
-	InvalidToken              // a new login heals it
+	Transient    Class = iota // waiting: the network, 5xx, 429, 412
+	InvalidToken              // a new login
 	Denied                    // the token's policies do not allow it
 	NotFound                  // there is no such secret
 	Refused                   // the server says that the request is wrong
@@ -29,25 +29,24 @@ func (c Class) String() string {
 	return [...]string{"transient", "invalid token", "permission denied", "not found", "refused", "malformed"}[c]
 }
 
-// slow says that time does not heal it, see Error.Slow.
+// slow reports whether waiting does not help, see Error.Slow.
 func (c Class) slow() bool { return c == InvalidToken || c == Denied || c == Refused }
 
-// Error says why the last attempt to answer a request failed. It holds nothing
-// secret. An Answer from before may stand beside it and stays usable.
+// Error is why the last attempt of a request failed. It contains no secret. An older
+// Answer stays usable.
 type Error struct {
 	Request Request
 	Class   Class
 	// Status is the HTTP status, 0 if there was no answer.
 	Status int
-	// Failures counts the attempts that failed in a row. Exhausted says that
-	// they are more than Config.Retries allows, so that Vault Agent would give
-	// up; the Store goes on trying.
+	// Failures is the number of failed attempts in a row. Exhausted reports whether
+	// they are more than Config.Retries, when Vault Agent exits; the Store continues.
 	Failures  int
 	Exhausted bool
-	// RetryAt is when it will be tried again, by the wall clock.
+	// RetryAt is the time of the next attempt, by the wall clock.
 	RetryAt time.Time
-	// RetryAfter is how long the server wishes not to be asked, 0 if it has no
-	// wish. It may be beyond all measure.
+	// RetryAfter is the server's Retry-After; 0 if there is none. It may be arbitrarily
+	// long.
 	RetryAfter time.Duration
 
 	cause error
@@ -59,11 +58,11 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.cause }
 
-// Slow says that to wait is not enough: an operator has to end the failure, or a
-// login. A slower pace will do for the attempts until then.
+// Slow reports whether only an operator or a new login ends the failure, so that slower
+// retries suffice.
 func (e *Error) Slow() bool { return e.Class.slow() }
 
-// Hint says what to do about the failure, "" if there is nothing but to wait.
+// Hint returns what to do about the failure; "" if waiting is all.
 func (e *Error) Hint() string {
 	switch e.Class {
 	case Denied:
@@ -73,7 +72,7 @@ func (e *Error) Hint() string {
 	case Refused:
 		return "check the path, the parameters, and the role that they name"
 	case Malformed:
-		return "check that the address is Vault's and that no proxy answers in its place"
+		return "check the address: a proxy or another server may be answering there"
 	}
 	return ""
 }

@@ -16,9 +16,8 @@ import (
 	"github.com/certagent/certagent/redact"
 )
 
-// fetch asks Vault the request's question: one HTTP request, but for the first
-// question below a mount that may be KV version 2. Vault is asked at the given
-// time by the wall clock.
+// fetch makes the request: one HTTP request, or two for the first one below a mount that
+// may be KV version 2. asked is the time of the request, by the wall clock.
 func (v *vault) fetch(ctx context.Context, token redact.Secret, r Request, asked time.Time) (*Answer, window, *Error) {
 	answer := &Answer{Request: r, FetchedAt: asked}
 	var versioned bool
@@ -41,9 +40,8 @@ func (v *vault) fetch(ctx context.Context, token redact.Secret, r Request, asked
 	return answer, w, err
 }
 
-// read gets a secret. Where the path looks like that of a PKI mount's own
-// certificate, which everybody may read, the mount is looked up only if there
-// turns out to be nothing to be had.
+// read reads a secret. If the path looks like that of a PKI mount's own certificate,
+// which everybody may read, it looks up the mount only if there is nothing.
 func (v *vault) read(ctx context.Context, token string, r Request) (s *api.Secret, err *Error) {
 	path, query := r.Target()
 	m, known := v.mounts.find(path)
@@ -60,7 +58,7 @@ func (v *vault) read(ctx context.Context, token string, r Request) (s *api.Secre
 			s, err = v.get(ctx, token, m, path, query)
 		}
 	}
-	return s, v.doubt(path, m.dataPath(path), err)
+	return s, v.missing(path, m.dataPath(path), err)
 }
 
 func (v *vault) get(ctx context.Context, token string, m mount, path string, query url.Values) (*api.Secret, *Error) {
@@ -91,9 +89,9 @@ func (v *vault) list(ctx context.Context, token string, r Request) (*api.Secret,
 	return s, keys, err
 }
 
-// write puts the parameters, and tells whether it was to KV version 2. Where the
-// path says that a certificate is issued, the mount is looked up only if there
-// turns out to be nothing there.
+// write writes the parameters, and reports whether the mount is KV version 2. If the path
+// looks like that of an issued certificate, it looks up the mount only if there is
+// nothing.
 func (v *vault) write(ctx context.Context, token string, r Request) (s *api.Secret, versioned bool, err *Error) {
 	var m mount
 	late := r.Kind == Write && issues(r.Path)
@@ -109,7 +107,7 @@ func (v *vault) write(ctx context.Context, token string, r Request) (s *api.Secr
 			s, err = v.put(ctx, token, m, r)
 		}
 	}
-	return s, m.kv2, v.doubt(r.Path, m.dataPath(r.Path), err)
+	return s, m.kv2, v.missing(r.Path, m.dataPath(r.Path), err)
 }
 
 func (v *vault) put(ctx context.Context, token string, m mount, r Request) (*api.Secret, *Error) {
@@ -124,7 +122,7 @@ func (v *vault) put(ctx context.Context, token string, m mount, r Request) (*api
 	return s, err
 }
 
-// mount finds the mount of a path, without asking where there can be no KV.
+// mount returns the mount of a path, without a look-up if it cannot be KV.
 func (v *vault) mount(ctx context.Context, token, path string) (mount, *Error) {
 	if unversioned(path) {
 		return mount{}, nil
@@ -132,9 +130,9 @@ func (v *vault) mount(ctx context.Context, token, path string) (mount, *Error) {
 	return v.mounts.of(ctx, token, path)
 }
 
-// doubt words a missing secret as consul-template does. What is known of the
-// mount may be the cause, so that is looked up again next time.
-func (v *vault) doubt(path, target string, err *Error) *Error {
+// missing returns the error of a request. For a missing secret it has consul-template's
+// text, and the mount is looked up again next time, because it may be the cause.
+func (v *vault) missing(path, target string, err *Error) *Error {
 	if err == nil {
 		return nil
 	}

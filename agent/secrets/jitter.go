@@ -8,9 +8,9 @@ import (
 	"encoding/binary"
 )
 
-// draw gives the number in [0,1) that decides where in its spread a secret is
-// renewed. It depends on the host, the request and the certificate, so that
-// hosts differ, and a restart draws the same number again.
+// draw returns the number in [0,1) that decides where in its spread a secret is renewed.
+// It depends on the host, the request and the certificate, so that it differs between
+// hosts, and is the same after a restart.
 func draw(seed string, r Request, serial string) float64 {
 	h := sha256.New()
 	h.Write([]byte{byte(r.Kind)})

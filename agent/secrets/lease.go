@@ -9,8 +9,8 @@ import (
 	"github.com/hashicorp/vault/api"
 )
 
-// leaseOf is how long an answer lasts by Vault's word: the token's lifetime if
-// the answer is a token, else the lease's; 0 if neither says.
+// leaseOf returns the lifetime that Vault gives for an answer: that of the token if the
+// answer is a token, else that of the lease; 0 if there is none.
 func leaseOf(s *api.Secret) time.Duration {
 	if s.Auth != nil && s.Auth.LeaseDuration > 0 {
 		return seconds(int64(s.Auth.LeaseDuration))
@@ -18,7 +18,7 @@ func leaseOf(s *api.Secret) time.Duration {
 	return seconds(int64(s.LeaseDuration))
 }
 
-// renewable says whether there is something to renew, and Vault would.
+// renewable reports whether Vault renews the answer.
 func renewable(s *api.Secret) bool {
 	if s.Auth != nil {
 		return s.Auth.Renewable && s.Auth.ClientToken != ""
@@ -26,8 +26,8 @@ func renewable(s *api.Secret) bool {
 	return s.Renewable && s.LeaseID != ""
 }
 
-// renewed is the answer with the lease that a renewal brought. The content
-// stays: a renewal does not repeat it.
+// renewed returns the answer with the lease of a renewal, which does not contain the
+// content.
 func renewed(old, renewal *api.Secret) *api.Secret {
 	s := *old
 	if old.Auth == nil {
@@ -40,8 +40,8 @@ func renewed(old, renewal *api.Secret) *api.Secret {
 	return &s
 }
 
-// extended says whether a renewal was worth it. At its maximum a lease is
-// renewed in form only: what is left is granted once more.
+// extended reports whether a renewal has extended the lease. At its maximum a renewal
+// only returns what is left.
 func extended(before, after time.Time, lease time.Duration) bool {
 	return after.Sub(before) > lease/20
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/certagent/certagent/redact"
 )
 
-// loop is the one owner of the Store's state. Its methods run in one goroutine.
+// loop owns the state of the Store. Its methods run in one goroutine.
 type loop struct {
 	*Store
 	timeout time.Duration // of one act
@@ -23,10 +23,10 @@ type loop struct {
 	entries   map[Request]*entry
 	queue     deadlines
 	adoptions []*entry
-	idle      []*entry // perhaps wanted by nobody; looked at after each batch
+	idle      []*entry // perhaps without subscriptions; checked after each batch
 
 	results chan result
-	active  int // workers that have not handed back
+	active  int // workers that have not returned a result
 
 	token    redact.Secret
 	open     bool           // a token was given
@@ -48,7 +48,7 @@ func newLoop(s *Store) *loop {
 		policy: policy{c.Threshold, c.StaticInterval}, backoff: backoff.Law{Min: c.MinBackoff, Max: c.MaxBackoff},
 		report:  newReporter(c.Logger),
 		entries: make(map[Request]*entry),
-		// A slot for each worker: none is ever held up handing back.
+		// A slot for each worker, so that none blocks.
 		results: make(chan result, c.Concurrency),
 		now:     s.clock(),
 	}
@@ -67,30 +67,30 @@ func (l *loop) run(ctx context.Context) {
 		case <-timer.C:
 		case r := <-l.results:
 			l.tick()
-			l.finish(r)
+			l.handleResult(r)
 		case <-l.mail.ready:
 			l.tick()
-			for _, wish := range l.mail.take() {
-				wish(l)
+			for _, call := range l.mail.take() {
+				call(l)
 			}
 			l.sweep()
 		}
 	}
 }
 
-// join waits for the workers, whose context has ended. What they bring is not
-// delivered, but for a good answer to a single question.
+// join waits for the workers, whose context has ended. It delivers none of their
+// results, except successful ones of single requests.
 func (l *loop) join() {
 	for ; l.active > 0; l.active-- {
 		r := <-l.results
 		r.entry.cancel()
 		if r.entry.single != nil && r.err == nil {
-			l.concluded(r.entry, r)
+			l.replyTo(r.entry, r)
 		}
 	}
 }
 
-// tick reads the clocks, and follows a wall clock that was set back.
+// tick reads the clocks, and adjusts the entries if the wall clock was set back.
 func (l *loop) tick() {
 	before := l.now
 	l.now = l.clock()
@@ -112,8 +112,8 @@ func (l *loop) tick() {
 	heap.Init(&l.queue)
 }
 
-// sleep is how long nothing will be due. Without a token or a free worker it does
-// not matter what is.
+// sleep returns how long nothing will be due. Without a token or a free worker nothing
+// can be done anyway.
 func (l *loop) sleep() time.Duration {
 	if !l.open || len(l.queue) == 0 || l.active >= l.config.Concurrency {
 		return recheck
@@ -121,7 +121,7 @@ func (l *loop) sleep() time.Duration {
 	return min(max(l.queue[0].due.Sub(l.now.wall), 0), recheck)
 }
 
-// dispatch gives what is due to workers, as many as there may be.
+// dispatch starts workers for entries that are due, up to the limit.
 func (l *loop) dispatch(ctx context.Context) {
 	for l.active < l.config.Concurrency {
 		e := l.take()
@@ -136,12 +136,12 @@ func (l *loop) dispatch(ctx context.Context) {
 		}
 		t := task{entry: e, act: e.act, token: l.token, asked: l.now.wall, held: e.answer, single: e.single}
 		l.active++
-		// It ends with its context; join counts on its result.
+		// It ends with its context; join waits for its result.
 		go func() { l.results <- l.work(work, t, t.entry.request) }()
 	}
 }
 
-// take removes what is due first from its queue; nil if nothing is.
+// take removes the next entry that is due from its queue; nil if there is none.
 func (l *loop) take() *entry {
 	for len(l.adoptions) > 0 {
 		e := l.adoptions[0]
@@ -160,8 +160,7 @@ func (l *loop) take() *entry {
 	return nil
 }
 
-// schedule puts an entry into the queue, or moves it there. One that a worker
-// has is left alone.
+// schedule puts an entry into the queue, or moves it there, unless it is with a worker.
 func (l *loop) schedule(e *entry, due time.Time) {
 	e.due = due
 	if e.place >= 0 {
@@ -171,17 +170,17 @@ func (l *loop) schedule(e *entry, due time.Time) {
 	}
 }
 
-// authenticated takes a token into use. Requests that were refused for their
-// token are due at once, as are those that the policies of another token denied.
+// authenticated sets the token. Requests that were refused for their token are due at
+// once, as are those that the policies of another token denied.
 func (l *loop) authenticated(token redact.Secret) {
 	another := token != l.token
 	l.token, l.open = token, true
 	for _, e := range l.queue {
 		switch {
 		case e.single != nil && !another: // once with each token
-		case e.waits, another && e.err != nil && e.err.Class == Denied:
+		case e.awaitsToken, another && e.err != nil && e.err.Class == Denied:
 			e.due = l.now.wall
-			e.waits = e.waits && e.single == nil
+			e.awaitsToken = e.awaitsToken && e.single == nil
 		}
 	}
 	heap.Init(&l.queue)

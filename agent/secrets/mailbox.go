@@ -5,8 +5,8 @@ package secrets
 
 import "sync"
 
-// mailbox carries wishes to the loop. Posting never blocks, whether the loop
-// runs or not, so that no caller can be held up by another.
+// mailbox carries calls to the loop. Posting never blocks, whether the loop runs or not,
+// so that no caller waits for another.
 type mailbox struct {
 	ready chan struct{} // one slot: there is something to take
 
@@ -17,7 +17,7 @@ type mailbox struct {
 
 func newMailbox() *mailbox { return &mailbox{ready: make(chan struct{}, 1)} }
 
-// post has the loop run f. After the loop has ended it does nothing.
+// post makes the loop run f. It does nothing after the loop has ended.
 func (m *mailbox) post(f func(*loop)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

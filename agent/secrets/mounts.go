@@ -10,15 +10,15 @@ import (
 	"sync"
 )
 
-// mount is what matters about a secrets engine: where it is, and whether it is
-// KV version 2, whose paths have "data" or "metadata" after the mount.
+// mount is the mount of a secrets engine: its path, and whether it is KV version 2,
+// whose paths have "data" or "metadata" after the mount.
 type mount struct {
 	path string // with a slash at its end
 	kv2  bool
 }
 
-// mounts remembers the mounts of the paths that were asked for. One look-up is
-// made at a time, so that many first reads below one mount make one.
+// mounts caches the mounts of paths. It makes one look-up at a time, so that many first
+// reads below one mount make one.
 type mounts struct {
 	lookUp func(ctx context.Context, token, path string) (mount, *Error)
 	turn   chan struct{}
@@ -31,8 +31,8 @@ func newMounts(lookUp func(ctx context.Context, token, path string) (mount, *Err
 	return &mounts{lookUp: lookUp, turn: make(chan struct{}, 1), known: make(map[string]mount)}
 }
 
-// of returns the mount of a path. A server that refuses to tell (403), or is too
-// old to know how (404), is taken to have no versioned mount there.
+// of returns the mount of a path. If the server refuses the look-up (403), or is too old
+// for it (404), the mount counts as not versioned.
 func (m *mounts) of(ctx context.Context, token, secret string) (mount, *Error) {
 	if found, ok := m.find(secret); ok {
 		return found, nil
@@ -61,7 +61,7 @@ func (m *mounts) of(ctx context.Context, token, secret string) (mount, *Error) {
 	return found, nil
 }
 
-// find looks for the longest known mount above the path.
+// find returns the longest known mount above the path.
 func (m *mounts) find(secret string) (mount, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -74,8 +74,8 @@ func (m *mounts) find(secret string) (mount, bool) {
 	return mount{}, false
 }
 
-// forget has the next question about the path look its mount up again: it may
-// have been made anew, or only now become visible.
+// forget removes the mounts above the path from the cache: they may have been made anew,
+// or may be visible only now.
 func (m *mounts) forget(secret string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -86,8 +86,8 @@ func (m *mounts) forget(secret string) {
 	}
 }
 
-// dataPath is where KV version 2 keeps the secret. Paths that say so themselves
-// stay as they are.
+// dataPath returns the path of the secret in KV version 2. Paths that contain "data" and
+// the like already are returned unchanged.
 func (m mount) dataPath(secret string) string {
 	rest, ok := m.below(secret)
 	if !ok {
@@ -101,7 +101,7 @@ func (m mount) dataPath(secret string) string {
 	return path.Join(m.path, "data", rest)
 }
 
-// listPath is where KV version 2 lists keys.
+// listPath returns the path that lists keys in KV version 2.
 func (m mount) listPath(secret string) string {
 	rest, ok := m.below(secret)
 	if !ok || strings.HasPrefix(rest, "metadata") {
@@ -120,7 +120,8 @@ func (m mount) below(secret string) (rest string, ok bool) {
 	return strings.CutPrefix(secret, m.path)
 }
 
-// unversioned says that nothing below the path is a KV mount: Vault's own parts.
+// unversioned reports whether the path is below one of Vault's own mounts, which are not
+// KV.
 func unversioned(secret string) bool {
 	first, _, _ := strings.Cut(secret, "/")
 	switch first {
@@ -130,15 +131,16 @@ func unversioned(secret string) bool {
 	return false
 }
 
-// issuesKey says that the path is pki/issue's: certificate and key are made there.
+// issuesKey reports whether the path is that of pki/issue, which makes certificate and
+// key.
 func issuesKey(secret string) bool {
 	segments := strings.Split(secret, "/")
 	return len(segments) >= 3 && segments[len(segments)-2] == "issue"
 }
 
-// issues says that a write to the path looks like one that issues a certificate.
-// Looking the mount up first would double the requests and demand a permission
-// that least-privilege policies do not give.
+// issues reports whether a write to the path looks like one that issues a certificate.
+// Looking up the mount first would double the requests, and require a permission that
+// least-privilege policies do not give.
 func issues(secret string) bool {
 	segments := strings.Split(secret, "/")
 	for _, s := range segments[1:] {
@@ -150,8 +152,8 @@ func issues(secret string) bool {
 	return false
 }
 
-// isIssuer says that a read of the path looks like one of a PKI mount's default
-// issuer, which is made again and again, to see whether it is another.
+// isIssuer reports whether the path looks like that of the default issuer of a PKI
+// mount, which is polled for changes.
 func isIssuer(secret string) bool {
 	return strings.HasSuffix(secret, "/cert/ca") || strings.HasSuffix(secret, "/cert/ca_chain")
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/certagent/certagent/redact"
 )
 
-// finish takes an entry back from its worker.
-func (l *loop) finish(r result) {
+// handleResult takes an entry back from its worker.
+func (l *loop) handleResult(r result) {
 	e := r.entry
 	l.active--
 	e.cancel()
@@ -22,7 +22,7 @@ func (l *loop) finish(r result) {
 	switch {
 	case e.dropped:
 	case e.single != nil:
-		l.concluded(e, r)
+		l.replyTo(e, r)
 	case r.act == adopt && !adoptable(r):
 		e.act = ask
 		l.schedule(e, l.now.wall)
@@ -30,26 +30,26 @@ func (l *loop) finish(r result) {
 		e.act = ask
 		l.schedule(e, l.now.wall)
 	case r.err != nil:
-		l.failed(e, r)
+		l.setError(e, r)
 	default:
-		l.answered(e, r)
+		l.setAnswer(e, r)
 	}
 }
 
-// adoptable says whether the caller has a certificate that is worth having.
+// adoptable reports whether the caller has a certificate that is still valid.
 func adoptable(r result) bool {
 	return r.answer != nil && r.window.present() && r.window.notAfter.After(r.asked)
 }
 
-// renewalOver says that a lease will not be renewed, so that the secret has to be
-// asked for anew: Vault said so, or there is hardly time left. Whether it was the
-// agent's own token that was refused, that question will tell.
+// renewalOver reports whether the secret must be requested again instead of renewed:
+// Vault refuses the renewal, or little time is left. If Vault refused the agent's own
+// token, the next request shows it.
 func (l *loop) renewalOver(e *entry, err *Error) bool {
 	return err.Class != Transient || e.left(l.now.wall) < e.life/10
 }
 
-// answered publishes an answer and sets its deadline.
-func (l *loop) answered(e *entry, r result) {
+// setAnswer publishes an answer and sets its deadline.
+func (l *loop) setAnswer(e *entry, r result) {
 	secret := r.answer.Secret
 	if r.act == renew && !extended(e.deadline.expires, r.asked.Add(leaseOf(secret)), leaseOf(secret)) {
 		e.act = ask
@@ -64,9 +64,9 @@ func (l *loop) answered(e *entry, r result) {
 	answer.RenewAt, answer.ExpiresAt = d.at, d.expires
 	changed := e.err != nil || !sameContent(e.answer, &answer)
 	answer.Version = l.versionOf(e.answer, &answer)
-	l.report.answered(e, &answer, r.window, l.now)
+	l.report.answer(e, &answer, r.window, l.now)
 
-	e.answer, e.err, e.waits = &answer, nil, false
+	e.answer, e.err, e.awaitsToken = &answer, nil, false
 	e.deadline, e.distance, e.life = d, d.at.Sub(l.now.wall), lifeOf(r, d)
 	e.act = ask
 	if d.renew {
@@ -84,8 +84,8 @@ func (l *loop) versionOf(before, after *Answer) uint64 {
 	return l.version
 }
 
-// failed keeps the answer from before, and tries again later.
-func (l *loop) failed(e *entry, r result) {
+// setError publishes an error beside the old answer, and schedules a retry.
+func (l *loop) setError(e *entry, r result) {
 	if l.outdated(r) {
 		l.schedule(e, l.now.wall)
 		return
@@ -101,24 +101,24 @@ func (l *loop) failed(e *entry, r result) {
 		Life: e.life, Left: e.left(l.now.wall), Random: rand.Float64(),
 	})
 	err.RetryAt = l.now.wall.Add(wait)
-	l.report.failed(e, &err, wait, l.now)
+	l.report.failure(e, &err, wait, l.now)
 
-	e.err, e.waits = &err, err.Class == InvalidToken
+	e.err, e.awaitsToken = &err, err.Class == InvalidToken
 	l.schedule(e, err.RetryAt)
 	l.publish(e, true)
-	if e.waits {
-		l.invalid(r.token)
+	if e.awaitsToken {
+		l.reportInvalid(r.token)
 	}
 }
 
-// outdated says that a token was refused in place of which there is another
-// already.
+// outdated reports whether the request was refused for a token that has been replaced
+// since.
 func (l *loop) outdated(r result) bool {
 	return (r.err.Class == InvalidToken || r.err.Class == Denied) && r.token != l.token
 }
 
-// invalid tells the caller of a refused token, once.
-func (l *loop) invalid(token redact.Secret) {
+// reportInvalid calls Config.InvalidToken, once for each token.
+func (l *loop) reportInvalid(token redact.Secret) {
 	if l.config.InvalidToken == nil || l.reported != nil && *l.reported == token {
 		return
 	}
@@ -126,7 +126,7 @@ func (l *loop) invalid(token redact.Secret) {
 	l.config.InvalidToken(token)
 }
 
-// publish shows what is known of an entry, and wakes those who want it.
+// publish updates the board, and wakes the subscriptions of the entry.
 func (l *loop) publish(e *entry, changed bool) {
 	l.board.set(e.request, known{e.answer, e.err})
 	if !changed {

@@ -14,11 +14,11 @@ import (
 	"github.com/certagent/certagent/logmsg"
 )
 
-// quiet is how long a cause that is common to many requests is not repeated.
+// quiet is how long a failure that concerns many requests is not logged again.
 const quiet = time.Minute
 
-// reporter logs what happens to entries, sparingly: when Vault is away, a
-// thousand requests fail for one reason.
+// reporter logs what happens to entries. It logs a common failure once: if Vault is
+// unavailable, a thousand requests fail for one reason.
 type reporter struct {
 	logger  *slog.Logger
 	said    map[string]time.Duration // when, by the uptime
@@ -29,16 +29,17 @@ func newReporter(logger *slog.Logger) *reporter {
 	return &reporter{logger: logger, said: make(map[string]time.Duration)}
 }
 
-// failed is called before the entry changes. What concerns one request is logged
-// at the 1st, 2nd, 4th, 8th… failure; what concerns all of them once a minute.
-func (p *reporter) failed(e *entry, err *Error, wait time.Duration, now reading) {
+// failure logs a failure; it is called before the entry changes. A failure of one
+// request is logged at attempts 1, 2, 4, 8 …; one that concerns all of them, once a
+// minute.
+func (p *reporter) failure(e *entry, err *Error, wait time.Duration, now reading) {
 	if e.err == nil {
 		p.failing++
 	}
 	logged, leftOut := logmsg.Repeat(err.Failures)
 	if err.Class == Transient || err.Class == InvalidToken {
 		leftOut = 0 // others fail for the same reason
-		if !p.once(fmt.Sprint("failed ", err.Class, err.Status), now) {
+		if !p.firstTime(fmt.Sprint("failed ", err.Class, err.Status), now) {
 			return
 		}
 	} else if another := e.err == nil || e.err.Class != err.Class; !another && !logged {
@@ -63,26 +64,26 @@ func (p *reporter) failed(e *entry, err *Error, wait time.Duration, now reading)
 	p.logger.Log(context.Background(), level, message, attributes...)
 }
 
-// answered is called before the entry changes.
-func (p *reporter) answered(e *entry, a *Answer, w window, now reading) {
+// answer logs an answer; it is called before the entry changes.
+func (p *reporter) answer(e *entry, a *Answer, w window, now reading) {
 	p.logger.Debug(logmsg.SecretFetched, logkey.Path, a.Request.Path,
 		logkey.Serial, a.Serial, logkey.Renews, a.RenewAt, expires(a.ExpiresAt))
 	p.recovered(e)
 	if warning := strings.Join(a.Secret.Warnings, "; "); warning != e.warned {
 		e.warned = warning
-		if warning != "" && p.once("warning "+warning, now) {
+		if warning != "" && p.firstTime("warning "+warning, now) {
 			p.logger.Warn(logmsg.VaultWarning, logkey.Path, a.Request.Path, logkey.Error, warning)
 		}
 	}
 	const tolerance = time.Minute
 	off := !a.Adopted && w.present() && (w.notAfter.Before(now.wall) || w.notBefore.After(now.wall.Add(tolerance)))
-	if off && p.once("clock", now) {
+	if off && p.firstTime("clock", now) {
 		p.logger.Warn(logmsg.ClockSuspect,
 			logkey.Path, a.Request.Path, logkey.Serial, a.Serial, logkey.Expires, w.notAfter)
 	}
 }
 
-// expires is the attribute for the end of an answer, which not each has.
+// expires returns the attribute for the expiry of an answer, if it expires.
 func expires(t time.Time) slog.Attr {
 	if t.IsZero() {
 		return slog.Attr{}
@@ -90,8 +91,8 @@ func expires(t time.Time) slog.Attr {
 	return slog.Time(logkey.Expires, t)
 }
 
-// dropped is called for an entry that nobody wants any more.
-func (p *reporter) dropped(e *entry) { p.recovered(e) }
+// drop is called for an entry that no subscription wants any more.
+func (p *reporter) drop(e *entry) { p.recovered(e) }
 
 func (p *reporter) recovered(e *entry) {
 	if e.err == nil {
@@ -102,12 +103,12 @@ func (p *reporter) recovered(e *entry) {
 	}
 }
 
-// once says whether something was not said lately, and takes it for said.
-func (p *reporter) once(what string, now reading) bool {
+// firstTime reports whether it was not called for the same text lately.
+func (p *reporter) firstTime(what string, now reading) bool {
 	if at, ok := p.said[what]; ok && now.uptime-at < quiet {
 		return false
 	}
-	const most = 100 // texts differ without end, the memory for them must not
+	const most = 100 // bounds the memory: there may be any number of different texts
 	if len(p.said) >= most {
 		clear(p.said)
 	}

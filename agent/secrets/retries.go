@@ -12,13 +12,13 @@ import (
 
 type retriesKey struct{}
 
-// withoutRetries keeps the client from its own retries, which the environment may
-// have turned on: they do not know whether Vault has done what it was asked.
+// withoutRetries returns a context for which the client does not retry, even if the
+// environment enables retries: Vault may already have carried out the request.
 func withoutRetries(ctx context.Context) context.Context {
 	return context.WithValue(ctx, retriesKey{}, false)
 }
 
-// obeyWithoutRetries makes the client look at the context before it retries.
+// obeyWithoutRetries makes the client check for such a context before it retries.
 func obeyWithoutRetries(c *api.Client) {
 	policy := c.CheckRetry()
 	if policy == nil {

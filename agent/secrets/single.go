@@ -13,30 +13,29 @@ import (
 	"github.com/certagent/certagent/redact"
 )
 
-// enqueue gives a single question its place in the queue.
+// enqueue puts a single request into the queue.
 func (l *loop) enqueue(q *single) {
 	l.order++
 	q.entry = &entry{request: q.request, act: once, single: q, place: -1, order: l.order}
 	l.schedule(q.entry, l.now.wall)
 }
 
-// ready says whether a question whose turn has come is to be asked. Nobody waits
-// any more for one whose context has ended. One whose token was refused comes
-// with that token only after it has waited long enough for another: that is its
-// reply.
+// ready reports whether a request that is due is to be made. It is not if its context
+// has ended. If its token was refused, and no other token came in time, the refusal is
+// the reply.
 func (q *single) ready() bool {
 	if q.ctx.Err() != nil {
 		return false
 	}
-	if q.entry.waits {
+	if q.entry.awaitsToken {
 		q.reply <- conclusion{err: q.entry.err}
 	}
-	return !q.entry.waits
+	return !q.entry.awaitsToken
 }
 
-// concluded replies to a single question, unless its token was refused and
-// there is another, or will be.
-func (l *loop) concluded(e *entry, r result) {
+// replyTo replies to a single request, unless its token was refused and there is another
+// token, or will be one.
+func (l *loop) replyTo(e *entry, r result) {
 	if r.err == nil {
 		e.single.reply <- conclusion{secret: r.answer.Secret}
 		return
@@ -51,12 +50,13 @@ func (l *loop) concluded(e *entry, r result) {
 		e.single.reply <- conclusion{err: &err}
 		return
 	}
-	e.err, e.waits = &err, true
+	e.err, e.awaitsToken = &err, true
 	l.schedule(e, l.now.wall.Add(l.backoff.SlowMax()))
-	l.invalid(r.token)
+	l.reportInvalid(r.token)
 }
 
-// context ends with the caller's and with the Store's, and after the time-out.
+// context returns a context that ends with that of the caller and that of the Store, and
+// after the time-out.
 func (q *single) context(run context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(q.ctx, timeout)
 	stop := context.AfterFunc(run, cancel)
@@ -66,13 +66,13 @@ func (q *single) context(run context.Context, timeout time.Duration) (context.Co
 	}
 }
 
-// once asks a single question.
+// once makes a single request.
 func (v *vault) once(ctx context.Context, token redact.Secret, q *single) (*api.Secret, *Error) {
 	s, err := v.ask(withoutRetries(ctx), question{
 		method: http.MethodPut, path: q.request.Path, body: q.body, token: string(token), unwrapped: true,
 	})
 	if err == nil && len(s.Data) == 0 {
-		err = malformed("the answer holds nothing")
+		err = malformed("the answer contains nothing")
 	}
 	return s, err
 }

@@ -1,16 +1,16 @@
 // Copyright (c) The certagent authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package secrets asks Vault, shares the answers and renews them in time.
+// Package secrets makes requests to Vault, shares the answers, and renews them in time.
 //
-// One loop owns all state: what is wanted, by whom, what was answered and when
-// to ask again. A bounded number of workers carries its requests to Vault. Equal
-// requests are asked once, however many want them. A failure keeps the answer
-// from before and concerns nobody but those who want that request. A question
-// that must not be shared or repeated takes its turn among them (Ask).
+// One loop owns all state: the wanted requests, their subscriptions, their answers and
+// when to renew them. A bounded number of workers makes the requests. Equal requests are
+// made once, whatever the number of subscriptions. After a failure the old answer stays,
+// and other requests are not affected. Ask makes a request that must not be shared or
+// repeated, in turn with the others.
 //
-// It knows nothing of files or templates, logs in nowhere, and never gives up:
-// when to do so is for the caller to decide.
+// It knows neither files nor templates, does not log in, and retries for ever: the
+// caller decides when to stop.
 package secrets
 
 import (
@@ -27,34 +27,32 @@ import (
 
 // Config is what a Store needs. Zero values mean the defaults.
 type Config struct {
-	// Client asks Vault. Its own retries should be off; those of Ask's requests New
-	// turns off. Its token is used only as long as Authenticated was called with an
-	// empty one.
+	// Client makes the requests. Its own retries should be off; New turns them off for
+	// Ask. Its token is used only if Authenticated was called with an empty one.
 	Client *api.Client
-	// Threshold is the part of a lifetime after which what cannot be renewed is
-	// asked for again (lease_renewal_threshold); 0.90 if it is not in (0,1).
+	// Threshold is the fraction of a lifetime after which a secret that cannot be
+	// renewed is requested again (lease_renewal_threshold); 0.90 if it is not in (0,1).
 	Threshold float64
 	// StaticInterval is how often a secret without a lifetime is read again
 	// (static_secret_render_interval); 5 minutes if not positive.
 	StaticInterval time.Duration
-	// Concurrency bounds the requests in flight; 10 if not positive.
+	// Concurrency is the limit of concurrent requests; 10 if not positive.
 	Concurrency int
-	// Retries is how many retries Vault Agent would make (vault.retry); beyond
-	// it, an Error is Exhausted. 12 if zero, none if negative.
+	// Retries is how many retries Vault Agent makes (vault.retry); after these, an
+	// Error is Exhausted. 12 if zero, none if negative.
 	Retries int
-	// MinBackoff and MaxBackoff bound the first and every wait after a failure;
-	// 250 ms and 1 minute if not positive.
+	// MinBackoff and MaxBackoff are the bounds of the first delay after a failure and
+	// of every delay; 250 ms and 1 minute if not positive.
 	MinBackoff, MaxBackoff time.Duration
 	// Seed names this host. Hosts with different seeds renew at different times.
 	Seed string
-	// InvalidToken is called, once for each token, when Vault says that the token
-	// is not valid. It must not block. Requests wait for Authenticated then.
+	// InvalidToken is called, once for each token, when Vault reports that the token is
+	// invalid. It must not block. Requests then wait for Authenticated.
 	InvalidToken func(redact.Secret)
-	// Adopt returns the certificate that this host already has for a Certificate
-	// or a Write, in the shape of Vault's answer to pki/issue. It is asked once,
-	// when the request is first wanted, even before Authenticated, by up to
-	// Concurrency goroutines. An answer without a certificate, or with one that
-	// has expired, is not adopted.
+	// Adopt returns the certificate that this host already has for a Certificate or a
+	// Write, in the form of Vault's answer to pki/issue. It is called once, when the
+	// request is first wanted, even before Authenticated, from up to Concurrency
+	// goroutines. An answer without a certificate, or with an expired one, is ignored.
 	Adopt func(Request) (*api.Secret, bool)
 	// Logger is required.
 	Logger *slog.Logger
@@ -81,7 +79,7 @@ func orDefault[T int | time.Duration](value, other T) T {
 	return other
 }
 
-// Store answers requests, and keeps the answers fresh while it runs.
+// Store answers requests, and renews the answers while it runs.
 type Store struct {
 	config  Config
 	vault   *vault
@@ -92,7 +90,7 @@ type Store struct {
 	ended   chan struct{} // closed when Run has ended
 }
 
-// New makes a Store. Nothing is asked before Run, and nothing but Adopt before
+// New returns a Store. It does nothing before Run, and only calls Adopt before
 // Authenticated.
 func New(c Config) *Store {
 	return &Store{
@@ -101,11 +99,11 @@ func New(c Config) *Store {
 	}
 }
 
-// Run fetches and renews until the context ends, which ends requests in flight,
-// too. It returns nil when all workers have ended. It can be called once.
+// Run makes requests until the context ends, which also ends those in progress. It
+// returns nil when all workers have ended. It can be called once.
 func (s *Store) Run(ctx context.Context) error {
 	if s.started.Swap(true) {
-		return errors.New("the secrets' store has been run before")
+		return errors.New("the store of secrets was run before")
 	}
 	defer close(s.ended)
 	defer s.mail.close()
@@ -113,14 +111,13 @@ func (s *Store) Run(ctx context.Context) error {
 	return nil
 }
 
-// Authenticated gives the token to ask with. The first call opens the gate.
-// Later ones have those requests tried again that were refused for their token;
-// what is still valid is not asked for again.
+// Authenticated sets the token. The first call starts the requests. Later calls retry
+// those that were refused for their token; valid answers are kept.
 func (s *Store) Authenticated(token redact.Secret) {
 	s.mail.post(func(l *loop) { l.authenticated(token) })
 }
 
-// Subscribe makes a Subscription that wants nothing yet.
+// Subscribe returns a Subscription that wants nothing yet.
 func (s *Store) Subscribe() *Subscription {
 	return &Subscription{store: s, c: make(chan struct{}, 1), wants: make(map[Request]bool)}
 }

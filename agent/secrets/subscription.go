@@ -8,9 +8,9 @@ import (
 	"sync"
 )
 
-// Subscription is one user of the Store's answers: the set of requests that it
-// wants, and a trigger that fires when one of their answers changed. Its methods
-// may be called at any time, from any goroutine, and do not block.
+// Subscription is a set of wanted requests, and a trigger that fires when one of their
+// answers has changed. Its methods may be called at any time, from any goroutine, and do
+// not block.
 type Subscription struct {
 	store *Store
 	c     chan struct{}
@@ -22,9 +22,10 @@ type Subscription struct {
 	wants map[Request]bool // the loop's
 }
 
-// Want replaces the set of wanted requests. New ones are fetched; what nobody
-// wants any more is dropped, its lease left to expire. So that nothing is issued
-// twice, let the successor of a subscription want its set before closing it.
+// Want replaces the set of wanted requests. New ones are made; those that no
+// subscription wants any more are dropped, and their leases expire. A successor of a
+// subscription must want its set before the subscription is closed, so that nothing is
+// issued twice.
 func (s *Subscription) Want(requests []Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -36,9 +37,9 @@ func (s *Subscription) Want(requests []Request) {
 	s.store.mail.post(func(l *loop) { l.want(s, wanted) })
 }
 
-// Get returns the answer to a wanted request, nil as long as there is none, and
-// the failure of the last attempt as an *Error, nil if it succeeded. An answer
-// beside an error is the last good one. After Close the error is ErrClosed.
+// Get returns the answer to a wanted request, nil if there is none yet, and the failure
+// of the last attempt as an *Error, nil if it succeeded. An answer beside an error is the
+// last good one. After Close the error is ErrClosed.
 func (s *Subscription) Get(r Request) (*Answer, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -52,8 +53,8 @@ func (s *Subscription) Get(r Request) (*Answer, error) {
 	return k.answer, nil
 }
 
-// C fires when an answer or an error of a wanted request changed since the last
-// time. It has one slot and says nothing about which: ask Get.
+// C fires when an answer or an error of a wanted request has changed since the last
+// time. It has one slot, and does not tell which: call Get.
 func (s *Subscription) C() <-chan struct{} { return s.c }
 
 // Close ends the subscription; C does not fire any more. It may be called twice.

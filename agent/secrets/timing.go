@@ -12,46 +12,45 @@ import (
 )
 
 const (
-	// leaseFraction of a renewable lease passes before it is renewed, less up
-	// to spread of it.
+	// leaseFraction is the fraction of a renewable lease after which it is renewed,
+	// less up to spread.
 	leaseFraction = 2.0 / 3
-	// spread is the part of a lifetime over which hosts that were given their
-	// certificates together renew them.
+	// spread is the fraction of a lifetime over which renewals are spread, for hosts
+	// whose certificates were issued at the same time.
 	spread = 0.05
-	// minDelay keeps an answer with no lifetime to speak of from being asked
-	// for in a loop.
+	// minDelay is the shortest delay, for answers with hardly any lifetime.
 	minDelay = 500 * time.Millisecond
 )
 
-// facts is what the renewal clock needs to know about an answer.
+// facts are what the renewal schedule depends on.
 type facts struct {
 	kind    vaultreq.Kind
 	secret  *api.Secret
 	window  window
-	asked   time.Time // when Vault was asked, by the wall clock
-	adopted bool      // found on this host: asked tells nothing about its age
+	asked   time.Time // when the request was made, by the wall clock
+	adopted bool      // found on this host: asked is not when it was issued
 	draw    float64   // in [0,1), drawn once for this answer on this host
 }
 
-// policy is the configured part of the renewal clock.
+// policy is the configured part of the renewal schedule.
 type policy struct {
 	threshold float64       // lease_renewal_threshold, in (0,1)
 	static    time.Duration // static_secret_render_interval
 }
 
-// deadline is when something has to be done about an answer, and what.
+// deadline is when an answer must be renewed, and how.
 type deadline struct {
 	at       time.Time
 	renew    bool      // renew the lease; otherwise ask anew
 	absolute bool      // fixed by a certificate's window, not counted from asked
-	expires  time.Time // when the answer ends; zero if it does not
+	expires  time.Time // when the answer expires; zero if it does not
 }
 
-// next is the renewal clock. It follows Vault Agent (leaseCheckWait and goodFor
-// in consul-template's dependency package) but for three things: certificates
-// of pkiCert have the jitter that is zero there, what is over on arrival is not
-// asked for in a loop, and a host whose clock is behind does not wait longer
-// than a certificate lives.
+// next returns the deadline of an answer. It follows Vault Agent (leaseCheckWait and
+// goodFor in consul-template's dependency package) with three exceptions: certificates of
+// pkiCert have jitter, which is zero there; an answer that has already expired is not
+// requested in a loop; and a host whose clock is behind does not wait longer than a
+// certificate is valid.
 func next(f facts, p policy) deadline {
 	var d deadline
 	switch lease := leaseOf(f.secret); {
@@ -79,8 +78,8 @@ func certificateDeadline(f facts, p policy) deadline {
 		return deadline{at: f.asked.Add(part(p.static, fraction)), expires: f.window.notAfter}
 	}
 	at := f.window.notBefore.Add(part(life, fraction))
-	// Vault dates NotBefore back by 30 s. Of a certificate that lives for a few
-	// seconds, nine tenths are then over before it is issued.
+	// Vault dates NotBefore back by 30 s. For a certificate with a lifetime of a few
+	// seconds, nine tenths are over when it is issued.
 	if half := f.asked.Add(left / 2); !f.adopted && at.Before(half) {
 		at = half
 	}
@@ -90,8 +89,8 @@ func certificateDeadline(f facts, p policy) deadline {
 	return deadline{at: at, absolute: true, expires: f.window.notAfter}
 }
 
-// leaseDeadline renews at two thirds, or asks anew if the answer holds a
-// certificate that ends sooner: renewing a lease does not lengthen that.
+// leaseDeadline renews at two thirds, or requests again if the answer contains a
+// certificate that expires sooner, because renewing a lease does not extend that.
 func leaseDeadline(f facts, p policy, lease time.Duration) deadline {
 	d := deadline{
 		at:      f.asked.Add(part(lease, leaseFraction-spread*f.draw)),
@@ -108,7 +107,7 @@ func leaseDeadline(f facts, p policy, lease time.Duration) deadline {
 	return d
 }
 
-// plainDeadline is for what can only be asked for again.
+// plainDeadline is for what can only be requested again.
 func plainDeadline(f facts, p policy, lease time.Duration) deadline {
 	data, leased := f.secret.Data, f.secret.LeaseID != ""
 	base, expires := lease, time.Time{}
@@ -127,7 +126,7 @@ func plainDeadline(f facts, p policy, lease time.Duration) deadline {
 	}
 	fraction := p.fraction(f.draw)
 	if ttl, ok := number(data["ttl"]); ok && data["rotation_period"] != nil && !leased {
-		// The server changes it at that moment: asking sooner is of no use.
+		// The server rotates it at that moment: an earlier request is of no use.
 		base, expires, fraction = seconds(ttl)+time.Second, f.asked.Add(seconds(ttl)), 1
 	}
 	if base <= 0 {
@@ -136,8 +135,8 @@ func plainDeadline(f facts, p policy, lease time.Duration) deadline {
 	return deadline{at: f.asked.Add(part(base, fraction)), absolute: absolute, expires: expires}
 }
 
-// fraction is the threshold with jitter to both sides. A result that is not a
-// part of a whole gives way to the threshold, as in Vault Agent.
+// fraction returns the threshold with jitter in both directions; the threshold itself if
+// the result is not between 0 and 1, as in Vault Agent.
 func (p policy) fraction(draw float64) float64 {
 	if f := p.threshold + (2*draw-1)*spread; f > 0 && f < 1 {
 		return f
@@ -145,7 +144,7 @@ func (p policy) fraction(draw float64) float64 {
 	return p.threshold
 }
 
-// fractionBelow is the threshold less jitter.
+// fractionBelow returns the threshold less jitter.
 func (p policy) fractionBelow(draw float64) float64 {
 	if f := p.threshold - draw*spread; f > 0 {
 		return f
@@ -153,7 +152,7 @@ func (p policy) fractionBelow(draw float64) float64 {
 	return p.threshold
 }
 
-// part is a fraction, at most 1, of a duration.
+// part returns a fraction, at most 1, of a duration.
 func part(d time.Duration, fraction float64) time.Duration {
 	if fraction >= 1 {
 		return d

@@ -13,7 +13,7 @@ func (l *loop) want(s *Subscription, requests []Request) {
 	wants := make(map[Request]bool, len(requests))
 	for _, r := range requests {
 		if !wants[r] && !s.wants[r] {
-			l.attend(s, r)
+			l.subscribe(s, r)
 		}
 		wants[r] = true
 	}
@@ -25,11 +25,11 @@ func (l *loop) want(s *Subscription, requests []Request) {
 	s.wants = wants
 }
 
-// attend has a subscription share the entry of a request, made if need be.
-func (l *loop) attend(s *Subscription, r Request) {
+// subscribe adds a subscription to the entry of a request, which it makes if necessary.
+func (l *loop) subscribe(s *Subscription, r Request) {
 	e := l.entries[r]
 	if e == nil {
-		e = l.enter(r)
+		e = l.newEntry(r)
 	}
 	e.subs = append(e.subs, s)
 	if e.answer != nil || e.err != nil {
@@ -37,8 +37,8 @@ func (l *loop) attend(s *Subscription, r Request) {
 	}
 }
 
-// enter makes the entry of a request: due at once.
-func (l *loop) enter(r Request) *entry {
+// newEntry makes the entry of a request, which is due at once.
+func (l *loop) newEntry(r Request) *entry {
 	l.order++
 	e := &entry{request: r, act: ask, place: -1, order: l.order}
 	l.entries[r] = e
@@ -59,8 +59,8 @@ func (l *loop) leave(s *Subscription, r Request) {
 	}
 }
 
-// sweep drops what nobody wants. It runs after a batch of wishes, so that a
-// request that one subscription gives up and the next takes over stays.
+// sweep drops entries without subscriptions. It runs after a batch of calls, so that a
+// request is kept that one subscription drops and the next one wants.
 func (l *loop) sweep() {
 	for _, e := range l.idle {
 		if len(e.subs) > 0 || e.dropped {
@@ -68,13 +68,13 @@ func (l *loop) sweep() {
 		}
 		delete(l.entries, e.request)
 		l.board.remove(e.request)
-		l.report.dropped(e)
+		l.report.drop(e)
 		l.drop(e)
 	}
 	l.idle = l.idle[:0]
 }
 
-// drop takes an entry out of whatever place it is in.
+// drop removes an entry from wherever it is.
 func (l *loop) drop(e *entry) {
 	e.dropped = true
 	if e.place >= 0 {

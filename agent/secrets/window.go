@@ -22,9 +22,9 @@ type window struct {
 func (w window) present() bool           { return !w.notAfter.IsZero() }
 func (w window) lifetime() time.Duration { return w.notAfter.Sub(w.notBefore) }
 
-// windowOf finds the certificate in an answer. As in Vault Agent, an answer that
-// was not asked for a certificate is one's only if it tells when it expires: a
-// static secret may well have a field named certificate.
+// windowOf returns the validity of the certificate in an answer. As in Vault Agent, the
+// answer to a request that does not issue a certificate counts only if it has an
+// expiration, because a static secret may have a field named certificate.
 func windowOf(r Request, data map[string]any, asked time.Time) window {
 	expiration, ok := number(data["expiration"])
 	if !ok && r.Kind != Certificate && !(r.Kind == Write && issuesKey(r.Path)) {
@@ -37,9 +37,9 @@ func windowOf(r Request, data map[string]any, asked time.Time) window {
 	return w
 }
 
-// certificateWindow reads the validity from the certificate itself, which may be
-// shorter-lived than was asked for. The field may hold PEM, a PEM bundle or DER
-// in base64, as the format parameter of pki/issue has it.
+// certificateWindow reads the validity from the certificate itself, which may be shorter
+// than requested. The field may contain PEM, a PEM bundle, or DER in base64 (the format
+// parameter of pki/issue).
 func certificateWindow(data map[string]any) window {
 	text, _ := data["certificate"].(string)
 	leaf := parseLeaf(text)
@@ -74,8 +74,8 @@ func parseLeaf(text string) *x509.Certificate {
 	return leaf
 }
 
-// number reads a whole number from an answer's data: a json.Number from Vault,
-// and what an adopted answer may have been built with.
+// number returns a whole number from the data of an answer: a json.Number from Vault, or
+// a Go number of an adopted answer.
 func number(v any) (int64, bool) {
 	switch v := v.(type) {
 	case json.Number:
@@ -91,7 +91,7 @@ func number(v any) (int64, bool) {
 	return 0, false
 }
 
-// seconds is n seconds, or the longest duration there is.
+// seconds returns n seconds, or the longest duration.
 func seconds(n int64) time.Duration {
 	if n > math.MaxInt64/int64(time.Second) {
 		return math.MaxInt64

@@ -10,10 +10,10 @@ import (
 	"github.com/certagent/certagent/redact"
 )
 
-// task is what a worker is given, result what it hands back. Neither touches the
-// loop's state.
+// task is the input of a worker, and result its output. Workers do not touch the state
+// of the loop.
 type task struct {
-	entry  *entry // only to be handed back
+	entry  *entry // returned unchanged
 	act    act
 	token  redact.Secret
 	asked  time.Time // by the wall clock, before the work began

@@ -186,10 +186,10 @@ bundle "web" {
 }
 
 func TestBundleWithoutADirectory(t *testing.T) {
-	w := newWorld(t)
-	w.Write("sound", "")
-	bundle := func(names string) string {
-		return loginBlocks + `
+	inBubble(t, func(t *testing.T, w *world) {
+		w.Write("sound", "")
+		bundle := func(names string) string {
+			return loginBlocks + `
 bundle "web" {
   certificate {
     role        = "pki/web"
@@ -201,29 +201,33 @@ bundle "web" {
   change_mode = "command"
   command     = ["sh", "-c", "echo changed >> DIR/changes"]
 }`
-	}
-	r := w.start(bundle(""))
-	r.Says(logmsg.ChangeDone)
-	before := w.Pair("certs/tls.crt", "private/tls.key")
-	r.end()
-	r = w.start(bundle(""))
-	r.Says(logmsg.CertificateKept)
-	r.Says(logmsg.AllPublished)
-	r.end()
-	if err := os.Remove(w.Path("sound")); err != nil {
-		t.Fatal(err)
-	}
-	r = w.start(bundle(`alt_names = ["www.example.test"]`))
-	r.Says(logmsg.RolledBack)
-	if after := w.Pair("certs/tls.crt", "private/tls.key"); after.SerialNumber.Cmp(before.SerialNumber) != 0 {
-		t.Error("the certificate from before did not come back")
-	}
-	w.Write("sound", "")
-	w.Eventually("the new name", func() bool { return w.Leaf("certs/tls.crt").VerifyHostname("www.example.test") == nil })
-	w.Eventually("its reaction", func() bool { return strings.Count(w.Read("changes"), "changed") == 2 })
-	r.end()
-	w.Pair("certs/tls.crt", "private/tls.key")
-	if got := w.signed(); got != 2 {
-		t.Errorf("%d certificates, want 2", got)
-	}
+		}
+		r := w.start(bundle(""))
+		r.Says(logmsg.ChangeDone)
+		before := w.Pair("certs/tls.crt", "private/tls.key")
+		r.end()
+		r = w.start(bundle(""))
+		r.Says(logmsg.CertificateKept)
+		r.Says(logmsg.AllPublished)
+		r.end()
+		if r.Count(logmsg.ChangePending) > 0 {
+			t.Error("the change is still owed after it was made")
+		}
+		if err := os.Remove(w.Path("sound")); err != nil {
+			t.Fatal(err)
+		}
+		r = w.start(bundle(`alt_names = ["www.example.test"]`))
+		r.Says(logmsg.RolledBack)
+		if after := w.Pair("certs/tls.crt", "private/tls.key"); after.SerialNumber.Cmp(before.SerialNumber) != 0 {
+			t.Error("the certificate from before did not come back")
+		}
+		w.Write("sound", "")
+		w.Eventually("the new name", func() bool { return w.Leaf("certs/tls.crt").VerifyHostname("www.example.test") == nil })
+		w.Eventually("its reaction", func() bool { return strings.Count(w.Read("changes"), "changed") == 2 })
+		r.end()
+		w.Pair("certs/tls.crt", "private/tls.key")
+		if got := w.signed(); got != 2 {
+			t.Errorf("%d certificates, want 2", got)
+		}
+	})
 }

@@ -23,7 +23,7 @@ type Generation struct {
 	Number uint64
 
 	// Files are renamed into place in this order, keys first. The record is in the
-	// directory of the first file, or in the bundle's directory.
+	// directory of the file that is renamed first, or in the bundle's directory.
 	Files []File
 
 	// Payload is recorded together with the files: a process that finds the new

@@ -275,8 +275,22 @@ func TestRelativePath(t *testing.T) {
 
 func TestSaveAndRemove(t *testing.T) {
 	t.Parallel()
-	root := t.TempDir()
-	r := publish(t, generation(root, 1))
+	for name, change := range map[string]func([]File){
+		"the first file is in the key's directory": func([]File) {},
+		"the first file is in another directory":   func(f []File) { f[0], f[1] = f[1], f[0] },
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := generation(t.TempDir(), 1)
+			change(g.Files)
+			saveAndRemove(t, filepath.Dir(filepath.Dir(g.Files[0].Path)), publish(t, g))
+		})
+	}
+}
+
+// saveAndRemove tests Save and Remove with the record of what was published below
+// root.
+func saveAndRemove(t *testing.T, root string, r Record) {
+	t.Helper()
 	r.Payload = json.RawMessage(`{"owed":0}`)
 	if err := Save(t.Context(), r); err != nil {
 		t.Fatal(err)

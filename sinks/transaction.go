@@ -37,13 +37,14 @@ type pendingFile struct {
 // prepare opens the directories and finds out which files have to be written.
 func (t *transaction) prepare(ctx context.Context, g Generation) error {
 	t.record = Record{Version: recordVersion, Name: g.Name, Generation: g.Number, Payload: g.Payload}
-	first, err := t.openDirOf(ctx, g.Files[0])
+	files := keysFirst(g.Files)
+	first, err := t.openDirOf(ctx, files[0])
 	if err != nil {
 		return err
 	}
 	t.journal = replacement{dir: first, from: journalTempName(g.Name), to: recordName(g.Name), old: true}
 
-	for i, f := range keysFirst(g.Files) {
+	for i, f := range files {
 		if err := t.add(ctx, f, tempName(g.Name, i)); err != nil {
 			return err
 		}

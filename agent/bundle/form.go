@@ -29,14 +29,16 @@ func (m *Members) recover(ctx context.Context, log *slog.Logger) []sinks.Record 
 	return records
 }
 
-// recordOf returns the bundle's record; the zero value if there is none.
-func (b *Bundle) recordOf(records []sinks.Record) sinks.Record {
+// recordOf returns the bundle's record; the zero value if there is none. The newest
+// is right if there are several, in different directories: the order of the files
+// decides where a record is kept.
+func (b *Bundle) recordOf(records []sinks.Record) (newest sinks.Record) {
 	for _, record := range records {
-		if record.Name == b.recordName && b.target.Owns(record) {
-			return record
+		if record.Name == b.recordName && b.target.Owns(record) && record.Generation >= newest.Generation {
+			newest = record
 		}
 	}
-	return sinks.Record{}
+	return newest
 }
 
 // Form returns the bundles that the members form: one for each bundle block, and

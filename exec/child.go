@@ -15,62 +15,61 @@ import (
 )
 
 var (
-	// ErrNotRunning means that there is no process to signal or to restart.
+	// ErrNotRunning is the error if there is no process to signal or to restart.
 	ErrNotRunning = errors.New("not running")
-	// ErrRunning means that there is one already.
-	ErrRunning = errors.New("already running")
-	// ErrStopped means that the child was stopped for good.
+	// errRunning is the error if the process is running already.
+	errRunning = errors.New("already running")
+	// ErrStopped is the error after Stop or Kill.
 	ErrStopped = errors.New("stopped")
 )
 
-// ChildConfig describes a child. The files belong to the caller; one that is
-// nil is the null device.
+// ChildConfig describes a child. The caller closes the files; nil stands for the
+// null device.
 type ChildConfig struct {
 	Command []string // the program, looked up in PATH, and its arguments
-	// StopSignal asks the child to end; 0 sends nothing. It goes to the child
-	// itself, as with Vault Agent, and SIGCONT follows, lest a stopped child miss
-	// it. What the child leaves behind in its process group when it has ended
-	// gets it then.
+	// StopSignal stops the child; 0 means none. It is sent to the child itself, as
+	// in Vault Agent, and followed by SIGCONT for a child that is suspended. When the
+	// child has exited, it is sent to the processes that are left in its group.
 	StopSignal syscall.Signal
-	// StopGroup sends StopSignal to the whole process group at once, as Vault
-	// Agent does for a command that runs in a shell.
+	// StopGroup sends StopSignal to the whole process group at once, as Vault Agent
+	// does for a command in a shell.
 	StopGroup bool
-	// KillTimeout is how long a stop may take. Then the whole process group is
-	// killed; 0 kills at once.
+	// KillTimeout is the time from StopSignal to SIGKILL for the whole process group;
+	// 0 kills it at once.
 	KillTimeout           time.Duration
 	Stdin, Stdout, Stderr *os.File
-	// Terminal makes the child a part of job control. If Stdin is our controlling
-	// terminal and we are in its foreground, the child is put there in our place
-	// until it ends: it may read, and gets what Ctrl-C means, which we do not. When
-	// it is stopped, by Ctrl-Z for example, and a shell is there to resume us, we
-	// stop too, with our whole process group, and resume it when we are resumed.
+	// Terminal enables job control. If Stdin is the controlling terminal and
+	// certagent is in its foreground, the child is in the foreground instead until it
+	// exits: the child can read from the terminal and gets the signals of Ctrl-C and
+	// the like; certagent does not. If the child is suspended, for example by Ctrl-Z,
+	// certagent suspends its own process group as well, provided that a shell can
+	// resume it, and resumes the child when it is resumed.
 	Terminal bool
 	Logger   *slog.Logger // nil logs nothing
 }
 
-// Child is a supervised process: at most one runs at a time. One goroutine owns
-// its state; the methods ask it and may be called from anywhere. A context that
-// ends stops only the waiting: what was asked for still happens.
+// child is a process that can be started, stopped and restarted; at most one runs at
+// a time. One goroutine owns its state. The methods send requests to it and are safe
+// for concurrent use. If the context of a method ends, the request is carried out all
+// the same.
 //
-// Whenever its process ends, for whatever reason, whatever is left of its
-// process group is ended too before anybody is told. A process that has left
-// the group, as daemons do, is not touched.
-type Child struct {
+// When the process has exited, for whatever reason, the rest of its process group is
+// stopped before the exit is reported. A process that has left the group, such as a
+// daemon, is not touched.
+type child struct {
 	requests chan request
 	exited   chan Exit
 	done     chan struct{}
-	last     Exit // how the last process ended; to be read after done
+	last     Exit // of the last process; read only after done is closed
 }
 
-// NewChild returns a child that does not run yet. Stop or Kill must be called
-// in the end, or its goroutine stays.
-func NewChild(cfg ChildConfig) *Child { return newChild(cfg, startProcess) }
-
-func newChild(cfg ChildConfig, start starter) *Child {
+// newChild returns a child that is not running. Stop or Kill must be called in the
+// end; otherwise its goroutine leaks.
+func newChild(cfg ChildConfig, start starter) *child {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	c := &Child{
+	c := &child{
 		requests: make(chan request),
 		exited:   make(chan Exit),
 		done:     make(chan struct{}),
@@ -79,65 +78,67 @@ func newChild(cfg ChildConfig, start starter) *Child {
 	return c
 }
 
-// Start starts the process with env, all of it (see Environ). It fails with
-// ErrRunning, ErrStopped or a *StartError.
-func (c *Child) Start(ctx context.Context, env []string) error {
+// Start starts the process with env as its whole environment (see Environ). The error
+// is errRunning, ErrStopped or a *StartError.
+func (c *child) Start(ctx context.Context, env []string) error {
 	_, err := c.ask(ctx, request{op: opStart, env: env})
 	return err
 }
 
-// Restart stops the process and starts it anew with env. Restarts that are asked
-// for while one is under way share one new process, which gets the last env. It
-// fails with ErrNotRunning if no process runs, so that it never starts a second
-// one beside a restart that Exited has led to; with ErrStopped; or with a
-// *StartError, after which no process runs until Start or another Restart has
-// started one.
-func (c *Child) Restart(ctx context.Context, env []string) error {
+// Restart stops the process and starts it again with env. Restarts that are requested
+// while one is in progress share one new process, which gets the last env.
+//
+// It fails with ErrNotRunning if no process is running, so that it does not start a
+// second one beside a restart that Exited has triggered; with ErrStopped; or with a
+// *StartError, after which no process is running until Start or another Restart
+// succeeds.
+func (c *child) Restart(ctx context.Context, env []string) error {
 	_, err := c.ask(ctx, request{op: opRestart, env: env})
 	return err
 }
 
-// Signal signals the process, and only that. It fails with ErrNotRunning if it
-// does not run or is being stopped: the next one reads the new files anyway.
-func (c *Child) Signal(ctx context.Context, sig syscall.Signal) error {
+// Signal signals the process, not its group. It fails with ErrNotRunning if the
+// process is not running or is being stopped: the next one reads the new files when
+// it starts.
+func (c *child) Signal(ctx context.Context, sig syscall.Signal) error {
 	_, err := c.ask(ctx, request{op: opSignal, sig: sig})
 	return err
 }
 
-// SignalGroup is Signal to the whole process group.
-func (c *Child) SignalGroup(ctx context.Context, sig syscall.Signal) error {
+// SignalGroup is Signal for the whole process group.
+func (c *child) SignalGroup(ctx context.Context, sig syscall.Signal) error {
 	_, err := c.ask(ctx, request{op: opSignal, to: group, sig: sig})
 	return err
 }
 
-// Running reports whether a process runs that is not being stopped.
-func (c *Child) Running() bool {
+// Running reports whether the process is running and is not being stopped.
+func (c *child) Running() bool {
 	a, err := c.ask(context.Background(), request{op: opRunning})
 	return err == nil && a.running
 }
 
-// Exited delivers the exits that nobody asked for. One that has not been
-// received when the next process starts is dropped.
-func (c *Child) Exited() <-chan Exit { return c.exited }
+// Exited delivers the exits that neither Restart, Stop nor Kill caused. An exit that
+// was not received before the next process starts is dropped.
+func (c *child) Exited() <-chan Exit { return c.exited }
 
-// Stop ends the child for good and returns how its last process ended; the zero
-// Exit if there was none. It may be called again, and Kill after it. It fails
-// only when ctx ends first.
-func (c *Child) Stop(ctx context.Context) (Exit, error) { return c.end(ctx, opStop) }
+// Stop stops the child for good and returns the exit of its last process, or the zero
+// Exit if there was none. It may be called again, and Kill after it. It fails only if
+// ctx ends first.
+func (c *child) Stop(ctx context.Context) (Exit, error) { return c.end(ctx, opStop) }
 
-// Kill is Stop without patience: the process group is killed at once.
-func (c *Child) Kill(ctx context.Context) (Exit, error) { return c.end(ctx, opKill) }
+// Kill is Stop, but kills the process group at once.
+func (c *child) Kill(ctx context.Context) (Exit, error) { return c.end(ctx, opKill) }
 
-func (c *Child) end(ctx context.Context, o op) (Exit, error) {
+func (c *child) end(ctx context.Context, o op) (Exit, error) {
 	_, err := c.ask(ctx, request{op: o})
 	if err != nil && !errors.Is(err, ErrStopped) {
-		return Exit{}, fmt.Errorf("waiting for the child to end: %w", err)
+		return Exit{}, fmt.Errorf("waiting for the child to exit: %w", err)
 	}
 	<-c.done
 	return c.last, nil
 }
 
-func (c *Child) ask(ctx context.Context, r request) (answer, error) {
+func (c *child) ask(ctx context.Context, r request) (answer, error) {
 	r.reply = make(chan answer, 1)
 	select {
 	case c.requests <- r:
@@ -147,34 +148,34 @@ func (c *Child) ask(ctx context.Context, r request) (answer, error) {
 		return answer{}, ctx.Err()
 	}
 	select {
-	case a := <-r.reply: // every request that was taken is answered before done
+	case a := <-r.reply: // every accepted request is answered before done is closed
 		return a, a.err
 	case <-ctx.Done():
 		return answer{}, ctx.Err()
 	}
 }
 
-func (c *Child) loop(m *machine) {
-	// The thread that starts a process must outlive it (see starter). It is
-	// never unlocked: it ends with this goroutine, when no process is left.
+func (c *child) loop(m *machine) {
+	// The thread that starts a process must outlive it (see starter). It is never
+	// unlocked: it exits with this goroutine, when no process is left.
 	runtime.LockOSThread()
 	defer close(c.done)
 	for !m.finished() {
 		var offer chan Exit
-		if m.unclaimed != nil {
+		if m.pendingExit != nil {
 			offer = c.exited
 		}
 		select {
 		case r := <-c.requests:
 			m.handle(r)
 		case <-m.ended:
-			m.leaderEnded()
+			m.handleLeaderExit()
 		case <-m.deadline:
-			m.deadlinePassed()
-		case <-m.look:
-			m.lookForOthers()
-		case offer <- m.exit():
-			m.unclaimed = nil
+			m.handleDeadline()
+		case <-m.groupPoll:
+			m.pollGroup()
+		case offer <- m.offeredExit():
+			m.pendingExit = nil
 		}
 	}
 	c.last = m.last

@@ -24,12 +24,12 @@ import (
 // unless something is broken.
 const soon = 30 * time.Second
 
-func startReal(t *testing.T, cfg ChildConfig, role string) (*Child, *stdout) {
+func startReal(t *testing.T, cfg ChildConfig, role string) (*child, *stdout) {
 	t.Helper()
 	out := newStdout(t)
 	cfg.Command = []string{os.Args[0], "a-secret-argument"}
 	cfg.Stdout = out.w
-	c := NewChild(cfg)
+	c := newChild(cfg, startProcess)
 	t.Cleanup(func() {
 		if _, err := c.Kill(context.Background()); err != nil {
 			t.Error(err)
@@ -41,7 +41,7 @@ func startReal(t *testing.T, cfg ChildConfig, role string) (*Child, *stdout) {
 	return c, out
 }
 
-func stopReal(t *testing.T, c *Child) Exit {
+func stopReal(t *testing.T, c *child) Exit {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), soon)
 	defer cancel()
@@ -206,7 +206,7 @@ func TestRestartGivesTheNewProcessItsEnvironment(t *testing.T) {
 func TestChildOutlivesTheThreadOfItsCaller(t *testing.T) {
 	t.Parallel()
 	out := newStdout(t)
-	c := NewChild(ChildConfig{Command: []string{os.Args[0]}, Stdout: out.w})
+	c := newChild(ChildConfig{Command: []string{os.Args[0]}, Stdout: out.w}, startProcess)
 	defer c.Kill(context.Background())
 	started := make(chan error)
 	go func() {
@@ -273,7 +273,7 @@ func TestChildThatCannotStart(t *testing.T) {
 				}
 			}
 			args := []string{tt.command, "a-secret-argument"}
-			c := NewChild(ChildConfig{Command: args})
+			c := newChild(ChildConfig{Command: args}, startProcess)
 			check("Start", c.Start(t.Context(), nil))
 			if c.Running() {
 				t.Error("Running")
@@ -312,7 +312,7 @@ func TestChildUnderFire(t *testing.T) {
 	go attack(func() error { return c.Restart(ctx, as("exit=1")) }, ErrNotRunning)
 	go attack(func() error { return c.Restart(ctx, as("say=ready wait=0")) }, ErrNotRunning)
 	go attack(func() error { return c.Signal(ctx, syscall.SIGTERM) }, ErrNotRunning)
-	go attack(func() error { return c.Start(ctx, as("hang")) }, ErrRunning)
+	go attack(func() error { return c.Start(ctx, as("hang")) }, errRunning)
 	for ended := 0; ended < 4; {
 		select {
 		case <-done:

@@ -8,39 +8,37 @@ import (
 	"sync"
 )
 
-// children are the processes that this program has started and not collected
-// yet. There is one such set, as the kernel keeps one list of children for the
-// whole process.
+// children is the set of processes that this program has started and not waited for
+// yet. There is only one, as the kernel has one list of children for each process.
 //
-// A reaper must leave these alone, and it must not lose the exit code of one
-// that ends before its Start has returned. That holds because
+// The reaper must not take the exit code of such a process, not even if the process
+// exits before its Start has returned. That holds because
 //
-//   - between the fork and the entry in own, starting is held by the starter;
-//   - an entry stays until the process has been collected;
-//   - the reaper holds starting alone while it looks, and collects nothing that
-//     is in own.
+//   - the starter holds starting from the fork until the process is in own;
+//   - a process stays in own until wait has returned;
+//   - the reaper holds starting exclusively, and does not reap a process in own.
 //
-// So whatever the reaper finds that is not in own is nobody's to wait for: it
-// was left by another process, or by the program that this one replaced.
+// So a child that is not in own is an orphan: another process left it, or the program
+// that this one replaced by exec(2).
 //
-// What is started past this package cannot be known here, and would be taken
+// A process that another package starts is not in own, and the reaper would take it
 // for an orphan.
 type children struct {
-	starting sync.RWMutex // held by those who start, together, or by the reaper, alone
+	starting sync.RWMutex // read-locked by starters, locked by the reaper
 
 	mu  sync.Mutex
 	own map[int]*osexec.Cmd
 }
 
-var mine = children{own: make(map[int]*osexec.Cmd)}
+var ownChildren = children{own: make(map[int]*osexec.Cmd)}
 
-// start starts a process. The starters share their lock: they do not wait for
-// each other, but for the reaper, which is done in no time. (A program on a dead
-// file server holds up everybody, but so it does through syscall.ForkLock.)
+// start starts a process. Starters do not wait for each other, only for the reaper,
+// which needs very little time. (A program on a file server that does not answer
+// blocks all starters, but it does that through syscall.ForkLock anyway.)
 func (c *children) start(cmd *osexec.Cmd) error {
 	c.starting.RLock()
 	defer c.starting.RUnlock()
-	if err := cmd.Start(); err != nil { // one that failed to execute has been collected
+	if err := cmd.Start(); err != nil { // a process that failed to execute has been waited for
 		return err
 	}
 	c.mu.Lock()
@@ -49,13 +47,13 @@ func (c *children) start(cmd *osexec.Cmd) error {
 	return nil
 }
 
-// collect waits for a process that was started, and forgets it.
-func (c *children) collect(cmd *osexec.Cmd) error {
+// wait waits for a process and removes it from the set.
+func (c *children) wait(cmd *osexec.Cmd) error {
 	err := cmd.Wait()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	// Its number was free as soon as it was collected: by now it may be that of
-	// another process that was started here.
+	// The kernel may have reused the number: the entry may be that of a process that
+	// was started meanwhile.
 	if c.own[cmd.Process.Pid] == cmd {
 		delete(c.own, cmd.Process.Pid)
 	}

@@ -13,27 +13,27 @@ import (
 	"time"
 )
 
-// stopGrace is the most that a command gets to end when certagent itself ends.
+// stopGrace is how long a command may take to exit when certagent exits.
 const stopGrace = time.Second
 
 // Command is a program to run once.
 type Command struct {
 	Args []string // the program, looked up in PATH, and its arguments; no shell is involved
 	Env  []string // all of its environment; nil means Environ(nil)
-	// Timeout is how long it may run; 0 is for ever. Then its whole process
-	// group gets SIGTERM and, after KillTimeout, SIGKILL. Vault Agent kills at
-	// once, as KillTimeout 0 does.
+	// Timeout is how long it may run; 0 means without limit. Then its process group
+	// gets SIGTERM and, after KillTimeout, SIGKILL. With KillTimeout 0 it gets
+	// SIGKILL at once, as in Vault Agent.
 	Timeout     time.Duration
 	KillTimeout time.Duration
-	// Stdout gets all that the command writes to its stdout; its errors are
-	// ignored. If it is nil, the end of that is kept in Result.Output.
+	// Stdout gets what the command writes to stdout; its errors are ignored. If it
+	// is nil, Result.Output has the end of that as well.
 	Stdout io.Writer
 }
 
-// Result is what a command that ran left behind.
+// Result is the outcome of a command.
 type Result struct {
-	// Output is the last 4 KiB of what it printed. It may show what the command
-	// was given in secret.
+	// Output is the last 4 KiB of what it printed. It may contain the command's
+	// secrets.
 	Output   string
 	Code     int // its exit code; 128+n for signal n; 127 or 126 if it did not start
 	Duration time.Duration
@@ -42,9 +42,9 @@ type Result struct {
 // Run runs a command to its end. The error is nil if the exit code is 0. Its
 // text names the command as CommandLine does, and how it failed.
 //
-// When ctx ends, the command is ended as after its time-out, but has at most a
-// second for it. What a command that ended in time leaves running in the
-// background goes on; it finds the command's stdout and stderr closed.
+// When ctx ends, the command is stopped as after its timeout, but has at most one
+// second to exit. Processes that a command left in the background keep running unless
+// it was stopped; their stdout and stderr are closed pipes.
 func Run(ctx context.Context, c Command) (Result, error) { return run(ctx, c, startProcess) }
 
 func run(ctx context.Context, c Command, start starter) (Result, error) {
@@ -62,9 +62,9 @@ func run(ctx context.Context, c Command, start starter) (Result, error) {
 	p, err := start(spec{argv: c.Args, env: c.Env, stdout: out.stdout.w, stderr: out.stderr.w})
 	if err != nil {
 		out.close()
-		return Result{Code: startCode(err)}, err
+		return Result{Code: exitCodeOfStart(err)}, err
 	}
-	cut := await(ctx, p, c)
+	cut := waitOrKill(ctx, p, c)
 	exit := p.Reap()
 	r := Result{Code: exit.Code, Output: out.close(), Duration: time.Since(began)}
 	switch {
@@ -76,12 +76,12 @@ func run(ctx context.Context, c Command, start starter) (Result, error) {
 	return r, nil
 }
 
-// await returns when p has ended: nil if it did so by itself, else why it was
-// cut short. Until it is reaped its group's number is its own, so that the
-// group can be killed even when p has already gone.
-func await(ctx context.Context, p process, c Command) error {
+// waitOrKill waits until p has exited. It returns nil if p exited by itself, or the
+// reason why it was stopped. Until p is reaped, the kernel does not reuse the number
+// of its group, so that the group can be killed even if p has exited already.
+func waitOrKill(ctx context.Context, p process, c Command) error {
 	ended := make(chan struct{})
-	go func() { // await does not return before this has ended
+	go func() { // waitOrKill does not return before this goroutine ends
 		p.Wait()
 		close(ended)
 	}()
@@ -96,22 +96,22 @@ func await(ctx context.Context, p process, c Command) error {
 	case <-timeout:
 		cut = fmt.Errorf("timed out after %v", c.Timeout)
 	case <-ctx.Done():
-		cut = fmt.Errorf("cut short: %w", context.Cause(ctx))
+		cut = fmt.Errorf("interrupted: %w", context.Cause(ctx))
 	}
-	// Errors mean that nobody is left to signal.
+	// An error means that no process is left in the group.
 	if c.KillTimeout > 0 {
 		_ = p.Signal(group, syscall.SIGTERM)
-		letEnd(ctx, ended, c.KillTimeout)
+		awaitGrace(ctx, ended, c.KillTimeout)
 	}
 	_ = p.Signal(group, syscall.SIGKILL)
 	<-ended
 	return cut
 }
 
-// letEnd waits until ended, for at most patience, and when ctx ends for at most
-// stopGrace from then.
-func letEnd(ctx context.Context, ended <-chan struct{}, patience time.Duration) {
-	deadline, stopped := time.After(patience), ctx.Done()
+// awaitGrace waits until ended is closed, for at most timeout, and for at most
+// stopGrace once ctx has ended.
+func awaitGrace(ctx context.Context, ended <-chan struct{}, timeout time.Duration) {
+	deadline, stopped := time.After(timeout), ctx.Done()
 	var grace <-chan time.Time
 	for {
 		select {
@@ -127,7 +127,7 @@ func letEnd(ctx context.Context, ended <-chan struct{}, patience time.Duration) 
 	}
 }
 
-func startCode(err error) int {
+func exitCodeOfStart(err error) int {
 	var e *StartError
 	if errors.As(err, &e) {
 		return e.Code

@@ -75,7 +75,7 @@ func TestRunKeepsTheEndOfTheOutput(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(r.Output) != outputKept || !strings.HasSuffix(r.Output, "x\nend\n") {
+	if len(r.Output) != outputLimit || !strings.HasSuffix(r.Output, "x\nend\n") {
 		t.Errorf("kept %d bytes that end in %q", len(r.Output), r.Output[max(0, len(r.Output)-10):])
 	}
 }
@@ -158,7 +158,7 @@ func TestRunSignals(t *testing.T) {
 				}
 				p := &fakeProcess{t: t, pid: 1, ended: make(chan struct{}), code: 1}
 				done := make(chan error, 1)
-				go func() { done <- await(ctx, p, tt.command) }()
+				go func() { done <- waitOrKill(ctx, p, tt.command) }()
 				if tt.termAt >= 0 {
 					time.Sleep(tt.termAt - time.Nanosecond)
 					p.expectSent()

@@ -9,20 +9,20 @@ import (
 	"strings"
 )
 
-// private are the variables that are meant for certagent alone. With the
-// tokens a process could do in Vault all that the operator may; with the
-// others it could speak to systemd in certagent's name.
-var private = []string{
+// private are variables that are for certagent only. With the tokens
+// a process would have the operator's permissions in Vault; with the others it could
+// notify systemd in certagent's name.
+var privateVariables = []string{
 	"VAULT_TOKEN", "BAO_TOKEN",
 	"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC",
 }
 
 // Environ returns the environment for a process: certagent's own without
 // VAULT_TOKEN, BAO_TOKEN, NOTIFY_SOCKET, WATCHDOG_PID and WATCHDOG_USEC, and
-// then extra, whose entries ("NAME=value") replace those of the same name. What
-// extra asks for is kept, a VAULT_TOKEN too: an env_template may name it.
+// the entries ("NAME=value") of extra, which replace those of the same name. An entry
+// of extra is never removed, not even VAULT_TOKEN: an env_template may set it.
 func Environ(extra []string) []string {
-	dropped := slices.Clone(private)
+	dropped := slices.Clone(privateVariables)
 	for _, entry := range extra {
 		name, _, _ := strings.Cut(entry, "=")
 		dropped = append(dropped, name)

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Exit tells how a process ended. The zero value is success.
+// Exit is how a process ended. The zero value is success.
 type Exit struct {
 	Code   int            // its exit code, or 128+n for signal n, as a shell reports it
 	Signal syscall.Signal // the signal that ended it, 0 if none did
@@ -20,7 +20,7 @@ type Exit struct {
 	Err    error          // why its status is not known; Code is then 1
 }
 
-// String says it in words, such as "exit code 3" or "ended by SIGKILL".
+// String returns a phrase such as "exit code 3" or "ended by SIGKILL".
 func (e Exit) String() string {
 	switch {
 	case e.Err != nil:
@@ -39,17 +39,17 @@ func exitOf(s syscall.WaitStatus) Exit {
 	return Exit{Code: s.ExitStatus()}
 }
 
-// The exit codes with which shells report that a program did not start.
+// The exit codes of a shell for a program that it could not start.
 const (
 	codeNotExecutable = 126
 	codeNotFound      = 127
 )
 
-// StartError is a program that could not be started. It names the program but
-// none of its arguments.
+// StartError is the error for a program that could not be started. It shows the
+// program but none of its arguments.
 type StartError struct {
 	Program string
-	Code    int // 127 if there is no such program, 126 if it cannot be executed
+	Code    int // 127 if the program does not exist, 126 if it cannot be executed
 	reason  string
 	err     error
 }

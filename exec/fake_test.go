@@ -92,7 +92,7 @@ func (p *fakeProcess) Signal(to target, sig syscall.Signal) error {
 	return nil
 }
 
-func (p *fakeProcess) Company() bool {
+func (p *fakeProcess) GroupHasOthers() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.company
@@ -183,7 +183,7 @@ func expectDone(t *testing.T, what string, done <-chan error, want error) {
 	}
 }
 
-func expectNoExit(t *testing.T, c *Child) {
+func expectNoExit(t *testing.T, c *child) {
 	t.Helper()
 	synctest.Wait()
 	select {

@@ -12,15 +12,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrNoOrphans means that orphans do not come to this process.
+// ErrNoOrphans is the error if the kernel gives orphans to another process.
 var ErrNoOrphans = errors.New("orphans go to another process: this one is neither process 1 nor a subreaper")
 
 // IsInit reports whether this process is process 1, the init process of its PID
 // namespace.
-func IsInit() bool { return os.Getpid() == 1 }
+func isInit() bool { return os.Getpid() == 1 }
 
-// SetSubreaper makes this process the one that gets the orphans among its
-// descendants (PR_SET_CHILD_SUBREAPER).
+// SetSubreaper makes this process a child subreaper, the parent of orphans among its
+// descendants (PR_SET_CHILD_SUBREAPER in prctl(2)).
 func SetSubreaper() error {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return os.NewSyscallError("prctl", err)

@@ -17,11 +17,21 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/certagent/certagent/settings"
 )
 
 // scriptVar holds the script that an init's child runs; it has no other role.
 const scriptVar = "CERTAGENT_TEST_SCRIPT"
+
+// signalOf returns the signal with a name, without SIG, or with a number.
+func signalOf(text string) syscall.Signal {
+	if n, err := strconv.Atoi(text); err == nil {
+		return syscall.Signal(n)
+	}
+	return unix.SignalNum("SIG" + text)
+}
 
 // playInit is a small certagent: it supervises a child, sends signals on to it,
 // and ends with its exit code. The flags are separated by commas:
@@ -48,9 +58,7 @@ func playInit(flags string, role []string) {
 		from, to, rewritten := strings.Cut(flag, ">")
 		switch {
 		case rewritten:
-			if err := rewrites.Add(from, to); err != nil {
-				fmt.Println(err)
-			}
+			rewrites[signalOf(from)] = signalOf(to)
 		case flag == "terminal":
 			cfg.Terminal = true
 		case flag == "group":

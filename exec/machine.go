@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	lookInterval = 25 * time.Millisecond // how often a group is looked at until it is empty
-	afterKill    = 5 * time.Second       // how long killed processes may take to go
+	groupPollInterval    = 25 * time.Millisecond // how often a group is checked until it is empty
+	killTimeoutAfterKill = 5 * time.Second       // how long killed processes may take to exit
 )
 
 type op int
@@ -34,7 +34,7 @@ type request struct {
 	env   []string
 	sig   syscall.Signal
 	to    target      // of sig
-	reply chan answer // has room for the one answer
+	reply chan answer // has room for one answer
 }
 
 type answer struct {
@@ -42,32 +42,32 @@ type answer struct {
 	err     error
 }
 
-// machine is a child's state. Its owner is the child's goroutine.
+// machine is the state of a child. It is owned by the child's goroutine.
 //
-// No process runs (proc is nil), or one runs, or one is ending. It is ending
-// from when it was asked to end, or ended by itself, until its group is empty.
-// A channel that is nil belongs to an event that cannot happen now.
+// There is no process (proc is nil), or it is running, or it is ending: from the stop
+// signal, or from its exit, until its process group is empty. A nil channel belongs to
+// an event that is not possible in this state.
 type machine struct {
 	ChildConfig
 	start starter
 
-	proc   process
-	began  time.Time
-	lived  time.Duration   // known when it has ended
-	ended  <-chan struct{} // closed when the process has ended; nil after that
-	ending bool
-	alone  bool // it ended by itself, nobody asked for it
-	killed bool
+	proc    process
+	began   time.Time
+	lived   time.Duration   // set when it has exited
+	ended   <-chan struct{} // closed when the process has exited; nil after that
+	ending  bool
+	unasked bool // it exited without a request
+	killed  bool
 
-	deadline <-chan time.Time // end of the patience
-	look     <-chan time.Time // when to look at the group again
+	deadline  <-chan time.Time // when the group is killed
+	groupPoll <-chan time.Time // when to check the group again
 
-	next      *restart      // to start when proc has gone
-	stops     []chan answer // who waits for the end
-	final     bool          // stopped for good
-	unstarted bool          // a restart has ended the process but could not start the next
-	last      Exit
-	unclaimed *Exit // to be delivered by Exited
+	next          *restart      // to start when proc has been reaped
+	stops         []chan answer // replies to Stop and Kill
+	final         bool          // after Stop or Kill
+	restartFailed bool          // a restart stopped the process but could not start the next one
+	last          Exit
+	pendingExit   *Exit // to be delivered by Exited
 }
 
 type restart struct {
@@ -77,12 +77,12 @@ type restart struct {
 
 func (m *machine) finished() bool { return m.final && m.proc == nil }
 
-// exit is what Exited offers.
-func (m *machine) exit() Exit {
-	if m.unclaimed == nil {
+// offeredExit returns the exit that Exited delivers.
+func (m *machine) offeredExit() Exit {
+	if m.pendingExit == nil {
 		return Exit{}
 	}
-	return *m.unclaimed
+	return *m.pendingExit
 }
 
 func (m *machine) handle(r request) {
@@ -110,7 +110,7 @@ func (m *machine) startFirst(env []string) error {
 	case m.final:
 		return ErrStopped
 	case m.proc != nil:
-		return ErrRunning
+		return errRunning
 	}
 	return m.launch(env)
 }
@@ -121,11 +121,11 @@ func (m *machine) launch(env []string) error {
 		return err
 	}
 	ended := make(chan struct{})
-	go func() { // ends with the process; the loop does not end before that
+	go func() { // ends with the process, before the loop does
 		proc.Wait()
 		close(ended)
 	}()
-	m.proc, m.ended, m.began, m.unclaimed, m.unstarted = proc, ended, time.Now(), nil, false
+	m.proc, m.ended, m.began, m.pendingExit, m.restartFailed = proc, ended, time.Now(), nil, false
 	m.Logger.Info(logmsg.ChildStarted, logkey.Command, CommandLine(m.Command), logkey.PID, proc.PID())
 	return nil
 }
@@ -135,10 +135,10 @@ func (m *machine) restart(r request) {
 	case m.final:
 		r.reply <- answer{err: ErrStopped}
 		return
-	case m.unstarted:
+	case m.restartFailed:
 		r.reply <- answer{err: m.launch(r.env)}
 		return
-	case m.proc == nil || m.alone:
+	case m.proc == nil || m.unasked:
 		r.reply <- answer{err: ErrNotRunning}
 		return
 	}
@@ -147,7 +147,7 @@ func (m *machine) restart(r request) {
 	}
 	m.next.env = r.env
 	m.next.waiting = append(m.next.waiting, r.reply)
-	m.askToEnd()
+	m.requestStop()
 }
 
 func (m *machine) signal(to target, sig syscall.Signal) error {
@@ -169,7 +169,7 @@ func (m *machine) stop(reply chan answer) {
 		m.next = nil
 	}
 	if m.proc != nil {
-		m.askToEnd()
+		m.requestStop()
 	}
 }
 

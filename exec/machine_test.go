@@ -23,11 +23,11 @@ var (
 
 // orderings runs a test in a bubble with a child on a fake system, already
 // started once.
-func orderings(t *testing.T, f func(t *testing.T, c *Child, os *fakeOS, p *fakeProcess)) {
+func orderings(t *testing.T, f func(t *testing.T, c *child, os *fakeOS, p *fakeProcess)) {
 	orderingsWith(t, ChildConfig{StopSignal: syscall.SIGTERM, KillTimeout: patience}, f)
 }
 
-func orderingsWith(t *testing.T, cfg ChildConfig, f func(t *testing.T, c *Child, os *fakeOS, p *fakeProcess)) {
+func orderingsWith(t *testing.T, cfg ChildConfig, f func(t *testing.T, c *child, os *fakeOS, p *fakeProcess)) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		cfg.Command = []string{"fake"}
@@ -53,20 +53,20 @@ func orderingsWith(t *testing.T, cfg ChildConfig, f func(t *testing.T, c *Child,
 	})
 }
 
-func stop(c *Child) func(context.Context) error {
+func stop(c *child) func(context.Context) error {
 	return func(ctx context.Context) error { _, err := c.Stop(ctx); return err }
 }
 
-func kill(c *Child) func(context.Context) error {
+func kill(c *child) func(context.Context) error {
 	return func(ctx context.Context) error { _, err := c.Kill(ctx); return err }
 }
 
-func restartWith(c *Child, env string) func(context.Context) error {
+func restartWith(c *child, env string) func(context.Context) error {
 	return func(ctx context.Context) error { return c.Restart(ctx, []string{env}) }
 }
 
 func TestRestartStartsOnlyWhenTheOldProcessIsGone(t *testing.T) {
-	orderings(t, func(t *testing.T, c *Child, os *fakeOS, p *fakeProcess) {
+	orderings(t, func(t *testing.T, c *child, os *fakeOS, p *fakeProcess) {
 		done := call(restartWith(c, "second"))
 		p.expectSent(term, contGroup)
 		time.Sleep(patience - time.Second)
@@ -84,7 +84,7 @@ func TestRestartStartsOnlyWhenTheOldProcessIsGone(t *testing.T) {
 }
 
 func TestRestartsUnderWayShareOneProcess(t *testing.T) {
-	orderings(t, func(t *testing.T, c *Child, os *fakeOS, p *fakeProcess) {
+	orderings(t, func(t *testing.T, c *child, os *fakeOS, p *fakeProcess) {
 		one := call(restartWith(c, "second"))
 		two := call(restartWith(c, "third"))
 		p.expectSent(term, contGroup)
@@ -98,7 +98,7 @@ func TestRestartsUnderWayShareOneProcess(t *testing.T) {
 }
 
 func TestRestartOfAChildThatHasJustExited(t *testing.T) {
-	orderings(t, func(t *testing.T, c *Child, os *fakeOS, p *fakeProcess) {
+	orderings(t, func(t *testing.T, c *child, os *fakeOS, p *fakeProcess) {
 		p.exit(7)
 		expectDone(t, "Restart", call(restartWith(c, "second")), ErrNotRunning)
 		if got := <-c.Exited(); got.Code != 7 {
@@ -111,16 +111,16 @@ func TestRestartOfAChildThatHasJustExited(t *testing.T) {
 }
 
 func TestRestartWhileAnExitedChildsGroupEnds(t *testing.T) {
-	orderings(t, func(t *testing.T, c *Child, os *fakeOS, p *fakeProcess) {
+	orderings(t, func(t *testing.T, c *child, os *fakeOS, p *fakeProcess) {
 		p.setCompany(true)
 		p.exit(7)
 		expectDone(t, "Restart", call(restartWith(c, "second")), ErrNotRunning)
-		expectDone(t, "Start", call(func(ctx context.Context) error { return c.Start(ctx, nil) }), ErrRunning)
+		expectDone(t, "Start", call(func(ctx context.Context) error { return c.Start(ctx, nil) }), errRunning)
 	})
 }
 
 func TestStopOvertakesRestart(t *testing.T) {
-	orderings(t, func(t *testing.T, c *Child, os *fakeOS, p *fakeProcess) {
+	orderings(t, func(t *testing.T, c *child, os *fakeOS, p *fakeProcess) {
 		restarted := call(restartWith(c, "second"))
 		stopped := call(stop(c))
 		expectDone(t, "Restart", restarted, ErrStopped)
@@ -135,7 +135,7 @@ func TestStopOvertakesRestart(t *testing.T) {
 }
 
 func TestNothingWorksAfterStop(t *testing.T) {
-	orderings(t, func(t *testing.T, c *Child, os *fakeOS, p *fakeProcess) {
+	orderings(t, func(t *testing.T, c *child, os *fakeOS, p *fakeProcess) {
 		stopped := call(stop(c))
 		for _, when := range []string{"while stopping", "when stopped"} {
 			expectDone(t, "Start "+when, call(func(ctx context.Context) error { return c.Start(ctx, nil) }), ErrStopped)
@@ -158,7 +158,7 @@ func TestNothingWorksAfterStop(t *testing.T) {
 }
 
 func TestKillTimeout(t *testing.T) {
-	orderings(t, func(t *testing.T, c *Child, os *fakeOS, p *fakeProcess) {
+	orderings(t, func(t *testing.T, c *child, os *fakeOS, p *fakeProcess) {
 		stopped := call(stop(c))
 		p.expectSent(term, contGroup)
 		time.Sleep(patience - time.Nanosecond)
@@ -172,7 +172,7 @@ func TestKillTimeout(t *testing.T) {
 }
 
 func TestNoStopSignal(t *testing.T) {
-	orderingsWith(t, ChildConfig{KillTimeout: patience}, func(t *testing.T, c *Child, os *fakeOS, p *fakeProcess) {
+	orderingsWith(t, ChildConfig{KillTimeout: patience}, func(t *testing.T, c *child, os *fakeOS, p *fakeProcess) {
 		call(stop(c))
 		time.Sleep(patience - time.Nanosecond)
 		p.expectSent()
@@ -183,7 +183,7 @@ func TestNoStopSignal(t *testing.T) {
 
 func TestStopGroupSignalsAllAtOnce(t *testing.T) {
 	cfg := ChildConfig{StopSignal: syscall.SIGTERM, StopGroup: true, KillTimeout: patience}
-	orderingsWith(t, cfg, func(t *testing.T, c *Child, os *fakeOS, p *fakeProcess) {
+	orderingsWith(t, cfg, func(t *testing.T, c *child, os *fakeOS, p *fakeProcess) {
 		p.setCompany(true)
 		call(stop(c))
 		p.expectSent(termGroup, contGroup)
@@ -193,7 +193,7 @@ func TestStopGroupSignalsAllAtOnce(t *testing.T) {
 }
 
 func TestKillCutsAStopShort(t *testing.T) {
-	orderings(t, func(t *testing.T, c *Child, os *fakeOS, p *fakeProcess) {
+	orderings(t, func(t *testing.T, c *child, os *fakeOS, p *fakeProcess) {
 		stopped := call(stop(c))
 		p.expectSent(term, contGroup)
 		killed := call(kill(c))
@@ -210,15 +210,15 @@ func TestKillCutsAStopShort(t *testing.T) {
 func TestWhatTheChildLeavesBehindIsAskedThenKilled(t *testing.T) {
 	tests := []struct {
 		name  string
-		begin func(c *Child, p *fakeProcess)
+		begin func(c *child, p *fakeProcess)
 		want  []sent
 	}{
-		{"after a stop", func(c *Child, p *fakeProcess) { call(stop(c)); p.exit(0) }, []sent{term, contGroup, termGroup, contGroup}},
-		{"after an exit", func(c *Child, p *fakeProcess) { p.exit(1) }, []sent{termGroup, contGroup}},
+		{"after a stop", func(c *child, p *fakeProcess) { call(stop(c)); p.exit(0) }, []sent{term, contGroup, termGroup, contGroup}},
+		{"after an exit", func(c *child, p *fakeProcess) { p.exit(1) }, []sent{termGroup, contGroup}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			orderings(t, func(t *testing.T, c *Child, os *fakeOS, p *fakeProcess) {
+			orderings(t, func(t *testing.T, c *child, os *fakeOS, p *fakeProcess) {
 				p.setCompany(true)
 				tt.begin(c, p)
 				p.expectSent(tt.want...)
@@ -231,7 +231,7 @@ func TestWhatTheChildLeavesBehindIsAskedThenKilled(t *testing.T) {
 				time.Sleep(time.Second)
 				p.expectSent(killGroup)
 				p.setCompany(false)
-				time.Sleep(lookInterval)
+				time.Sleep(groupPollInterval)
 				p.expectSent(killGroup) // for one that was forked meanwhile
 				if !p.isReaped() {
 					t.Error("not reaped although its group is empty")
@@ -242,10 +242,10 @@ func TestWhatTheChildLeavesBehindIsAskedThenKilled(t *testing.T) {
 }
 
 func TestAnUnkillableProcessOfTheGroupIsLeft(t *testing.T) {
-	orderings(t, func(t *testing.T, c *Child, os *fakeOS, p *fakeProcess) {
+	orderings(t, func(t *testing.T, c *child, os *fakeOS, p *fakeProcess) {
 		p.setCompany(true)
 		p.exit(1)
-		time.Sleep(patience + afterKill)
+		time.Sleep(patience + killTimeoutAfterKill)
 		synctest.Wait()
 		if !p.isReaped() {
 			t.Fatal("still waiting for a process that does not die")
@@ -257,7 +257,7 @@ func TestAnUnkillableProcessOfTheGroupIsLeft(t *testing.T) {
 }
 
 func TestAnExitThatNobodyTookIsDroppedByTheNextStart(t *testing.T) {
-	orderings(t, func(t *testing.T, c *Child, os *fakeOS, p *fakeProcess) {
+	orderings(t, func(t *testing.T, c *child, os *fakeOS, p *fakeProcess) {
 		p.exit(7)
 		expectDone(t, "Start", call(func(ctx context.Context) error { return c.Start(ctx, nil) }), nil)
 		expectNoExit(t, c)
@@ -270,17 +270,17 @@ func TestAnExitThatNobodyTookIsDroppedByTheNextStart(t *testing.T) {
 }
 
 func TestSignal(t *testing.T) {
-	hup := func(c *Child) func(context.Context) error {
+	hup := func(c *child) func(context.Context) error {
 		return func(ctx context.Context) error { return c.Signal(ctx, syscall.SIGHUP) }
 	}
 	t.Run("goes to the process alone", func(t *testing.T) {
-		orderings(t, func(t *testing.T, c *Child, os *fakeOS, p *fakeProcess) {
+		orderings(t, func(t *testing.T, c *child, os *fakeOS, p *fakeProcess) {
 			expectDone(t, "Signal", call(hup(c)), nil)
 			p.expectSent(sent{leader, syscall.SIGHUP})
 		})
 	})
 	t.Run("finds it gone", func(t *testing.T) {
-		orderings(t, func(t *testing.T, c *Child, os *fakeOS, p *fakeProcess) {
+		orderings(t, func(t *testing.T, c *child, os *fakeOS, p *fakeProcess) {
 			p.mu.Lock()
 			p.gone = true
 			p.mu.Unlock()
@@ -288,7 +288,7 @@ func TestSignal(t *testing.T) {
 		})
 	})
 	t.Run("is not sent while stopping", func(t *testing.T) {
-		orderings(t, func(t *testing.T, c *Child, os *fakeOS, p *fakeProcess) {
+		orderings(t, func(t *testing.T, c *child, os *fakeOS, p *fakeProcess) {
 			call(restartWith(c, "second"))
 			p.expectSent(term, contGroup)
 			expectDone(t, "Signal", call(hup(c)), ErrNotRunning)
@@ -296,7 +296,7 @@ func TestSignal(t *testing.T) {
 		})
 	})
 	t.Run("is not sent after an exit", func(t *testing.T) {
-		orderings(t, func(t *testing.T, c *Child, os *fakeOS, p *fakeProcess) {
+		orderings(t, func(t *testing.T, c *child, os *fakeOS, p *fakeProcess) {
 			p.exit(0)
 			p.taken()
 			expectDone(t, "Signal", call(hup(c)), ErrNotRunning)
@@ -306,19 +306,19 @@ func TestSignal(t *testing.T) {
 }
 
 func TestRestartThatCannotStart(t *testing.T) {
-	again := map[string]func(*Child) func(context.Context) error{
-		"Start": func(c *Child) func(context.Context) error {
+	again := map[string]func(*child) func(context.Context) error{
+		"Start": func(c *child) func(context.Context) error {
 			return func(ctx context.Context) error { return c.Start(ctx, nil) }
 		},
-		"Restart": func(c *Child) func(context.Context) error { return restartWith(c, "third") },
+		"Restart": func(c *child) func(context.Context) error { return restartWith(c, "third") },
 	}
 	for name, f := range again {
 		t.Run(name, func(t *testing.T) { testRestartThatCannotStart(t, name, f) })
 	}
 }
 
-func testRestartThatCannotStart(t *testing.T, name string, again func(*Child) func(context.Context) error) {
-	orderings(t, func(t *testing.T, c *Child, os *fakeOS, p *fakeProcess) {
+func testRestartThatCannotStart(t *testing.T, name string, again func(*child) func(context.Context) error) {
+	orderings(t, func(t *testing.T, c *child, os *fakeOS, p *fakeProcess) {
 		os.fail = &StartError{Program: "fake", Code: 127}
 		done := call(restartWith(c, "second"))
 		p.exit(0)
@@ -339,7 +339,7 @@ func testRestartThatCannotStart(t *testing.T, name string, again func(*Child) fu
 }
 
 func TestAContextEndsOnlyTheWaiting(t *testing.T) {
-	orderings(t, func(t *testing.T, c *Child, os *fakeOS, p *fakeProcess) {
+	orderings(t, func(t *testing.T, c *child, os *fakeOS, p *fakeProcess) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if _, err := c.Stop(ctx); !errors.Is(err, context.DeadlineExceeded) {
@@ -356,7 +356,7 @@ func TestAContextEndsOnlyTheWaiting(t *testing.T) {
 }
 
 func TestStopOfAChildThatNeverRan(t *testing.T) {
-	c := NewChild(ChildConfig{Command: []string{"true"}})
+	c := newChild(ChildConfig{Command: []string{"true"}}, startProcess)
 	if err := c.Signal(t.Context(), syscall.SIGHUP); !errors.Is(err, ErrNotRunning) {
 		t.Errorf("Signal returned %v, want ErrNotRunning", err)
 	}

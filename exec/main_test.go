@@ -106,7 +106,7 @@ func play(role []string) {
 		case "thief":
 			storm(arg, steal)
 		case "agent": // starts the rest as its child and is then killed
-			c := NewChild(ChildConfig{Command: []string{os.Args[0]}, Stdout: os.Stdout})
+			c := newChild(ChildConfig{Command: []string{os.Args[0]}, Stdout: os.Stdout}, startProcess)
 			if err := c.Start(context.Background(), as(strings.Join(role[i+1:], " "))); err != nil {
 				fmt.Println(err)
 				os.Exit(1)

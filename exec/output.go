@@ -12,23 +12,23 @@ import (
 )
 
 const (
-	outputKept = 4 << 10
-	// outputDelay is how long the output is awaited after a command's end. It
-	// passes in full only if somebody else holds the pipe open; what the
-	// command itself wrote is in the pipe by then.
+	outputLimit = 4 << 10
+	// outputDelay is how long output is read after the command has exited. It is used
+	// up only if another process holds the pipe open. What the command itself wrote
+	// is in the pipe by then.
 	outputDelay = 250 * time.Millisecond
 )
 
 // outputs are the pipes that a command writes to.
 type outputs struct {
-	stdout, stderr *output // the same one, unless stdout is wanted apart
-	printed        tail
+	stdout, stderr *output // the same one unless stdout is read separately
+	tail           tailBuffer
 }
 
 func newOutputs(apart io.Writer) (*outputs, error) {
 	o := &outputs{}
 	var err error
-	if o.stderr, err = newOutput(o.printed.keep); err != nil {
+	if o.stderr, err = newOutput(o.tail.write); err != nil {
 		return nil, err
 	}
 	o.stdout = o.stderr
@@ -42,34 +42,34 @@ func newOutputs(apart io.Writer) (*outputs, error) {
 	return o, nil
 }
 
-// close returns the end of what was printed. The command must have ended.
+// close returns the end of the output. The command must have exited.
 func (o *outputs) close() string {
 	o.stderr.close()
 	if o.stdout != o.stderr {
 		o.stdout.close()
 	}
-	return o.printed.String()
+	return o.tail.String()
 }
 
-// output is a pipe whose reader never lets the writer wait.
+// output is a pipe whose writer never blocks for long: its reader reads all the time.
 type output struct {
 	r, w *os.File
-	read chan struct{} // closed when the reader has ended
+	read chan struct{} // closed when the reader has returned
 }
 
 func newOutput(keep func([]byte)) (*output, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
-		return nil, fmt.Errorf("making a pipe for a command's output: %w", err)
+		return nil, fmt.Errorf("creating a pipe for a command's output: %w", err)
 	}
 	o := &output{r: r, w: w, read: make(chan struct{})}
-	go func() { // close waits for it
+	go func() { // close waits for this goroutine
 		defer close(o.read)
 		buf := make([]byte, 32<<10)
 		for {
 			n, err := r.Read(buf)
 			keep(buf[:n])
-			if err != nil { // the end, or the deadline
+			if err != nil { // end of file or deadline
 				return
 			}
 		}
@@ -77,8 +77,7 @@ func newOutput(keep func([]byte)) (*output, error) {
 	return o, nil
 }
 
-// close waits until everything has been kept. The process that writes must have
-// ended.
+// close waits until everything has been read. The writing process must have exited.
 func (o *output) close() {
 	o.w.Close()
 	_ = o.r.SetReadDeadline(time.Now().Add(outputDelay)) // pipes have deadlines
@@ -86,14 +85,14 @@ func (o *output) close() {
 	o.r.Close()
 }
 
-// tail keeps the last outputKept bytes.
-type tail struct{ kept []byte }
+// tailBuffer keeps the last outputLimit bytes.
+type tailBuffer struct{ kept []byte }
 
-func (t *tail) keep(b []byte) {
+func (t *tailBuffer) write(b []byte) {
 	t.kept = append(t.kept, b...)
-	if over := len(t.kept) - outputKept; over > 0 {
+	if over := len(t.kept) - outputLimit; over > 0 {
 		t.kept = append(t.kept[:0], t.kept[over:]...)
 	}
 }
 
-func (t *tail) String() string { return strings.ToValidUTF8(string(t.kept), "\uFFFD") }
+func (t *tailBuffer) String() string { return strings.ToValidUTF8(string(t.kept), "\uFFFD") }

@@ -15,24 +15,25 @@ import (
 	"time"
 )
 
-// ErrRecycled means that the process that wrote a pid file is gone and that
-// another one has its number. It is a kind of ErrNotRunning.
+// ErrRecycled is the error if the process that wrote a pid file has exited and another
+// process has its number. It wraps ErrNotRunning.
 var ErrRecycled = fmt.Errorf("%w: its number belongs to another process now", ErrNotRunning)
 
 // SignalPIDFile signals the process whose number is in a pid file.
 //
-// It fails with ErrNotRunning if the file or the process is missing, if the file
-// is empty, which is how "nginx -t" leaves it where no nginx runs, if the process
-// is a zombie, or if it is not the one that wrote the file (ErrRecycled). Other errors are worth telling: a file that holds no number,
-// one that holds 0, 1, a negative number or certagent's own, which are never
-// signalled, and a process that certagent has no right to signal.
+// The error wraps ErrNotRunning if the file does not exist or is empty ("nginx -t"
+// leaves an empty one if nginx is not running), if the process does not exist or is a
+// zombie, and if it is not the process that wrote the file (ErrRecycled). All other
+// errors are problems: the file does not hold a number; the number is negative, 0, 1 or
+// that of certagent, which are never signalled; or certagent is not permitted to signal
+// the process.
 func SignalPIDFile(path string, sig syscall.Signal) error {
 	f, err := openPIDFile(path)
 	if err != nil {
 		return err
 	}
-	// From here on the process is held by a pidfd: if it ends and its number
-	// goes to another one, the signal fails instead of reaching that one.
+	// From here on a pidfd refers to the process: if it exits and the kernel reuses its
+	// number, the signal fails and does not reach the other process.
 	p, err := os.FindProcess(f.pid)
 	if err != nil {
 		return fmt.Errorf("pid file %q: process %d: %w", path, f.pid, err)
@@ -54,7 +55,7 @@ func SignalPIDFile(path string, sig syscall.Signal) error {
 	}
 }
 
-// pidFile is what a pid file says.
+// pidFile is the content of a pid file and when it was written.
 type pidFile struct {
 	path    string
 	pid     int
@@ -62,7 +63,7 @@ type pidFile struct {
 }
 
 func openPIDFile(path string) (pidFile, error) {
-	// Without O_NONBLOCK a named pipe would hold us up.
+	// Without O_NONBLOCK, opening a named pipe would block.
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return pidFile{}, fmt.Errorf("pid file %q: %w: the file does not exist", path, ErrNotRunning)
@@ -89,8 +90,8 @@ func openPIDFile(path string) (pidFile, error) {
 	return pidFile{path: path, pid: pid, written: info.ModTime()}, nil
 }
 
-// parsePID does not show a text that is no number: the path may be wrong and
-// the file a secret.
+// parsePID does not include the text in an error: if the path is wrong, the file may
+// contain a secret.
 func parsePID(text string) (int, error) {
 	pid, err := strconv.ParseInt(text, 10, 32)
 	switch {

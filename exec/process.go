@@ -12,19 +12,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// process is the seam to the operating system: one started process that leads
-// its own process group. Between Wait and Reap it is a zombie, and that is the
-// point: as long as nobody has reaped it the kernel gives its number to nobody
-// else, so that its group can be signalled without hitting a stranger.
+// process is a started process that leads its own process group. Tests replace it.
+// Between Wait and Reap the process is a zombie, so that the kernel does not reuse its
+// number, and its group can be signalled without hitting another process.
 type process interface {
 	PID() int
 	// Signal signals the process alone or its whole group.
 	Signal(to target, sig syscall.Signal) error
-	// Wait blocks until the process has ended. It is called once.
+	// Wait blocks until the process has exited. It is called once.
 	Wait()
-	// Company reports whether its group has other processes that are alive.
-	Company() bool
-	// Reap frees its number. It is called once, after Wait.
+	// GroupHasOthers reports whether other processes of its group are alive.
+	GroupHasOthers() bool
+	// Reap reaps it and frees its number. It is called once, after Wait.
 	Reap() Exit
 }
 
@@ -35,26 +34,26 @@ const (
 	group
 )
 
-// starter starts a process. Pdeathsig means the death of the thread that
-// started it, not of the program (golang/go#27505), so the calling goroutine
-// must be locked to its thread, and stay so until the process has been reaped.
-// (A set-user-ID program sheds it: prctl(2).)
+// starter starts a process. Pdeathsig is sent when the thread that started the process
+// exits, not the program (golang/go#27505). So the calling goroutine must be locked to
+// its thread until the process has been reaped. (The kernel clears Pdeathsig for a
+// set-user-ID program: prctl(2).)
 type starter func(spec) (process, error)
 
-// spec is what starts a process. Files that are nil are the null device.
+// spec describes a process to start. A nil file stands for the null device.
 type spec struct {
 	argv                  []string
 	env                   []string // nil means Environ(nil)
 	stdin, stdout, stderr *os.File
-	// followed processes take part in job control: they are given the terminal
-	// that stdin is, if it is ours to give, and when one is stopped we are too.
+	// followed means that the process takes part in job control: it is put into the
+	// foreground of its terminal, and this process is suspended with it.
 	followed bool
 }
 
 type osProcess struct {
 	cmd      *osexec.Cmd
 	followed bool
-	tty      *terminal // nil if it is not followed, or stdin is no terminal
+	tty      *terminal // nil unless it is followed and stdin is the controlling terminal
 }
 
 func startProcess(s spec) (process, error) {
@@ -66,8 +65,8 @@ func startProcess(s spec) (process, error) {
 	if cmd.Env == nil {
 		cmd.Env = Environ(nil)
 	}
-	// Files, not readers and writers: no goroutine copies, so that a process
-	// that inherited one of them cannot hold up the end of this one.
+	// With files instead of readers and writers no goroutine copies, and Wait does not
+	// depend on other processes that inherited the files.
 	if s.stdin != nil {
 		cmd.Stdin = s.stdin
 	}
@@ -85,8 +84,8 @@ func startProcess(s spec) (process, error) {
 	if p.tty.ours() {
 		cmd.SysProcAttr.Foreground, cmd.SysProcAttr.Ctty = true, p.tty.fd
 	}
-	if err := withDefaultSignals(func() error { return mine.start(cmd) }); err != nil {
-		p.tty.takeBack(0) // it may have come as far as that
+	if err := withDefaultSignals(func() error { return ownChildren.start(cmd) }); err != nil {
+		p.tty.takeBack(0) // it may have got the terminal before it failed
 		return nil, startError(s.argv[0], err)
 	}
 	return p, nil
@@ -109,21 +108,21 @@ func (p *osProcess) Wait() {
 	for {
 		s, err := waitid(unix.P_PID, p.PID(), options)
 		if err != nil || s.code != cldStopped {
-			return // an error means that there is nothing to wait for, which Reap reports
+			return // an error means that there is nothing to wait for; Reap reports it
 		}
-		// This takes the news, which would be told again and again.
+		// Consume this state change; otherwise waitid returns it again.
 		s, err = waitid(unix.P_PID, p.PID(), unix.WSTOPPED|unix.WNOHANG)
 		if err == nil && s.pid != 0 {
-			p.wasStopped(syscall.Signal(s.status))
+			p.followStop(syscall.Signal(s.status))
 		}
 	}
 }
 
-func (p *osProcess) Company() bool { return groupHasOthers(p.PID()) }
+func (p *osProcess) GroupHasOthers() bool { return groupHasOthers(p.PID()) }
 
 func (p *osProcess) Reap() Exit {
 	p.tty.takeBack(p.PID())
-	err := mine.collect(p.cmd)
+	err := ownChildren.wait(p.cmd)
 	if p.cmd.ProcessState == nil {
 		return Exit{Code: 1, Err: err}
 	}

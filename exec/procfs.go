@@ -13,20 +13,20 @@ import (
 	"strings"
 )
 
-// stat is what certagent needs of /proc/PID/stat (see proc_pid_stat(5)).
+// stat has the used fields of /proc/PID/stat (see proc_pid_stat(5)).
 type stat struct {
 	state   byte  // Z is a zombie, X is dead
-	parent  int   // 0 if that is in another PID namespace
+	parent  int   // 0 if it is in another PID namespace
 	group   int   // its process group
-	session int   // the session of that
+	session int   // the session of the group
 	tty     int   // the device of its controlling terminal, 0 if it has none
 	start   int64 // when it started, in clock ticks since boot
 }
 
-// alive is false for a process that has ended but has not been reaped.
+// alive reports whether the process has not exited. A zombie is not alive.
 func (s stat) alive() bool { return s.state != 'Z' && s.state != 'X' }
 
-// readStat fails with fs.ErrNotExist or ESRCH if there is no such process.
+// readStat returns fs.ErrNotExist or ESRCH if the process does not exist.
 func readStat(pid int) (stat, error) {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
@@ -36,8 +36,8 @@ func readStat(pid int) (stat, error) {
 }
 
 func parseStat(text []byte) (stat, error) {
-	// The second field is the program's name in parentheses. It may hold
-	// anything, parentheses and spaces too: the last one ends it.
+	// The second field is the program's name in parentheses. The name may contain
+	// parentheses and spaces; the last parenthesis ends it.
 	name := bytes.LastIndexByte(text, ')')
 	fields := bytes.Fields(text[name+1:]) // from the third field on
 	if name < 0 || len(fields) < 20 {
@@ -57,8 +57,8 @@ func parseStat(text []byte) (stat, error) {
 	}, nil
 }
 
-// processes are those that /proc shows.
-func processes() iter.Seq2[int, stat] {
+// allProcesses returns the processes in /proc.
+func allProcesses() iter.Seq2[int, stat] {
 	return func(yield func(int, stat) bool) {
 		proc, err := os.Open("/proc")
 		if err != nil {
@@ -78,11 +78,11 @@ func processes() iter.Seq2[int, stat] {
 	}
 }
 
-// groupHasOthers reports whether a process other than its leader is alive in a
-// group. Where /proc shows nothing it reports false: those in the group are
-// then killed without having been asked to end.
+// groupHasOthers reports whether a process other than the leader is alive in a group.
+// Without a usable /proc it returns false; then the processes in the group are killed
+// without a stop signal.
 func groupHasOthers(leader int) bool {
-	for pid, s := range processes() {
+	for pid, s := range allProcesses() {
 		if pid != leader && s.group == leader && s.alive() {
 			return true
 		}
@@ -90,17 +90,17 @@ func groupHasOthers(leader int) bool {
 	return false
 }
 
-// childPIDs returns the children of this process, ended ones too. It may miss
-// some that come or go meanwhile.
+// childPIDs returns the children of this process, including zombies. It may miss
+// children that start or exit meanwhile.
 func childPIDs() []int {
-	// A thread's own children; those of all threads are the process's.
+	// The children of each thread.
 	lists, _ := filepath.Glob("/proc/self/task/*/children")
 	if len(lists) == 0 { // a kernel without CONFIG_PROC_CHILDREN
 		return childPIDsOneByOne()
 	}
 	var pids []int
 	for _, list := range lists {
-		text, _ := os.ReadFile(list) // a thread that has ended leaves its children to another one
+		text, _ := os.ReadFile(list) // the children of a thread that has exited are those of another one
 		for _, field := range strings.Fields(string(text)) {
 			if pid, err := strconv.Atoi(field); err == nil {
 				pids = append(pids, pid)
@@ -113,7 +113,7 @@ func childPIDs() []int {
 func childPIDsOneByOne() []int {
 	var pids []int
 	self := os.Getpid()
-	for pid, s := range processes() {
+	for pid, s := range allProcesses() {
 		if s.parent == self {
 			pids = append(pids, pid)
 		}

@@ -19,14 +19,13 @@ import (
 	"github.com/certagent/certagent/logmsg"
 )
 
-// reapInterval is how often a reaper looks unasked, should a SIGCHLD have got
-// lost.
+// reapInterval is how often a Reaper looks for orphans without a SIGCHLD, in case one
+// was lost.
 const reapInterval = 5 * time.Second
 
-// Reaper collects orphans: processes whose parent has ended, and which the
-// kernel then gives to process 1 or to a subreaper. Without it they stay
-// zombies. It never takes the exit code of a process that this package has
-// started (see children).
+// Reaper reaps orphans: processes whose parent has exited, so that the kernel makes
+// them children of process 1 or of a subreaper. Otherwise they would stay zombies. It
+// does not reap the processes that this package has started (see children).
 type Reaper struct {
 	log    *slog.Logger
 	reaped atomic.Uint64
@@ -40,57 +39,53 @@ func NewReaper(logger *slog.Logger) *Reaper {
 	return &Reaper{log: logger}
 }
 
-// Run reaps until ctx ends. It returns ErrNoOrphans at once if there is nothing
-// to reap, ever, because orphans go elsewhere.
+// Run reaps until ctx ends. If this process is neither process 1 nor a subreaper, it
+// returns ErrNoOrphans at once.
 func (r *Reaper) Run(ctx context.Context) error {
-	if !IsInit() && !isSubreaper() {
+	if !isInit() && !isSubreaper() {
 		return ErrNoOrphans
 	}
-	ended := make(chan os.Signal, 1) // one is enough: a look sees everything
+	ended := make(chan os.Signal, 1) // one is enough, because reapAll reaps all
 	signal.Notify(ended, syscall.SIGCHLD)
 	defer signal.Stop(ended)
 	unasked := time.NewTicker(reapInterval)
 	defer unasked.Stop()
 	for {
-		r.look()
+		r.reapAll()
 		select {
 		case <-ended:
 		case <-unasked.C:
 		case <-ctx.Done():
-			r.look()
+			r.reapAll()
 			return nil
 		}
 	}
 }
 
-// Reaped is how many orphans were collected.
-func (r *Reaper) Reaped() uint64 { return r.reaped.Load() }
-
-// look collects every orphan that has ended.
-func (r *Reaper) look() {
-	mine.starting.Lock()
-	defer mine.starting.Unlock()
+// reapAll reaps every orphan that has exited.
+func (r *Reaper) reapAll() {
+	ownChildren.starting.Lock()
+	defer ownChildren.starting.Unlock()
 	for {
 		s, err := waitid(unix.P_ALL, 0, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT)
-		if err != nil || s.pid == 0 { // ECHILD: there are no children at all
+		if err != nil || s.pid == 0 { // ECHILD: there are no children
 			return
 		}
-		if mine.has(int(s.pid)) || !r.reap(int(s.pid)) {
+		if ownChildren.has(int(s.pid)) || !r.reap(int(s.pid)) {
 			break
 		}
 	}
-	// The kernel goes on naming this one as long as nobody has collected it,
-	// which is for its owner to do, and it may take a while. It hides those
-	// behind it.
+	// waitid returns this child again and again until its owner has waited for it. It
+	// hides the others.
 	for _, pid := range childPIDs() {
-		if !mine.has(pid) {
+		if !ownChildren.has(pid) {
 			r.reap(pid)
 		}
 	}
 }
 
-// reap collects a process if it has ended. The number of a process that is no
-// child does no harm.
+// reap reaps a process if it has exited. If pid is not that of a child, it does
+// nothing.
 func (r *Reaper) reap(pid int) bool {
 	var status syscall.WaitStatus
 	for {

@@ -77,8 +77,8 @@ func eventually(so func() bool) {
 
 // awaitReaped waits until n were reaped in all.
 func awaitReaped(r *Reaper, n uint64) uint64 {
-	eventually(func() bool { return r.Reaped() >= n })
-	return r.Reaped()
+	eventually(func() bool { return r.reaped.Load() >= n })
+	return r.reaped.Load()
 }
 
 func playOrphans(number string) {
@@ -86,7 +86,7 @@ func playOrphans(number string) {
 	r, end := startReaping()
 	defer end()
 	makeOrphans(n)
-	fmt.Printf("process 1: %t, reaped %d, zombies %d\n", IsInit(), awaitReaped(r, uint64(n)), len(zombies()))
+	fmt.Printf("process 1: %t, reaped %d, zombies %d\n", isInit(), awaitReaped(r, uint64(n)), len(zombies()))
 }
 
 // playHiddenOrphans is about a process of ours that has ended, and that its
@@ -110,7 +110,7 @@ func playHiddenOrphans(number string) {
 
 // playStartUnderWay is about a process that has ended before its Start returned.
 func playStartUnderWay() {
-	mine.starting.RLock() // as start does
+	ownChildren.starting.RLock() // as start does
 	cmd := osexec.Command("sh", "-c", "exit 7")
 	if err := cmd.Start(); err != nil {
 		fmt.Println(err)
@@ -122,12 +122,12 @@ func playStartUnderWay() {
 		fmt.Println(err)
 	}
 	eventually(func() bool { return len(zombies()) == 2 })
-	during := r.Reaped()
-	mine.own[cmd.Process.Pid] = cmd
-	mine.starting.RUnlock()
+	during := r.reaped.Load()
+	ownChildren.own[cmd.Process.Pid] = cmd
+	ownChildren.starting.RUnlock()
 	after := awaitReaped(r, 1)
 	fmt.Printf("reaped %d during the start, %d after it, ", during, after)
-	_ = mine.collect(cmd)
+	_ = ownChildren.wait(cmd)
 	fmt.Println(exitOf(cmd.ProcessState.Sys().(syscall.WaitStatus)))
 }
 
@@ -146,7 +146,7 @@ func playEnd() {
 	end()
 	makeOrphans(1)
 	eventually(func() bool { return len(zombies()) == 1 })
-	fmt.Printf("reaped %d, zombies %d\n", r.Reaped(), len(zombies()))
+	fmt.Printf("reaped %d, zombies %d\n", r.reaped.Load(), len(zombies()))
 }
 
 func TestNoOrphansComeHere(t *testing.T) {
@@ -165,10 +165,10 @@ func TestReapedOrphansAreLogged(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(func() bool { return slices.Contains(zombies(), cmd.Process.Pid) })
-	if !r.reap(cmd.Process.Pid) || r.Reaped() != 1 {
+	if !r.reap(cmd.Process.Pid) || r.reaped.Load() != 1 {
 		t.Error("not reaped")
 	}
-	if r.reap(cmd.Process.Pid) || r.Reaped() != 1 {
+	if r.reap(cmd.Process.Pid) || r.reaped.Load() != 1 {
 		t.Error("reaped twice")
 	}
 	if want := fmt.Sprintf(`msg="`+logmsg.OrphanReaped+`" pid=%d code=3`, cmd.Process.Pid); !strings.Contains(log.String(), want) {
@@ -189,14 +189,14 @@ func TestCollectForgetsItsOwnProcessOnly(t *testing.T) {
 		t.Error("not known after its start")
 	}
 	c.own[pid] = osexec.Command("another")
-	if err := c.collect(cmd); err != nil {
+	if err := c.wait(cmd); err != nil {
 		t.Fatal(err)
 	}
 	if !c.has(pid) {
 		t.Error("another process was forgotten")
 	}
 	c.own[pid] = cmd
-	_ = c.collect(cmd)
+	_ = c.wait(cmd)
 	if c.has(pid) {
 		t.Error("still known")
 	}

@@ -99,7 +99,7 @@ func codeOfCommand(args []string) int {
 }
 
 func codeOfChild(args []string) int {
-	c := NewChild(ChildConfig{Command: args})
+	c := newChild(ChildConfig{Command: args}, startProcess)
 	if err := c.Start(context.Background(), nil); err != nil {
 		return -1
 	}
@@ -117,7 +117,7 @@ func reapWell(ctx context.Context) (reaped func() uint64) {
 			fmt.Println(err)
 		}
 	}()
-	return r.Reaped
+	return r.reaped.Load
 }
 
 // steal is what not to do.
@@ -137,7 +137,7 @@ func steal(ctx context.Context) (stolen func() uint64) {
 // collected.
 func zombies() []int {
 	var found []int
-	for pid, s := range processes() {
+	for pid, s := range allProcesses() {
 		if s.parent == os.Getpid() && !s.alive() {
 			found = append(found, pid)
 		}

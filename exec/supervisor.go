@@ -20,22 +20,28 @@ import (
 type SupervisorConfig struct {
 	ChildConfig
 	Policy RestartPolicy
-	// Environ returns all of the next process's environment (see the function
-	// Environ, which nil stands for).
+	// Environ returns the whole environment of the next process. Nil means the
+	// function Environ without extra entries.
 	Environ func() []string
 }
 
-// Supervisor keeps a child running. Its methods may be called from anywhere.
+// Supervisor keeps a child running: a process of which at most one runs at a time. Its
+// methods are safe for concurrent use. If the context of a method ends, what was
+// requested is done all the same.
+//
+// When the process has exited, for whatever reason, the rest of its process group is
+// stopped before it is restarted or its exit is reported. A process that has left the
+// group, such as a daemon, is not touched.
 type Supervisor struct {
-	cfg       SupervisorConfig
-	child     *Child
-	random    func() float64
-	hurry     chan chan<- error // ends a delay; answered with what came of the start
-	unstarted chan int          // the exit code of a start that failed
+	cfg           SupervisorConfig
+	child         *child
+	random        func() float64
+	startRequests chan chan<- error // each ends the delay and gets the result of the start
+	failedStarts  chan int          // the exit codes of starts that failed
 }
 
-// NewSupervisor returns a supervisor whose child does not run yet. Stop or Kill
-// must be called in the end.
+// NewSupervisor returns a supervisor whose child is not running. Stop or Kill must be
+// called in the end; otherwise a goroutine leaks.
 func NewSupervisor(cfg SupervisorConfig) *Supervisor {
 	return newSupervisor(cfg, startProcess)
 }
@@ -48,36 +54,36 @@ func newSupervisor(cfg SupervisorConfig, start starter) *Supervisor {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Supervisor{
-		cfg:       cfg,
-		child:     newChild(cfg.ChildConfig, start),
-		random:    rand.Float64,
-		hurry:     make(chan chan<- error),
-		unstarted: make(chan int, 1),
+		cfg:           cfg,
+		child:         newChild(cfg.ChildConfig, start),
+		random:        rand.Float64,
+		startRequests: make(chan chan<- error),
+		failedStarts:  make(chan int, 1),
 	}
 }
 
-// Run starts the child, and starts it again for as long as the policy wants it.
-// It is called once. It returns
+// Run starts the child, and restarts it as the policy says. It must be called once. It
+// returns
 //
-//   - how the child ended, when that was for good (see RestartPolicy.Code);
-//   - the *StartError of the first start. That is a mistake in the configuration,
-//     while one that comes later may mend itself and counts as a failure of the child;
-//   - the context's error when ctx ends. It leaves the child as it is, for Stop;
-//   - ErrStopped, with the last end, after Stop or Kill.
+//   - the exit of the child, if it is not restarted (see RestartPolicy.Code);
+//   - the *StartError of the first start, which is a mistake in the configuration; the
+//     failure of a later start may be temporary and counts as a failure of the child;
+//   - the error of ctx when that ends; the child keeps running until Stop;
+//   - ErrStopped, with the last exit, after Stop or Kill.
 //
-// It does not wait out a delay before it returns.
+// It does not wait for the end of a delay before it returns.
 func (s *Supervisor) Run(ctx context.Context) (Exit, error) {
 	if err := s.child.Start(ctx, s.cfg.Environ()); err != nil {
 		return Exit{}, err
 	}
 	restarts := 0
 	for {
-		exit, err := s.end(ctx)
+		exit, err := s.awaitExit(ctx)
 		if err != nil {
 			return exit, err
 		}
 		next := s.cfg.Policy.After(exit, restarts, s.random())
-		if !next.Restart || s.interrupted(exit) {
+		if !next.Restart || s.interruptedAtTerminal(exit) {
 			return exit, nil
 		}
 		restarts = next.Attempt
@@ -89,12 +95,12 @@ func (s *Supervisor) Run(ctx context.Context) (Exit, error) {
 	}
 }
 
-// end waits until the child has ended without having been asked to.
-func (s *Supervisor) end(ctx context.Context) (Exit, error) {
+// awaitExit waits until the child exits without a request.
+func (s *Supervisor) awaitExit(ctx context.Context) (Exit, error) {
 	select {
 	case exit := <-s.child.Exited():
 		return exit, nil
-	case code := <-s.unstarted:
+	case code := <-s.failedStarts:
 		return Exit{Code: code}, nil
 	case <-s.child.done:
 		return s.child.last, ErrStopped
@@ -103,22 +109,22 @@ func (s *Supervisor) end(ctx context.Context) (Exit, error) {
 	}
 }
 
-// interrupted tells whether somebody at the child's terminal has ended it with
-// Ctrl-C or Ctrl-\. These do not reach us, and to start it again would leave
-// them no way to end us.
-func (s *Supervisor) interrupted(e Exit) bool {
+// interruptedAtTerminal reports whether a user at the child's terminal has pressed
+// Ctrl-C or Ctrl-\. This process does not get these signals, so that the user could
+// not stop it if it restarted the child.
+func (s *Supervisor) interruptedAtTerminal(e Exit) bool {
 	by := syscall.Signal(e.Code - 128)
 	return s.cfg.Terminal && (by == syscall.SIGINT || by == syscall.SIGQUIT) && controllingTerminal(s.cfg.Stdin) != nil
 }
 
-// startAfter starts the child after a delay, or when it must be now.
+// startAfter starts the child after a delay, or on a request.
 func (s *Supervisor) startAfter(ctx context.Context, delay time.Duration) error {
 	timer := time.NewTimer(delay)
 	defer timer.Stop()
 	var reply chan<- error
 	select {
 	case <-timer.C:
-	case reply = <-s.hurry:
+	case reply = <-s.startRequests:
 	case <-s.child.done:
 		return ErrStopped
 	case <-ctx.Done():
@@ -128,37 +134,40 @@ func (s *Supervisor) startAfter(ctx context.Context, delay time.Duration) error 
 	if reply != nil {
 		reply <- err
 	}
-	if s.failedToStart(err) || errors.Is(err, ErrRunning) { // Restart was faster
+	if s.recordFailedStart(err) || errors.Is(err, errRunning) { // Restart was faster
 		return nil
 	}
 	return err
 }
 
-// failedToStart leaves it to Run what comes after a start that failed.
-func (s *Supervisor) failedToStart(err error) bool {
+// recordFailedStart reports a start that failed to Run, which decides what to do.
+func (s *Supervisor) recordFailedStart(err error) bool {
 	var failed *StartError
 	if !errors.As(err, &failed) {
 		return false
 	}
 	s.cfg.Logger.Error(logmsg.ChildNotStarted, logkey.Error, err)
 	select {
-	case s.unstarted <- failed.Code:
-	default: // Run knows of one already
+	case s.failedStarts <- failed.Code:
+	default: // Run has not handled the last one yet
 	}
 	return true
 }
 
-// Restart restarts the child with a new environment, as Child.Restart does. A
-// child that waits to be started again is started at once: what it failed for
-// may have changed. If the new process cannot be started, Run tries again by the
-// policy; if that never restarts, it waits for the next Restart.
+// Restart stops the child and starts it with a new environment. Restarts that are
+// requested while one is in progress share one new process. A child whose restart is
+// delayed is started at once, because the reason of its failure may be gone.
+//
+// It fails with ErrNotRunning if the child is not running, with ErrStopped, or with a
+// *StartError. After a *StartError Run retries by the policy or, if that never
+// restarts, waits for the next Restart.
 func (s *Supervisor) Restart(ctx context.Context) error {
 	err := s.child.Restart(ctx, s.cfg.Environ())
 	if errors.Is(err, ErrNotRunning) {
 		return s.startNow(ctx)
 	}
 	if s.cfg.Policy.When != settings.Never {
-		s.failedToStart(err)
+		s.recordFailedStart(err)
 	}
 	return err
 }
@@ -166,8 +175,8 @@ func (s *Supervisor) Restart(ctx context.Context) error {
 func (s *Supervisor) startNow(ctx context.Context) error {
 	reply := make(chan error, 1)
 	select {
-	case s.hurry <- reply:
-	default: // it will start later, or it is over
+	case s.startRequests <- reply:
+	default: // no delay is in progress
 		return ErrNotRunning
 	}
 	select {
@@ -178,21 +187,24 @@ func (s *Supervisor) startNow(ctx context.Context) error {
 	}
 }
 
-// Signal is Child.Signal.
+// Signal signals the process, not its group. It fails with ErrNotRunning if the process
+// is not running or is being stopped: the next one reads the new files when it starts.
 func (s *Supervisor) Signal(ctx context.Context, sig syscall.Signal) error {
 	return s.child.Signal(ctx, sig)
 }
 
-// SignalGroup is Child.SignalGroup.
+// SignalGroup is Signal for the whole process group.
 func (s *Supervisor) SignalGroup(ctx context.Context, sig syscall.Signal) error {
 	return s.child.SignalGroup(ctx, sig)
 }
 
-// Running is Child.Running.
+// Running reports whether the process is running and is not being stopped.
 func (s *Supervisor) Running() bool { return s.child.Running() }
 
-// Stop is Child.Stop.
+// Stop stops the child for good and returns the exit of its last process, or the zero
+// Exit if there was none. It may be called again, and Kill after it. It fails only if
+// ctx ends first.
 func (s *Supervisor) Stop(ctx context.Context) (Exit, error) { return s.child.Stop(ctx) }
 
-// Kill is Child.Kill.
+// Kill is Stop, but kills the process group at once.
 func (s *Supervisor) Kill(ctx context.Context) (Exit, error) { return s.child.Kill(ctx) }

@@ -140,7 +140,7 @@ func TestChildThatLeavesMuchBehindHasNotSettled(t *testing.T) {
 		p.exit(1)
 		time.Sleep(20*time.Second + 1)
 		p.setCompany(false)
-		time.Sleep(lookInterval - 1) // when it is looked at next
+		time.Sleep(groupPollInterval - 1) // when it is looked at next
 		s.expectStartAfter(2 * time.Second)
 	})
 }

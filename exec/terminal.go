@@ -12,14 +12,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A terminal has one process group in its foreground: the one that may read
-// from it, and that gets what Ctrl-C and its like mean. A child leads a group of
-// its own, so it must be put there (tcsetpgrp(3)).
+// A terminal has one foreground process group. Only that group may read from it, and
+// gets the signals of Ctrl-C and the like. A child leads a group of its own, so it has
+// to be put into the foreground (tcsetpgrp(3)).
 
-// terminal is our controlling terminal. A nil one is never ours.
+// terminal is the controlling terminal of this process, or nil.
 type terminal struct{ fd int }
 
-// controllingTerminal returns nil if f is something else.
+// controllingTerminal returns nil if f is not the controlling terminal.
 func controllingTerminal(f *os.File) *terminal {
 	if f == nil {
 		return nil
@@ -35,7 +35,7 @@ func (t *terminal) foreground() (pgrp int, err error) {
 	return unix.IoctlGetInt(t.fd, unix.TIOCGPGRP)
 }
 
-// ours tells whether our process group is in the foreground.
+// ours reports whether the process group of this process is in the foreground.
 func (t *terminal) ours() bool {
 	if t == nil {
 		return false
@@ -44,11 +44,11 @@ func (t *terminal) ours() bool {
 	return err == nil && pgrp == unix.Getpgrp()
 }
 
-// give puts a process group into the foreground. If that fails, the terminal or
-// the group has gone.
+// give puts a process group into the foreground. It fails only if the terminal or the
+// group does not exist any more.
 func (t *terminal) give(pgrp int) {
-	// Who is not in the foreground gets SIGTTOU for this, unless it is blocked.
-	// Ignoring it would do as well, but children inherit that.
+	// A process in the background gets SIGTTOU for this unless it is blocked. Ignoring
+	// it would work as well, but children inherit that.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	var ttou, before unix.Sigset_t
@@ -60,9 +60,9 @@ func (t *terminal) give(pgrp int) {
 	_ = unix.PthreadSigmask(unix.SIG_SETMASK, &before, nil)
 }
 
-// takeBack puts our group into the foreground again if a child's is still
-// there, or another one that has ended meanwhile. If a shell above us has taken
-// the terminal, it is the shell's.
+// takeBack puts the group of this process into the foreground again if that of the
+// child is there, or one that does not exist any more. If a shell has put itself into
+// the foreground, nothing changes.
 func (t *terminal) takeBack(child int) {
 	if t == nil {
 		return

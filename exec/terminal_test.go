@@ -63,7 +63,7 @@ func newSession(t *testing.T, role, script string, program ...string) *session {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		for pid, p := range processes() { // a shell leaves its jobs behind
+		for pid, p := range allProcesses() { // a shell leaves its jobs behind
 			if p.session == s.cmd.Process.Pid {
 				_ = syscall.Kill(pid, syscall.SIGKILL)
 			}

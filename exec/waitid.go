@@ -10,12 +10,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// childState is what waitid(2) tells of a child: the head of a siginfo_t for
-// SIGCHLD. (On MIPS the second and the third field are the other way round.)
-type childState struct {
+// waitidInfo is the result of waitid(2): the beginning of a siginfo_t for SIGCHLD. (On
+// MIPS the second and the third field are in reverse order.)
+type waitidInfo struct {
 	_      int32
 	_      int32
-	code   int32      // how it changed, such as CLD_EXITED
+	code   int32      // the state change, such as CLD_EXITED
 	_      [0]uintptr // what follows is aligned like a pointer
 	pid    int32
 	_      uint32
@@ -25,14 +25,14 @@ type childState struct {
 // cldStopped is the code of a child that a signal has stopped (CLD_STOPPED).
 const cldStopped = 5
 
-// waitid is waitid(2). The pid of the state is 0 if options has WNOHANG and
-// there is nothing to tell.
-func waitid(kind, id, options int) (childState, error) {
+// waitid is waitid(2). With WNOHANG in options the returned pid is 0 if no child has
+// changed its state.
+func waitid(kind, id, options int) (waitidInfo, error) {
 	for {
 		var info unix.Siginfo
 		err := unix.Waitid(kind, id, &info, options, nil)
 		if !errors.Is(err, unix.EINTR) {
-			return *(*childState)(unsafe.Pointer(&info)), err // a siginfo_t has 128 bytes
+			return *(*waitidInfo)(unsafe.Pointer(&info)), err // a siginfo_t has 128 bytes
 		}
 	}
 }

@@ -11,11 +11,11 @@ import (
 	"github.com/certagent/certagent/logmsg"
 )
 
-// How a process ends, in this order: it is asked to, unless it went by itself;
-// it ends; what it left in its group is asked to end; the group is empty; it is
-// reaped. When the patience ends before that, the whole group is killed.
+// A process stops in these steps: it gets the stop signal, unless it exits by itself;
+// it exits; the processes left in its group get the stop signal; the group is empty;
+// the process is reaped. If KillTimeout expires before that, the group is killed.
 
-func (m *machine) askToEnd() {
+func (m *machine) requestStop() {
 	if m.ending {
 		return
 	}
@@ -30,30 +30,30 @@ func (m *machine) askToEnd() {
 	m.deadline = time.After(m.KillTimeout)
 }
 
-// sendStop has no use for an error: a process that is gone needs no signal, and
-// one that may not be signalled is met again when it is killed.
+// sendStop ignores errors: a process that has exited needs no signal, and one that must
+// not be signalled is reported when it is killed.
 func (m *machine) sendStop(to target) {
 	if m.StopSignal != 0 {
 		_ = m.proc.Signal(to, m.StopSignal)
-		_ = m.proc.Signal(group, syscall.SIGCONT) // who is stopped gets no other signal
+		_ = m.proc.Signal(group, syscall.SIGCONT) // a suspended process handles no other signal
 	}
 }
 
-func (m *machine) leaderEnded() {
+func (m *machine) handleLeaderExit() {
 	m.ended = nil
 	m.lived = time.Since(m.began)
-	m.alone = !m.ending
+	m.unasked = !m.ending
 	m.ending = true
-	if !m.proc.Company() {
-		m.gone()
+	if !m.proc.GroupHasOthers() {
+		m.finish()
 		return
 	}
-	m.look = time.After(lookInterval)
+	m.groupPoll = time.After(groupPollInterval)
 	if m.killed {
 		return
 	}
 	m.Logger.Info(logmsg.ChildGroupLeft, logkey.Command, CommandLine(m.Command), logkey.PID, m.proc.PID())
-	if m.alone || !m.StopGroup {
+	if m.unasked || !m.StopGroup {
 		m.sendStop(group)
 	}
 	if m.deadline == nil {
@@ -61,25 +61,25 @@ func (m *machine) leaderEnded() {
 	}
 }
 
-func (m *machine) lookForOthers() {
-	if !m.proc.Company() {
-		m.gone()
+func (m *machine) pollGroup() {
+	if !m.proc.GroupHasOthers() {
+		m.finish()
 		return
 	}
-	m.look = time.After(lookInterval)
+	m.groupPoll = time.After(groupPollInterval)
 }
 
-func (m *machine) deadlinePassed() {
+func (m *machine) handleDeadline() {
 	switch {
 	case !m.killed:
 		m.Logger.Warn(logmsg.ChildKilled, logkey.Command, CommandLine(m.Command),
 			logkey.PID, m.proc.PID(), logkey.Duration, m.KillTimeout)
 		m.kill()
 	case m.ended == nil:
-		// The kernel holds on to a process of the group, for example in a
-		// read from a dead file server. It dies when the kernel lets go.
+		// A process of the group is blocked in the kernel, for example in a read from a
+		// file server that does not answer. It dies when the call returns.
 		m.Logger.Warn(logmsg.ChildGroupStuck, logkey.PID, m.proc.PID())
-		m.gone()
+		m.finish()
 	default:
 		m.Logger.Error(logmsg.ChildStuck, logkey.Command, CommandLine(m.Command), logkey.PID, m.proc.PID())
 		m.deadline = nil
@@ -94,30 +94,30 @@ func (m *machine) kill() {
 	if err := m.proc.Signal(group, syscall.SIGKILL); err != nil {
 		m.Logger.Error(logmsg.ChildNotKilled, logkey.PID, m.proc.PID(), logkey.Error, err)
 	}
-	m.deadline = time.After(afterKill)
+	m.deadline = time.After(killTimeoutAfterKill)
 }
 
-// gone closes the account of a process that has ended.
-func (m *machine) gone() {
-	// For a process that was forked while the group was being looked at. It
-	// must come before the reaping, after which the number is up for reuse.
+// finish reaps the process and reports its exit.
+func (m *machine) finish() {
+	// This kills a process that was forked while /proc was being read. It must come
+	// before Reap, after which the kernel may reuse the number.
 	_ = m.proc.Signal(group, syscall.SIGKILL)
-	pid, alone, next := m.proc.PID(), m.alone, m.next
+	pid, alone, next := m.proc.PID(), m.unasked, m.next
 	m.last = m.proc.Reap()
 	m.last.Lived = m.lived
 	m.proc, m.next = nil, nil
-	m.ending, m.alone, m.killed = false, false, false
-	m.deadline, m.look = nil, nil
+	m.ending, m.unasked, m.killed = false, false, false
+	m.deadline, m.groupPoll = nil, nil
 
 	m.Logger.Info(logmsg.ChildExited, logkey.Command, CommandLine(m.Command), logkey.PID, pid, logkey.Code, m.last.Code)
 	switch {
 	case m.final:
 	case next != nil:
 		err := m.launch(next.env)
-		m.unstarted = err != nil
+		m.restartFailed = err != nil
 		next.answer(err)
 	case alone:
 		exit := m.last
-		m.unclaimed = &exit
+		m.pendingExit = &exit
 	}
 }

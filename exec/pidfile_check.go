@@ -16,18 +16,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// startSlack allows for the granularity of the two clocks that are compared: a
-// process's start has hundredths of a second, a file's time that of the kernel's
-// tick or, on some file systems, of two seconds.
+// startSlack allows for the granularity of the two times that are compared: that of a
+// process's start is 1/100 s; that of a file's modification is the kernel's tick or, on
+// some file systems, two seconds.
 const startSlack = 2 * time.Second
 
-// check reports ErrNotRunning if the process has ended and ErrRecycled if it
-// cannot be the one that wrote the file, because it started only afterwards.
+// check returns ErrNotRunning if the process has exited, and ErrRecycled if it did not
+// write the file because it started later.
 //
-// Both times are on the wall clock, and that may have been set in between: late
-// at boot, or when a virtual machine was resumed. All pid files of a host then
-// look older than their processes. A reload must not be lost for that, so a
-// process that bears the pid file's name passes all the same.
+// Both times are on the wall clock, which may have been set in between: late during
+// boot, or when a virtual machine was resumed. Then all pid files of a host look older
+// than their processes. So that no reload is lost, a process with the name of the pid
+// file is accepted nevertheless.
 func (f pidFile) check() error {
 	s, err := readStat(f.pid)
 	if err != nil || !s.alive() {
@@ -40,14 +40,14 @@ func (f pidFile) check() error {
 	if err != nil {
 		return err
 	}
-	if started.After(f.written.Add(startSlack)) && !f.named() {
+	if started.After(f.written.Add(startSlack)) && !f.namedInCommandLine() {
 		return fmt.Errorf("%w (it started %v after the file was written)",
 			ErrRecycled, started.Sub(f.written).Round(time.Second))
 	}
 	return nil
 }
 
-// startTime is when a process started, by today's wall clock.
+// startTime returns when a process started, on the current wall clock.
 func startTime(s stat) (time.Time, error) {
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
@@ -58,16 +58,16 @@ func startTime(s stat) (time.Time, error) {
 	return time.Now().Round(0).Add(-age), nil
 }
 
-// isThread reports whether a number that /proc knows is that of a thread other
-// than a process's first. Threads share the processes' range of numbers.
+// isThread reports whether id is that of a thread that is not the main thread of a
+// process. Threads and processes share one range of numbers.
 func isThread(id int) bool {
 	status, err := os.ReadFile("/proc/" + strconv.Itoa(id) + "/status")
 	return err == nil && !bytes.Contains(status, []byte("\nTgid:\t"+strconv.Itoa(id)+"\n"))
 }
 
-// named reports whether the process's command line has a word that is the pid
-// file's name, as "nginx: master process /usr/sbin/nginx" has for nginx.pid.
-func (f pidFile) named() bool {
+// namedInCommandLine reports whether a word of the process's command line is the name
+// of the pid file: "nginx: master process /usr/sbin/nginx" has that of nginx.pid.
+func (f pidFile) namedInCommandLine() bool {
 	name := strings.TrimSuffix(filepath.Base(f.path), ".pid")
 	line, err := os.ReadFile("/proc/" + strconv.Itoa(f.pid) + "/cmdline")
 	if err != nil {

@@ -9,16 +9,15 @@ import (
 	"io"
 )
 
-// element is one value of BER (X.690), as LDAP writes them: tags of one byte and
-// definite lengths (RFC 4511, section 5.1). Lengths may be longer than they must
-// be, and Active Directory's are; that is why encoding/asn1, which reads DER,
-// will not do.
+// element is a BER value (X.690) as in LDAP: with a tag of one byte and a definite
+// length (RFC 4511, section 5.1). The encoding of the length may be longer than
+// necessary, as in Active Directory. So encoding/asn1, which reads DER, cannot be used.
 type element struct {
 	tag     byte
 	content []byte
 }
 
-// readBER reads one element and nothing after it.
+// readBER reads one element and no byte after it.
 func readBER(r io.Reader) (element, error) {
 	head, err := readN(r, 2)
 	if err != nil {
@@ -33,7 +32,7 @@ func readBER(r io.Reader) (element, error) {
 		length = 0
 		for _, b := range long {
 			if length = length<<8 | int(b); length > maxAnswer {
-				break // readN says so
+				break // readN returns the error
 			}
 		}
 	}
@@ -41,7 +40,7 @@ func readBER(r io.Reader) (element, error) {
 	return element{tag: head[0], content: content}, err
 }
 
-// elements returns those that a content begins with. They have to have these
+// elements returns the elements at the beginning of content, which must have the given
 // tags.
 func elements(content []byte, tags ...byte) ([]element, error) {
 	r := bytes.NewReader(content)

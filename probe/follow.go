@@ -11,17 +11,18 @@ import (
 	"time"
 )
 
-// follow asks one target again and again until its judge is content or ctx ends.
+// follow probes one target until it has proven that it serves the wanted certificate,
+// or until ctx ends.
 func (s Spec) follow(ctx context.Context, ask func(context.Context) (*x509.Certificate, error)) TargetReport {
 	var report TargetReport
 	j := judge{want: s.Want, hits: cmp.Or(s.Hits, defaultHits), spread: s.spread()}
 	proven := false
 	for !proven && ctx.Err() == nil {
-		l := look{begun: time.Now()}
+		l := attempt{begun: time.Now()}
 		leaf, err := s.askOnce(ctx, ask)
 		l.ended = time.Now()
 		if err != nil && ctx.Err() != nil && report.Handshakes > 0 {
-			break // cut short: it says nothing that is not known
+			break // interrupted by ctx: no new information
 		}
 		report.Handshakes++
 		if err != nil {
@@ -31,7 +32,7 @@ func (s Spec) follow(ctx context.Context, ask func(context.Context) (*x509.Certi
 			report.Served = leaf
 			l.fingerprint = Fingerprint(leaf)
 		}
-		j.take(l)
+		j.add(l)
 		if proven = j.proven(l); !proven {
 			sleep(ctx, j.pause())
 		}
@@ -43,8 +44,8 @@ func (s Spec) follow(ctx context.Context, ask func(context.Context) (*x509.Certi
 	return report
 }
 
-// askOnce leaves a server that does not answer in time for another connection
-// to try, which may find another of its processes.
+// askOnce limits one attempt, so that a server that does not answer in time is tried
+// again: another connection may reach another of its processes.
 func (s Spec) askOnce(ctx context.Context, ask func(context.Context) (*x509.Certificate, error)) (*x509.Certificate, error) {
 	limit := min(maxHandshake, s.deadline()/2)
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s", limit))

@@ -17,7 +17,7 @@ import (
 func (t Target) config(leaf **x509.Certificate) *tls.Config {
 	config := &tls.Config{
 		ServerName:             t.serverName(),
-		InsecureSkipVerify:     true, // to see which certificate is served, also if it is a bad one
+		InsecureSkipVerify:     true, // to see which certificate is served, even an invalid one
 		SessionTicketsDisabled: true,
 		VerifyConnection: func(s tls.ConnectionState) error {
 			*leaf = s.PeerCertificates[0]
@@ -25,23 +25,22 @@ func (t Target) config(leaf **x509.Certificate) *tls.Config {
 		},
 	}
 	if t.Certificate != nil {
-		// Not Certificates: from those crypto/tls would withhold one whose
-		// issuer the server does not name.
+		// From Certificates, crypto/tls would not send one whose issuer the server does
+		// not name.
 		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			return t.Certificate, nil
 		}
 	}
 	if t.KeyAlgorithm != x509.UnknownPublicKeyAlgorithm {
-		// In TLS 1.3 only the signature algorithms would tell, and crypto/tls
+		// In TLS 1.3 only the signature algorithms select a kind of key, and crypto/tls
 		// always offers all of them.
 		config.MaxVersion, config.CipherSuites = tls.VersionTLS12, suites(t.KeyAlgorithm)
 	}
 	return config
 }
 
-// suites returns the cipher suites of TLS 1.2 with which a server can use a
-// certificate that has such a key (RFC 8422, section 2.2 and 5.10); nil if there
-// are none.
+// suites returns the cipher suites of TLS 1.2 for certificates with a kind of key (RFC
+// 8422, sections 2.2 and 5.10), or nil if there are none.
 func suites(key x509.PublicKeyAlgorithm) []uint16 {
 	var prefix string
 	switch key {
@@ -61,8 +60,8 @@ func suites(key x509.PublicKeyAlgorithm) []uint16 {
 	return ids
 }
 
-// isRefusal reports whether the server broke off, and not we. When we do, it is
-// because the server could not prove that it has the certificate's key.
+// isRefusal reports whether the server, not the client, ended the handshake. The client
+// ends it if the server cannot prove that it has the key of the certificate.
 func isRefusal(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && op.Op == "remote error" || // the server's alert

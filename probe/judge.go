@@ -5,42 +5,42 @@ package probe
 
 import "time"
 
-// The pause after a handshake that did not show the wanted certificate: a reload
-// takes some tenths of a second, so the first ones come quickly.
+// The pause after a handshake without the wanted certificate. It is short at first,
+// because a reload takes some tenths of a second.
 const (
 	firstPause = 25 * time.Millisecond
 	lastPause  = time.Second
 )
 
-// maxDoubt bounds by how much relapses multiply what is demanded.
-const maxDoubt = 8
+// maxStrictness limits the factor by which relapses raise the requirements.
+const maxStrictness = 8
 
-// look is one handshake: when it was begun, when it ended, and what it showed.
-type look struct {
+// attempt is one handshake: when it began, when it ended, and which certificate it got.
+type attempt struct {
 	begun, ended time.Time
 	fingerprint  string // of the served leaf; empty if the handshake failed
 }
 
-// judge decides from one target's handshakes, in their order, whether the wanted
-// certificate is being served, and how long to wait before the next one. It
-// knows neither clock nor network.
+// judge decides from the handshakes with one target, in their order, whether the target
+// serves the wanted certificate, and how long to wait before the next handshake. It
+// uses neither the clock nor the network.
 type judge struct {
 	want   string
-	hits   int           // so many in a row that showed the wanted certificate
-	spread time.Duration // and so far apart the first and the last of them
+	hits   int           // the required number of successes in a row
+	spread time.Duration // the required time between the first and the last of them
 
-	run    int       // those in a row until now
-	since  time.Time // when the first of the run had ended
-	misses int       // those that did not show it, in all
-	old    bool      // another certificate was seen
-	// doubt multiplies what is demanded. It doubles when another certificate
-	// is seen after the wanted one: the server has processes that serve the one
-	// and processes that serve the other, and a short run is chance. Zero means 1.
-	doubt int
+	run    int       // successes in a row so far
+	since  time.Time // when the first of them had ended
+	misses int       // handshakes without the wanted certificate, in total
+	old    bool      // whether another certificate was seen
+	// strictness is the factor for hits and spread. It doubles when another certificate
+	// is seen after the wanted one: some processes of the server serve one, some the
+	// other, and a few successes in a row are chance. Zero means 1.
+	strictness int
 }
 
-// take notes a handshake.
-func (j *judge) take(l look) {
+// add records a handshake.
+func (j *judge) add(l attempt) {
 	switch {
 	case l.fingerprint == j.want:
 		if j.run == 0 {
@@ -50,7 +50,7 @@ func (j *judge) take(l look) {
 		return
 	case l.fingerprint != "":
 		if j.run > 0 {
-			j.doubt = min(2*max(j.doubt, 1), maxDoubt)
+			j.strictness = min(2*max(j.strictness, 1), maxStrictness)
 		}
 		j.old = true
 	}
@@ -58,22 +58,22 @@ func (j *judge) take(l look) {
 	j.misses++
 }
 
-// demand returns what a run has to be.
+// demand returns the requirements for the current run of successes.
 func (j *judge) demand() (hits int, spread time.Duration) {
-	doubt := max(j.doubt, 1)
+	doubt := max(j.strictness, 1)
 	return doubt * j.hits, time.Duration(doubt) * j.spread
 }
 
-// proven reports whether the handshake that was taken last completed the proof.
-func (j *judge) proven(last look) bool {
+// proven reports whether the last recorded handshake has completed the proof.
+func (j *judge) proven(last attempt) bool {
 	hits, spread := j.demand()
-	// From the first one's end to the last one's beginning: a slow handshake
-	// adds nothing, for nobody knows when in its course the server chose.
+	// From the end of the first handshake to the beginning of the last one: it is not
+	// known when during a slow handshake the server chose the certificate.
 	return j.run >= hits && last.begun.Sub(j.since) >= spread
 }
 
-// pause returns how long to wait before the next handshake. A run that succeeds
-// needs no more of them than are demanded.
+// pause returns how long to wait before the next handshake. If all of them succeed, no
+// more are made than required.
 func (j *judge) pause() time.Duration {
 	if j.run > 0 {
 		hits, spread := j.demand()
@@ -86,7 +86,7 @@ func (j *judge) pause() time.Duration {
 	return lastPause
 }
 
-// outcome is the verdict if no further handshake comes.
+// outcome returns the verdict if there are no further handshakes.
 func (j *judge) outcome(proven bool) Outcome {
 	switch {
 	case proven:

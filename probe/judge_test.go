@@ -9,12 +9,12 @@ import (
 )
 
 // at is a look that began so many milliseconds after the beginning of a verify.
-func at(begun int, shows string) look { return took(begun, 0, shows) }
+func at(begun int, shows string) attempt { return took(begun, 0, shows) }
 
-func took(begun, duration int, shows string) look {
+func took(begun, duration int, shows string) attempt {
 	start := time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
 	from := start.Add(time.Duration(begun) * time.Millisecond)
-	return look{begun: from, ended: from.Add(time.Duration(duration) * time.Millisecond), fingerprint: shows}
+	return attempt{begun: from, ended: from.Add(time.Duration(duration) * time.Millisecond), fingerprint: shows}
 }
 
 // What a look shows.
@@ -26,39 +26,39 @@ func TestJudge(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name  string
-		looks []look
+		looks []attempt
 		want  Outcome
 	}{
 		{"nothing seen", nil, Unreachable},
-		{"three, spread", []look{at(0, wanted), at(150, wanted), at(300, wanted)}, Verified},
-		{"three, too close together", []look{at(0, wanted), at(100, wanted), at(299, wanted)}, Unreachable},
-		{"two, spread", []look{at(0, wanted), at(300, wanted)}, Unreachable},
-		{"more than three, until they are spread", []look{at(0, wanted), at(100, wanted), at(200, wanted), at(300, wanted)}, Verified},
-		{"the first one's own time does not count", []look{took(0, 100, wanted), at(150, wanted), at(300, wanted)}, Unreachable},
-		{"nor does the last one's", []look{at(0, wanted), at(150, wanted), took(200, 100, wanted)}, Unreachable},
-		{"a failure between: not in a row", []look{at(0, wanted), at(150, failed), at(300, wanted), at(450, wanted)}, Unreachable},
-		{"three after a failure", []look{at(0, failed), at(50, wanted), at(200, wanted), at(350, wanted)}, Verified},
-		{"three after the old one", []look{at(0, old), at(50, wanted), at(200, wanted), at(350, wanted)}, Verified},
-		{"the old one only", []look{at(0, old), at(300, old), at(600, old)}, ServedOld},
-		{"the old one, then nothing", []look{at(0, old), at(300, failed), at(600, failed)}, ServedOld},
-		{"the old one once among failures", []look{at(0, failed), at(300, old), at(600, failed)}, ServedOld},
-		{"the wanted one, then nothing", []look{at(0, wanted), at(300, failed), at(600, failed)}, Unreachable},
-		{"nothing but failures", []look{at(0, failed), at(300, failed)}, Unreachable},
-		{"the deadline ends a run after the old one", []look{at(0, old), at(300, wanted), at(450, wanted)}, ServedOld},
-		{"both in turn", []look{at(0, wanted), at(300, old), at(600, wanted), at(900, old)}, ServedOld},
+		{"three, spread", []attempt{at(0, wanted), at(150, wanted), at(300, wanted)}, Verified},
+		{"three, too close together", []attempt{at(0, wanted), at(100, wanted), at(299, wanted)}, Unreachable},
+		{"two, spread", []attempt{at(0, wanted), at(300, wanted)}, Unreachable},
+		{"more than three, until they are spread", []attempt{at(0, wanted), at(100, wanted), at(200, wanted), at(300, wanted)}, Verified},
+		{"the first one's own time does not count", []attempt{took(0, 100, wanted), at(150, wanted), at(300, wanted)}, Unreachable},
+		{"nor does the last one's", []attempt{at(0, wanted), at(150, wanted), took(200, 100, wanted)}, Unreachable},
+		{"a failure between: not in a row", []attempt{at(0, wanted), at(150, failed), at(300, wanted), at(450, wanted)}, Unreachable},
+		{"three after a failure", []attempt{at(0, failed), at(50, wanted), at(200, wanted), at(350, wanted)}, Verified},
+		{"three after the old one", []attempt{at(0, old), at(50, wanted), at(200, wanted), at(350, wanted)}, Verified},
+		{"the old one only", []attempt{at(0, old), at(300, old), at(600, old)}, ServedOld},
+		{"the old one, then nothing", []attempt{at(0, old), at(300, failed), at(600, failed)}, ServedOld},
+		{"the old one once among failures", []attempt{at(0, failed), at(300, old), at(600, failed)}, ServedOld},
+		{"the wanted one, then nothing", []attempt{at(0, wanted), at(300, failed), at(600, failed)}, Unreachable},
+		{"nothing but failures", []attempt{at(0, failed), at(300, failed)}, Unreachable},
+		{"the deadline ends a run after the old one", []attempt{at(0, old), at(300, wanted), at(450, wanted)}, ServedOld},
+		{"both in turn", []attempt{at(0, wanted), at(300, old), at(600, wanted), at(900, old)}, ServedOld},
 		{
 			"after a relapse three are too few",
-			[]look{at(0, wanted), at(50, old), at(100, wanted), at(250, wanted), at(400, wanted)},
+			[]attempt{at(0, wanted), at(50, old), at(100, wanted), at(250, wanted), at(400, wanted)},
 			ServedOld,
 		},
 		{
 			"after a relapse six are too few if they are not spread twice as far",
-			[]look{at(0, wanted), at(1, old), at(2, wanted), at(3, wanted), at(4, wanted), at(5, wanted), at(6, wanted), at(601, wanted)},
+			[]attempt{at(0, wanted), at(1, old), at(2, wanted), at(3, wanted), at(4, wanted), at(5, wanted), at(6, wanted), at(601, wanted)},
 			ServedOld,
 		},
 		{
 			"after a relapse six over twice the time",
-			[]look{at(0, wanted), at(1, old), at(2, wanted), at(3, wanted), at(4, wanted), at(5, wanted), at(6, wanted), at(602, wanted)},
+			[]attempt{at(0, wanted), at(1, old), at(2, wanted), at(3, wanted), at(4, wanted), at(5, wanted), at(6, wanted), at(602, wanted)},
 			Verified,
 		},
 	}
@@ -67,7 +67,7 @@ func TestJudge(t *testing.T) {
 			t.Parallel()
 			j, proven := newJudge(), false
 			for i, l := range tt.looks {
-				j.take(l)
+				j.add(l)
 				if proven = j.proven(l); proven && i < len(tt.looks)-1 {
 					t.Fatalf("proven by look %d already", i)
 				}
@@ -103,7 +103,7 @@ func TestJudgeProvesOnlyByTheRule(t *testing.T) {
 			case failed:
 				inRow = 0
 			}
-			j.take(l)
+			j.add(l)
 			proven := j.proven(l)
 			if enough := inRow >= 3 && (inRow-1)*gap >= 300; proven && !enough || enough && !relapsed && !proven {
 				t.Fatalf("course %d, look %d: proven is %t after %d in a row", course, i, proven, inRow)
@@ -138,7 +138,7 @@ func TestPause(t *testing.T) {
 		{"a hit", judge{run: 1, hits: 3, spread: 300 * time.Millisecond}, 150 * time.Millisecond},
 		{"rounded up, or it would take one more", judge{run: 1, hits: 8, spread: 300 * time.Millisecond}, 42857143},
 		{"one hit is demanded", judge{run: 1, hits: 1, spread: 300 * time.Millisecond}, 300 * time.Millisecond},
-		{"a hit in doubt", judge{run: 1, hits: 3, spread: 300 * time.Millisecond, doubt: 2}, 120 * time.Millisecond},
+		{"a hit in doubt", judge{run: 1, hits: 3, spread: 300 * time.Millisecond, strictness: 2}, 120 * time.Millisecond},
 	}
 	for _, tt := range tests {
 		if got := tt.j.pause(); got != tt.want {
@@ -152,8 +152,8 @@ func TestDoubtIsBounded(t *testing.T) {
 	t.Parallel()
 	j := newJudge()
 	for i := range 100 {
-		j.take(at(2*i, wanted))
-		j.take(at(2*i+1, old))
+		j.add(at(2*i, wanted))
+		j.add(at(2*i+1, old))
 	}
 	if hits, spread := j.demand(); hits != 24 || spread != 2400*time.Millisecond {
 		t.Errorf("got %d hits over %s", hits, spread)

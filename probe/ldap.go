@@ -10,8 +10,8 @@ import (
 	"net"
 )
 
-// ldapStartTLS is the extended request of RFC 4511, section 4.14: message 1, and
-// in it the operation's name, 1.3.6.1.4.1.1466.20037.
+// ldapStartTLS is the extended request of RFC 4511, section 4.14: message 1 with the
+// operation's name, 1.3.6.1.4.1.1466.20037.
 const ldapStartTLS = "\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037"
 
 // The tags of an answer (RFC 4511, section 4.12).
@@ -42,7 +42,7 @@ func startLDAP(conn net.Conn) error {
 	return nil
 }
 
-// ldapMeaning says what a result means as an answer to StartTLS (RFC 4511,
+// ldapMeaning returns what a result code means in an answer to StartTLS (RFC 4511,
 // section 4.14.1 and appendix A).
 func ldapMeaning(result int) string {
 	switch result {
@@ -58,7 +58,7 @@ func ldapMeaning(result int) string {
 	return ""
 }
 
-// ldapResult returns the result's code and the diagnostic message of an extended
+// ldapResult returns the result code and the diagnostic message of an extended
 // response.
 func ldapResult(message element) (code int, words string, err error) {
 	errNotLDAP := errors.New("the server does not speak LDAP")

@@ -22,9 +22,9 @@ const (
 // startMySQL reads the server's greeting and answers with an SSLRequest (MySQL's
 // source code documentation, "Connection Phase").
 //
-// We never log in. A MySQL that is not on this host counts each such connection
-// as an interrupted one and refuses a host after max_connect_errors of them in a
-// row, without one that succeeded.
+// The probe does not log in. A MySQL server on another host counts each such connection
+// as interrupted, and blocks this host after max_connect_errors of them without a
+// successful one in between.
 func startMySQL(conn net.Conn) error {
 	header, err := readN(conn, 4) // a length of three bytes and a sequence number, 0
 	if err != nil {
@@ -52,8 +52,8 @@ func startMySQL(conn net.Conn) error {
 	return err
 }
 
-// mysqlCapabilities returns the lower half of what a greeting says that the
-// server can do, or the error that came in its place.
+// mysqlCapabilities returns the lower half of the capability flags in a greeting, or
+// the error that the server sent instead.
 func mysqlCapabilities(greeting []byte) (uint16, error) {
 	const version10, errorPacket = 10, 0xff
 	switch {

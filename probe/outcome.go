@@ -3,16 +3,16 @@
 
 package probe
 
-// Outcome is what came of a verify. The zero value proves nothing.
+// Outcome is the result of Verify. The zero value is Unreachable.
 type Outcome int
 
 // The outcomes.
 const (
-	// Unreachable: the wanted certificate was not proven, and no other was seen
-	// either, because too few handshakes or none came about.
+	// Unreachable: too few handshakes succeeded to prove the wanted certificate, and
+	// no other certificate was seen.
 	Unreachable Outcome = iota
-	// ServedOld: another certificate was seen, and by the deadline the wanted one
-	// had not taken its place for good.
+	// ServedOld: another certificate was seen, and until the deadline it was not proven
+	// that the wanted one has replaced it.
 	ServedOld
 	// Verified: the wanted certificate is being served.
 	Verified
@@ -29,9 +29,8 @@ func (o Outcome) String() string {
 	}
 }
 
-// overall is the outcome for all targets together: they must all agree, and
-// one that serves another certificate tells more than one that cannot be
-// reached.
+// overall returns the outcome for all targets: Verified if all are, otherwise ServedOld
+// if one is, which says more than Unreachable.
 func overall(targets []TargetReport) Outcome {
 	all := Verified
 	for _, t := range targets {

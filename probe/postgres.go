@@ -34,8 +34,8 @@ func startPostgres(conn net.Conn) error {
 	return fmt.Errorf("the server does not speak PostgreSQL's protocol: SSLRequest was answered with %q", answer)
 }
 
-// postgresError reads the rest of an ErrorResponse and returns the message in
-// it. Servers that cannot start a process for us send one.
+// postgresError reads the rest of an ErrorResponse and returns its message. A server
+// that cannot start a process for the connection sends one.
 func postgresError(conn net.Conn) string {
 	const unreadable = "an error that cannot be read"
 	length, err := readN(conn, 4)
@@ -51,5 +51,5 @@ func postgresError(conn net.Conn) string {
 			return quote(message)
 		}
 	}
-	return quote(string(fields)) // before protocol 3.0 it was plain text
+	return quote(string(fields)) // plain text before protocol 3.0
 }

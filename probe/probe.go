@@ -1,14 +1,13 @@
 // Copyright (c) The certagent authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package probe tells which certificate a server serves, by beginning a TLS
-// connection as a client would. What a server presents to a new connection is
-// the only proof that a rotation has reached it.
+// Package probe finds out which certificate a server serves, by starting a TLS
+// connection as a client would. Only a new connection proves that a rotation has
+// reached the server.
 //
-// It refuses to judge a certificate: whether it is trusted or in date is for the
-// caller to decide; Verify asks only whether it is the wanted one. It never logs
-// in, and sends nothing over the connection but what a protocol demands before
-// TLS begins.
+// It does not validate a certificate: the caller decides whether it is trusted and in
+// date; Verify only compares it with the wanted one. It does not log in, and before TLS
+// begins it sends only what the protocol requires.
 package probe
 
 import (
@@ -23,17 +22,16 @@ import (
 	"time"
 )
 
-// ErrUnreachable means that no connection to the address came about.
+// ErrUnreachable is the error if no connection to the address could be made.
 var ErrUnreachable = errors.New("unreachable")
 
-// Leaf returns the certificate that the server serves now. It never resumes a
-// session, which would show an old one.
+// Leaf returns the certificate that the server serves now. It does not resume a
+// session, in which the server would not send its certificate.
 //
-// A server that refuses us, for example because it demands a certificate from
-// its clients, has told what it serves by then: that is no error. Leaf fails
-// with ErrUnreachable if the server cannot be connected to before ctx's
-// deadline, otherwise with what went wrong before or in the handshake, or with
-// the context's cause.
+// If the server rejects the handshake after it has sent its certificate, for example
+// because it requires a client certificate, that is no error. The error wraps
+// ErrUnreachable if no connection could be made before the deadline of ctx; otherwise
+// it says what failed before or during the handshake, or is the cause of ctx.
 func Leaf(ctx context.Context, t Target) (*x509.Certificate, error) {
 	leaf, err := t.leaf(ctx)
 	if err != nil {
@@ -51,7 +49,7 @@ func (t Target) leaf(ctx context.Context) (*x509.Certificate, error) {
 		return nil, err
 	}
 	defer conn.Close()
-	// Reads and writes before TLS know no context: let them fail when it ends.
+	// Reads and writes before TLS take no context: make them fail when it ends.
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	if err := t.prepare(conn); err != nil {
@@ -64,7 +62,7 @@ func (t Target) dial(ctx context.Context) (net.Conn, error) {
 	network, address := t.network()
 	conn, err := new(net.Dialer).DialContext(ctx, network, address)
 	switch {
-	case err != nil && errors.Is(ctx.Err(), context.Canceled): // the caller gave up
+	case err != nil && errors.Is(ctx.Err(), context.Canceled): // by the caller
 		return nil, context.Cause(ctx)
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
@@ -72,7 +70,7 @@ func (t Target) dial(ctx context.Context) (net.Conn, error) {
 	return conn, nil
 }
 
-// prepare says what the server has to hear before TLS begins.
+// prepare sends what the server expects before TLS begins.
 func (t Target) prepare(conn net.Conn) error {
 	if t.ProxyProtocol != 0 {
 		header := proxyHeader(t.ProxyProtocol, conn.LocalAddr(), conn.RemoteAddr())
@@ -88,14 +86,14 @@ func (t Target) prepare(conn net.Conn) error {
 	return nil
 }
 
-// handshake does one over the connection and closes it.
+// handshake does a TLS handshake over the connection and closes it.
 func (t Target) handshake(ctx context.Context, conn net.Conn) (*x509.Certificate, error) {
 	var leaf *x509.Certificate
 	client := tls.Client(conn, t.config(&leaf))
 	err := client.HandshakeContext(ctx)
 	switch {
 	case err == nil:
-		client.Close() // says good-bye, so that the server logs no error
+		client.Close() // sends close_notify, so that the server logs no error
 		return leaf, nil
 	case leaf != nil && isRefusal(err):
 		return leaf, nil
@@ -104,8 +102,8 @@ func (t Target) handshake(ctx context.Context, conn net.Conn) (*x509.Certificate
 	}
 }
 
-// orCause returns why the context has ended if it has: err is only what came of
-// that. Otherwise it returns err.
+// orCause returns the cause of ctx if ctx has ended, because err is then only a
+// consequence. Otherwise it returns err.
 func orCause(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -113,8 +111,7 @@ func orCause(ctx context.Context, err error) error {
 	return err
 }
 
-// Fingerprint identifies a certificate: the SHA-256 of its DER form, in
-// hexadecimal.
+// Fingerprint returns the SHA-256 of a certificate's DER form, in hexadecimal.
 func Fingerprint(c *x509.Certificate) string {
 	sum := sha256.Sum256(c.Raw)
 	return hex.EncodeToString(sum[:])

@@ -10,9 +10,9 @@ import (
 	"net/netip"
 )
 
-// proxyHeader returns the PROXY protocol's header of a version for a connection
-// between the two addresses (haproxy.org, proxy-protocol.txt, sections 2.1 and
-// 2.2). Where they are no IP addresses, it says that nothing was proxied.
+// proxyHeader returns the header of a version of the PROXY protocol for a connection
+// between two addresses (haproxy.org, proxy-protocol.txt, sections 2.1 and 2.2). If they
+// are not IP addresses, the header is UNKNOWN or LOCAL.
 func proxyHeader(version int, from, to net.Addr) []byte {
 	source, sourceOK := addrPort(from)
 	destination, destinationOK := addrPort(to)

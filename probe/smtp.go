@@ -14,7 +14,7 @@ import (
 	"strings"
 )
 
-// startSMTP says EHLO and STARTTLS (RFC 3207).
+// startSMTP sends EHLO and STARTTLS (RFC 3207).
 func startSMTP(conn net.Conn) error {
 	lines := bufio.NewReader(io.LimitReader(conn, maxAnswer))
 	reader := textproto.NewReader(lines)
@@ -39,13 +39,12 @@ func startSMTP(conn net.Conn) error {
 		return err
 	}
 	if lines.Buffered() > 0 {
-		return errors.New("the server goes on in the clear after its answer to STARTTLS")
+		return errors.New("the server sends plain text after its answer to STARTTLS")
 	}
 	return nil
 }
 
-// offers reports whether one of the lines after the first begins with the
-// keyword.
+// offers reports whether a line after the first one begins with keyword.
 func offers(extensions, keyword string) bool {
 	_, lines, _ := strings.Cut(extensions, "\n")
 	for line := range strings.Lines(lines) {
@@ -69,13 +68,13 @@ func explainSMTP(command string, err error) error {
 	case errors.As(err, &protocol):
 		return fmt.Errorf("the server does not speak SMTP: %s", quote(string(protocol)))
 	case err != nil:
-		return closed(err)
+		return explainEOF(err)
 	}
 	return nil
 }
 
-// addressLiteral is how a client without a name says who it is (RFC 5321,
-// section 4.1.3).
+// addressLiteral returns the address in the form that a client without a name sends in
+// EHLO (RFC 5321, section 4.1.3).
 func addressLiteral(local net.Addr) string {
 	address, isIP := addrPort(local)
 	if !isIP {

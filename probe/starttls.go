@@ -10,10 +10,10 @@ import (
 	"net"
 )
 
-// StartTLS names a protocol that begins in the clear and turns to TLS.
+// StartTLS is a protocol that begins in plain text and switches to TLS.
 type StartTLS string
 
-// The protocols that are known.
+// The supported protocols.
 const (
 	Postgres StartTLS = "postgres"
 	MySQL    StartTLS = "mysql"
@@ -21,10 +21,9 @@ const (
 	LDAP     StartTLS = "ldap"
 )
 
-// An exchange brings the server to expect TLS. It reads not a byte more than the
-// server's answer, for the next ones belong to TLS. An error explains the
-// server's refusal; what the server says is quoted, for it may be anybody's
-// words as long as there is no TLS.
+// exchanges are the functions that make the server expect TLS. They read only the
+// answer of the server: the next byte belongs to TLS. An error explains why the server
+// refuses. It quotes the server's text, which is not authenticated without TLS.
 var exchanges = map[StartTLS]func(net.Conn) error{
 	Postgres: startPostgres,
 	MySQL:    startMySQL,
@@ -32,33 +31,33 @@ var exchanges = map[StartTLS]func(net.Conn) error{
 	LDAP:     startLDAP,
 }
 
-// errRefused means that the server will not begin TLS.
+// errRefused is the error if the server does not begin TLS.
 var errRefused = errors.New("the server refuses TLS")
 
-// maxAnswer is how long a server's answer before TLS may be.
+// maxAnswer is the maximum size of a server's answer before TLS, in bytes.
 const maxAnswer = 16 << 10
 
-// readN reads so many bytes, if that is a sane number.
+// readN reads n bytes. It returns an error if n is negative or exceeds maxAnswer.
 func readN(r io.Reader, n int) ([]byte, error) {
 	if n < 0 || n > maxAnswer {
 		return nil, fmt.Errorf("an answer of %d bytes", n)
 	}
 	b := make([]byte, n)
 	if _, err := io.ReadFull(r, b); err != nil {
-		return nil, closed(err)
+		return nil, explainEOF(err)
 	}
 	return b, nil
 }
 
-// closed names what a missing byte means.
-func closed(err error) error {
+// explainEOF returns a clearer error for a closed connection.
+func explainEOF(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("the server closed the connection: %w", err)
 	}
 	return err
 }
 
-// quote makes a server's words safe to show.
+// quote returns the text of a server in a form that is safe to print.
 func quote(words string) string {
 	const most = 200
 	if len(words) > most {

@@ -13,34 +13,33 @@ import (
 	"strings"
 )
 
-// Target is a server to ask.
+// Target is a server to probe.
 type Target struct {
 	// Address is host:port, or unix: and the path of a socket.
 	Address string
-	// ServerName is the name that the server is asked for (SNI). If it is
-	// empty, it is the address's host, unless that is an IP address or a
-	// socket's path: then the server is not told a name.
+	// ServerName is the name to send in SNI. If it is empty, the host of the address is
+	// sent, unless that is an IP address or the path of a socket; then no name is sent.
 	ServerName string
-	// StartTLS is the protocol that is spoken until TLS begins; empty if the
-	// server expects TLS from the first byte.
+	// StartTLS is the protocol before TLS begins; empty if the server expects TLS from
+	// the first byte.
 	StartTLS StartTLS
 	// ProxyProtocol is the version, 1 or 2, of the PROXY header that the server
-	// expects before everything else; 0 sends none. The header names the two
-	// ends of this connection, as if the proxy had connected for itself.
+	// expects first; 0 sends none. The header has the two addresses of this connection,
+	// as if a proxy had connected on its own behalf.
 	ProxyProtocol int
-	// Certificate is shown to a server that asks for one; nil shows none.
+	// Certificate is sent to a server that requests one; nil sends none.
 	Certificate *tls.Certificate
-	// KeyAlgorithm asks a server that has several certificates for the one with
-	// such a key: x509.RSA, x509.ECDSA or x509.Ed25519; zero takes what comes.
-	// The handshake is then one of TLS 1.2, whose cipher suites can say so, and
-	// fails if the server has no such certificate or speaks only TLS 1.3. The
-	// cipher suites do not tell ECDSA from Ed25519.
+	// KeyAlgorithm selects the certificate of a server that has several, by its kind of
+	// key: x509.RSA, x509.ECDSA or x509.Ed25519; zero accepts any. The handshake then
+	// uses TLS 1.2, whose cipher suites depend on the kind of key, and fails if the
+	// server has no such certificate or supports only TLS 1.3. The cipher suites do not
+	// distinguish ECDSA from Ed25519.
 	KeyAlgorithm x509.PublicKeyAlgorithm
 }
 
 const unixPrefix = "unix:"
 
-// Validate says what is wrong with the target, whatever the server does.
+// Validate returns an error if the target cannot be probed, whatever the server does.
 func (t Target) Validate() error {
 	if path, isUnix := strings.CutPrefix(t.Address, unixPrefix); isUnix {
 		if path == "" {
@@ -61,7 +60,7 @@ func (t Target) Validate() error {
 	return nil
 }
 
-// network returns what net.Dial wants; the target is valid.
+// network returns the arguments for net.Dial. The target must be valid.
 func (t Target) network() (network, address string) {
 	if path, isUnix := strings.CutPrefix(t.Address, unixPrefix); isUnix {
 		return "unix", path
@@ -69,8 +68,7 @@ func (t Target) network() (network, address string) {
 	return "tcp", t.Address
 }
 
-// serverName returns the name that the server is told; crypto/tls withholds IP
-// addresses.
+// serverName returns the name for SNI; crypto/tls does not send IP addresses.
 func (t Target) serverName() string {
 	if network, address := t.network(); t.ServerName == "" && network == "tcp" {
 		host, _, _ := net.SplitHostPort(address) // valid

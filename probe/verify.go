@@ -21,31 +21,30 @@ const (
 	maxHandshake    = 5 * time.Second
 )
 
-// Spec says what has to be proven.
+// Spec is what has to be proven.
 type Spec struct {
 	// Targets are the servers that must all serve the wanted certificate.
 	Targets []Target
-	// Want is the wanted leaf's Fingerprint.
+	// Want is the Fingerprint of the wanted leaf.
 	Want string
-	// KeyAlgorithm is that of the wanted leaf. A server that shows a leaf with
-	// another kind of key is asked once more, for this kind, for it may have one
-	// certificate of each (see Target.KeyAlgorithm). Zero does not ask again.
+	// KeyAlgorithm is that of the wanted leaf. A server that sends a leaf with another
+	// kind of key is probed once more for this kind, because it may have a certificate
+	// of each (see Target.KeyAlgorithm). Zero does not probe again.
 	KeyAlgorithm x509.PublicKeyAlgorithm
-	// Hits is how many handshakes in a row have to show the wanted leaf; zero
-	// means 3. After a relapse more are demanded, up to eight times as many over
-	// a time as much longer. Where one of n processes behind the same address
-	// may have kept its old certificate, the chance that it goes unnoticed is
-	// (1-1/n) to the power of Hits-1.
+	// Hits is how many handshakes in a row must show the wanted leaf; zero means 3. If
+	// another leaf follows, Hits and Spread are doubled, up to a factor of eight. If
+	// one of n processes behind the address still serves the old certificate, the
+	// probability that this goes unnoticed is (1-1/n) to the power of Hits-1.
 	Hits int
-	// Spread is how far apart the first and the last of these have to be; zero
-	// means 300 ms, which is longer than a reloading nginx serves both.
+	// Spread is the minimum time between the first and the last of these; zero means
+	// 300 ms, longer than a reloading nginx serves both certificates.
 	Spread time.Duration
-	// Deadline is how long after the beginning the verdict falls at the latest;
-	// zero means 10 s. One handshake may take 5 s, or half of a shorter deadline.
+	// Deadline is the maximum duration of Verify; zero means 10 s. One handshake may
+	// take 5 s, or half of a shorter deadline.
 	Deadline time.Duration
 }
 
-// Report is a verdict and what it rests on.
+// Report is the result of Verify.
 type Report struct {
 	// Outcome is Verified if every target is, otherwise ServedOld if one of them
 	// is, otherwise Unreachable.
@@ -53,22 +52,21 @@ type Report struct {
 	Targets []TargetReport // in the order of the Spec
 }
 
-// TargetReport is what was found out about one target.
+// TargetReport is the result for one target.
 type TargetReport struct {
 	Address    string
 	Outcome    Outcome
-	Served     *x509.Certificate // the leaf that was served last; nil if none was
+	Served     *x509.Certificate // the leaf that was seen last; nil if none was
 	Err        error             // of the last handshake that failed; nil if none did or the outcome is Verified
-	Handshakes int               // that succeeded or failed
+	Handshakes int               // successful or not
 }
 
-// Verify asks the targets, all at the same time, until each has proven that it
-// serves the wanted leaf, or until the deadline. The pace is quick at first and
-// then one handshake a second to each target.
+// Verify probes the targets concurrently, until each has proven that it serves the
+// wanted leaf, or until the deadline. At first the handshakes follow each other
+// quickly, then there is one per second and target.
 //
-// The error is not nil if the Spec is impossible or ctx ended before there was a
-// verdict; then it is the context's cause, and the report says what was seen
-// until then.
+// The error is not nil if the Spec is invalid, or if ctx ended before there was a
+// verdict; then it wraps the cause of ctx, and the report has what was seen so far.
 func Verify(ctx context.Context, spec Spec) (Report, error) {
 	if err := spec.validate(); err != nil {
 		return Report{}, fmt.Errorf("verify: %w", err)
@@ -117,9 +115,9 @@ func (s Spec) validate() error {
 func (s Spec) spread() time.Duration   { return cmp.Or(s.Spread, defaultSpread) }
 func (s Spec) deadline() time.Duration { return cmp.Or(s.Deadline, defaultDeadline) }
 
-// ask does a handshake, and a second one if the first showed what may be the
-// other of a server's two certificates. If the second fails, ask returns the leaf
-// of the first and why.
+// ask does a handshake, and a second one if the server may have a certificate with the
+// wanted kind of key besides the one that it sent. If the second handshake fails, ask
+// returns the leaf of the first one and the error.
 func (s Spec) ask(ctx context.Context, t Target) (*x509.Certificate, error) {
 	leaf, err := Leaf(ctx, t)
 	if err != nil || Fingerprint(leaf) == s.Want ||

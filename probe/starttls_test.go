@@ -151,8 +151,8 @@ func TestStartTLSRefused(t *testing.T) {
 			`the server refuses TLS: STARTTLS was answered with 454 "TLS not available\x1b"`,
 		},
 		{
-			"smtp that goes on in the clear", probe.SMTP, []step{greeting, offer, {"STARTTLS\r\n", "220 ready\r\n250 more\r\n"}},
-			"goes on in the clear",
+			"smtp with plain text after the answer", probe.SMTP, []step{greeting, offer, {"STARTTLS\r\n", "220 ready\r\n250 more\r\n"}},
+			"sends plain text after its answer to STARTTLS",
 		},
 		{"smtp that hangs up", probe.SMTP, []step{greeting, offer, {"STARTTLS\r\n", ""}}, "the server closed the connection"},
 		{"no smtp", probe.SMTP, []step{{"", "+OK POP3 ready\r\n"}}, "the server does not speak SMTP"},

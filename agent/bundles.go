@@ -9,7 +9,7 @@ import (
 	"sync"
 
 	"github.com/certagent/certagent/agent/bundle"
-	"github.com/certagent/certagent/agent/secrets"
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // bundles is the manager that runs the bundles' loops. It knows which bundle makes
@@ -23,7 +23,7 @@ type bundles struct {
 	wg     sync.WaitGroup
 
 	mu     sync.Mutex
-	owner  map[secrets.Request]*running
+	owner  map[vaultreq.Request]*running
 	merges []merging
 	merge  chan struct{} // one slot: there is something in merges
 }
@@ -42,7 +42,7 @@ type merging struct{ a, b *running }
 func newBundles(board *statusBoard) *bundles {
 	return &bundles{
 		board: board,
-		owner: make(map[secrets.Request]*running), merge: make(chan struct{}, 1),
+		owner: make(map[vaultreq.Request]*running), merge: make(chan struct{}, 1),
 		orders: make(chan func(context.Context)), pings: make(chan struct{}),
 	}
 }
@@ -93,7 +93,7 @@ func (bs *bundles) stop(r *running) {
 func (bs *bundles) start(ctx context.Context, b *bundle.Bundle) *running {
 	ctx, halt := context.WithCancel(ctx)
 	r := &running{Bundle: b, halt: halt, done: make(chan struct{})}
-	b.ClaimWith(func(requests []secrets.Request) bool { return bs.claim(r, requests) })
+	b.ClaimWith(func(requests []vaultreq.Request) bool { return bs.claim(r, requests) })
 	bs.all = append(bs.all, r)
 	bs.wg.Go(func() {
 		defer close(r.done)
@@ -106,7 +106,7 @@ func (bs *bundles) start(ctx context.Context, b *bundle.Bundle) *running {
 
 // claim records that a bundle makes the requests. If another bundle makes one of
 // them already, it asks for a merge and returns false; the caller's loop then ends.
-func (bs *bundles) claim(r *running, requests []secrets.Request) bool {
+func (bs *bundles) claim(r *running, requests []vaultreq.Request) bool {
 	bs.mu.Lock()
 	defer bs.mu.Unlock()
 	for _, request := range requests {

@@ -17,25 +17,25 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"github.com/certagent/certagent/agent/inspect"
-	"github.com/certagent/certagent/agent/secrets"
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // Adopter finds certificates that pkiCert templates have written to their
 // destinations, so that they are not issued again, as in consul-template.
 type Adopter struct {
 	mu           sync.Mutex
-	destinations map[secrets.Request][]string
+	destinations map[vaultreq.Request][]string
 }
 
 // add records that a member's destination may hold the answers to requests.
-func (a *Adopter) add(m *templateMember, requests []secrets.Request) {
+func (a *Adopter) add(m *templateMember, requests []vaultreq.Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.destinations == nil {
-		a.destinations = make(map[secrets.Request][]string)
+		a.destinations = make(map[vaultreq.Request][]string)
 	}
 	for _, r := range requests {
-		if r.Kind == secrets.Certificate && m.variable == "" {
+		if r.Kind == vaultreq.Certificate && m.variable == "" {
 			a.destinations[r] = append(a.destinations[r], m.file.Path)
 		}
 	}
@@ -43,7 +43,7 @@ func (a *Adopter) add(m *templateMember, requests []secrets.Request) {
 
 // Adopt returns the certificate in the first destination that holds a certificate
 // with its key and with the requested names.
-func (a *Adopter) Adopt(r secrets.Request) (*api.Secret, bool) {
+func (a *Adopter) Adopt(r vaultreq.Request) (*api.Secret, bool) {
 	for _, path := range a.known(r) {
 		content, err := os.ReadFile(path)
 		if err != nil {
@@ -61,14 +61,14 @@ func (a *Adopter) Adopt(r secrets.Request) (*api.Secret, bool) {
 	return nil, false
 }
 
-func (a *Adopter) known(r secrets.Request) []string {
+func (a *Adopter) known(r vaultreq.Request) []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.Clone(a.destinations[r])
 }
 
 // asked reports whether the certificate has the names in the request.
-func asked(r secrets.Request, leaf *x509.Certificate) bool {
+func asked(r vaultreq.Request, leaf *x509.Certificate) bool {
 	var params map[string]string
 	if json.Unmarshal([]byte(r.Params), &params) != nil {
 		return false

@@ -18,6 +18,7 @@ import (
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
 	"github.com/certagent/certagent/sinks"
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // recheck is how often the wall clock is looked at: timers stand still while a
@@ -44,20 +45,20 @@ type Bundle struct {
 	inputs  *watch.Subscription
 
 	state     plan.State // changed by state.go only
-	wanted    []secrets.Request
-	first     []secrets.Request          // the requests before any answer
-	noticed   map[secrets.Request]uint64 // the versions that were last seen
-	rendered  *generation                // waits to be published; nil for none
-	published publication                // what readers see
-	previous  *publication               // what they saw before, until the check has passed
-	runs      map[uint64]*run            // of the pending changes, by their tickets
+	wanted    []vaultreq.Request
+	first     []vaultreq.Request          // the requests before any answer
+	noticed   map[vaultreq.Request]uint64 // the versions that were last seen
+	rendered  *generation                 // waits to be published; nil for none
+	published publication                 // what readers see
+	previous  *publication                // what they saw before, until the check has passed
+	runs      map[uint64]*run             // of the pending changes, by their tickets
 	stamps    map[string]fileStat
 	checkedAt time.Time
 	lastError lastError
 
 	// claim is told what the bundle asks for. It returns false if another bundle
 	// asks for some of it, and the two are about to be merged.
-	claim func([]secrets.Request) bool
+	claim func([]vaultreq.Request) bool
 
 	asks        sync.WaitGroup
 	answers     chan issueResult // with room for one of each certificate
@@ -132,9 +133,9 @@ func (b *Bundle) Indexes() []int {
 // whenever they change. It returns false if another bundle makes one of them, and
 // the two are about to be merged. The requests of a bundle block are not claimed:
 // the block stays a bundle of its own. ClaimWith must not be called while Run runs.
-func (b *Bundle) ClaimWith(claim func([]secrets.Request) bool) {
+func (b *Bundle) ClaimWith(claim func([]vaultreq.Request) bool) {
 	if b.block != nil {
-		claim = func([]secrets.Request) bool { return true }
+		claim = func([]vaultreq.Request) bool { return true }
 	}
 	b.claim = claim
 	b.claim(b.wanted)

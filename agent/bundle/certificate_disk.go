@@ -16,6 +16,7 @@ import (
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
 	"github.com/certagent/certagent/redact"
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // diskFile is what one of a certificate's files holds.
@@ -100,7 +101,7 @@ func (b *Bundle) loadFromDisk(left map[string]json.RawMessage, now time.Time) {
 		if b.state.Certificates[i].Loaded {
 			continue
 		}
-		source := newSource(context.Background(), func(r secrets.Request) (*secrets.Answer, bool) {
+		source := newSource(context.Background(), func(r vaultreq.Request) (*secrets.Answer, bool) {
 			answer, _ := b.secrets.Get(r)
 			return answer, answer != nil
 		})

@@ -9,8 +9,8 @@ import (
 	"strings"
 
 	"github.com/certagent/certagent/agent/config"
-	"github.com/certagent/certagent/agent/secrets"
 	"github.com/certagent/certagent/exec"
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // Check checks what a configuration refers to, template files and owners, and
@@ -19,7 +19,7 @@ import (
 func Check(cfg *config.Config) (summary string, errs []error) {
 	all := NewMembers(cfg, 0)
 	var b strings.Builder
-	requests := make([][]secrets.Request, len(all.templates))
+	requests := make([][]vaultreq.Request, len(all.templates))
 	for i, m := range all.templates {
 		errs = append(errs, m.check()...)
 		if m.template != nil {

@@ -8,10 +8,10 @@ import (
 	"log/slog"
 	"slices"
 
-	"github.com/certagent/certagent/agent/secrets"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
 	"github.com/certagent/certagent/sinks"
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // recover completes or rolls back what a crash left in the directories of the
@@ -65,7 +65,7 @@ func (m *Members) Form(ctx context.Context, e *Env, a *Adopter) []*Bundle {
 }
 
 func (m *Members) formTemplates(e *Env, a *Adopter) []*Bundle {
-	requests := make([][]secrets.Request, len(m.templates))
+	requests := make([][]vaultreq.Request, len(m.templates))
 	for i, t := range m.templates {
 		if err := t.load(); err != nil {
 			continue // the first rendering reports the error
@@ -88,7 +88,7 @@ func (m *Members) formTemplates(e *Env, a *Adopter) []*Bundle {
 
 // firstRequests returns the requests that the template makes before it has any
 // answer. It executes the template only if its text does not show them.
-func (m *templateMember) firstRequests() []secrets.Request {
+func (m *templateMember) firstRequests() []vaultreq.Request {
 	if requests := m.template.Requests(); len(requests) > 0 {
 		return requests
 	}

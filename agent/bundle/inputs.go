@@ -8,9 +8,9 @@ import (
 	"slices"
 
 	"github.com/certagent/certagent/agent/plan"
-	"github.com/certagent/certagent/agent/secrets"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // sources returns the templates' source files.
@@ -54,8 +54,8 @@ func (b *Bundle) askFirst() {
 
 // firstRequests returns the requests that the members make before they have any
 // answer.
-func (b *Bundle) firstRequests() []secrets.Request {
-	var requests []secrets.Request
+func (b *Bundle) firstRequests() []vaultreq.Request {
+	var requests []vaultreq.Request
 	for _, m := range b.templates {
 		if m.template != nil {
 			requests = append(requests, m.firstRequests()...)
@@ -71,7 +71,7 @@ func (b *Bundle) firstRequests() []secrets.Request {
 // an answer. Unanswered requests are dropped: a changed template may not make them
 // any more, and must not wait for them.
 func (b *Bundle) askAnew() {
-	answered := slices.DeleteFunc(slices.Clone(b.wanted), func(r secrets.Request) bool {
+	answered := slices.DeleteFunc(slices.Clone(b.wanted), func(r vaultreq.Request) bool {
 		answer, _ := b.secrets.Get(r)
 		return answer == nil
 	})

@@ -12,21 +12,21 @@ import (
 
 	"github.com/certagent/certagent/agent/certificate"
 	"github.com/certagent/certagent/agent/plan"
-	"github.com/certagent/certagent/agent/secrets"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // issuerRequest returns the request for the certificates of the mount's default
 // issuer and of the CAs above it. It needs no permission.
-func (m *certificateMember) issuerRequest() secrets.Request {
-	return secrets.Request{Kind: secrets.Read, Path: path.Join(path.Dir(m.spec.Role), "cert/ca_chain")}
+func (m *certificateMember) issuerRequest() vaultreq.Request {
+	return vaultreq.Request{Kind: vaultreq.Read, Path: path.Join(path.Dir(m.spec.Role), "cert/ca_chain")}
 }
 
 // watchIssuers subscribes to the certificates' issuers. Nothing waits for the
 // answers.
 func (b *Bundle) watchIssuers() {
-	var requests []secrets.Request
+	var requests []vaultreq.Request
 	for _, m := range b.certificates {
 		requests = append(requests, m.issuerRequest())
 	}

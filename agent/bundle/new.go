@@ -4,8 +4,8 @@
 package bundle
 
 import (
-	"github.com/certagent/certagent/agent/secrets"
 	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // fromTemplates returns the bundle of templates at the top level, each with its
@@ -45,7 +45,7 @@ func newBundle(e *Env, name string) *Bundle {
 		env:     e,
 		name:    name,
 		log:     e.Log.With(logkey.Bundle, name),
-		noticed: make(map[secrets.Request]uint64),
+		noticed: make(map[vaultreq.Request]uint64),
 		stamps:  make(map[string]fileStat),
 		target:  newTarget(nil),
 	}

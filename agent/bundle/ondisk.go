@@ -18,9 +18,9 @@ import (
 	"github.com/certagent/certagent/agent/certificate"
 	"github.com/certagent/certagent/agent/config"
 	"github.com/certagent/certagent/agent/inspect"
-	"github.com/certagent/certagent/agent/secrets"
 	"github.com/certagent/certagent/certspec"
 	"github.com/certagent/certagent/redact"
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // Disk knows the files that an agent with a certain configuration publishes, and
@@ -40,7 +40,7 @@ type fileSet struct {
 func OnDisk(cfg *config.Config) (*Disk, error) {
 	all := NewMembers(cfg, 0)
 	d := new(Disk)
-	requests := make([][]secrets.Request, len(all.templates))
+	requests := make([][]vaultreq.Request, len(all.templates))
 	for i, m := range all.templates {
 		if m.load() == nil { // the agent says what is wrong with the others
 			requests[i] = m.firstRequests()

@@ -7,14 +7,14 @@ import (
 	"testing"
 
 	"github.com/certagent/certagent/agent/plan"
-	"github.com/certagent/certagent/agent/secrets"
 	"github.com/certagent/certagent/redact"
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // Parameters print as "[redacted]", and were once digested as that.
 func TestParametersAreAPartOfTheQuestion(t *testing.T) {
 	ask := func(params string) plan.Origin {
-		b := &Bundle{first: []secrets.Request{{Kind: secrets.Write, Path: "pki/issue/web"}}}
+		b := &Bundle{first: []vaultreq.Request{{Kind: vaultreq.Write, Path: "pki/issue/web"}}}
 		b.first[0].Params = redact.Secret(params)
 		return b.inputsOf(newSource(t.Context(), nil))
 	}

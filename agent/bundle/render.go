@@ -13,6 +13,7 @@ import (
 	"github.com/certagent/certagent/agent/render"
 	"github.com/certagent/certagent/agent/secrets"
 	"github.com/certagent/certagent/sinks"
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // errRegroup means that the bundle shares a secret with another one, and that the
@@ -24,7 +25,7 @@ var errRegroup = errors.New("the bundle shares a secret with another one")
 // makes a new request, the bundle waits for its answer.
 func (b *Bundle) render(ctx context.Context) error {
 	b.rendered = nil
-	source := newSource(ctx, func(r secrets.Request) (*secrets.Answer, bool) {
+	source := newSource(ctx, func(r vaultreq.Request) (*secrets.Answer, bool) {
 		answer, _ := b.secrets.Get(r)
 		return answer, answer != nil
 	})
@@ -70,7 +71,7 @@ func (b *Bundle) render(ctx context.Context) error {
 
 // execute renders every member. The generation is nil as long as something is
 // missing. A member that fails does not prevent the requests of the others.
-func (b *Bundle) execute(source *source) (g *generation, asked []secrets.Request, again bool, err error) {
+func (b *Bundle) execute(source *source) (g *generation, asked []vaultreq.Request, again bool, err error) {
 	g = new(generation)
 	var inputs []string
 	var errs []error
@@ -155,7 +156,7 @@ func (g *generation) take(reaction int, m *templateMember, result render.Result)
 }
 
 // want passes the bundle's requests to the store.
-func (b *Bundle) want(requests []secrets.Request) {
+func (b *Bundle) want(requests []vaultreq.Request) {
 	requests = unique(requests)
 	if slices.Equal(requests, b.wanted) {
 		return
@@ -165,9 +166,9 @@ func (b *Bundle) want(requests []secrets.Request) {
 }
 
 // unique removes duplicates and keeps the order.
-func unique(requests []secrets.Request) []secrets.Request {
-	seen := make(map[secrets.Request]bool, len(requests))
-	return slices.DeleteFunc(requests, func(r secrets.Request) bool {
+func unique(requests []vaultreq.Request) []vaultreq.Request {
+	seen := make(map[vaultreq.Request]bool, len(requests))
+	return slices.DeleteFunc(requests, func(r vaultreq.Request) bool {
 		twice := seen[r]
 		seen[r] = true
 		return twice

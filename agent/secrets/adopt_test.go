@@ -26,12 +26,12 @@ func TestAdopt(t *testing.T) {
 		adopted     bool
 		issued      int // as soon as Vault is there
 	}{
-		{"in the middle of its life", Certificate, 50 * time.Hour, 50 * time.Hour, nil, true, 0},
-		{"of a plain secret", Write, 50 * time.Hour, 50 * time.Hour, nil, true, 0},
-		{"due, but good until there is another", Certificate, 98 * time.Hour, 2 * time.Hour, nil, true, 1},
-		{"over", Certificate, 100 * time.Hour, -time.Second, nil, false, 1},
-		{"no certificate", Certificate, 50 * time.Hour, 50 * time.Hour, func(d map[string]any) { d["certificate"] = "x"; delete(d, "expiration") }, false, 1},
-		{"for what is only read", Read, 50 * time.Hour, 50 * time.Hour, nil, false, 1},
+		{"in the middle of its life", vaultreq.Certificate, 50 * time.Hour, 50 * time.Hour, nil, true, 0},
+		{"of a plain secret", vaultreq.Write, 50 * time.Hour, 50 * time.Hour, nil, true, 0},
+		{"due, but good until there is another", vaultreq.Certificate, 98 * time.Hour, 2 * time.Hour, nil, true, 1},
+		{"over", vaultreq.Certificate, 100 * time.Hour, -time.Second, nil, false, 1},
+		{"no certificate", vaultreq.Certificate, 50 * time.Hour, 50 * time.Hour, func(d map[string]any) { d["certificate"] = "x"; delete(d, "expiration") }, false, 1},
+		{"for what is only read", vaultreq.Read, 50 * time.Hour, 50 * time.Hour, nil, false, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -40,14 +40,14 @@ func TestAdopt(t *testing.T) {
 				if tt.data != nil {
 					tt.data(held)
 				}
-				f := start(t, Config{Adopt: func(Request) (*api.Secret, bool) { return &api.Secret{Data: held}, true }},
+				f := start(t, Config{Adopt: func(vaultreq.Request) (*api.Secret, bool) { return &api.Secret{Data: held}, true }},
 					func(r *http.Request, _ string) (int, any) {
 						if r.URL.Path == "/v1/sys/internal/ui/mounts/pki/issue/web" {
 							return 404, nil
 						}
 						return 200, map[string]any{"data": ca.issue(100 * time.Hour)}
 					})
-				r := Request{Kind: tt.kind, Path: "pki/issue/web", Params: "{}"}
+				r := vaultreq.Request{Kind: tt.kind, Path: "pki/issue/web", Params: "{}"}
 				s := f.subscribe(r)
 				a, err := s.Get(r)
 				if err != nil || (a != nil) != tt.adopted || a != nil && !a.Adopted {
@@ -66,7 +66,7 @@ func TestAdopt(t *testing.T) {
 				}
 				time.Sleep(60 * time.Hour)
 				synctest.Wait()
-				if tt.kind != Read && f.vault.count("PUT") != 1 {
+				if tt.kind != vaultreq.Read && f.vault.count("PUT") != 1 {
 					t.Errorf("%d certificates were issued in sixty hours, want 1", f.vault.count("PUT"))
 				}
 				if a := answered(t, s, r); a.Adopted {
@@ -81,15 +81,15 @@ func TestAdopt(t *testing.T) {
 // more.
 func TestDroppedBeforeAdoption(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		asked := make(chan Request, 10)
-		f := start(t, Config{Concurrency: 1, Adopt: func(r Request) (*api.Secret, bool) {
+		asked := make(chan vaultreq.Request, 10)
+		f := start(t, Config{Concurrency: 1, Adopt: func(r vaultreq.Request) (*api.Secret, bool) {
 			asked <- r
 			time.Sleep(time.Second)
 			return nil, false
 		}}, func(*http.Request, string) (int, any) { return 404, nil })
-		a, b := req(t, Certificate, "pki/issue/a"), req(t, Certificate, "pki/issue/b")
+		a, b := req(t, vaultreq.Certificate, "pki/issue/a"), req(t, vaultreq.Certificate, "pki/issue/b")
 		s := f.subscribe(a, b)
-		s.Want([]Request{a})
+		s.Want([]vaultreq.Request{a})
 		time.Sleep(time.Minute)
 		if len(asked) != 1 || <-asked != a {
 			t.Errorf("the caller was asked %d times more", len(asked))
@@ -103,9 +103,9 @@ func TestAdoptedAnswerSurvivesAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ca := newAuthority(t)
 		held := ca.issueAt(time.Now().Add(-99*time.Hour), time.Now().Add(time.Hour))
-		f := run(t, Config{Adopt: func(Request) (*api.Secret, bool) { return &api.Secret{Data: held}, true }},
+		f := run(t, Config{Adopt: func(vaultreq.Request) (*api.Secret, bool) { return &api.Secret{Data: held}, true }},
 			func(*http.Request, string) (int, any) { return 0, errors.New("connection refused") })
-		r := req(t, Certificate, "pki/issue/web")
+		r := req(t, vaultreq.Certificate, "pki/issue/web")
 		s := f.subscribe(r)
 		time.Sleep(30 * time.Minute)
 		a, err := failing(t, s, r)

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // The loop is alive while its workers wait for Vault, and needs no token for that.
@@ -20,7 +22,7 @@ func TestAlive(t *testing.T) {
 			<-r.Context().Done()
 			return 500, nil
 		})
-		f.subscribe(req(t, Read, "cubbyhole/a"))
+		f.subscribe(req(t, vaultreq.Read, "cubbyhole/a"))
 		for range 2 {
 			begun := time.Now()
 			if err := f.Alive(t.Context()); err != nil || time.Since(begun) > 0 {

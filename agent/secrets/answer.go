@@ -9,11 +9,13 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/api"
+
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // Answer is Vault's answer to a request. It is shared and must not be changed.
 type Answer struct {
-	Request Request
+	Request vaultreq.Request
 	// Secret is never nil. It has neither Data nor Auth if Vault answered a
 	// write without content, as it does for KV version 1.
 	Secret *api.Secret
@@ -40,7 +42,7 @@ func sameContent(a, b *Answer) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
-	if a.Request.Kind == List {
+	if a.Request.Kind == vaultreq.List {
 		return slices.Equal(a.Keys, b.Keys)
 	}
 	return a.Secret.LeaseID == b.Secret.LeaseID &&

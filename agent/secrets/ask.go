@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/hashicorp/vault/api"
+
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // ErrEnded is the error of requests after Run has ended.
@@ -18,7 +20,7 @@ var ErrEnded = errors.New("the store has ended")
 // single is a request that is made once, for one caller.
 type single struct {
 	ctx     context.Context
-	request Request // without parameters, so that they cannot be printed
+	request vaultreq.Request // without parameters, so that they cannot be printed
 	body    json.RawMessage
 	reply   chan conclusion // one slot, for the one reply
 
@@ -69,9 +71,9 @@ func (s *Store) Ask(ctx context.Context, path string, params map[string]any) (*a
 }
 
 func newSingle(ctx context.Context, path string) *single {
-	r := Request{Kind: Write, Path: strings.Trim(strings.TrimSpace(path), "/")}
+	r := vaultreq.Request{Kind: vaultreq.Write, Path: strings.Trim(strings.TrimSpace(path), "/")}
 	if issues(r.Path) {
-		r.Kind = Certificate
+		r.Kind = vaultreq.Certificate
 	}
 	return &single{ctx: ctx, request: r, reply: make(chan conclusion, 1)}
 }

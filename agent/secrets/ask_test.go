@@ -21,6 +21,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"github.com/certagent/certagent/redact"
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // reply is what Ask returned.
@@ -144,9 +145,9 @@ func TestAskSharesTheConcurrency(t *testing.T) {
 		})
 		before, after := f.Subscribe(), f.Subscribe()
 		want := func(s *Subscription, name string) {
-			var requests []Request
+			var requests []vaultreq.Request
 			for i := range 10 {
-				requests = append(requests, req(t, Read, fmt.Sprintf("cubbyhole/%s%d", name, i)))
+				requests = append(requests, req(t, vaultreq.Read, fmt.Sprintf("cubbyhole/%s%d", name, i)))
 			}
 			s.Want(requests)
 			synctest.Wait()
@@ -257,7 +258,7 @@ func TestAskHasNoSilentRetries(t *testing.T) {
 			if n := f.vault.count("PUT"); n != 1 {
 				t.Errorf("%d requests for one question", n)
 			}
-			f.subscribe(req(t, Read, "cubbyhole/a"))
+			f.subscribe(req(t, vaultreq.Read, "cubbyhole/a"))
 			time.Sleep(10 * time.Second)
 			if n := f.vault.count("GET"); n < 3 {
 				t.Errorf("%d requests for a client with 2 retries", n)
@@ -298,7 +299,7 @@ func TestAskAgainWithTheNextToken(t *testing.T) {
 			}
 			return 200, data("a", "b")
 		})
-		f.subscribe(req(t, Read, "cubbyhole/a"))
+		f.subscribe(req(t, vaultreq.Read, "cubbyhole/a"))
 		c, d := f.asking(t.Context(), "pki/sign/one", nil), f.asking(t.Context(), "pki/sign/two", nil)
 		f.Authenticated("t1")
 		waiting(t, c)

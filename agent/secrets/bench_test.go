@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"testing"
 	"time"
+
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // BenchmarkThousand is the Store's own part of issuing a thousand certificates:
@@ -21,9 +23,9 @@ func BenchmarkThousand(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	var requests []Request
+	var requests []vaultreq.Request
 	for i := range 1000 {
-		requests = append(requests, req(b, Write, "pki/issue/web", fmt.Sprint("common_name=", i)))
+		requests = append(requests, req(b, vaultreq.Write, "pki/issue/web", fmt.Sprint("common_name=", i)))
 	}
 	b.ReportAllocs()
 	for b.Loop() {

@@ -3,13 +3,17 @@
 
 package secrets
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/certagent/certagent/vaultreq"
+)
 
 // board holds the current answers and errors, for readers in other goroutines. Only the
 // loop writes to it, and it replaces values instead of changing them.
 type board struct {
 	mu    sync.RWMutex
-	known map[Request]known
+	known map[vaultreq.Request]known
 }
 
 // known is an answer, the failure of the last attempt, or both.
@@ -18,21 +22,21 @@ type known struct {
 	err    *Error
 }
 
-func newBoard() *board { return &board{known: make(map[Request]known)} }
+func newBoard() *board { return &board{known: make(map[vaultreq.Request]known)} }
 
-func (b *board) get(r Request) known {
+func (b *board) get(r vaultreq.Request) known {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	return b.known[r]
 }
 
-func (b *board) set(r Request, k known) {
+func (b *board) set(r vaultreq.Request, k known) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.known[r] = k
 }
 
-func (b *board) remove(r Request) {
+func (b *board) remove(r vaultreq.Request) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.known, r)

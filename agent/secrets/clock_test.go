@@ -27,7 +27,7 @@ func TestSuspendedMachineRenewsOnWaking(t *testing.T) {
 		})
 		close(ready)
 		f.Authenticated("t1")
-		r := req(t, Write, "pki/issue/web", "ttl=8h")
+		r := req(t, vaultreq.Write, "pki/issue/web", "ttl=8h")
 		s := f.subscribe(r)
 		first := answered(t, s, r).Version
 		fired(s)
@@ -57,11 +57,11 @@ func TestClockSteps(t *testing.T) {
 					}
 					return 200, map[string]any{"data": ca.issue(10 * day)}
 				})
-				var certificates []Request
+				var certificates []vaultreq.Request
 				for i := range 100 {
-					certificates = append(certificates, req(t, Certificate, "pki/issue/web", fmt.Sprint("common_name=", i)))
+					certificates = append(certificates, req(t, vaultreq.Certificate, "pki/issue/web", fmt.Sprint("common_name=", i)))
 				}
-				f.subscribe(append(certificates, req(t, Read, "sys/x/../../database/creds/app"), req(t, Read, "cubbyhole/a"))...)
+				f.subscribe(append(certificates, req(t, vaultreq.Read, "sys/x/../../database/creds/app"), req(t, vaultreq.Read, "cubbyhole/a"))...)
 				time.Sleep(10 * time.Minute)
 				f.offset.Store(int64(step))
 
@@ -88,7 +88,7 @@ func TestClockSteps(t *testing.T) {
 // arrival, one years behind finds it not valid yet. Neither asks in a loop.
 func TestWrongClockIsNoLoop(t *testing.T) {
 	for _, off := range []time.Duration{10 * 365 * 24 * time.Hour, -10 * 365 * 24 * time.Hour} {
-		for _, kind := range []vaultreq.Kind{Write, Certificate} {
+		for _, kind := range []vaultreq.Kind{vaultreq.Write, vaultreq.Certificate} {
 			synctest.Test(t, func(t *testing.T) {
 				ca := newAuthority(t)
 				f := start(t, Config{}, func(*http.Request, string) (int, any) {
@@ -114,7 +114,7 @@ func TestClockSetBackInFlight(t *testing.T) {
 			time.Sleep(time.Second)
 			return 200, data("a", "b")
 		})
-		r := req(t, Read, "cubbyhole/a")
+		r := req(t, vaultreq.Read, "cubbyhole/a")
 		s := f.subscribe(r)
 		f.offset.Store(-int64(time.Hour))
 		time.Sleep(2 * time.Second)
@@ -130,7 +130,7 @@ func TestClockSetBackInFlight(t *testing.T) {
 func TestClockSetBackWhileFailing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := run(t, Config{}, func(*http.Request, string) (int, any) { return 500, refusal("no") })
-		r := req(t, Read, "cubbyhole/a")
+		r := req(t, vaultreq.Read, "cubbyhole/a")
 		s := f.subscribe(r)
 		time.Sleep(time.Minute)
 		f.offset.Store(-int64(time.Hour))
@@ -154,7 +154,7 @@ func TestShortLives(t *testing.T) {
 	for _, tt := range []struct {
 		kind      vaultreq.Kind
 		low, high int
-	}{{Write, 12, 16}, {Certificate, 22, 32}} {
+	}{{vaultreq.Write, 12, 16}, {vaultreq.Certificate, 22, 32}} {
 		synctest.Test(t, func(t *testing.T) {
 			ca := newAuthority(t)
 			f := run(t, Config{}, func(*http.Request, string) (int, any) {
@@ -197,9 +197,9 @@ func TestZeroLifetimesAreNoLoop(t *testing.T) {
 			return 200, map[string]any{"data": ca.issueAt(time.Now(), time.Now())}
 		})
 		for _, path := range []string{"sys/zero", "sys/negative", "sys/second"} {
-			f.subscribe(req(t, Read, path))
+			f.subscribe(req(t, vaultreq.Read, path))
 		}
-		f.subscribe(req(t, Certificate, "pki/issue/web"))
+		f.subscribe(req(t, vaultreq.Certificate, "pki/issue/web"))
 		time.Sleep(time.Minute)
 		for line, most := range map[string]int{
 			"GET /v1/sys/zero": 1, "GET /v1/sys/negative": 1, "PUT /v1/pki/issue/web": 1,

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/api"
+
+	"github.com/certagent/certagent/vaultreq"
 )
 
 func empty(s *api.Secret) bool {
@@ -32,12 +34,12 @@ func deleted(s *api.Secret, m mount, now time.Time) bool {
 // certificate, because the answer of a proxy, or an incomplete one, must not replace a
 // valid pair. The answers of ssh/issue, whose paths look the same, contain a signed_key
 // instead.
-func checkIssued(r Request, s *api.Secret, w window) *Error {
-	issue := (r.Kind == Write || r.Kind == Certificate) && issuesKey(r.Path)
+func checkIssued(r vaultreq.Request, s *api.Secret, w window) *Error {
+	issue := (r.Kind == vaultreq.Write || r.Kind == vaultreq.Certificate) && issuesKey(r.Path)
 	switch {
-	case s.WrapInfo != nil || r.Kind != Certificate && !issue:
+	case s.WrapInfo != nil || r.Kind != vaultreq.Certificate && !issue:
 		return nil
-	case r.Kind == Certificate && empty(s):
+	case r.Kind == vaultreq.Certificate && empty(s):
 		return notFound(r.Path)
 	}
 	signed, _ := s.Data["signed_key"].(string)

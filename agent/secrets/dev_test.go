@@ -21,6 +21,7 @@ import (
 	"github.com/certagent/certagent/dev"
 	"github.com/certagent/certagent/dev/seed"
 	"github.com/certagent/certagent/redact"
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // These tests hold the Store to a server with Vault's API, and count what the
@@ -150,9 +151,9 @@ func TestThousandCertificates(t *testing.T) {
 	leaks := goleak.IgnoreCurrent()
 	t.Run("run", func(t *testing.T) {
 		w := newWorld(t, Config{}, overTCP(t))
-		var requests []Request
+		var requests []vaultreq.Request
 		for i := range 1000 {
-			requests = append(requests, req(t, Write, "pki/issue/web", fmt.Sprintf("common_name=%d.test", i), "ttl=24h"))
+			requests = append(requests, req(t, vaultreq.Write, "pki/issue/web", fmt.Sprintf("common_name=%d.test", i), "ttl=24h"))
 		}
 		s := w.store.Subscribe()
 		s.Want(requests)
@@ -186,9 +187,9 @@ func TestStopWithAHangingServer(t *testing.T) {
 		return true
 	})
 	s := w.store.Subscribe()
-	var requests []Request
+	var requests []vaultreq.Request
 	for i := range 20 {
-		requests = append(requests, req(t, Write, "pki/issue/web", fmt.Sprint("common_name=", i)))
+		requests = append(requests, req(t, vaultreq.Write, "pki/issue/web", fmt.Sprint("common_name=", i)))
 	}
 	s.Want(requests)
 	w.store.Authenticated("any")
@@ -206,9 +207,9 @@ func TestRotationAgainstServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, Config{}, inProcess)
 		w.login(t)
-		r := req(t, Write, "pki/issue/web", "common_name=a.test", "ttl=10s")
+		r := req(t, vaultreq.Write, "pki/issue/web", "common_name=a.test", "ttl=10s")
 		s := w.store.Subscribe()
-		s.Want([]Request{r})
+		s.Want([]vaultreq.Request{r})
 		serials := map[string]bool{}
 		for begin := time.Now(); time.Since(begin) < 10*time.Minute; {
 			<-s.C()
@@ -230,9 +231,9 @@ func TestKVAgainstServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, Config{}, inProcess)
 		w.login(t)
-		one, two, list := req(t, Read, "kv1/app"), req(t, Read, "kv2/app"), req(t, List, "kv2")
+		one, two, list := req(t, vaultreq.Read, "kv1/app"), req(t, vaultreq.Read, "kv2/app"), req(t, vaultreq.List, "kv2")
 		s := w.store.Subscribe()
-		s.Want([]Request{one, two, list})
+		s.Want([]vaultreq.Request{one, two, list})
 		synctest.Wait()
 		lines := w.lines()
 		slices.Sort(lines)
@@ -279,9 +280,9 @@ func TestIssuerAgainstServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, Config{}, inProcess)
 		w.login(t)
-		r := req(t, Read, "pki/cert/ca")
+		r := req(t, vaultreq.Read, "pki/cert/ca")
 		s := w.store.Subscribe()
-		s.Want([]Request{r})
+		s.Want([]vaultreq.Request{r})
 		synctest.Wait()
 		first := answered(t, s, r)
 		fired(s)
@@ -337,9 +338,9 @@ func TestTokenAgainstServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, Config{}, inProcess)
 		w.login(t)
-		r := req(t, Write, "auth/token/create/admin", "meta=foo=bar")
+		r := req(t, vaultreq.Write, "auth/token/create/admin", "meta=foo=bar")
 		s := w.store.Subscribe()
-		s.Want([]Request{r})
+		s.Want([]vaultreq.Request{r})
 		synctest.Wait()
 		child := answered(t, s, r).Secret.Auth.ClientToken
 		for range 300 {
@@ -367,9 +368,9 @@ func TestRevokedTokenAgainstServer(t *testing.T) {
 		var reported tokens
 		w := newWorld(t, Config{InvalidToken: reported.add}, inProcess)
 		first := w.login(t)
-		certificate, child := req(t, Write, "pki/issue/web", "common_name=a.test", "ttl=24h"), req(t, Write, "auth/token/create/admin", "meta=a=b")
+		certificate, child := req(t, vaultreq.Write, "pki/issue/web", "common_name=a.test", "ttl=24h"), req(t, vaultreq.Write, "auth/token/create/admin", "meta=a=b")
 		s := w.store.Subscribe()
-		s.Want([]Request{certificate, child})
+		s.Want([]vaultreq.Request{certificate, child})
 		synctest.Wait()
 		before := answered(t, s, child)
 		w.RevokeToken(first)
@@ -399,9 +400,9 @@ func TestSealedAtStart(t *testing.T) {
 		w := newWorld(t, Config{}, inProcess)
 		w.login(t)
 		w.Seal()
-		r := req(t, Write, "pki/issue/web", "common_name=a.test", "ttl=1h")
+		r := req(t, vaultreq.Write, "pki/issue/web", "common_name=a.test", "ttl=1h")
 		s := w.store.Subscribe()
-		s.Want([]Request{r})
+		s.Want([]vaultreq.Request{r})
 		time.Sleep(30 * time.Minute)
 		if _, err := failing(t, s, r); err.Class != Transient || err.Status != 503 || !err.Exhausted {
 			t.Errorf("%v", err)

@@ -6,6 +6,8 @@ package secrets
 import (
 	"context"
 	"time"
+
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // act is what a worker does for an entry.
@@ -25,7 +27,7 @@ const (
 // The entry of a single request has no subscriptions and ends with the reply. Its only
 // state is that its token was refused.
 type entry struct {
-	request Request
+	request vaultreq.Request
 	subs    []*Subscription
 	single  *single // nil for a subscription's
 

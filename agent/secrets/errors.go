@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // ErrClosed is the error of a closed Subscription.
@@ -35,7 +37,7 @@ func (c Class) slow() bool { return c == InvalidToken || c == Denied || c == Ref
 // Error is why the last attempt of a request failed. It contains no secret. An older
 // Answer stays usable.
 type Error struct {
-	Request Request
+	Request vaultreq.Request
 	Class   Class
 	// Status is the HTTP status, 0 if there was no answer.
 	Status int

@@ -37,34 +37,34 @@ func TestClasses(t *testing.T) {
 		class   Class
 		message string
 	}{
-		{"network", Read, 0, errors.New("connection refused"), Transient, "asking Vault: connection refused"},
-		{"500", Read, 500, refusal("internal error"), Transient, "Vault answered 500: internal error"},
-		{"sealed", Read, 503, refusal("Vault is sealed"), Transient, "Vault answered 503: Vault is sealed"},
-		{"not initialised", Read, 501, refusal("not initialized"), Transient, "501"},
-		{"standby behind", Write, 412, refusal("required index state not present"), Transient, "412"},
-		{"rate limit", Write, 429, refusal("request path \"x\": rate limit quota exceeded"), Transient, "429"},
-		{"proxy without a server", Read, 502, page, Transient, "the server answered 502 without a reason"},
-		{"policy", Read, 403, refusal("1 error occurred:\n\t* permission denied\n\n"), Denied, "Vault answered 403: 1 error occurred: * permission denied"},
-		{"revoked token", Read, 403, refusal("2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n"), InvalidToken, "invalid token"},
-		{"proxy's 403 is no word on the token", Read, 403, "invalid token" + page, Denied, "the server answered 403 without a reason"},
-		{"no secret", Read, 404, refusal(""), NotFound, "no secret exists at pki/issue/web"},
-		{"no data", Read, 200, map[string]any{"data": nil}, NotFound, "no secret exists at pki/issue/web"},
-		{"no content", Read, 204, nil, NotFound, "no secret exists at pki/issue/web"},
-		{"no mount", Write, 404, refusal("no handler for route"), NotFound, "no secret exists at pki/issue/web"},
-		{"no certificate at all", Certificate, 204, nil, NotFound, "no secret exists at pki/issue/web"},
-		{"unknown role", Write, 400, refusal("unknown role: web"), Refused, "Vault answered 400: unknown role: web"},
-		{"a token among the parameters", Write, 400, refusal("invalid token"), Refused, "Vault answered 400: invalid token"},
-		{"read of issue", Read, 405, refusal("unsupported operation"), Refused, "405"},
-		{"page", Read, 200, page, Malformed, "the answer is not Vault's"},
-		{"another JSON", Read, 200, `[1,2]`, Malformed, "the answer is not Vault's"},
-		{"half an answer", Read, 200, `{"data":{"a":`, Transient, "unexpected EOF"},
-		{"issue without certificate", Write, 200, without("certificate"), Malformed, "the answer contains no certificate"},
-		{"issue without key", Certificate, 200, without("private_key"), Malformed, "the answer contains no private key"},
-		{"issue without data", Certificate, 200, map[string]any{"data": nil, "request_id": "x"}, NotFound, "no secret exists"},
-		{"issue of nonsense", Certificate, 200, data("certificate", "-----BEGIN", "private_key", "k"), Malformed, "the answer contains no certificate"},
-		{"list of no strings", List, 200, data("keys", []int{1}), Malformed, "a key is not a string"},
-		{"list of no list", List, 200, data("keys", "a"), Malformed, "the keys are not a list"},
-		{"redirect twice", Read, 307, header{"Location", "http://other.test/v1/x", nil}, Malformed, "the server answered 307"},
+		{"network", vaultreq.Read, 0, errors.New("connection refused"), Transient, "asking Vault: connection refused"},
+		{"500", vaultreq.Read, 500, refusal("internal error"), Transient, "Vault answered 500: internal error"},
+		{"sealed", vaultreq.Read, 503, refusal("Vault is sealed"), Transient, "Vault answered 503: Vault is sealed"},
+		{"not initialised", vaultreq.Read, 501, refusal("not initialized"), Transient, "501"},
+		{"standby behind", vaultreq.Write, 412, refusal("required index state not present"), Transient, "412"},
+		{"rate limit", vaultreq.Write, 429, refusal("request path \"x\": rate limit quota exceeded"), Transient, "429"},
+		{"proxy without a server", vaultreq.Read, 502, page, Transient, "the server answered 502 without a reason"},
+		{"policy", vaultreq.Read, 403, refusal("1 error occurred:\n\t* permission denied\n\n"), Denied, "Vault answered 403: 1 error occurred: * permission denied"},
+		{"revoked token", vaultreq.Read, 403, refusal("2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n"), InvalidToken, "invalid token"},
+		{"proxy's 403 is no word on the token", vaultreq.Read, 403, "invalid token" + page, Denied, "the server answered 403 without a reason"},
+		{"no secret", vaultreq.Read, 404, refusal(""), NotFound, "no secret exists at pki/issue/web"},
+		{"no data", vaultreq.Read, 200, map[string]any{"data": nil}, NotFound, "no secret exists at pki/issue/web"},
+		{"no content", vaultreq.Read, 204, nil, NotFound, "no secret exists at pki/issue/web"},
+		{"no mount", vaultreq.Write, 404, refusal("no handler for route"), NotFound, "no secret exists at pki/issue/web"},
+		{"no certificate at all", vaultreq.Certificate, 204, nil, NotFound, "no secret exists at pki/issue/web"},
+		{"unknown role", vaultreq.Write, 400, refusal("unknown role: web"), Refused, "Vault answered 400: unknown role: web"},
+		{"a token among the parameters", vaultreq.Write, 400, refusal("invalid token"), Refused, "Vault answered 400: invalid token"},
+		{"read of issue", vaultreq.Read, 405, refusal("unsupported operation"), Refused, "405"},
+		{"page", vaultreq.Read, 200, page, Malformed, "the answer is not Vault's"},
+		{"another JSON", vaultreq.Read, 200, `[1,2]`, Malformed, "the answer is not Vault's"},
+		{"half an answer", vaultreq.Read, 200, `{"data":{"a":`, Transient, "unexpected EOF"},
+		{"issue without certificate", vaultreq.Write, 200, without("certificate"), Malformed, "the answer contains no certificate"},
+		{"issue without key", vaultreq.Certificate, 200, without("private_key"), Malformed, "the answer contains no private key"},
+		{"issue without data", vaultreq.Certificate, 200, map[string]any{"data": nil, "request_id": "x"}, NotFound, "no secret exists"},
+		{"issue of nonsense", vaultreq.Certificate, 200, data("certificate", "-----BEGIN", "private_key", "k"), Malformed, "the answer contains no certificate"},
+		{"list of no strings", vaultreq.List, 200, data("keys", []int{1}), Malformed, "a key is not a string"},
+		{"list of no list", vaultreq.List, 200, data("keys", "a"), Malformed, "the keys are not a list"},
+		{"redirect twice", vaultreq.Read, 307, header{"Location", "http://other.test/v1/x", nil}, Malformed, "the server answered 307"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -75,8 +75,8 @@ func TestClasses(t *testing.T) {
 				return tt.status, tt.answer
 			}}
 			v := newVault(f.client(t))
-			r := Request{Kind: tt.kind, Path: "pki/issue/web"}
-			if tt.kind == Write || tt.kind == Certificate {
+			r := vaultreq.Request{Kind: tt.kind, Path: "pki/issue/web"}
+			if tt.kind == vaultreq.Write || tt.kind == vaultreq.Certificate {
 				r.Params = "{}"
 			}
 			answer, _, err := v.fetch(t.Context(), "t1", r, time.Now())
@@ -104,7 +104,7 @@ func TestFailureKeepsTheOldAnswer(t *testing.T) {
 			}
 			return 200, map[string]any{"data": ca.issue(time.Hour)}
 		})
-		r := req(t, Write, "pki/issue/web", "ttl=1h")
+		r := req(t, vaultreq.Write, "pki/issue/web", "ttl=1h")
 		s := f.subscribe(r)
 		good := answered(t, s, r)
 		fired(s)
@@ -150,7 +150,7 @@ func TestRecoveryWithEqualData(t *testing.T) {
 			}
 			return 200, data("a", "b")
 		})
-		r := req(t, Read, "cubbyhole/a")
+		r := req(t, vaultreq.Read, "cubbyhole/a")
 		s := f.subscribe(r)
 		version := answered(t, s, r).Version
 		down.set(true)
@@ -170,7 +170,7 @@ func TestRetriesCount(t *testing.T) {
 	for _, tt := range []struct{ retries, exhausted int }{{3, 4}, {0, 13}, {-1, 1}, {-7, 1}} {
 		synctest.Test(t, func(t *testing.T) {
 			f := run(t, Config{Retries: tt.retries}, func(*http.Request, string) (int, any) { return 500, refusal("no") })
-			r := req(t, Read, "cubbyhole/a")
+			r := req(t, vaultreq.Read, "cubbyhole/a")
 			s := f.subscribe(r)
 			for {
 				<-s.C()
@@ -190,7 +190,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 		f := run(t, Config{}, func(*http.Request, string) (int, any) {
 			return 429, header{"Retry-After", "60", refusal("rate limit quota exceeded")}
 		})
-		f.subscribe(req(t, Read, "cubbyhole/a"))
+		f.subscribe(req(t, vaultreq.Read, "cubbyhole/a"))
 		time.Sleep(59 * time.Second)
 		if n := f.vault.count("GET"); n != 1 {
 			t.Errorf("%d requests within the time that the server asked for", n)
@@ -212,7 +212,7 @@ func TestOneFailureHurtsOnlyItself(t *testing.T) {
 			}
 			return 200, data("a", "b")
 		})
-		s := f.subscribe(req(t, Read, "cubbyhole/denied"), req(t, Read, "cubbyhole/good"))
+		s := f.subscribe(req(t, vaultreq.Read, "cubbyhole/denied"), req(t, vaultreq.Read, "cubbyhole/good"))
 		time.Sleep(time.Hour)
 		if n := f.vault.count("GET /v1/cubbyhole/good"); n < 13 || n > 15 {
 			t.Errorf("the good one was read %d times in an hour", n)
@@ -220,7 +220,7 @@ func TestOneFailureHurtsOnlyItself(t *testing.T) {
 		if n := f.vault.count("GET /v1/cubbyhole/denied"); n < 10 || n > 60 {
 			t.Errorf("the denied one was tried %d times in an hour", n)
 		}
-		_, err := failing(t, s, req(t, Read, "cubbyhole/denied"))
+		_, err := failing(t, s, req(t, vaultreq.Read, "cubbyhole/denied"))
 		if want := `the token's policies must allow "read" on "cubbyhole/denied"`; err.Hint() != want {
 			t.Errorf("hint %q", err.Hint())
 		}
@@ -239,9 +239,9 @@ func TestLogIsNoStorm(t *testing.T) {
 			}
 			return 200, data("password", "hunter2")
 		})
-		var requests []Request
+		var requests []vaultreq.Request
 		for i := range 1000 {
-			requests = append(requests, req(t, Write, fmt.Sprint("auth/", i), "password=hunter2"))
+			requests = append(requests, req(t, vaultreq.Write, fmt.Sprint("auth/", i), "password=hunter2"))
 		}
 		f.subscribe(requests...)
 		time.Sleep(10 * time.Minute)
@@ -268,9 +268,9 @@ func TestLogIsNoStorm(t *testing.T) {
 func TestOutageIsSpread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := run(t, Config{}, func(*http.Request, string) (int, any) { return 0, errors.New("connection refused") })
-		var requests []Request
+		var requests []vaultreq.Request
 		for i := range 1000 {
-			requests = append(requests, req(t, Read, fmt.Sprint("cubbyhole/", i)))
+			requests = append(requests, req(t, vaultreq.Read, fmt.Sprint("cubbyhole/", i)))
 		}
 		f.subscribe(requests...)
 		time.Sleep(20 * time.Minute)
@@ -305,7 +305,7 @@ func TestLogTellsWhatToDo(t *testing.T) {
 			}
 			return 200, "<html>"
 		})
-		f.subscribe(req(t, Write, "auth/wrong"), req(t, Read, "auth/gone"), req(t, Read, "auth/page"), req(t, Read, "auth/warns"))
+		f.subscribe(req(t, vaultreq.Write, "auth/wrong"), req(t, vaultreq.Read, "auth/gone"), req(t, vaultreq.Read, "auth/page"), req(t, vaultreq.Read, "auth/warns"))
 		fixed.set(true)
 		time.Sleep(10 * time.Minute)
 		f.stop()

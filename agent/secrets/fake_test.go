@@ -231,7 +231,7 @@ func start(t *testing.T, c Config, answer func(r *http.Request, body string) (in
 }
 
 // subscribe wants the requests and waits until the Store has done what it can.
-func (f *fixture) subscribe(requests ...Request) *Subscription {
+func (f *fixture) subscribe(requests ...vaultreq.Request) *Subscription {
 	s := f.Subscribe()
 	s.Want(requests)
 	synctest.Wait()
@@ -249,7 +249,7 @@ func fired(s *Subscription) bool {
 	}
 }
 
-func req(t testing.TB, kind vaultreq.Kind, path string, parameters ...string) Request {
+func req(t testing.TB, kind vaultreq.Kind, path string, parameters ...string) vaultreq.Request {
 	t.Helper()
 	r, err := vaultreq.New(kind, path, parameters...)
 	if err != nil {
@@ -259,7 +259,7 @@ func req(t testing.TB, kind vaultreq.Kind, path string, parameters ...string) Re
 }
 
 // answered returns the answer, which must be there, and no error.
-func answered(t testing.TB, s *Subscription, r Request) *Answer {
+func answered(t testing.TB, s *Subscription, r vaultreq.Request) *Answer {
 	t.Helper()
 	a, err := s.Get(r)
 	if err != nil || a == nil {
@@ -269,7 +269,7 @@ func answered(t testing.TB, s *Subscription, r Request) *Answer {
 }
 
 // failing returns the error of the last attempt, which must have failed.
-func failing(t testing.TB, s *Subscription, r Request) (*Answer, *Error) {
+func failing(t testing.TB, s *Subscription, r vaultreq.Request) (*Answer, *Error) {
 	t.Helper()
 	a, err := s.Get(r)
 	e, ok := err.(*Error)

@@ -14,18 +14,19 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"github.com/certagent/certagent/redact"
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // fetch makes the request: one HTTP request, or two for the first one below a mount that
 // may be KV version 2. asked is the time of the request, by the wall clock.
-func (v *vault) fetch(ctx context.Context, token redact.Secret, r Request, asked time.Time) (*Answer, window, *Error) {
+func (v *vault) fetch(ctx context.Context, token redact.Secret, r vaultreq.Request, asked time.Time) (*Answer, window, *Error) {
 	answer := &Answer{Request: r, FetchedAt: asked}
 	var versioned bool
 	var err *Error
 	switch r.Kind {
-	case Read:
+	case vaultreq.Read:
 		answer.Secret, err = v.read(ctx, string(token), r)
-	case List:
+	case vaultreq.List:
 		answer.Secret, answer.Keys, err = v.list(ctx, string(token), r)
 	default:
 		answer.Secret, versioned, err = v.write(ctx, string(token), r)
@@ -42,7 +43,7 @@ func (v *vault) fetch(ctx context.Context, token redact.Secret, r Request, asked
 
 // read reads a secret. If the path looks like that of a PKI mount's own certificate,
 // which everybody may read, it looks up the mount only if there is nothing.
-func (v *vault) read(ctx context.Context, token string, r Request) (s *api.Secret, err *Error) {
+func (v *vault) read(ctx context.Context, token string, r vaultreq.Request) (s *api.Secret, err *Error) {
 	path, query := r.Target()
 	m, known := v.mounts.find(path)
 	late := !known && isIssuer(path)
@@ -70,7 +71,7 @@ func (v *vault) get(ctx context.Context, token string, m mount, path string, que
 	return s, err
 }
 
-func (v *vault) list(ctx context.Context, token string, r Request) (*api.Secret, []string, *Error) {
+func (v *vault) list(ctx context.Context, token string, r vaultreq.Request) (*api.Secret, []string, *Error) {
 	m, err := v.mount(ctx, token, r.Path)
 	if err != nil {
 		return nil, nil, err
@@ -92,10 +93,10 @@ func (v *vault) list(ctx context.Context, token string, r Request) (*api.Secret,
 // write writes the parameters, and reports whether the mount is KV version 2. If the path
 // looks like that of an issued certificate, it looks up the mount only if there is
 // nothing.
-func (v *vault) write(ctx context.Context, token string, r Request) (s *api.Secret, versioned bool, err *Error) {
+func (v *vault) write(ctx context.Context, token string, r vaultreq.Request) (s *api.Secret, versioned bool, err *Error) {
 	var m mount
-	late := r.Kind == Write && issues(r.Path)
-	if r.Kind == Write && !late {
+	late := r.Kind == vaultreq.Write && issues(r.Path)
+	if r.Kind == vaultreq.Write && !late {
 		if m, err = v.mount(ctx, token, r.Path); err != nil {
 			return nil, false, err
 		}
@@ -110,7 +111,7 @@ func (v *vault) write(ctx context.Context, token string, r Request) (s *api.Secr
 	return s, m.kv2, v.missing(r.Path, m.dataPath(r.Path), err)
 }
 
-func (v *vault) put(ctx context.Context, token string, m mount, r Request) (*api.Secret, *Error) {
+func (v *vault) put(ctx context.Context, token string, m mount, r vaultreq.Request) (*api.Secret, *Error) {
 	q := question{method: http.MethodPut, path: r.Path, body: json.RawMessage(r.Params), token: token}
 	if m.kv2 {
 		q.path, q.body = m.dataPath(r.Path), json.RawMessage(`{"data":`+string(r.Params)+`}`)

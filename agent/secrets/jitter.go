@@ -6,12 +6,14 @@ package secrets
 import (
 	"crypto/sha256"
 	"encoding/binary"
+
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // draw returns the number in [0,1) that decides where in its spread a secret is renewed.
 // It depends on the host, the request and the certificate, so that it differs between
 // hosts, and is the same after a restart.
-func draw(seed string, r Request, serial string) float64 {
+func draw(seed string, r vaultreq.Request, serial string) float64 {
 	h := sha256.New()
 	h.Write([]byte{byte(r.Kind)})
 	for _, s := range []string{seed, r.Path, string(r.Params), serial} {

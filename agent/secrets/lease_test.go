@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // tokenServer creates tokens of 30 s that may be renewed up to a maximum.
@@ -51,7 +53,7 @@ func TestTokenIsRenewed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &tokenServer{max: time.Hour * 24}
 		f := run(t, Config{}, server.answer)
-		r := req(t, Write, "auth/token/create/admin", "meta=foo=bar")
+		r := req(t, vaultreq.Write, "auth/token/create/admin", "meta=foo=bar")
 		s := f.subscribe(r)
 		if !fired(s) || answered(t, s, r).Secret.Auth.ClientToken != "child1" {
 			t.Fatal("no token")
@@ -80,7 +82,7 @@ func TestTokenAtItsMaximum(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &tokenServer{max: 30 * time.Second}
 		f := run(t, Config{}, server.answer)
-		r := req(t, Write, "auth/token/create/admin", "ttl=30s")
+		r := req(t, vaultreq.Write, "auth/token/create/admin", "ttl=30s")
 		s := f.subscribe(r)
 		first := answered(t, s, r)
 		fired(s)
@@ -100,7 +102,7 @@ func TestShorterLeaseIsNoNewContent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &tokenServer{max: 45 * time.Second}
 		f := run(t, Config{}, server.answer)
-		r := req(t, Write, "auth/token/create/admin", "ttl=30s")
+		r := req(t, vaultreq.Write, "auth/token/create/admin", "ttl=30s")
 		s := f.subscribe(r)
 		fired(s)
 		time.Sleep(25 * time.Second)
@@ -117,7 +119,7 @@ func TestRenewalSurvivesAShortOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &tokenServer{max: time.Hour}
 		f := run(t, Config{}, server.answer)
-		r := req(t, Write, "auth/token/create/admin", "ttl=30s")
+		r := req(t, vaultreq.Write, "auth/token/create/admin", "ttl=30s")
 		s := f.subscribe(r)
 		server.renewal.set(errors.New("connection refused"))
 		time.Sleep(21 * time.Second)
@@ -137,7 +139,7 @@ func TestRenewalGivesUpBeforeTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &tokenServer{max: time.Hour}
 		f := run(t, Config{}, server.answer)
-		r := req(t, Write, "auth/token/create/admin", "ttl=30s")
+		r := req(t, vaultreq.Write, "auth/token/create/admin", "ttl=30s")
 		s := f.subscribe(r)
 		server.renewal.set(errors.New("connection reset"))
 		time.Sleep(30 * time.Second)
@@ -165,7 +167,7 @@ func TestLeaseOfARevokedToken(t *testing.T) {
 			}
 			return 404, nil
 		})
-		r := req(t, Read, "database/creds/app")
+		r := req(t, vaultreq.Read, "database/creds/app")
 		s := f.subscribe(r)
 		fired(s)
 		time.Sleep(10 * time.Minute)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/certagent/certagent/backoff"
 	"github.com/certagent/certagent/redact"
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // loop owns the state of the Store. Its methods run in one goroutine.
@@ -20,7 +21,7 @@ type loop struct {
 	backoff backoff.Law
 	report  *reporter
 
-	entries   map[Request]*entry
+	entries   map[vaultreq.Request]*entry
 	queue     deadlines
 	adoptions []*entry
 	idle      []*entry // perhaps without subscriptions; checked after each batch
@@ -47,7 +48,7 @@ func newLoop(s *Store) *loop {
 		Store: s, timeout: timeout,
 		policy: policy{c.Threshold, c.StaticInterval}, backoff: backoff.Law{Min: c.MinBackoff, Max: c.MaxBackoff},
 		report:  newReporter(c.Logger),
-		entries: make(map[Request]*entry),
+		entries: make(map[vaultreq.Request]*entry),
 		// A slot for each worker, so that none blocks.
 		results: make(chan result, c.Concurrency),
 		now:     s.clock(),

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // TestPaths holds for KV version 2 what consul-template's shimKVv2Path and
@@ -75,39 +77,39 @@ func TestRequestsPerQuestion(t *testing.T) {
 	const lookUp = "GET /v1/sys/internal/ui/mounts/"
 	for _, tt := range []struct {
 		name     string
-		requests []Request
+		requests []vaultreq.Request
 		want     []string
 		body     string // of the last
 	}{
 		{
-			"read of KV version 2", []Request{req(t, Read, "kv2/foo?version=2")},
+			"read of KV version 2", []vaultreq.Request{req(t, vaultreq.Read, "kv2/foo?version=2")},
 			[]string{lookUp + "kv2/foo", "GET /v1/kv2/data/foo?version=2"}, "",
 		}, {
-			"one look-up for a mount", []Request{req(t, Read, "kv2/foo"), req(t, Read, "kv2/bar"), req(t, Write, "kv2/baz", "k=v")},
+			"one look-up for a mount", []vaultreq.Request{req(t, vaultreq.Read, "kv2/foo"), req(t, vaultreq.Read, "kv2/bar"), req(t, vaultreq.Write, "kv2/baz", "k=v")},
 			[]string{lookUp + "kv2/foo", "GET /v1/kv2/data/foo", "GET /v1/kv2/data/bar", "PUT /v1/kv2/data/baz"}, `{"data":{"k":"v"}}`,
 		}, {
-			"KV version 1", []Request{req(t, Read, "kv1/foo"), req(t, Write, "kv1/foo", "k=v")},
+			"KV version 1", []vaultreq.Request{req(t, vaultreq.Read, "kv1/foo"), req(t, vaultreq.Write, "kv1/foo", "k=v")},
 			[]string{lookUp + "kv1/foo", "GET /v1/kv1/foo", "PUT /v1/kv1/foo"}, `{"k":"v"}`,
 		}, {
-			"mount that may not be seen", []Request{req(t, Read, "hidden/foo"), req(t, Read, "hidden/foo")},
+			"mount that may not be seen", []vaultreq.Request{req(t, vaultreq.Read, "hidden/foo"), req(t, vaultreq.Read, "hidden/foo")},
 			[]string{lookUp + "hidden/foo", "GET /v1/hidden/foo", "GET /v1/hidden/foo"}, "",
 		}, {
-			"signature", []Request{req(t, Write, "pki/sign/web", "csr=x")},
+			"signature", []vaultreq.Request{req(t, vaultreq.Write, "pki/sign/web", "csr=x")},
 			[]string{"PUT /v1/pki/sign/web"}, `{"csr":"x"}`,
 		}, {
-			"a PKI mount's issuer", []Request{req(t, Read, "hidden/cert/ca"), req(t, Read, "hidden/cert/ca"), req(t, Read, "a/b/pki/cert/ca_chain")},
+			"a PKI mount's issuer", []vaultreq.Request{req(t, vaultreq.Read, "hidden/cert/ca"), req(t, vaultreq.Read, "hidden/cert/ca"), req(t, vaultreq.Read, "a/b/pki/cert/ca_chain")},
 			[]string{"GET /v1/hidden/cert/ca", "GET /v1/hidden/cert/ca", "GET /v1/a/b/pki/cert/ca_chain"}, "",
 		}, {
-			"a CA in KV version 2", []Request{req(t, Read, "kv2/app/cert/ca"), req(t, Read, "kv2/app/cert/ca")},
+			"a CA in KV version 2", []vaultreq.Request{req(t, vaultreq.Read, "kv2/app/cert/ca"), req(t, vaultreq.Read, "kv2/app/cert/ca")},
 			[]string{"GET /v1/kv2/app/cert/ca", lookUp + "kv2/app/cert/ca", "GET /v1/kv2/data/app/cert/ca", "GET /v1/kv2/data/app/cert/ca"}, "",
 		}, {
-			"a CA in KV version 2, under a policy", []Request{req(t, Read, "kv2/denied/cert/ca?version=2")},
+			"a CA in KV version 2, under a policy", []vaultreq.Request{req(t, vaultreq.Read, "kv2/denied/cert/ca?version=2")},
 			[]string{"GET /v1/kv2/denied/cert/ca?version=2", lookUp + "kv2/denied/cert/ca", "GET /v1/kv2/data/denied/cert/ca?version=2"}, "",
 		}, {
-			"Vault's own parts", []Request{req(t, Write, "auth/token/create/r", "ttl=1h"), req(t, Read, "sys/health"), req(t, Read, "cubbyhole/a")},
+			"Vault's own parts", []vaultreq.Request{req(t, vaultreq.Write, "auth/token/create/r", "ttl=1h"), req(t, vaultreq.Read, "sys/health"), req(t, vaultreq.Read, "cubbyhole/a")},
 			[]string{"PUT /v1/auth/token/create/r", "GET /v1/sys/health", "GET /v1/cubbyhole/a"}, "",
 		}, {
-			"KV version 2 that looks like PKI", []Request{req(t, Write, "kv2/app/issue/x", "k=v")},
+			"KV version 2 that looks like PKI", []vaultreq.Request{req(t, vaultreq.Write, "kv2/app/issue/x", "k=v")},
 			[]string{"PUT /v1/kv2/app/issue/x", lookUp + "kv2/app/issue/x", "PUT /v1/kv2/data/app/issue/x"}, `{"data":{"k":"v"}}`,
 		},
 	} {
@@ -143,9 +145,9 @@ func TestOneLookUpAtATime(t *testing.T) {
 			time.Sleep(time.Second)
 			return kvServer(r, body)
 		})
-		var requests []Request
+		var requests []vaultreq.Request
 		for _, name := range strings.Split("abcdefghij", "") {
-			requests = append(requests, req(t, Read, "kv2/"+name))
+			requests = append(requests, req(t, vaultreq.Read, "kv2/"+name))
 		}
 		s := f.subscribe(requests...)
 		time.Sleep(2 * time.Second)
@@ -164,7 +166,7 @@ func TestNamespaceCountsOnce(t *testing.T) {
 	f := &fakeVault{answer: kvServer}
 	client := f.client(t)
 	client.SetNamespace("ns")
-	if _, _, err := newVault(client).fetch(t.Context(), "t1", req(t, Read, "deep/kv2/foo"), time.Now()); err != nil {
+	if _, _, err := newVault(client).fetch(t.Context(), "t1", req(t, vaultreq.Read, "deep/kv2/foo"), time.Now()); err != nil {
 		t.Fatal(err.cause)
 	}
 	if f.count("GET /v1/deep/kv2/data/foo") != 1 {
@@ -200,7 +202,7 @@ func TestDeletedSecrets(t *testing.T) {
 				}
 				return tt.status, data("data", tt.data, "metadata", tt.metadata)
 			}}
-			_, _, err := newVault(f.client(t)).fetch(t.Context(), "t1", req(t, Read, "kv/foo"), time.Now())
+			_, _, err := newVault(f.client(t)).fetch(t.Context(), "t1", req(t, vaultreq.Read, "kv/foo"), time.Now())
 			if exists := err == nil; exists != tt.exists {
 				t.Fatalf("exists: %v, want %v (%v)", exists, tt.exists, err)
 			}
@@ -230,7 +232,7 @@ func TestMountMadeAnew(t *testing.T) {
 			}
 			return 404, refusal("")
 		})
-		r := req(t, Read, "kv/foo")
+		r := req(t, vaultreq.Read, "kv/foo")
 		s := f.subscribe(r)
 		answered(t, s, r)
 		version.set("2")
@@ -253,7 +255,7 @@ func TestFailedLookUpIsNoAnswer(t *testing.T) {
 			}
 			return kvServer(r, body)
 		})
-		r := req(t, Read, "kv2/foo")
+		r := req(t, vaultreq.Read, "kv2/foo")
 		s := f.subscribe(r)
 		if _, err := failing(t, s, r); err.Class != Transient || f.vault.count("GET /v1/kv2") != 0 {
 			t.Errorf("%v after %v", err, f.vault.matching(""))

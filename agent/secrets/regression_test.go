@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"github.com/certagent/certagent/redact"
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // These are defects of Vault Agent and consul-template that must not be ours.
@@ -26,7 +27,7 @@ func TestNoCertificateIsIssuedAfterStop(t *testing.T) {
 		f := run(t, Config{}, func(*http.Request, string) (int, any) {
 			return 200, map[string]any{"data": ca.issue(10 * time.Second)}
 		})
-		f.subscribe(req(t, Write, "pki/issue/web", "ttl=10s"), req(t, Certificate, "pki/issue/web", "ttl=10s"))
+		f.subscribe(req(t, vaultreq.Write, "pki/issue/web", "ttl=10s"), req(t, vaultreq.Certificate, "pki/issue/web", "ttl=10s"))
 		f.stop()
 		time.Sleep(time.Hour)
 		if n := f.vault.count("PUT"); n != 2 {
@@ -47,7 +48,7 @@ func TestReloginIssuesNothing(t *testing.T) {
 			return 200, map[string]any{"data": ca.issue(10 * time.Hour)}
 		})
 		s := f.subscribe(
-			req(t, Write, "pki/issue/web", "ttl=10h"), req(t, Certificate, "pki/issue/web", "ttl=10h"), req(t, Read, "sys/creds"))
+			req(t, vaultreq.Write, "pki/issue/web", "ttl=10h"), req(t, vaultreq.Certificate, "pki/issue/web", "ttl=10h"), req(t, vaultreq.Read, "sys/creds"))
 		fired(s)
 		for i := range 100 {
 			f.Authenticated("t1")
@@ -74,12 +75,12 @@ func TestReloginIssuesNothing(t *testing.T) {
 func TestPKICertHasJitter(t *testing.T) {
 	t.Parallel()
 	const hosts, life = 1000, 1000 * time.Hour
-	r := req(t, Certificate, "pki/issue/web", "common_name=a")
+	r := req(t, vaultreq.Certificate, "pki/issue/web", "common_name=a")
 	var buckets [10]int
 	for i := range hosts {
 		renewAt := func(adopted bool) time.Time {
 			return next(facts{
-				kind: Certificate, secret: &api.Secret{}, window: window{noon, noon.Add(life), "1"}, asked: noon,
+				kind: vaultreq.Certificate, secret: &api.Secret{}, window: window{noon, noon.Add(life), "1"}, asked: noon,
 				adopted: adopted, draw: draw(fmt.Sprint("host", i), r, "1"),
 			}, policy{0.9, time.Minute}).at
 		}
@@ -105,14 +106,14 @@ func TestPKICertHasJitter(t *testing.T) {
 func TestPKICertParametersCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ca := newAuthority(t)
-		var asked []Request
-		f := run(t, Config{Concurrency: 1, Adopt: func(r Request) (*api.Secret, bool) {
+		var asked []vaultreq.Request
+		f := run(t, Config{Concurrency: 1, Adopt: func(r vaultreq.Request) (*api.Secret, bool) {
 			asked = append(asked, r)
 			return nil, false
 		}}, func(*http.Request, string) (int, any) {
 			return 200, map[string]any{"data": ca.issue(time.Hour)}
 		})
-		a, b := req(t, Certificate, "pki/issue/web", "common_name=a"), req(t, Certificate, "pki/issue/web", "common_name=b")
+		a, b := req(t, vaultreq.Certificate, "pki/issue/web", "common_name=a"), req(t, vaultreq.Certificate, "pki/issue/web", "common_name=b")
 		s := f.subscribe(a, b)
 		if answered(t, s, a).Serial == answered(t, s, b).Serial {
 			t.Error("two names, one certificate")
@@ -120,8 +121,8 @@ func TestPKICertParametersCount(t *testing.T) {
 		if bodies := f.vault.matching("PUT"); len(bodies) != 2 || bodies[0].body == bodies[1].body {
 			t.Errorf("requests: %v", bodies)
 		}
-		c := req(t, Certificate, "pki/issue/web", "common_name=a", "ttl=2h")
-		s.Want([]Request{c, b})
+		c := req(t, vaultreq.Certificate, "pki/issue/web", "common_name=a", "ttl=2h")
+		s.Want([]vaultreq.Request{c, b})
 		synctest.Wait()
 		answered(t, s, c)
 		if n := f.vault.count("PUT"); n != 3 || len(asked) != 3 {
@@ -140,7 +141,7 @@ func TestTwoAnswersWithinASecond(t *testing.T) {
 			issued.Add(1)
 			return 200, map[string]any{"data": ca.issue(time.Second)}
 		})
-		r := req(t, Certificate, "pki/issue/web", "ttl=1s")
+		r := req(t, vaultreq.Certificate, "pki/issue/web", "ttl=1s")
 		s := f.subscribe(r)
 		seen := map[string]bool{}
 		for begin := time.Now(); time.Since(begin) < 10*time.Second; {

@@ -23,6 +23,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"github.com/certagent/certagent/redact"
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // Config is what a Store needs. Zero values mean the defaults.
@@ -53,7 +54,7 @@ type Config struct {
 	// Write, in the form of Vault's answer to pki/issue. It is called once, when the
 	// request is first wanted, even before Authenticated, from up to Concurrency
 	// goroutines. An answer without a certificate, or with an expired one, is ignored.
-	Adopt func(Request) (*api.Secret, bool)
+	Adopt func(vaultreq.Request) (*api.Secret, bool)
 	// Logger is required.
 	Logger *slog.Logger
 }
@@ -119,5 +120,5 @@ func (s *Store) Authenticated(token redact.Secret) {
 
 // Subscribe returns a Subscription that wants nothing yet.
 func (s *Store) Subscribe() *Subscription {
-	return &Subscription{store: s, c: make(chan struct{}, 1), wants: make(map[Request]bool)}
+	return &Subscription{store: s, c: make(chan struct{}, 1), wants: make(map[vaultreq.Request]bool)}
 }

@@ -10,12 +10,14 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/certagent/certagent/vaultreq"
 )
 
 func TestNothingIsAskedBeforeAuthenticated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, Config{}, func(*http.Request, string) (int, any) { return 200, data("a", "b") })
-		r := req(t, Read, "cubbyhole/a")
+		r := req(t, vaultreq.Read, "cubbyhole/a")
 		s := f.subscribe(r)
 		time.Sleep(time.Hour)
 		if n := f.vault.count(""); n != 0 {
@@ -44,11 +46,11 @@ func TestOneFetchForAll(t *testing.T) {
 			time.Sleep(time.Second)
 			return 200, map[string]any{"data": ca.issue(time.Hour)}
 		})
-		early := f.subscribe(req(t, Write, "pki/issue/web", "common_name=a", "ttl=1h"))
-		same := f.subscribe(req(t, Write, "/pki/issue/web/", "ttl=1h", " common_name = a"))
+		early := f.subscribe(req(t, vaultreq.Write, "pki/issue/web", "common_name=a", "ttl=1h"))
+		same := f.subscribe(req(t, vaultreq.Write, "/pki/issue/web/", "ttl=1h", " common_name = a"))
 		time.Sleep(2 * time.Second)
-		late := f.subscribe(req(t, Write, "pki/issue/web", "common_name=a", "ttl=1h"))
-		r := req(t, Write, "pki/issue/web", "common_name=a", "ttl=1h")
+		late := f.subscribe(req(t, vaultreq.Write, "pki/issue/web", "common_name=a", "ttl=1h"))
+		r := req(t, vaultreq.Write, "pki/issue/web", "common_name=a", "ttl=1h")
 		for name, s := range map[string]*Subscription{"early": early, "same": same, "late": late} {
 			if !fired(s) {
 				t.Errorf("%s was not woken", name)
@@ -66,10 +68,10 @@ func TestOneFetchForAll(t *testing.T) {
 func TestDroppedRequestIsNotRenewed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := run(t, Config{}, func(*http.Request, string) (int, any) { return 200, data("a", "b") })
-		a, b := req(t, Read, "cubbyhole/a"), req(t, Read, "cubbyhole/b")
+		a, b := req(t, vaultreq.Read, "cubbyhole/a"), req(t, vaultreq.Read, "cubbyhole/b")
 		s := f.subscribe(a, b)
 		other := f.subscribe(b)
-		s.Want([]Request{a})
+		s.Want([]vaultreq.Request{a})
 		other.Close()
 		time.Sleep(time.Hour)
 		if n := f.vault.count("GET /v1/cubbyhole/b"); n != 1 {
@@ -95,10 +97,10 @@ func TestDroppedInFlight(t *testing.T) {
 			}
 			return 200, data("a", "b")
 		})
-		hangs, good := req(t, Read, "cubbyhole/hangs"), req(t, Read, "cubbyhole/good")
+		hangs, good := req(t, vaultreq.Read, "cubbyhole/hangs"), req(t, vaultreq.Read, "cubbyhole/good")
 		s := f.subscribe(hangs, good)
 		fired(s)
-		s.Want([]Request{good})
+		s.Want([]vaultreq.Request{good})
 		synctest.Wait()
 		answered(t, s, good)
 		if a, err := s.Get(hangs); a != nil || err != nil {
@@ -117,11 +119,11 @@ func TestSuccessorTakesOver(t *testing.T) {
 		f := run(t, Config{}, func(*http.Request, string) (int, any) {
 			return 200, map[string]any{"data": ca.issue(time.Hour)}
 		})
-		r := req(t, Write, "pki/issue/web", "ttl=1h")
+		r := req(t, vaultreq.Write, "pki/issue/web", "ttl=1h")
 		old := f.subscribe(r)
 		answer := answered(t, old, r)
 		successor := f.Subscribe()
-		successor.Want([]Request{r})
+		successor.Want([]vaultreq.Request{r})
 		old.Close()
 		synctest.Wait()
 		if answered(t, successor, r) != answer || f.vault.count("PUT") != 1 {
@@ -136,7 +138,7 @@ func TestClosedSubscription(t *testing.T) {
 			time.Sleep(time.Second)
 			return 200, data("a", "b")
 		})
-		r := req(t, Read, "cubbyhole/a")
+		r := req(t, vaultreq.Read, "cubbyhole/a")
 		inFlight := f.subscribe(r)
 		inFlight.Close()
 		inFlight.Close()
@@ -144,7 +146,7 @@ func TestClosedSubscription(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		pending.Close() // the trigger had fired, and nobody had looked
 		for name, s := range map[string]*Subscription{"in flight": inFlight, "pending": pending} {
-			s.Want([]Request{r})
+			s.Want([]vaultreq.Request{r})
 			time.Sleep(time.Minute)
 			s.wake() // as the loop does that has not heard of Close yet
 			if fired(s) {
@@ -163,9 +165,9 @@ func TestStopEndsRequestsInFlight(t *testing.T) {
 			<-r.Context().Done()
 			return 0, context.Cause(r.Context())
 		})
-		var requests []Request
+		var requests []vaultreq.Request
 		for i := range 10 {
-			requests = append(requests, req(t, Read, fmt.Sprint("cubbyhole/", i)))
+			requests = append(requests, req(t, vaultreq.Read, fmt.Sprint("cubbyhole/", i)))
 		}
 		s := f.subscribe(requests...)
 		if n := f.vault.count("GET"); n != 3 {
@@ -199,7 +201,7 @@ func TestHangingRequestEnds(t *testing.T) {
 			}
 			return 200, data("a", "b")
 		})
-		hangs, good := req(t, Read, "cubbyhole/hangs"), req(t, Read, "cubbyhole/good")
+		hangs, good := req(t, vaultreq.Read, "cubbyhole/hangs"), req(t, vaultreq.Read, "cubbyhole/good")
 		s := f.subscribe(hangs, good)
 		answered(t, s, good)
 		time.Sleep(61 * time.Second)
@@ -217,7 +219,7 @@ func TestEqualPollWakesNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		value := cell[string]{value: "old"}
 		f := run(t, Config{}, func(*http.Request, string) (int, any) { return 200, data("a", value.get()) })
-		r := req(t, Read, "cubbyhole/a")
+		r := req(t, vaultreq.Read, "cubbyhole/a")
 		s := f.subscribe(r)
 		if !fired(s) {
 			t.Fatal("no first answer")
@@ -254,7 +256,7 @@ func TestList(t *testing.T) {
 			}
 			return 404, refusal("")
 		})
-		dir, none := req(t, List, "kv2/dir"), req(t, List, "kv2/none")
+		dir, none := req(t, vaultreq.List, "kv2/dir"), req(t, vaultreq.List, "kv2/none")
 		s := f.subscribe(dir, none)
 		if got := fmt.Sprint(answered(t, s, dir).Keys); got != "[a/ b c]" {
 			t.Errorf("keys %v", got)
@@ -280,9 +282,9 @@ func TestStormFreeStart(t *testing.T) {
 			time.Sleep(time.Second)
 			return 200, lease("l", 360000, false)
 		})
-		var requests []Request
+		var requests []vaultreq.Request
 		for i := range all {
-			requests = append(requests, req(t, Write, fmt.Sprint("pki/sign/", i), "ttl=1h"))
+			requests = append(requests, req(t, vaultreq.Write, fmt.Sprint("pki/sign/", i), "ttl=1h"))
 		}
 		begin := time.Now()
 		s := f.subscribe(requests...)

@@ -6,6 +6,8 @@ package secrets
 import (
 	"slices"
 	"sync"
+
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // Subscription is a set of wanted requests, and a trigger that fires when one of their
@@ -16,17 +18,17 @@ type Subscription struct {
 	c     chan struct{}
 
 	mu     sync.Mutex
-	last   []Request // the set that was wanted last
+	last   []vaultreq.Request // the set that was wanted last
 	closed bool
 
-	wants map[Request]bool // the loop's
+	wants map[vaultreq.Request]bool // the loop's
 }
 
 // Want replaces the set of wanted requests. New ones are made; those that no
 // subscription wants any more are dropped, and their leases expire. A successor of a
 // subscription must want its set before the subscription is closed, so that nothing is
 // issued twice.
-func (s *Subscription) Want(requests []Request) {
+func (s *Subscription) Want(requests []vaultreq.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || s.last != nil && slices.Equal(s.last, requests) {
@@ -40,7 +42,7 @@ func (s *Subscription) Want(requests []Request) {
 // Get returns the answer to a wanted request, nil if there is none yet, and the failure
 // of the last attempt as an *Error, nil if it succeeded. An answer beside an error is the
 // last good one. After Close the error is ErrClosed.
-func (s *Subscription) Get(r Request) (*Answer, error) {
+func (s *Subscription) Get(r vaultreq.Request) (*Answer, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {

@@ -54,7 +54,7 @@ type deadline struct {
 func next(f facts, p policy) deadline {
 	var d deadline
 	switch lease := leaseOf(f.secret); {
-	case f.window.present() && (f.kind == Certificate || f.adopted):
+	case f.window.present() && (f.kind == vaultreq.Certificate || f.adopted):
 		d = certificateDeadline(f, p)
 	case renewable(f.secret) && lease > 0:
 		d = leaseDeadline(f, p, lease)
@@ -70,7 +70,7 @@ func next(f facts, p policy) deadline {
 // certificateDeadline counts from NotBefore, so that a restart does not move it.
 func certificateDeadline(f facts, p policy) deadline {
 	fraction := p.fraction(f.draw)
-	if f.kind == Certificate {
+	if f.kind == vaultreq.Certificate {
 		fraction = p.fractionBelow(f.draw)
 	}
 	life, left := f.window.lifetime(), f.window.notAfter.Sub(f.asked)

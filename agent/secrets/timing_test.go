@@ -98,69 +98,69 @@ func TestNext(t *testing.T) {
 			at:    90 * time.Second, spread: 10 * time.Second, expires: 100 * time.Second,
 		}, {
 			name:  "certificate of secret: a part of what is left",
-			facts: facts{kind: Write, secret: &api.Secret{}, window: live(30*time.Second, 24*time.Hour)},
+			facts: facts{kind: vaultreq.Write, secret: &api.Secret{}, window: live(30*time.Second, 24*time.Hour)},
 			at:    21*time.Hour + 36*time.Minute, spread: 144 * time.Minute, expires: 24 * time.Hour,
 		}, {
 			name:  "certificate of secret that lives five seconds",
-			facts: facts{kind: Write, secret: &api.Secret{}, window: live(30*time.Second, 5*time.Second)},
+			facts: facts{kind: vaultreq.Write, secret: &api.Secret{}, window: live(30*time.Second, 5*time.Second)},
 			at:    4500 * time.Millisecond, spread: 500 * time.Millisecond, expires: 5 * time.Second,
 		}, {
 			name:  "certificate of secret that is over",
-			facts: facts{kind: Write, secret: &api.Secret{}, window: live(time.Hour, -time.Minute)},
+			facts: facts{kind: vaultreq.Write, secret: &api.Secret{}, window: live(time.Hour, -time.Minute)},
 			at:    270 * time.Second, spread: 30 * time.Second, expires: -time.Minute,
 		}, {
 			name:  "certificate with a shorter lease",
-			facts: facts{kind: Write, secret: hour, window: live(0, 10*time.Hour)},
+			facts: facts{kind: vaultreq.Write, secret: hour, window: live(0, 10*time.Hour)},
 			at:    54 * time.Minute, spread: 6 * time.Minute, expires: time.Hour,
 		}, {
 			name:  "certificate that ends before its lease",
-			facts: facts{kind: Write, secret: hour, window: live(0, 10*time.Minute)},
+			facts: facts{kind: vaultreq.Write, secret: hour, window: live(0, 10*time.Minute)},
 			at:    9 * time.Minute, spread: time.Minute, expires: 10 * time.Minute,
 		}, {
 			name: "certificate that ends before its renewable lease is renewed",
 			facts: facts{
-				kind: Write, window: live(0, 10*time.Minute),
+				kind: vaultreq.Write, window: live(0, 10*time.Minute),
 				secret: &api.Secret{LeaseID: "l", LeaseDuration: 3600, Renewable: true},
 			},
 			at: 9 * time.Minute, spread: time.Minute, expires: 10 * time.Minute,
 		}, {
 			name: "certificate that is over, with a renewable lease",
 			facts: facts{
-				kind: Write, window: live(time.Hour, -time.Minute),
+				kind: vaultreq.Write, window: live(time.Hour, -time.Minute),
 				secret: &api.Secret{LeaseID: "l", LeaseDuration: 3600, Renewable: true},
 			},
 			at: 38*time.Minute + 30*time.Second, spread: 3 * time.Minute, renew: true, expires: time.Hour,
 		}, {
 			name:  "pkiCert: threshold of the whole life, less jitter",
-			facts: facts{kind: Certificate, secret: &api.Secret{}, window: live(0, 100*time.Hour)},
+			facts: facts{kind: vaultreq.Certificate, secret: &api.Secret{}, window: live(0, 100*time.Hour)},
 			at:    87*time.Hour + 30*time.Minute, spread: 5 * time.Hour, expires: 100 * time.Hour,
 		}, {
 			name:  "pkiCert found on this host in the middle of its life",
-			facts: facts{kind: Certificate, secret: &api.Secret{}, window: live(50*time.Hour, 50*time.Hour), adopted: true},
+			facts: facts{kind: vaultreq.Certificate, secret: &api.Secret{}, window: live(50*time.Hour, 50*time.Hour), adopted: true},
 			at:    37*time.Hour + 30*time.Minute, spread: 5 * time.Hour, expires: 50 * time.Hour,
 		}, {
 			name:  "pkiCert found on this host after its point is due at once",
-			facts: facts{kind: Certificate, secret: &api.Secret{}, window: live(95*time.Hour, 5*time.Hour), adopted: true},
+			facts: facts{kind: vaultreq.Certificate, secret: &api.Secret{}, window: live(95*time.Hour, 5*time.Hour), adopted: true},
 			at:    -7*time.Hour - 30*time.Minute, spread: 5 * time.Hour, expires: 5 * time.Hour,
 		}, {
 			name:  "secret's certificate found on this host has jitter to both sides",
-			facts: facts{kind: Write, secret: &api.Secret{}, window: live(50*time.Hour, 50*time.Hour), adopted: true},
+			facts: facts{kind: vaultreq.Write, secret: &api.Secret{}, window: live(50*time.Hour, 50*time.Hour), adopted: true},
 			at:    40 * time.Hour, spread: 10 * time.Hour, expires: 50 * time.Hour,
 		}, {
 			name:  "pkiCert that lives two seconds, dated back thirty",
-			facts: facts{kind: Certificate, secret: &api.Secret{}, window: live(30*time.Second, 2*time.Second)},
+			facts: facts{kind: vaultreq.Certificate, secret: &api.Secret{}, window: live(30*time.Second, 2*time.Second)},
 			at:    time.Second, expires: 2 * time.Second,
 		}, {
 			name:  "pkiCert that is over on arrival",
-			facts: facts{kind: Certificate, secret: &api.Secret{}, window: live(time.Hour, -time.Minute)},
+			facts: facts{kind: vaultreq.Certificate, secret: &api.Secret{}, window: live(time.Hour, -time.Minute)},
 			at:    262500 * time.Millisecond, spread: 15 * time.Second, expires: -time.Minute,
 		}, {
 			name:  "clock an hour behind: no longer than the certificate lives",
-			facts: facts{kind: Certificate, secret: &api.Secret{}, window: live(-time.Hour, 101*time.Hour)},
+			facts: facts{kind: vaultreq.Certificate, secret: &api.Secret{}, window: live(-time.Hour, 101*time.Hour)},
 			at:    87*time.Hour + 30*time.Minute, spread: 5 * time.Hour, expires: 101 * time.Hour,
 		}, {
 			name:  "clock decades behind: no longer than the certificate lives",
-			facts: facts{kind: Write, secret: &api.Secret{}, window: live(-30*365*24*time.Hour, 30*365*24*time.Hour+time.Hour)},
+			facts: facts{kind: vaultreq.Write, secret: &api.Secret{}, window: live(-30*365*24*time.Hour, 30*365*24*time.Hour+time.Hour)},
 			at:    54 * time.Minute, spread: 6 * time.Minute, expires: 30*365*24*time.Hour + time.Hour,
 		},
 	} {
@@ -212,7 +212,7 @@ func TestNextNeverLoopsNorOverflows(t *testing.T) {
 	for _, lease := range numbers {
 		for _, notBefore := range times {
 			for _, notAfter := range times {
-				for _, kind := range []vaultreq.Kind{Read, Certificate} {
+				for _, kind := range []vaultreq.Kind{vaultreq.Read, vaultreq.Certificate} {
 					for _, renewable := range []bool{false, true} {
 						for _, id := range []string{"", "l"} {
 							d := next(facts{

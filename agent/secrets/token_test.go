@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/certagent/certagent/redact"
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // TestInvalidTokenIsReportedOnce is a token revoked in mid-flight: one report,
@@ -25,9 +26,9 @@ func TestInvalidTokenIsReportedOnce(t *testing.T) {
 			}
 			return 200, data("a", "b")
 		})
-		var requests []Request
+		var requests []vaultreq.Request
 		for i := range 50 {
-			requests = append(requests, req(t, Read, fmt.Sprint("cubbyhole/", i)))
+			requests = append(requests, req(t, vaultreq.Read, fmt.Sprint("cubbyhole/", i)))
 		}
 		s := f.subscribe(requests...)
 		if got := reported.all(); !slices.Equal(got, []redact.Secret{"t1"}) {
@@ -53,7 +54,7 @@ func TestSameInvalidTokenAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reported tokens
 		f := run(t, Config{InvalidToken: reported.add}, func(*http.Request, string) (int, any) { return invalidToken() })
-		f.subscribe(req(t, Read, "cubbyhole/a"))
+		f.subscribe(req(t, vaultreq.Read, "cubbyhole/a"))
 		for range 3 {
 			f.Authenticated("t1")
 			time.Sleep(time.Hour)
@@ -79,7 +80,7 @@ func TestAnswerToAnOldTokenIsTriedWithTheNew(t *testing.T) {
 			}
 			return 200, data("a", "b")
 		})
-		r := req(t, Read, "cubbyhole/a")
+		r := req(t, vaultreq.Read, "cubbyhole/a")
 		s := f.subscribe(r)
 		f.Authenticated("t2")
 		time.Sleep(2 * time.Second)
@@ -99,7 +100,7 @@ func TestAnotherTokenMayBeAllowedMore(t *testing.T) {
 			}
 			return 200, data("a", "b")
 		})
-		r := req(t, Read, "cubbyhole/a")
+		r := req(t, vaultreq.Read, "cubbyhole/a")
 		s := f.subscribe(r)
 		if _, err := failing(t, s, r); err.Class != Denied {
 			t.Fatalf("class %v", err.Class)

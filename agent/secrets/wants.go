@@ -6,11 +6,13 @@ package secrets
 import (
 	"container/heap"
 	"slices"
+
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // want replaces what a subscription wants.
-func (l *loop) want(s *Subscription, requests []Request) {
-	wants := make(map[Request]bool, len(requests))
+func (l *loop) want(s *Subscription, requests []vaultreq.Request) {
+	wants := make(map[vaultreq.Request]bool, len(requests))
 	for _, r := range requests {
 		if !wants[r] && !s.wants[r] {
 			l.subscribe(s, r)
@@ -26,7 +28,7 @@ func (l *loop) want(s *Subscription, requests []Request) {
 }
 
 // subscribe adds a subscription to the entry of a request, which it makes if necessary.
-func (l *loop) subscribe(s *Subscription, r Request) {
+func (l *loop) subscribe(s *Subscription, r vaultreq.Request) {
 	e := l.entries[r]
 	if e == nil {
 		e = l.newEntry(r)
@@ -38,11 +40,11 @@ func (l *loop) subscribe(s *Subscription, r Request) {
 }
 
 // newEntry makes the entry of a request, which is due at once.
-func (l *loop) newEntry(r Request) *entry {
+func (l *loop) newEntry(r vaultreq.Request) *entry {
 	l.order++
 	e := &entry{request: r, act: ask, place: -1, order: l.order}
 	l.entries[r] = e
-	if l.config.Adopt != nil && (r.Kind == Certificate || r.Kind == Write) {
+	if l.config.Adopt != nil && (r.Kind == vaultreq.Certificate || r.Kind == vaultreq.Write) {
 		e.act = adopt
 		l.adoptions = append(l.adoptions, e)
 		return e
@@ -51,7 +53,7 @@ func (l *loop) newEntry(r Request) *entry {
 	return e
 }
 
-func (l *loop) leave(s *Subscription, r Request) {
+func (l *loop) leave(s *Subscription, r vaultreq.Request) {
 	e := l.entries[r]
 	e.subs = slices.DeleteFunc(e.subs, func(x *Subscription) bool { return x == s })
 	if len(e.subs) == 0 {

@@ -10,6 +10,8 @@ import (
 	"encoding/pem"
 	"math"
 	"time"
+
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // window is the validity of the certificate in an answer; the zero value means
@@ -25,9 +27,9 @@ func (w window) lifetime() time.Duration { return w.notAfter.Sub(w.notBefore) }
 // windowOf returns the validity of the certificate in an answer. As in Vault Agent, the
 // answer to a request that does not issue a certificate counts only if it has an
 // expiration, because a static secret may have a field named certificate.
-func windowOf(r Request, data map[string]any, asked time.Time) window {
+func windowOf(r vaultreq.Request, data map[string]any, asked time.Time) window {
 	expiration, ok := number(data["expiration"])
-	if !ok && r.Kind != Certificate && !(r.Kind == Write && issuesKey(r.Path)) {
+	if !ok && r.Kind != vaultreq.Certificate && !(r.Kind == vaultreq.Write && issuesKey(r.Path)) {
 		return window{}
 	}
 	w := certificateWindow(data)

@@ -9,6 +9,8 @@ import (
 	"encoding/pem"
 	"testing"
 	"time"
+
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // TestWindow is each form in which Vault gives a certificate, and what is none.
@@ -21,10 +23,10 @@ func TestWindow(t *testing.T) {
 	key := string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: []byte("x")}))
 	root := ca.issueAt(noon.Add(-time.Hour), noon.Add(99*time.Hour))["certificate"].(string)
 	late := json.Number("1893506400") // two hours after noon
-	issue := Request{Kind: Write, Path: "pki/issue/web", Params: "{}"}
+	issue := vaultreq.Request{Kind: vaultreq.Write, Path: "pki/issue/web", Params: "{}"}
 	for _, tt := range []struct {
 		name        string
-		request     Request
+		request     vaultreq.Request
 		certificate any
 		expiration  any
 		want        time.Duration // NotAfter, after noon; never for none
@@ -36,10 +38,10 @@ func TestWindow(t *testing.T) {
 		{"DER", issue, base64.StdEncoding.EncodeToString(block.Bytes), late, time.Hour, true},
 		{"not to be parsed", issue, "-----BEGIN CERTIFICATE-----", late, 2 * time.Hour, false},
 		{"not to be parsed, in PEM", issue, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")})), late, 2 * time.Hour, false},
-		{"expiration of something else", Request{Kind: Read, Path: "kv/foo", Params: ""}, nil, late, never, false},
-		{"static secret with a certificate", Request{Kind: Read, Path: "kv/foo", Params: ""}, leaf, nil, never, false},
-		{"certificate that was read, with expiration", Request{Kind: Read, Path: "pki/cert/1", Params: ""}, leaf, late, time.Hour, true},
-		{"pkiCert's", Request{Kind: Certificate, Path: "pki/sign/web", Params: "{}"}, leaf, nil, time.Hour, true},
+		{"expiration of something else", vaultreq.Request{Kind: vaultreq.Read, Path: "kv/foo", Params: ""}, nil, late, never, false},
+		{"static secret with a certificate", vaultreq.Request{Kind: vaultreq.Read, Path: "kv/foo", Params: ""}, leaf, nil, never, false},
+		{"certificate that was read, with expiration", vaultreq.Request{Kind: vaultreq.Read, Path: "pki/cert/1", Params: ""}, leaf, late, time.Hour, true},
+		{"pkiCert's", vaultreq.Request{Kind: vaultreq.Certificate, Path: "pki/sign/web", Params: "{}"}, leaf, nil, time.Hour, true},
 		{"number in place of a certificate", issue, 7, nil, never, false},
 	} {
 		fields := map[string]any{}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/certagent/certagent/redact"
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // task is the input of a worker, and result its output. Workers do not touch the state
@@ -28,7 +29,7 @@ type result struct {
 	err    *Error
 }
 
-func (s *Store) work(ctx context.Context, t task, r Request) result {
+func (s *Store) work(ctx context.Context, t task, r vaultreq.Request) result {
 	done := result{task: t}
 	switch t.act {
 	case adopt:

@@ -67,7 +67,7 @@ func TestCommand(t *testing.T) {
 		c := startCommand(t, program, "-certagent=/bin/false", "-nginx="+nginx)
 		c.ends(1)
 		lines := c.String()
-		if !strings.Contains(lines, "error: certagent with bundle.hcl ended: exit status 1") {
+		if !strings.Contains(lines, "error: certagent with bundle.hcl exited: exit status 1") {
 			t.Errorf("it printed:\n%s", lines)
 		}
 	})

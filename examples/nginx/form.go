@@ -28,7 +28,7 @@ func findForm(name string) (form, error) {
 	case "templates":
 		return templatesForm, nil
 	}
-	return form{}, fmt.Errorf("there is no form %q (take bundle or templates)", name)
+	return form{}, fmt.Errorf("there is no form %q: use bundle or templates", name)
 }
 
 // preferredCheck is the check in bundle.hcl. The copy of the file has nginx's path, or

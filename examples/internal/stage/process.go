@@ -69,7 +69,7 @@ func (p *Process) Stop() error {
 		return nil
 	}
 	p.Kill()
-	return fmt.Errorf("%s did not end when asked to and was killed", p.name)
+	return fmt.Errorf("%s did not stop and was killed", p.name)
 }
 
 // Kill kills the process and its group; the kernel kills certagent's child with it.
@@ -98,7 +98,7 @@ func (p *Process) Failure() error {
 	text, _ := os.ReadFile(p.log) // without the log, the error has only the state
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
 	lines = lines[max(0, len(lines)-last):]
-	return fmt.Errorf("%s ended: %v; it logged:\n%s", p.name, p.cmd.ProcessState, strings.Join(lines, "\n"))
+	return fmt.Errorf("%s exited: %v; its log:\n%s", p.name, p.cmd.ProcessState, strings.Join(lines, "\n"))
 }
 
 // Log returns what the process has logged.

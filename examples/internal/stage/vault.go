@@ -37,7 +37,7 @@ func (s *Stage) Vault(ctx context.Context) (*Vault, error) {
 	v.URL = listener.URL
 	v.Client, err = api.NewClient(&api.Config{Address: v.URL, HttpClient: &http.Client{Transport: transport, Timeout: time.Minute}})
 	if err != nil {
-		return nil, fmt.Errorf("making a client of the dev server: %w", err)
+		return nil, fmt.Errorf("creating a client of the dev server: %w", err)
 	}
 	v.Client.SetToken(v.Server.RootToken())
 	v.Client.ClearNamespace() // VAULT_NAMESPACE is meant for another Vault

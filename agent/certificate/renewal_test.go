@@ -61,6 +61,16 @@ func TestNext(t *testing.T) {
 			if got.Reason != tt.want || got.Due(now) != tt.due {
 				t.Errorf("got %+v, due %t", got, got.Due(now))
 			}
+			switch tt.want {
+			case Ended, NamesChanged, KeyChanged, IssuerChanged:
+				if got.Detail == "" {
+					t.Error("no detail")
+				}
+			default:
+				if got.Detail != "" {
+					t.Errorf("detail %q", got.Detail)
+				}
+			}
 			// What does not wait does not wait for a window either.
 			in := Schedule{Window: w}.Next(spec, h, "host", now)
 			if atOnce := tt.want != DueByAge; atOnce && (in.Reason != tt.want || !in.Due(now)) {
@@ -83,6 +93,46 @@ func TestNextIsDrawnOnce(t *testing.T) {
 	}
 	if age := first.At.Sub(noon); age > 48*time.Hour || age < 40*time.Hour {
 		t.Errorf("renewed after %v of 72 h", age)
+	}
+}
+
+// Renewals are compared by the wall clock: the monotonic clock does not run while the
+// machine is suspended.
+func TestNextIsByTheWallClock(t *testing.T) {
+	now := time.Now()
+	if got := (Schedule{}).Next(webSpec(), Held{}, "host", now); got.At != now.Round(0) {
+		t.Errorf("got %v", got.At)
+	}
+}
+
+func TestBreakerLimits(t *testing.T) {
+	at := func(m int) time.Time { return noon.Add(time.Duration(m) * time.Minute) }
+	var b Breaker
+	for m := range DefaultIssuesPerHour {
+		if _, ok := b.Allows(0, at(m)); !ok {
+			t.Errorf("tripped at the default after %d", m)
+		}
+		b = b.Record(at(m))
+	}
+	if until, ok := b.Allows(0, at(30)); DefaultIssuesPerHour != 10 || ok || !until.Equal(at(60)) {
+		t.Errorf("the default allows %d, until %v", DefaultIssuesPerHour+1, until)
+	}
+	if until, ok := b.Allows(-1, at(30)); ok || !until.Equal(at(60)) {
+		t.Errorf("a negative limit is not the default: %t, %v", ok, until)
+	}
+	// After a clock was set back, the record is not in order.
+	b = Breaker{Issued: []time.Time{at(20), at(0), at(10)}}
+	if until, ok := b.Allows(2, at(30)); ok || !until.Equal(at(70)) {
+		t.Errorf("out of order: %t until %v", ok, until)
+	}
+	b = Breaker{Issued: []time.Time{at(0)}}
+	for m, want := range map[int]bool{-60: true, -59: false, 0: false, 59: false, 60: true} {
+		if _, ok := b.Allows(1, at(m)); ok != want {
+			t.Errorf("after %d minutes: %t", m, ok)
+		}
+	}
+	if issued := b.Record(time.Now()).Issued; issued[0] != issued[0].Round(0) {
+		t.Error("the record has a monotonic time")
 	}
 }
 

@@ -39,6 +39,8 @@ func TestWhenWithoutWindow(t *testing.T) {
 		{"renew_before", Schedule{Renew: certspec.Renew{Before: 10 * hour}}, 0, 100 * hour, -1, 90 * hour, 80 * hour},
 		{"renew_before longer than it lives", Schedule{Renew: certspec.Renew{Before: 100 * hour}}, 0, 90 * hour, -1, 60 * hour, 51 * hour},
 		{"renew_before of nearly all of it", Schedule{Renew: certspec.Renew{Before: 99 * hour}}, 0, 100 * hour, -1, hour, hour / 2},
+		{"renew_before as long as it lives", Schedule{Renew: certspec.Renew{Before: 90 * hour}}, 0, 90 * hour, -1, 60 * hour, 51 * hour},
+		{"renew_before of a nanosecond", Schedule{Renew: certspec.Renew{Before: 1}}, 0, 90 * hour, -1, 90 * hour, 81 * hour},
 		{"renew_at", Schedule{Renew: certspec.Renew{At: 0.5}}, 0, 100 * hour, -1, 50 * hour, 40 * hour},
 		{"renew_at very soon", Schedule{Renew: certspec.Renew{At: 0.1}}, 0, 100 * hour, -1, 10 * hour, 5 * hour},
 		{"dated back, moment of issue known", Schedule{}, 30 * time.Second, 9 * time.Second, 0, 6 * time.Second, 5100 * time.Millisecond},
@@ -102,6 +104,10 @@ func TestWhenWithWindow(t *testing.T) {
 		// A day, wanted at 16:00, latest at 20:00, earliest at 08:00.
 		{"none fits", "02:00-05:00", "2 00:00", "3 00:00", "2 00:00", 0, "2 16:00", DueForSafety},
 		{"one early enough", "09:00-10:00", "2 00:00", "3 00:00", "2 00:00", 0, "2 09:00", DueInWindow},
+		{"one too early", "06:00-07:00", "2 00:00", "3 00:00", "2 00:00", 0, "2 16:00", DueForSafety},
+		{"the next one opens at the latest", "12:00-13:00", "2 00:00", "5 00:00", "2 00:00", 0, "4 12:00", DueInWindow},
+		{"now is the wanted moment", "14:00-16:00", "2 00:00", "5 00:00", "4 00:00", 0, "4 00:00", DueForSafety},
+		{"past the wanted moment", "14:00-16:00", "2 00:00", "5 00:00", "4 00:01", 0, "4 12:00", DueForSafety},
 		{"one hour that never opens", "05:00-06:00", "2 12:00", "2 18:00", "2 12:00", 0, "2 16:00", DueForSafety},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -173,5 +179,9 @@ func TestJitterSpreads(t *testing.T) {
 	}
 	if other := (&x509.Certificate{SerialNumber: big.NewInt(8)}); draw("host", c) == draw("host", other) {
 		t.Error("another certificate draws the same")
+	}
+	one, two := &x509.Certificate{SerialNumber: big.NewInt(0x6263)}, &x509.Certificate{SerialNumber: big.NewInt(0x63)}
+	if draw("a", one) == draw("ab", two) {
+		t.Error("host and serial number run into each other")
 	}
 }

@@ -35,6 +35,8 @@ func TestNext(t *testing.T) {
 		spread  time.Duration
 		renew   bool
 		expires time.Duration // after noon; never for not at all
+		// fixed is set if the window of the certificate fixes the deadline.
+		fixed bool
 	}{
 		{
 			name:  "static secret",
@@ -99,11 +101,11 @@ func TestNext(t *testing.T) {
 		}, {
 			name:  "certificate of secret: a part of what is left",
 			facts: facts{kind: vaultreq.Write, secret: &api.Secret{}, window: live(30*time.Second, 24*time.Hour)},
-			at:    21*time.Hour + 36*time.Minute, spread: 144 * time.Minute, expires: 24 * time.Hour,
+			at:    21*time.Hour + 36*time.Minute, spread: 144 * time.Minute, expires: 24 * time.Hour, fixed: true,
 		}, {
 			name:  "certificate of secret that lives five seconds",
 			facts: facts{kind: vaultreq.Write, secret: &api.Secret{}, window: live(30*time.Second, 5*time.Second)},
-			at:    4500 * time.Millisecond, spread: 500 * time.Millisecond, expires: 5 * time.Second,
+			at:    4500 * time.Millisecond, spread: 500 * time.Millisecond, expires: 5 * time.Second, fixed: true,
 		}, {
 			name:  "certificate of secret that is over",
 			facts: facts{kind: vaultreq.Write, secret: &api.Secret{}, window: live(time.Hour, -time.Minute)},
@@ -115,14 +117,14 @@ func TestNext(t *testing.T) {
 		}, {
 			name:  "certificate that ends before its lease",
 			facts: facts{kind: vaultreq.Write, secret: hour, window: live(0, 10*time.Minute)},
-			at:    9 * time.Minute, spread: time.Minute, expires: 10 * time.Minute,
+			at:    9 * time.Minute, spread: time.Minute, expires: 10 * time.Minute, fixed: true,
 		}, {
 			name: "certificate that ends before its renewable lease is renewed",
 			facts: facts{
 				kind: vaultreq.Write, window: live(0, 10*time.Minute),
 				secret: &api.Secret{LeaseID: "l", LeaseDuration: 3600, Renewable: true},
 			},
-			at: 9 * time.Minute, spread: time.Minute, expires: 10 * time.Minute,
+			at: 9 * time.Minute, spread: time.Minute, expires: 10 * time.Minute, fixed: true,
 		}, {
 			name: "certificate that is over, with a renewable lease",
 			facts: facts{
@@ -133,23 +135,23 @@ func TestNext(t *testing.T) {
 		}, {
 			name:  "pkiCert: threshold of the whole life, less jitter",
 			facts: facts{kind: vaultreq.Certificate, secret: &api.Secret{}, window: live(0, 100*time.Hour)},
-			at:    87*time.Hour + 30*time.Minute, spread: 5 * time.Hour, expires: 100 * time.Hour,
+			at:    87*time.Hour + 30*time.Minute, spread: 5 * time.Hour, expires: 100 * time.Hour, fixed: true,
 		}, {
 			name:  "pkiCert found on this host in the middle of its life",
 			facts: facts{kind: vaultreq.Certificate, secret: &api.Secret{}, window: live(50*time.Hour, 50*time.Hour), adopted: true},
-			at:    37*time.Hour + 30*time.Minute, spread: 5 * time.Hour, expires: 50 * time.Hour,
+			at:    37*time.Hour + 30*time.Minute, spread: 5 * time.Hour, expires: 50 * time.Hour, fixed: true,
 		}, {
 			name:  "pkiCert found on this host after its point is due at once",
 			facts: facts{kind: vaultreq.Certificate, secret: &api.Secret{}, window: live(95*time.Hour, 5*time.Hour), adopted: true},
-			at:    -7*time.Hour - 30*time.Minute, spread: 5 * time.Hour, expires: 5 * time.Hour,
+			at:    -7*time.Hour - 30*time.Minute, spread: 5 * time.Hour, expires: 5 * time.Hour, fixed: true,
 		}, {
 			name:  "secret's certificate found on this host has jitter to both sides",
 			facts: facts{kind: vaultreq.Write, secret: &api.Secret{}, window: live(50*time.Hour, 50*time.Hour), adopted: true},
-			at:    40 * time.Hour, spread: 10 * time.Hour, expires: 50 * time.Hour,
+			at:    40 * time.Hour, spread: 10 * time.Hour, expires: 50 * time.Hour, fixed: true,
 		}, {
 			name:  "pkiCert that lives two seconds, dated back thirty",
 			facts: facts{kind: vaultreq.Certificate, secret: &api.Secret{}, window: live(30*time.Second, 2*time.Second)},
-			at:    time.Second, expires: 2 * time.Second,
+			at:    time.Second, expires: 2 * time.Second, fixed: true,
 		}, {
 			name:  "pkiCert that is over on arrival",
 			facts: facts{kind: vaultreq.Certificate, secret: &api.Secret{}, window: live(time.Hour, -time.Minute)},
@@ -157,11 +159,69 @@ func TestNext(t *testing.T) {
 		}, {
 			name:  "clock an hour behind: no longer than the certificate lives",
 			facts: facts{kind: vaultreq.Certificate, secret: &api.Secret{}, window: live(-time.Hour, 101*time.Hour)},
-			at:    87*time.Hour + 30*time.Minute, spread: 5 * time.Hour, expires: 101 * time.Hour,
+			at:    87*time.Hour + 30*time.Minute, spread: 5 * time.Hour, expires: 101 * time.Hour, fixed: true,
 		}, {
 			name:  "clock decades behind: no longer than the certificate lives",
 			facts: facts{kind: vaultreq.Write, secret: &api.Secret{}, window: live(-30*365*24*time.Hour, 30*365*24*time.Hour+time.Hour)},
-			at:    54 * time.Minute, spread: 6 * time.Minute, expires: 30*365*24*time.Hour + time.Hour,
+			at:    54 * time.Minute, spread: 6 * time.Minute, expires: 30*365*24*time.Hour + time.Hour, fixed: true,
+		}, {
+			name:  "certificate of secret that expires now",
+			facts: facts{kind: vaultreq.Write, secret: &api.Secret{}, window: live(time.Hour, 0)},
+			at:    270 * time.Second, spread: 30 * time.Second, expires: 0,
+		}, {
+			name:  "certificate of secret in its last nanosecond",
+			facts: facts{kind: vaultreq.Write, secret: &api.Secret{}, window: live(time.Hour, 1)},
+			at:    500 * time.Millisecond, expires: 1, fixed: true,
+		}, {
+			name:  "pkiCert that expires now",
+			facts: facts{kind: vaultreq.Certificate, secret: &api.Secret{}, window: live(time.Hour, 0)},
+			at:    262500 * time.Millisecond, spread: 15 * time.Second, expires: 0,
+		}, {
+			name: "certificate that expires now, with a renewable lease",
+			facts: facts{
+				kind: vaultreq.Write, window: live(time.Hour, 0),
+				secret: &api.Secret{LeaseID: "l", LeaseDuration: 3600, Renewable: true},
+			},
+			at: 38*time.Minute + 30*time.Second, spread: 3 * time.Minute, renew: true, expires: time.Hour,
+		}, {
+			name: "certificate in its last nanosecond, with a renewable lease",
+			facts: facts{
+				kind: vaultreq.Write, window: live(time.Hour, 1),
+				secret: &api.Secret{LeaseID: "l", LeaseDuration: 3600, Renewable: true},
+			},
+			at: 500 * time.Millisecond, expires: 1, fixed: true,
+		}, {
+			name:  "certificate that ends with its lease",
+			facts: facts{kind: vaultreq.Write, secret: hour, window: live(0, time.Hour)},
+			at:    54 * time.Minute, spread: 6 * time.Minute, expires: time.Hour,
+		}, {
+			name:  "secret_id of a second",
+			facts: facts{secret: &api.Secret{Data: map[string]any{"secret_id": "x", "secret_id_ttl": n("1")}}},
+			at:    1800 * time.Millisecond, spread: 200 * time.Millisecond, expires: time.Second,
+		}, {
+			name:  "secret_id_ttl without a secret_id",
+			facts: facts{secret: &api.Secret{Data: map[string]any{"secret_id_ttl": n("99")}}},
+			at:    270 * time.Second, spread: 30 * time.Second, expires: never,
+		}, {
+			name:  "secret_id with a lease follows the lease",
+			facts: facts{secret: &api.Secret{LeaseID: "l", LeaseDuration: 100, Data: map[string]any{"secret_id": "x", "secret_id_ttl": n("9")}}},
+			at:    90 * time.Second, spread: 10 * time.Second, expires: 100 * time.Second,
+		}, {
+			name:  "ttl without rotation",
+			facts: facts{secret: &api.Secret{Data: map[string]any{"ttl": n("600")}}},
+			at:    270 * time.Second, spread: 30 * time.Second, expires: never,
+		}, {
+			name:   "threshold with a jitter of up to 1",
+			facts:  facts{secret: hour},
+			policy: policy{threshold: 0.95}, at: 57 * time.Minute, spread: 3 * time.Minute, expires: time.Hour,
+		}, {
+			name:   "threshold with a jitter of down to 0",
+			facts:  facts{secret: hour},
+			policy: policy{threshold: 0.05}, at: 3 * time.Minute, spread: 3 * time.Minute, expires: time.Hour,
+		}, {
+			name:   "pkiCert, threshold with a jitter of down to 0",
+			facts:  facts{kind: vaultreq.Certificate, secret: &api.Secret{}, window: live(0, 100*time.Hour), adopted: true},
+			policy: policy{threshold: 0.05}, at: 2*time.Hour + 30*time.Minute, expires: 100 * time.Hour, fixed: true,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -181,8 +241,8 @@ func TestNext(t *testing.T) {
 			near(t, "spread", (at(1) - at(0)).Abs(), tt.spread)
 			f.draw = 0.5
 			d := next(f, p)
-			if d.renew != tt.renew {
-				t.Errorf("renew is %v", d.renew)
+			if d.renew != tt.renew || d.absolute != tt.fixed {
+				t.Errorf("renew is %v, absolute is %v", d.renew, d.absolute)
 			}
 			if tt.expires == never {
 				if !d.expires.IsZero() {

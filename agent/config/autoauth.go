@@ -36,10 +36,28 @@ func readAutoAuth(s *scope) *AutoAuth {
 	for _, sink := range s.labelled("sink", "config") {
 		a.Sinks = append(a.Sinks, readSink(sink))
 	}
-	s.refuse("sinks", "unknown key", `write a sink "file" { … } block for each sink`)
+	a.checkSinks(s)
 	a.checkWrapping(s)
 	s.finish(Warning)
 	return a
+}
+
+// checkSinks reports the key sinks. Vault Agent ignores it next to a sink block.
+// Without one it takes the block for a sink without a type and does not start.
+func (a *AutoAuth) checkSinks(s *scope) {
+	s.accept("sinks")
+	const hint = `write a sink "file" { … } block for each sink, directly in auto_auth`
+	switch v := s.value("sinks"); v.Kind {
+	case hclread.Absent:
+	case hclread.Block, hclread.List:
+		if objects, _ := v.Blocks(); len(objects) > 0 && len(a.Sinks) == 0 {
+			s.problem(StartError, "sinks", "the sinks in it would not be written", hint)
+			return
+		}
+		s.problem(Warning, "sinks", "is ignored, as in Vault Agent", hint)
+	default:
+		s.problem(LoadError, "sinks", "must be a block, not "+v.Describe(), hint)
+	}
 }
 
 // checkWrapping checks that wrapping is consistent: a wrapped token can be

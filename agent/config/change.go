@@ -38,6 +38,7 @@ func (m ChangeMode) String() string {
 // Change is the reaction to a change of a template's or bundle's files.
 type Change struct {
 	Mode    ChangeMode
+	NoneSet bool           // change_mode = "noop" is set: no reaction is what is wanted
 	Signal  syscall.Signal // not 0 if Mode is Signal
 	PIDFile string         // of the process to signal; empty: the child that Exec names
 	// Exec is the name of the exec block whose child is restarted or signalled.
@@ -78,6 +79,7 @@ func readChange(s *scope) Change {
 	}
 
 	valid := get(s, "change_mode", asChangeMode, &c.Mode)
+	c.NoneSet = valid && c.Mode == Noop
 	if len(s.find("change_mode")) > 0 {
 		c.Pos = s.posOf("change_mode")
 	}
@@ -221,6 +223,9 @@ func (c *Change) readTarget(s *scope) {
 		c.ExecPos = s.posOf("change_exec")
 	}
 }
+
+// IsMissing reports whether there is no change, and change_mode does not say so.
+func (c *Change) IsMissing() bool { return c.Mode == Noop && !c.NoneSet }
 
 // targetsChild reports whether the change restarts or signals a child.
 func (c *Change) targetsChild() bool {

@@ -20,7 +20,7 @@ func TestChange(t *testing.T) {
 		want func(*config.Change)
 	}{
 		"none":                {``, func(*config.Change) {}},
-		"noop":                {`change_mode = "noop"`, func(*config.Change) {}},
+		"noop":                {`change_mode = "noop"`, func(c *config.Change) { c.NoneSet = true }},
 		"list":                {`command = ["a", "b c"]`, runs("a", "b c")},
 		"one word":            {`command = "reload"`, runs("reload")},
 		"shell":               {`command = "a && b"`, runs("sh", "-c", "a && b")},
@@ -84,7 +84,7 @@ func TestChangeOfTheChild(t *testing.T) {
 			config.Change{Mode: config.Signal, Signal: syscall.SIGHUP, PIDFile: "/run/p"}},
 		"a pid_file beside several": {web + api, signal + "\n pid_file = \"/run/p\"",
 			config.Change{Mode: config.Signal, Signal: syscall.SIGHUP, PIDFile: "/run/p"}},
-		"noop":      {web + api, `change_mode = "noop"`, config.Change{}},
+		"noop":      {web + api, `change_mode = "noop"`, config.Change{NoneSet: true}},
 		"a command": {web, `command = ["true"]`, config.Change{Mode: config.Command, Command: []string{"true"}}},
 	} {
 		t.Run(name, func(t *testing.T) {

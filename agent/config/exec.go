@@ -6,7 +6,6 @@ package config
 import (
 	"slices"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -18,8 +17,10 @@ import (
 type Exec struct {
 	// Name is the label of the block. It is unique and can be part of a file
 	// name. It is empty for the one block that may have no label.
-	Name    string
-	Command []string // a program and its arguments, without a shell
+	Name string
+	// Command is a program and its arguments. It runs without a shell, unless
+	// the shell is the program.
+	Command []string
 	// StartImmediately (start = "immediately") starts the program at once, with
 	// the files that exist. Otherwise (start = "published", the default) it
 	// starts after every bundle is published.
@@ -62,8 +63,10 @@ func readExec(s *scope) Exec {
 	switch {
 	case len(e.Command) == 0 && (!s.has("command") || s.value("command").Kind == hclread.List):
 		s.problem(ValidateError, "command", "is empty", `write for example ["nginx", "-g", "daemon off;"]`)
-	case len(e.Command) > 0 && strings.TrimSpace(e.Command[0]) == "":
+	case len(e.Command) == 1 && e.Command[0] == "":
 		s.problem(StartError, "command", "the program's name is empty", "")
+	default:
+		e.Command = s.runnable("command", e.Command)
 	}
 	return e
 }

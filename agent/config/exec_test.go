@@ -113,6 +113,26 @@ exec {
 	}
 }
 
+// A child's command follows the rule of all other commands, which is Vault Agent's.
+func TestExecCommandOfOneStringRunsInAShell(t *testing.T) {
+	t.Parallel()
+	for command, want := range map[string][]string{
+		`["app"]`:                         {"app"},
+		`["app", "a b"]`:                  {"app", "a b"},
+		`["exec app --flag | tee a.log"]`: {"sh", "-c", "exec app --flag | tee a.log"},
+	} {
+		block := "exec {\n command = " + command + "\n}\n"
+		change := "template {\n contents = \"x\"\n destination = \"/run/x\"\n command = " + command + "\n}\n"
+		c := load(t, login+change+block, config.Overrides{})
+		if diff := cmp.Diff(want, c.Execs[0].Command); diff != "" {
+			t.Errorf("exec, %s (-want +got):\n%s", command, diff)
+		}
+		if diff := cmp.Diff(want, c.Templates[0].Change.Command); diff != "" {
+			t.Errorf("template, %s (-want +got):\n%s", command, diff)
+		}
+	}
+}
+
 // Several exec blocks may each have a label. A change without change_exec
 // targets the only one.
 func TestExecs(t *testing.T) {

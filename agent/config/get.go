@@ -153,9 +153,8 @@ func (s *scope) checkName(kind Kind, name, of string) {
 }
 
 // readCommand reads a command as Vault Agent does and returns the program and
-// its arguments. A string is split at its commas, which surprises people and
-// gets a warning. A single argument that contains white space is run by a
-// shell.
+// its arguments, see runnable. A string is split at its commas, which surprises
+// people and gets a warning.
 func readCommand(s *scope, name string) []string {
 	var command []string
 	if !get(s, name, asListOrCommas, &command) {
@@ -167,6 +166,13 @@ func readCommand(s *scope, name string) []string {
 			fmt.Sprintf("the string is split at its commas into %d arguments and runs without a shell", len(command)),
 			shellHint(v))
 	}
+	return s.runnable(name, command)
+}
+
+// runnable returns the program and its arguments for a command, which every key
+// that has a command follows: a single argument that contains white space is a
+// script for a shell, as in Vault Agent. It returns nil for an empty command.
+func (s *scope) runnable(name string, command []string) []string {
 	if len(command) == 0 || len(command) == 1 && command[0] == "" {
 		return nil
 	}

@@ -26,6 +26,7 @@ var quirkDifferences = map[string]struct{ verdict, why string }{
 		"there is only one way to understand them"},
 	"inj3.json": {accepted, "labels as keys within lists: Vault Agent does not see them as labels; " +
 		"there is only one way to understand them"},
+	"inj4.json": {accepted, "labels as keys within lists, as in inj3.json; what it says below sinks is refused at the start"},
 	"json-label.json": {accepted, "labels as keys: Vault Agent mistakes method and sink for two auto_auth blocks; " +
 		"there is only one way to understand them"},
 	"tmpl-list.hcl": {accepted, "template as a list of objects, as in JSON"},

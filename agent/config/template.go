@@ -63,6 +63,7 @@ func readTemplateFile(s *scope) Template {
 // check reports unknown keys, and then checks the template as a whole.
 func (t *Template) check(s *scope) {
 	refuseNomadKeys(s)
+	refuseBundleKeys(s)
 	s.finish(LoadError)
 
 	if t.Destination == "" {
@@ -74,6 +75,20 @@ func (t *Template) check(s *scope) {
 	if t.Source != "" && t.Contents != "" {
 		s.problem(StartError, "contents", "cannot be combined with source", "keep one of them")
 	}
+}
+
+// refuseBundleKeys reports keys that only a bundle has: its files change together,
+// and one check and one proof are for all of them.
+func refuseBundleKeys(s *scope) {
+	hint := `move it from this block into the bundle`
+	if s.title == "template" {
+		hint = `write a bundle "NAME" { … } block with a certificate block and this one, instead of the template`
+	}
+	s.refuse("verify", "must be inside a bundle, which knows the certificate to expect", hint)
+	if s.title == "template" {
+		hint = `write a bundle "NAME" { … } block with this one, and move the template into it`
+	}
+	s.refuse("check", "must be inside a bundle, whose files are restored if it fails", hint)
 }
 
 // refuseNomadKeys reports keys of Nomad's template block that have another name

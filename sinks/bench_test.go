@@ -16,8 +16,8 @@ import (
 	"github.com/certagent/certagent/redact"
 )
 
-// BenchmarkPublish publishes a thousand sets of three files, 32 at a time: as at
-// the first start, and as at a rotation. It wants a real disk under TMPDIR.
+// BenchmarkPublish publishes a thousand sets of three files, 32 at a time, as at the
+// first start and as at a rotation. TMPDIR should be on a disk.
 func BenchmarkPublish(b *testing.B) {
 	const sets, callers = 1000, 32
 	dir := b.TempDir()
@@ -55,8 +55,8 @@ func BenchmarkPublish(b *testing.B) {
 	}
 }
 
-// BenchmarkSwap is BenchmarkPublish with a directory for each set.
-func BenchmarkSwap(b *testing.B) {
+// BenchmarkLinkDir is BenchmarkPublish with a LinkDir for each set.
+func BenchmarkLinkDir(b *testing.B) {
 	const sets, callers = 1000, 32
 	dir := b.TempDir()
 	round := 0
@@ -68,7 +68,7 @@ func BenchmarkSwap(b *testing.B) {
 		for range callers {
 			workers.Go(func() {
 				for i := range work {
-					swapTo(b, filepath.Join(dir, fmt.Sprint(i)), round, "tls.crt", "tls.key", "ca.crt")
+					publishLinkDir(b, filepath.Join(dir, fmt.Sprint(i)), round, "tls.crt", "tls.key", "ca.crt")
 				}
 			})
 		}
@@ -81,17 +81,18 @@ func BenchmarkSwap(b *testing.B) {
 	}
 }
 
-// BenchmarkReadersOfSwap counts what each way to read finds over 1000 publishings.
-func BenchmarkReadersOfSwap(b *testing.B) {
+// BenchmarkLinkDirReaders counts what each way to read finds while 1000 generations are
+// published.
+func BenchmarkLinkDirReaders(b *testing.B) {
 	d := filepath.Join(memory(b), "d")
 	number := 1
 	for b.Loop() {
 		all := readers()
-		swapTo(b, d, number, "tls.crt", "tls.key", "combined.pem")
+		publishLinkDir(b, d, number, "tls.crt", "tls.key", "combined.pem")
 		runReaders(b, d, all, func() {
 			for range 1000 {
 				number++
-				swapTo(b, d, number, "tls.crt", "tls.key", "combined.pem")
+				publishLinkDir(b, d, number, "tls.crt", "tls.key", "combined.pem")
 			}
 		})
 		for _, r := range all {

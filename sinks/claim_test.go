@@ -17,7 +17,7 @@ func claim(p Publisher, files []File) (*Claim, error) {
 	return c, p.Claim(c, files)
 }
 
-// A second claim in one process is refused as one in another process is.
+// TestClaim: a second claim in the same process is refused like one in another process.
 func TestClaim(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -33,7 +33,7 @@ func TestClaim(t *testing.T) {
 		_, err := claimFiles(file("c", name))
 		wantError(t, err, ErrClaimed, filepath.Join(dir, name), "stop the other process")
 	}
-	second, err := claimFiles(file("c", "sub/b")) // neither is held by those that failed
+	second, err := claimFiles(file("c", "sub/b")) // the failed claims hold neither
 	must(t, err)
 	must(t, second.Close())
 	must(t, first.Close())
@@ -53,7 +53,7 @@ func TestClaimOfNothing(t *testing.T) {
 	}
 }
 
-// TestClaimSurvivesRecover: the file that holds the locks is not swept.
+// TestClaimSurvivesRecover: Recover does not remove the lock file.
 func TestClaimSurvivesRecover(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -60,8 +60,8 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// TestCompareNamesWhatItCannotRead: the other files are compared all the same,
-// and a pipe is not waited for.
+// TestCompareNamesWhatItCannotRead: the other files are compared nevertheless,
+// and opening a pipe does not block.
 func TestCompareNamesWhatItCannotRead(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -105,7 +105,7 @@ func TestRepair(t *testing.T) {
 	}
 }
 
-// TestPublishRepairs: drift is repaired by the way, also of files that do not
+// TestPublishRepairs: Publish repairs modes and owners, also of files that do not
 // change.
 func TestPublishRepairs(t *testing.T) {
 	t.Parallel()

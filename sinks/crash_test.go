@@ -14,23 +14,21 @@ import (
 	"testing"
 )
 
-// A situation is one in which the second generation is published, or its
-// publishing completed, to be disturbed at each of the system calls that this
-// takes.
+// A situation is one in which the second generation is published or completed. The tests
+// interrupt each system call of that.
 type situation struct {
 	name   string
-	before int    // the generation that is there; 2: committed, but only begun
+	before int    // the current generation; 2: committed but not complete
 	env    string // of the process
-	// undone says that a failure leaves the old generation even before Recover.
+	// undone means that a failure leaves the old generation even without Recover.
 	undone bool
 
-	// Of those that publish a directory: what prepares it, and the generation that
-	// it changes to.
+	// For a LinkDir: what prepares it, and the generation that becomes the current one.
 	prepare func(t *testing.T, d string)
 	after   int
 
-	// states leaves out the calls that only read: whoever is killed before one of
-	// them leaves what is left before the next that changes something.
+	// states leaves out the calls that only read. Being killed before one of them leaves
+	// the same state as before the next call that changes something.
 	states bool
 }
 
@@ -54,7 +52,7 @@ func (s situation) setUp(t *testing.T) (root string) {
 	return root
 }
 
-// disturb publishes and has strace do something at the call c.
+// disturb publishes; strace injects a signal or an error at the call c.
 func (s situation) disturb(t *testing.T, root string, c call, inject string) (code int) {
 	t.Helper()
 	path := c.path
@@ -65,14 +63,14 @@ func (s situation) disturb(t *testing.T, root string, c call, inject string) (co
 		"-e", fmt.Sprintf("inject=%s:%s:when=%d", c.name, inject, c.nth))
 }
 
-// each runs a test for each system call in the situations, and logs how often.
+// each runs a test for each system call in each situation, and logs how many ran.
 func each(t *testing.T, situations []situation, test func(t *testing.T, s situation, c call)) {
 	for _, s := range situations {
 		t.Run(s.name, func(t *testing.T) {
 			calls := trace(t, s.setUp(t), s.env)
 			var runs, bad atomic.Int64
 			t.Cleanup(func() { t.Logf("%s: calls=%d runs=%d bad=%d", t.Name(), len(calls), runs.Load(), bad.Load()) })
-			synced := 0 // after this call, failures do not matter any more
+			synced := 0 // failures of later calls do not matter
 			for i, c := range calls {
 				if c.text == "fsync(d)" {
 					synced = i
@@ -138,9 +136,8 @@ func recovered(t *testing.T, root string) int {
 	return n
 }
 
-// TestKilledAtEachCall: whatever call a process is killed before, the next one
-// finds the old set and what is owed for it, or the new set and what is owed for
-// that.
+// TestKilledAtEachCall: if a process is killed before any call, the next process finds
+// the old set with its payload, or the new set with its payload.
 func TestKilledAtEachCall(t *testing.T) {
 	t.Parallel()
 	situations := append(slices.Clone(situations), situation{name: "recovering", before: 2, env: recovering})
@@ -159,8 +156,8 @@ func TestKilledAtEachCall(t *testing.T) {
 	})
 }
 
-// TestFailureAtEachCall: whatever call fails, Publish says so, takes back what it
-// did and leaves no temporary files.
+// TestFailureAtEachCall: if any call fails, Publish returns an error, restores the old
+// set and leaves no temporary files.
 func TestFailureAtEachCall(t *testing.T) {
 	t.Parallel()
 	for errno, situations := range map[string][]situation{
@@ -193,8 +190,8 @@ func TestFailureAtEachCall(t *testing.T) {
 	}
 }
 
-// harmless are the failures that change nothing: a lock, the removal of an old
-// file, the closing of what was only read.
+// harmless reports whether a failure of the call changes nothing: a lock, the removal of
+// an old file, the closing of a file that was only read.
 func (c call) harmless() bool {
 	return c.name == "flock" || c.name == "unlinkat" || c.name == "close" && !strings.Contains(c.text, prefix)
 }

@@ -19,8 +19,8 @@ import (
 	"github.com/certagent/certagent/redact"
 )
 
-// TestRefusedDestinations: nothing is changed, and nothing left behind, where a
-// destination cannot or must not be replaced, not even for the other files.
+// TestRefusedDestinations: if a destination cannot or must not be replaced, nothing
+// changes and nothing is left behind, not even for the other files.
 func TestRefusedDestinations(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -138,8 +138,8 @@ func TestWithoutExchange(t *testing.T) {
 	}
 }
 
-// TestUnprivileged: what an agent that is not root cannot do is refused before
-// anything is published; that it cannot keep an old owner is not an error.
+// TestUnprivileged: what an unprivileged agent cannot do is an error before anything is
+// published, except that it cannot keep the old owner.
 func TestUnprivileged(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -198,7 +198,7 @@ func TestUnprivileged(t *testing.T) {
 	})
 }
 
-// asProcess is a process that publishes the second generation below root.
+// asProcess returns a command that publishes the second generation below root.
 func asProcess(root string, uid uint32, env string) *exec.Cmd {
 	cmd := exec.Command("/proc/self/exe") // which another user may execute
 	cmd.Env = append(os.Environ(), publishIn+"="+root, env)
@@ -215,7 +215,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// mount mounts something until the test ends, or until the result is called.
+// mount mounts a file system until the test ends or unmount is called.
 func mount(t *testing.T, source, target, fstype string, flags uintptr, data string) (unmount func()) {
 	t.Helper()
 	needRoot(t)

@@ -19,7 +19,7 @@ import (
 	"github.com/certagent/certagent/redact"
 )
 
-// one is a generation of a single file.
+// one returns a generation of a single file.
 func one(f File) Generation { return Generation{Name: "one", Number: 1, Files: []File{f}} }
 
 func TestPublishRecords(t *testing.T) {
@@ -189,7 +189,7 @@ func TestBackupThatCannotBeMade(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !errors.Is(r.CleanupErr, syscall.EISDIR) || !strings.Contains(r.CleanupErr.Error(), path) {
-		t.Errorf("Untidy is %v", r.CleanupErr)
+		t.Errorf("CleanupErr is %v", r.CleanupErr)
 	}
 	if read(t, path) != "new" {
 		t.Error("not published")
@@ -212,7 +212,7 @@ func TestCreateDirs(t *testing.T) {
 	}
 }
 
-func TestPublishGivesUpWithItsContext(t *testing.T) {
+func TestPublishEndsWithContext(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	publish(t, generation(root, 1))

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestCompareInDirectory(t *testing.T) {
+func TestCompareInLinkDir(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		change func(t *testing.T, path string)
@@ -45,7 +45,7 @@ func TestCompareInDirectory(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join(t.TempDir(), "tls")
-			swapTo(t, path, 1)
+			publishLinkDir(t, path, 1)
 			test.change(t, path)
 			d, g := bundle(path, 1)
 			got, err := d.Compare(g.Files)
@@ -55,8 +55,8 @@ func TestCompareInDirectory(t *testing.T) {
 			if test.err != nil {
 				return
 			}
-			// Publish mends each of these, and what only drifted without a new generation.
-			r := swapTo(t, path, 1)
+			// Publish repairs each of these; drift does not need a new generation.
+			r := publishLinkDir(t, path, 1)
 			drifted := true
 			for _, status := range test.want {
 				drifted = drifted && status != Content
@@ -71,10 +71,10 @@ func TestCompareInDirectory(t *testing.T) {
 	}
 }
 
-func TestRepairInDirectory(t *testing.T) {
+func TestRepairInLinkDir(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir()
-	swapTo(t, path, 1)
+	publishLinkDir(t, path, 1)
 	d, g := bundle(path, 1)
 	before := stat(t, path+"/..data/tls.key")
 	must(t, os.Chmod(path+"/tls.key", 0o644))
@@ -93,7 +93,7 @@ func TestRepairInDirectory(t *testing.T) {
 	wantError(t, d.Repair(g.Files[1]), unix.ENOENT, d.Path, "")
 }
 
-func TestOwnersInDirectory(t *testing.T) {
+func TestOwnersInLinkDir(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
 	path := filepath.Join(t.TempDir(), "tls")
@@ -113,7 +113,7 @@ func TestOwnersInDirectory(t *testing.T) {
 	}
 }
 
-func TestClaimOfDirectory(t *testing.T) {
+func TestClaimOfLinkDir(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "tls")
 	d, g := bundle(path, 1)
@@ -130,7 +130,7 @@ func TestClaimOfDirectory(t *testing.T) {
 	wantError(t, err, ErrClaimed, path+"/tls.crt", "stop the other process")
 	_, err = claimFiles([]File{{Path: path + "/other"}})
 	must(t, err)
-	swapTo(t, path, 1)
+	publishLinkDir(t, path, 1)
 	if _, err := Recover(t.Context(), []string{path}); err != nil {
 		t.Error(err)
 	}

@@ -19,18 +19,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The names of the first generation and those of the second: one goes, one comes.
+// The names of the first and of the second generation. One is removed, one is new.
 var (
 	namesBefore = []string{"tls.crt", "tls.key", "certs/ca.crt", "old.crt"}
 	namesAfter  = []string{"tls.crt", "tls.key", "certs/ca.crt", "new.crt"}
 )
 
 const (
-	owedAfterReturn = 10    // what the payload of a rollback says
-	another         = 65534 // a user and a group that are not the process's
+	owedAfterRollback = 10    // in the payload of a rollback
+	another           = 65534 // a user and a group that are not the process's
 )
 
-func swapHelper(path, way string) error {
+func linkDirHelper(path, way string) error {
 	d, g := bundle(path, 2, namesAfter...)
 	g.Number = 0
 	var err error
@@ -46,7 +46,7 @@ func swapHelper(path, way string) error {
 	case "publish":
 		_, err = d.Publish(context.Background(), g)
 	case "rollback":
-		_, err = d.Rollback(context.Background(), Generation{Name: g.Name, Payload: fmt.Appendf(nil, `{"owed":%d}`, owedAfterReturn)})
+		_, err = d.Rollback(context.Background(), Generation{Name: g.Name, Payload: fmt.Appendf(nil, `{"owed":%d}`, owedAfterRollback)})
 	case "recover":
 		_, err = Recover(context.Background(), []string{path})
 	default:
@@ -55,40 +55,40 @@ func swapHelper(path, way string) error {
 	return err
 }
 
-// swapSituations are those in which a directory changes from the generation
-// before to the one after.
-var swapSituations = []situation{
-	{name: "replacing", before: 1, after: 2, env: swapping + "publish", prepare: func(t *testing.T, d string) {
-		for _, n := range []int{11, 12, 1} { // the first will be too old
-			swapNumberless(t, d, n, namesBefore...)
+// linkDirSituations are those in which a LinkDir changes from the generation before to
+// the one after.
+var linkDirSituations = []situation{
+	{name: "replacing", before: 1, after: 2, env: inLinkDir + "publish", prepare: func(t *testing.T, d string) {
+		for _, n := range []int{11, 12, 1} { // the first one is too old then
+			publishUnnumbered(t, d, n, namesBefore...)
 		}
 	}},
-	{name: "first", before: 0, after: 2, env: swapping + "publish", states: true, prepare: func(*testing.T, string) {}},
-	{name: "taking over", before: 1, after: 2, states: true, env: swapping + "publish", prepare: func(t *testing.T, d string) {
+	{name: "first", before: 0, after: 2, env: inLinkDir + "publish", states: true, prepare: func(*testing.T, string) {}},
+	{name: "taking over", before: 1, after: 2, states: true, env: inLinkDir + "publish", prepare: func(t *testing.T, d string) {
 		must(t, os.Mkdir(d, 0o755))
 		for _, name := range []string{"tls.crt", "tls.key"} {
 			write(t, filepath.Join(d, name), string(contentOf(name, 1)), 0o600)
 		}
 	}},
-	{name: "taking over a name", before: 1, after: 2, states: true, env: swapping + "publish", prepare: func(t *testing.T, d string) {
-		swapNumberless(t, d, 1, namesBefore...)
+	{name: "taking over a name", before: 1, after: 2, states: true, env: inLinkDir + "publish", prepare: func(t *testing.T, d string) {
+		publishUnnumbered(t, d, 1, namesBefore...)
 		write(t, filepath.Join(d, "new.crt"), string(contentOf("new.crt", 1)), 0o600)
 	}},
-	{name: "rolling back", before: 2, after: 1, env: swapping + "rollback", prepare: func(t *testing.T, d string) {
-		swapNumberless(t, d, 11, namesBefore...)
-		swapNumberless(t, d, 1, namesBefore...)
-		swapNumberless(t, d, 12, namesAfter...)
+	{name: "rolling back", before: 2, after: 1, env: inLinkDir + "rollback", prepare: func(t *testing.T, d string) {
+		publishUnnumbered(t, d, 11, namesBefore...)
+		publishUnnumbered(t, d, 1, namesBefore...)
+		publishUnnumbered(t, d, 12, namesAfter...)
 		rollBack(t, d)
-		swapNumberless(t, d, 2, namesAfter...)
+		publishUnnumbered(t, d, 2, namesAfter...)
 	}},
-	{name: "recovering", before: 1, after: 1, states: true, env: swapping + "recover", prepare: func(t *testing.T, d string) {
-		swapNumberless(t, d, 11, namesBefore...)
-		swapNumberless(t, d, 1, namesBefore...)
+	{name: "recovering", before: 1, after: 1, states: true, env: inLinkDir + "recover", prepare: func(t *testing.T, d string) {
+		publishUnnumbered(t, d, 11, namesBefore...)
+		publishUnnumbered(t, d, 1, namesBefore...)
 		leftovers(t, d)
 	}},
 }
 
-// leftovers makes what crashes leave at their worst, all at once.
+// leftovers creates all that crashes can leave.
 func leftovers(t *testing.T, d string) {
 	must(t, os.CopyFS(filepath.Join(d, "..gen-3"), os.DirFS(filepath.Join(d, "..gen-2"))))
 	write(t, filepath.Join(d, "..gen-3.json"), "{", 0o600)
@@ -100,8 +100,8 @@ func leftovers(t *testing.T, d string) {
 	write(t, filepath.Join(d, "tls.key"), string(contentOf("tls.key", 1)), 0o600)
 }
 
-// swapNumberless leaves it to the directory what number the generation gets.
-func swapNumberless(t testing.TB, path string, n int, names ...string) {
+// publishUnnumbered publishes generation n; the LinkDir chooses its number.
+func publishUnnumbered(t testing.TB, path string, n int, names ...string) {
 	t.Helper()
 	d, g := bundle(path, n, names...)
 	g.Number = 0
@@ -110,11 +110,11 @@ func swapNumberless(t testing.TB, path string, n int, names ...string) {
 	}
 }
 
-// seen returns which generation a reader finds: one that opens "..data" and then
-// the files in it, or where there is no such link, the files themselves. It is 0
-// if there is nothing, and -1 unless it is one complete generation. Whoever goes
-// by the stable names must not find anything else, nor a link that leads nowhere;
-// and a name that both generations have must be there.
+// seen returns which generation a reader finds that opens "..data" and then the files in
+// it or, if there is no such link, the files themselves. It is 0 if there are none, and
+// -1 if they are not one complete generation. By the stable names a reader must not find
+// another generation, nor a link that leads nowhere; and a name that both generations
+// have must exist.
 func seen(t *testing.T, s situation, d string) int {
 	t.Helper()
 	fd, err := unix.Open(filepath.Join(d, dataLink), unix.O_RDONLY|unix.O_DIRECTORY, 0)
@@ -160,7 +160,7 @@ func seen(t *testing.T, s situation, d string) int {
 	return n
 }
 
-// inGeneration returns the generations of the files below a directory.
+// inGeneration returns the generation of each file in a directory.
 func inGeneration(t *testing.T, dir string) map[string]int {
 	t.Helper()
 	found := map[string]int{}
@@ -175,7 +175,7 @@ func inGeneration(t *testing.T, dir string) map[string]int {
 	return found
 }
 
-// numberOf returns -1 for what is none of the contents of a name.
+// numberOf returns -1 if content is that of no generation.
 func numberOf(name string, content []byte) int {
 	n, err := strconv.Atoi(string(content[strings.LastIndexByte(string(content), ' ')+1:]))
 	if err != nil || string(contentOf(name, n)) != string(content) {
@@ -184,9 +184,9 @@ func numberOf(name string, content []byte) int {
 	return n
 }
 
-// regained runs Recover and checks that what is seen is one generation with what
-// is owed for it, and that nothing else is left. It returns which.
-func regained(t *testing.T, s situation, root string) int {
+// recoveredLinkDir runs Recover and checks that readers find one generation, with its
+// payload, and that nothing else is left. It returns which one.
+func recoveredLinkDir(t *testing.T, s situation, root string) int {
 	t.Helper()
 	d := filepath.Join(root, "d")
 	before := seen(t, s, d)
@@ -219,9 +219,9 @@ func regained(t *testing.T, s situation, root string) int {
 	owed := fmt.Sprintf(`{"owed":%d}`, n)
 	switch {
 	case strings.HasSuffix(s.env, "rollback") && n == s.after:
-		owed = fmt.Sprintf(`{"owed":%d}`, owedAfterReturn)
+		owed = fmt.Sprintf(`{"owed":%d}`, owedAfterRollback)
 	case s.name == "taking over" && n == s.before:
-		owed = "" // nobody knows
+		owed = "" // unknown
 	}
 	if got := string(records[0].Payload); got != owed {
 		t.Errorf("generation %d is seen, but owed is %q, not %q", n, got, owed)
@@ -230,7 +230,7 @@ func regained(t *testing.T, s situation, root string) int {
 	return n
 }
 
-// checkLeft checks that a directory holds what a record says and no more.
+// checkLeft checks that a directory has exactly what is recorded.
 func checkLeft(t *testing.T, d string, r Record) {
 	t.Helper()
 	want := []string{dataLink + " -> " + generationName(r.Generation)}
@@ -256,11 +256,11 @@ func checkLeft(t *testing.T, d string, r Record) {
 	}
 }
 
-// TestSwapKilledAtEachCall: whatever call a process is killed before, readers find
-// one complete generation at once, and the next process finds what is owed for it.
-func TestSwapKilledAtEachCall(t *testing.T) {
+// TestLinkDirKilledAtEachCall: if a process is killed before any call, readers find one
+// complete generation at once, and the next process finds its payload.
+func TestLinkDirKilledAtEachCall(t *testing.T) {
 	t.Parallel()
-	each(t, swapSituations, func(t *testing.T, s situation, c call) {
+	each(t, linkDirSituations, func(t *testing.T, s situation, c call) {
 		root := s.setUp(t)
 		d := filepath.Join(root, "d")
 		if code := s.disturb(t, root, c, "signal=SIGKILL"); code != -1 {
@@ -269,21 +269,21 @@ func TestSwapKilledAtEachCall(t *testing.T) {
 		if n := seen(t, s, d); n != s.before && n != s.after {
 			t.Errorf("before Recover: generation %d", n)
 		}
-		if n := regained(t, s, root); n != s.before && n != s.after {
+		if n := recoveredLinkDir(t, s, root); n != s.before && n != s.after {
 			t.Errorf("after Recover: generation %d", n)
 		}
-		swapNumberless(t, d, 2, namesAfter...)
+		publishUnnumbered(t, d, 2, namesAfter...)
 		if n := seen(t, s, d); n != 2 {
 			t.Errorf("publishing after the crash: generation %d", n)
 		}
 	})
 }
 
-// TestSwapFailureAtEachCall: whatever call fails, what was seen is still seen, and
-// nothing else is left of the attempt; or it succeeded all the same. It has the
-// calls of this process fail, alone: it is not parallel.
-func TestSwapFailureAtEachCall(t *testing.T) {
-	for _, s := range swapSituations {
+// TestLinkDirFailureAtEachCall: if any call fails, readers find the old generation, and
+// nothing else is left; or the attempt succeeds nevertheless. It is not parallel,
+// because it makes calls of this process fail.
+func TestLinkDirFailureAtEachCall(t *testing.T) {
+	for _, s := range linkDirSituations {
 		t.Run(s.name, func(t *testing.T) {
 			runs, bad := 0, 0
 			for _, errno := range []unix.Errno{unix.ENOSPC, unix.EIO, unix.EACCES, unix.EROFS, unix.EDQUOT} {
@@ -303,7 +303,7 @@ func TestSwapFailureAtEachCall(t *testing.T) {
 	}
 }
 
-// failAt reports whether all was well, and whether there was such a call.
+// failAt reports whether the test passed, and whether there was an nth call.
 func (s situation) failAt(t *testing.T, nth int64, errno unix.Errno) (ok, more bool) {
 	root := s.setUp(t)
 	defer os.RemoveAll(root)
@@ -318,7 +318,7 @@ func (s situation) failAt(t *testing.T, nth int64, errno unix.Errno) (ok, more b
 		}
 		return call()
 	}
-	err := swapHelper(d, strings.TrimPrefix(s.env, swapping))
+	err := linkDirHelper(d, strings.TrimPrefix(s.env, inLinkDir))
 	doSyscall = func(call func() error) error { return call() }
 	if calls.Load() < nth {
 		must(t, err)
@@ -334,7 +334,7 @@ func (s situation) failAt(t *testing.T, nth int64, errno unix.Errno) (ok, more b
 		if after := names(d); err != nil && s.undoes() && !slices.Equal(after, before) {
 			t.Errorf("%v; left %v, not %v", err, after, before)
 		}
-		if n := regained(t, s, root); n != s.before && n != s.after {
+		if n := recoveredLinkDir(t, s, root); n != s.before && n != s.after {
 			t.Errorf("after Recover: generation %d", n)
 		}
 		if ok = !t.Failed(); !ok {
@@ -344,10 +344,10 @@ func (s situation) failAt(t *testing.T, nth int64, errno unix.Errno) (ok, more b
 	return ok, true
 }
 
-// TestSwapFailureIsReported: only the failures that change nothing go unreported.
-func TestSwapFailureIsReported(t *testing.T) {
+// TestLinkDirFailureIsReported: only harmless failures are not reported.
+func TestLinkDirFailureIsReported(t *testing.T) {
 	t.Parallel()
-	each(t, swapSituations[:1], func(t *testing.T, s situation, c call) {
+	each(t, linkDirSituations[:1], func(t *testing.T, s situation, c call) {
 		root := s.setUp(t)
 		d := filepath.Join(root, "d")
 		code := s.disturb(t, root, c, "error=EIO")
@@ -370,5 +370,5 @@ func names(dir string) (names []string) {
 	return names
 }
 
-// undoes reports whether a failure leaves the directory as it was.
+// undoes reports whether a failure leaves the directory unchanged.
 func (s situation) undoes() bool { return s.name == "replacing" || s.name == "rolling back" }

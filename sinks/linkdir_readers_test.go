@@ -14,10 +14,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A way to read certificate and key, each of which is of a generation.
+// A way to read the certificate and the key, each of which belongs to a generation.
 type reader struct {
 	name string
-	safe bool // it must never find two generations
+	safe bool // it never finds two generations
 	read func(d string) (cert, key int, err error)
 
 	reads, mixed, gone atomic.Int64
@@ -50,7 +50,7 @@ func readPair(dir int, cert, key string) (int, int, error) {
 	return c, k, err
 }
 
-// readNumber returns -1 for content that is torn.
+// readNumber returns -1 for incomplete content.
 func readNumber(dir int, path, name string) (int, error) {
 	fd, err := unix.Openat(dir, path, unix.O_RDONLY, 0)
 	if err != nil {
@@ -65,7 +65,7 @@ func readNumber(dir int, path, name string) (int, error) {
 	return numberOf(name, buf[:n]), nil
 }
 
-// runReaders has each reader read in a loop while publish runs.
+// runReaders runs all readers in a loop while publish runs.
 func runReaders(t testing.TB, d string, all []*reader, publish func()) {
 	t.Helper()
 	var stop atomic.Bool
@@ -76,7 +76,7 @@ func runReaders(t testing.TB, d string, all []*reader, publish func()) {
 				cert, key, err := r.read(d)
 				r.reads.Add(1)
 				switch {
-				case errors.Is(err, os.ErrNotExist): // it slept through three generations
+				case errors.Is(err, os.ErrNotExist): // three generations were published meanwhile
 					r.gone.Add(1)
 				case err != nil:
 					t.Errorf("%s: %v", r.name, err)
@@ -101,15 +101,15 @@ func runReaders(t testing.TB, d string, all []*reader, publish func()) {
 	}
 }
 
-// TestReadersOfSwap: who opens "..data" and then the files in it, or reads one
-// file that holds all, never finds two generations; who opens the files by path
-// may, seldom.
-func TestReadersOfSwap(t *testing.T) {
+// TestLinkDirReaders: a reader that opens "..data" and then the files in it, or that
+// reads one file with all contents, never finds two generations. A reader that opens two
+// paths can, rarely.
+func TestLinkDirReaders(t *testing.T) {
 	t.Parallel()
 	d := filepath.Join(memory(t), "d")
 	number := 1
 	next := func() {
-		swapTo(t, d, number, "tls.crt", "tls.key", "combined.pem")
+		publishLinkDir(t, d, number, "tls.crt", "tls.key", "combined.pem")
 		number++
 	}
 	next()
@@ -120,9 +120,9 @@ func TestReadersOfSwap(t *testing.T) {
 	})
 }
 
-// TestReadersOfTakeOver: who reads by path while plain files become links finds
-// what was there, always.
-func TestReadersOfTakeOver(t *testing.T) {
+// TestAdoptPlainFilesReaders: a reader that reads by path while plain files become links
+// always finds the old contents.
+func TestAdoptPlainFilesReaders(t *testing.T) {
 	t.Parallel()
 	d := memory(t)
 	byPath := readers()[:1]
@@ -132,8 +132,8 @@ func TestReadersOfTakeOver(t *testing.T) {
 	}
 	runReaders(t, d, byPath, func() {
 		for range 200 {
-			swapTo(t, d, 1, "tls.crt", "tls.key")
-			for _, name := range []string{"tls.key", "tls.crt"} { // somebody moves files over the links
+			publishLinkDir(t, d, 1, "tls.crt", "tls.key")
+			for _, name := range []string{"tls.key", "tls.crt"} { // as if another program replaced the links by files
 				temp := filepath.Join(d, "temp")
 				write(t, temp, string(contentOf(name, 1)), 0o600)
 				must(t, os.Rename(temp, filepath.Join(d, name)))

@@ -19,7 +19,7 @@ func TestRollback(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir()
 	for n := 1; n <= 4; n++ {
-		swapTo(t, path, n)
+		publishLinkDir(t, path, n)
 	}
 	r := rollBack(t, path)
 	if r.Generation != 3 || r.Rejected != 4 || !r.Intact || string(r.Payload) != `{"owed":1}` || !slices.Equal(r.Previous, []uint64{2}) {
@@ -37,22 +37,22 @@ func TestRollback(t *testing.T) {
 		t.Errorf("records %+v", records)
 	}
 
-	// What is published next gets another number than the rejected one.
-	if r := swapTo(t, path, 4); r.Generation != 5 || r.Rejected != 0 || !slices.Equal(r.Previous, []uint64{3, 2}) {
+	// The next generation gets another number than the rejected one.
+	if r := publishLinkDir(t, path, 4); r.Generation != 5 || r.Rejected != 0 || !slices.Equal(r.Previous, []uint64{3, 2}) {
 		t.Errorf("record %+v", r)
 	}
 	wantListing(t, path, append(stableLinks, "..data -> ..gen-5", "..gen-2", "..gen-2.json", "..gen-3", "..gen-3.json", "..gen-5", "..gen-5.json", "..rejected-4")...)
 	rollBack(t, path)
 	wantListing(t, path, append(stableLinks, "..data -> ..gen-3", "..gen-2", "..gen-2.json", "..gen-3", "..gen-3.json", "..rejected-5")...)
 
-	// It goes when the generations of its time are gone.
+	// It is removed when the generations of its time are gone.
 	for n := 6; n <= 8; n++ {
-		swapTo(t, path, n)
+		publishLinkDir(t, path, n)
 	}
 	wantListing(t, path, append(stableLinks, "..data -> ..gen-8", "..gen-6", "..gen-6.json", "..gen-7", "..gen-7.json", "..gen-8", "..gen-8.json")...)
 }
 
-func TestRollbackPassesOverTheDamaged(t *testing.T) {
+func TestRollbackSkipsDamaged(t *testing.T) {
 	t.Parallel()
 	for name, damage := range map[string]func(t *testing.T, path string){
 		"changed file":   func(t *testing.T, path string) { write(t, path+"/..gen-2/tls.crt", "changed", 0o640) },
@@ -67,7 +67,7 @@ func TestRollbackPassesOverTheDamaged(t *testing.T) {
 			t.Parallel()
 			path := t.TempDir()
 			for n := 1; n <= 3; n++ {
-				swapTo(t, path, n)
+				publishLinkDir(t, path, n)
 			}
 			damage(t, path)
 			if r := rollBack(t, path); r.Generation != 1 || r.Rejected != 3 {
@@ -85,12 +85,12 @@ func TestRollbackRefuses(t *testing.T) {
 	_, err := d.Rollback(t.Context(), Generation{Name: "web"})
 	wantError(t, err, unix.ENOENT, path, "")
 
-	swapTo(t, path, 1)
+	publishLinkDir(t, path, 1)
 	before := listing(t, path)
 	_, err = d.Rollback(t.Context(), Generation{Name: "web"})
 	wantError(t, err, ErrNoPrevious, path, "")
 
-	swapTo(t, path, 2, "tls.key")
+	publishLinkDir(t, path, 2, "tls.key")
 	must(t, os.Symlink("elsewhere", path+"/tls.crt"))
 	_, err = d.Rollback(t.Context(), Generation{Name: "web"})
 	wantError(t, err, errForeignLink, path+"/tls.crt", "remove the link")
@@ -112,13 +112,13 @@ func TestRollbackRefuses(t *testing.T) {
 	wantListing(t, path, append(before, "..rejected-2")...)
 }
 
-// TestRollbackPutsLinksBack: a file that somebody moved over a stable name does not
-// stay there beside the files of the previous generation.
-func TestRollbackPutsLinksBack(t *testing.T) {
+// TestRollbackRestoresLinks: a file that replaced the link at a stable name does not stay
+// beside the files of the previous generation.
+func TestRollbackRestoresLinks(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir()
-	swapTo(t, path, 1)
-	swapTo(t, path, 2)
+	publishLinkDir(t, path, 1)
+	publishLinkDir(t, path, 2)
 	must(t, os.Remove(path+"/tls.crt"))
 	write(t, path+"/tls.crt", "somebody's", 0o600)
 	rollBack(t, path)
@@ -127,22 +127,22 @@ func TestRollbackPutsLinksBack(t *testing.T) {
 	}
 }
 
-// TestRollbackOfUnrecorded: without the record of the generation that is seen,
-// lower numbers count as previous ones.
-func TestRollbackOfUnrecorded(t *testing.T) {
+// TestRollbackWithoutRecord: without the record of the current generation, those with
+// lower numbers are the previous ones.
+func TestRollbackWithoutRecord(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir()
-	swapTo(t, path, 1)
-	must(t, Remove(t.Context(), swapTo(t, path, 2)))
+	publishLinkDir(t, path, 1)
+	must(t, Remove(t.Context(), publishLinkDir(t, path, 2)))
 	if r := rollBack(t, path); r.Generation != 1 || r.Rejected != 2 {
 		t.Errorf("record %+v", r)
 	}
 }
 
-func TestSaveInDirectory(t *testing.T) {
+func TestSaveInLinkDir(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir()
-	r := swapTo(t, path, 1)
+	r := publishLinkDir(t, path, 1)
 	r.Payload = json.RawMessage(`{"owed":0}`)
 	must(t, Save(t.Context(), r))
 	records, err := Recover(t.Context(), []string{path})

@@ -17,7 +17,7 @@ import (
 	"github.com/certagent/certagent/redact"
 )
 
-// bundle is a directory with some files in it, the key not first.
+// bundle returns a LinkDir and a generation of some files, the key not first.
 func bundle(path string, n int, names ...string) (LinkDir, Generation) {
 	if len(names) == 0 {
 		names = []string{"tls.crt", "tls.key", "certs/ca.crt"}
@@ -31,12 +31,13 @@ func bundle(path string, n int, names ...string) (LinkDir, Generation) {
 	return LinkDir{Path: path, UID: os.Getuid(), GID: os.Getgid()}, g
 }
 
-// contentOf ends with the number of the generation, and has its length always.
+// contentOf returns content that ends with the number of the generation; its length does
+// not depend on the number.
 func contentOf(name string, n int) redact.Bytes {
 	return redact.Bytes(fmt.Sprintf("%s of generation %d", name, n))
 }
 
-func swapTo(t testing.TB, path string, n int, names ...string) Record {
+func publishLinkDir(t testing.TB, path string, n int, names ...string) Record {
 	t.Helper()
 	d, g := bundle(path, n, names...)
 	r, err := d.Publish(t.Context(), g)
@@ -62,7 +63,7 @@ func rollBack(t testing.TB, path string) Record {
 	return r
 }
 
-// listing is what a directory holds, links with their targets.
+// listing returns the names in a directory, links with their targets.
 func listing(t testing.TB, path string) (names []string) {
 	t.Helper()
 	entries, err := os.ReadDir(path)
@@ -87,11 +88,11 @@ func wantListing(t testing.TB, path string, want ...string) {
 
 var stableLinks = []string{"certs -> ..data/certs", "tls.crt -> ..data/tls.crt", "tls.key -> ..data/tls.key"}
 
-func TestSwap(t *testing.T) {
+func TestLinkDir(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "etc", "tls")
 	for n := 1; n <= 4; n++ {
-		r := swapTo(t, path, n)
+		r := publishLinkDir(t, path, n)
 		if r.Generation != uint64(n) || !r.Intact || string(r.Payload) != fmt.Sprintf(`{"owed":%d}`, n) || r.Directory != path {
 			t.Errorf("record %+v", r)
 		}
@@ -117,12 +118,12 @@ func TestSwap(t *testing.T) {
 	}
 }
 
-// TestSwapLeavesEqualFilesAlone: not a name and not a time changes, in the
-// directory or in a generation.
-func TestSwapLeavesEqualFilesAlone(t *testing.T) {
+// TestLinkDirLeavesEqualFilesAlone: no name and no time changes in the directory or in a
+// generation.
+func TestLinkDirLeavesEqualFilesAlone(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "tls")
-	first := swapTo(t, path, 1)
+	first := publishLinkDir(t, path, 1)
 	stamps := func() (all []string) {
 		must(t, filepath.WalkDir(path, func(p string, _ os.DirEntry, err error) error {
 			st := stat(t, p)
@@ -132,7 +133,7 @@ func TestSwapLeavesEqualFilesAlone(t *testing.T) {
 		return all
 	}
 	before := stamps()
-	again := swapTo(t, path, 1)
+	again := publishLinkDir(t, path, 1)
 	if after := stamps(); !slices.Equal(before, after) {
 		t.Errorf("before %v\nafter %v", before, after)
 	}
@@ -153,15 +154,15 @@ func TestSwapLeavesEqualFilesAlone(t *testing.T) {
 	wantListing(t, path, append(stableLinks, "..data -> ..gen-1", "..gen-1", "..gen-1.json")...)
 }
 
-// TestSwapOfNames: names come and go with the generations.
-func TestSwapOfNames(t *testing.T) {
+// TestLinkDirChangesNames: a generation may add and remove names.
+func TestLinkDirChangesNames(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir()
 	write(t, filepath.Join(path, "README"), "mine", 0o600)
 	must(t, os.Symlink("README", filepath.Join(path, "LIESMICH")))
 	foreign := []string{"LIESMICH -> README", "README"}
-	swapTo(t, path, 1, "a.key", "b", "c")
-	swapTo(t, path, 2, "a.key", "c", "d")
+	publishLinkDir(t, path, 1, "a.key", "b", "c")
+	publishLinkDir(t, path, 2, "a.key", "c", "d")
 	want := append(foreign, "..gen-1", "..gen-1.json", "..gen-2", "..gen-2.json", "a.key -> ..data/a.key", "c -> ..data/c")
 	wantListing(t, path, append(want, "..data -> ..gen-2", "d -> ..data/d")...)
 	rollBack(t, path)
@@ -176,7 +177,7 @@ func TestSwapOfNames(t *testing.T) {
 	}
 }
 
-func TestSwapRefuses(t *testing.T) {
+func TestLinkDirRefuses(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		make func(t *testing.T, path string)
@@ -259,9 +260,9 @@ func TestRefusedNames(t *testing.T) {
 	}
 }
 
-// TestTakeOver: what stood there plain is what a rollback leads back to, with the
-// mode it had, and what was owed for it is not lost.
-func TestTakeOver(t *testing.T) {
+// TestAdoptPlainFiles: a rollback restores the plain files with their modes, and the
+// payload of the journal is kept.
+func TestAdoptPlainFiles(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir()
 	_, g := bundle(path, 1, "tls.key", "tls.crt")
@@ -272,7 +273,7 @@ func TestTakeOver(t *testing.T) {
 	must(t, err)
 	must(t, os.Chmod(path+"/tls.crt", 0o604))
 
-	r := swapTo(t, path, 7)
+	r := publishLinkDir(t, path, 7)
 	if r.Generation != 7 || !slices.Equal(r.Previous, []uint64{1}) {
 		t.Errorf("record %+v", r)
 	}
@@ -297,17 +298,17 @@ func TestTakeOver(t *testing.T) {
 	wantListing(t, path, append(stableLinks[1:], "..data -> ..gen-1", "..gen-1", "..gen-1.json", "..rejected-7")...)
 }
 
-// TestSwapOfFewerNames: a file that is no longer asked for is not kept in what
-// readers see, even if nothing else changes and the record is lost.
-func TestSwapOfFewerNames(t *testing.T) {
+// TestLinkDirWithFewerNames: a file that is not part of the generation any more is
+// removed, even if nothing else changes and the record is lost.
+func TestLinkDirWithFewerNames(t *testing.T) {
 	t.Parallel()
 	for _, lost := range []bool{false, true} {
 		path := t.TempDir()
-		r := swapTo(t, path, 1, "a", "b.key")
+		r := publishLinkDir(t, path, 1, "a", "b.key")
 		if lost {
 			must(t, Remove(t.Context(), r))
 		}
-		if r := swapTo(t, path, 1, "a"); r.Generation != 2 || len(r.Files) != 1 {
+		if r := publishLinkDir(t, path, 1, "a"); r.Generation != 2 || len(r.Files) != 1 {
 			t.Errorf("record %+v", r)
 		}
 		wantListing(t, path+"/..data/", "a")

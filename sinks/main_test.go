@@ -22,7 +22,7 @@ import (
 	"github.com/certagent/certagent/redact"
 )
 
-// publishIn names the variable that turns the test binary into a process that
+// publishIn is the variable that turns the test binary into a process that
 // publishes the second generation below a directory.
 const (
 	publishIn  = "SINKS_TEST_PUBLISH_IN"
@@ -31,7 +31,7 @@ const (
 	rootOwner  = "SINKS_TEST_OWNER=0"
 	toAnother  = "SINKS_TEST_OWNER=65534"
 	recovering = "SINKS_TEST_RECOVER=1" // instead of publishing
-	swapping   = "SINKS_TEST_SWAP="     // a directory: "publish", "rollback" or "recover"
+	inLinkDir  = "SINKS_TEST_LINK_DIR=" // a LinkDir: "publish", "rollback" or "recover"
 )
 
 var journal Journal
@@ -49,8 +49,8 @@ func TestMain(m *testing.M) {
 }
 
 func helper(root string) error {
-	if way := os.Getenv("SINKS_TEST_SWAP"); way != "" {
-		return swapHelper(filepath.Join(root, "d"), way)
+	if way := os.Getenv("SINKS_TEST_LINK_DIR"); way != "" {
+		return linkDirHelper(filepath.Join(root, "d"), way)
 	}
 	if os.Getenv("SINKS_TEST_RECOVER") != "" {
 		_, err := Recover(context.Background(), []string{filepath.Join(root, "a"), filepath.Join(root, "b")})
@@ -69,9 +69,8 @@ func helper(root string) error {
 	return err
 }
 
-// generation is what the tests of crashes publish below root: in two
-// directories, the record in the first, the key not first in order, and one
-// file that never changes.
+// generation returns what the crash tests publish below root: files in two directories,
+// the record in the first, the key not first, and one file that never changes.
 func generation(root string, n int) Generation {
 	file := func(dir, name string, key bool) File {
 		return File{
@@ -94,8 +93,8 @@ func generation(root string, n int) Generation {
 	}
 }
 
-// memory returns a directory in memory, if there is such a thing: where no power
-// is cut, a disk only takes time.
+// memory returns a directory in memory, if possible: a test without a power failure does
+// not need a disk.
 func memory(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "sinks")
@@ -118,8 +117,8 @@ func publish(t testing.TB, g Generation) Record {
 	return r
 }
 
-// onDisk returns which generation the files below root are of: 0 if there is
-// none of them, -1 if they are not of one generation.
+// onDisk returns the generation of the files below root: 0 if there are none, -1 if they
+// do not belong to one generation.
 func onDisk(t testing.TB, root string) int {
 	t.Helper()
 	n := -1

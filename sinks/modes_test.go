@@ -12,9 +12,9 @@ import (
 	"testing"
 )
 
-// TestModesFromTheFirstCall has a witness read the logs of whole publishes. The
-// mode and owner that it saw each file get before the first byte are those that
-// the file has in the end, and those that were asked for.
+// TestModesFromTheFirstCall checks the traces of whole publishes with a witness. The mode
+// and owner that each file gets before its first byte are those that it has in the end,
+// and those that were asked for.
 func TestModesFromTheFirstCall(t *testing.T) {
 	t.Parallel()
 	byFile := append(slices.Clone(situations), situation{name: "to another owner", env: toAnother})
@@ -30,11 +30,11 @@ func TestModesFromTheFirstCall(t *testing.T) {
 			}
 		})
 	}
-	inDirectory := append(slices.Clone(swapSituations), situation{
-		name: "to another owner", env: swapping + "publish to another owner", prepare: func(*testing.T, string) {},
+	inDirectory := append(slices.Clone(linkDirSituations), situation{
+		name: "to another owner", env: inLinkDir + "publish to another owner", prepare: func(*testing.T, string) {},
 	})
 	for _, s := range inDirectory {
-		if !strings.HasPrefix(s.env, swapping+"publish") {
+		if !strings.HasPrefix(s.env, inLinkDir+"publish") {
 			continue
 		}
 		t.Run("directory, "+s.name, func(t *testing.T) {
@@ -51,7 +51,7 @@ func TestModesFromTheFirstCall(t *testing.T) {
 	}
 }
 
-// owner is whom the files of a situation are to belong to, user and group.
+// owner returns the user and group for the files of a situation.
 func (s situation) owner(t *testing.T) [2]int {
 	if s.name != "to another owner" {
 		return [2]int{os.Getuid(), os.Getgid()}
@@ -60,8 +60,8 @@ func (s situation) owner(t *testing.T) [2]int {
 	return [2]int{another, another}
 }
 
-// follow publishes under strace, has a witness read the log, and fails for what it
-// objects to, and for files that did not end as they began.
+// follow publishes under strace and has a witness read the log. It reports the objections
+// of the witness, and files whose mode or owner changes later.
 func follow(t *testing.T, root, env string) *witness {
 	t.Helper()
 	log := filepath.Join(t.TempDir(), "log")
@@ -84,7 +84,7 @@ func follow(t *testing.T, root, env string) *witness {
 	return w
 }
 
-// check checks that a file was made in the log, and as it was asked for.
+// check checks that the log creates a file as asked for.
 func (w *witness) check(t *testing.T, asked File, owner [2]int) {
 	t.Helper()
 	path, err := filepath.EvalSymlinks(asked.Path)
@@ -97,8 +97,8 @@ func (w *witness) check(t *testing.T, asked File, owner [2]int) {
 	}
 }
 
-// witnessLog is one of a publish of two files, file by file and in a directory,
-// that nobody can object to.
+// witnessLog is the log of a publish of two files, one by a Journal and one in a LinkDir,
+// without a mistake.
 const witnessLog = `1 openat(AT_FDCWD</>, "/r/a", O_RDONLY|O_CLOEXEC|O_DIRECTORY) = 5</r/a>
 1 openat(5</r/a>, ".certagent-web-0.tmp", O_WRONLY|O_CREAT|O_EXCL|O_NOFOLLOW|O_CLOEXEC, 0600) = 7</r/a/.certagent-web-0.tmp>
 1 fchmod(7</r/a/.certagent-web-0.tmp>, 0640) = 0
@@ -115,8 +115,8 @@ const witnessLog = `1 openat(AT_FDCWD</>, "/r/a", O_RDONLY|O_CLOEXEC|O_DIRECTORY
 1 renameat(5</r/d>, ".certagent-data.tmp", 5</r/d>, "..data") = 0
 1 close(6</r/d/..gen-2>) = 0`
 
-// TestWitness changes one line of a log, or adds one behind it, to which the
-// witness then objects, and to no other.
+// TestWitness changes or adds one line of a log. The witness objects to that line and to
+// no other.
 func TestWitness(t *testing.T) {
 	t.Parallel()
 	const (

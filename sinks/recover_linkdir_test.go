@@ -16,13 +16,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestUnusableRecordOfDirectory: what is seen stays, with those before it; a new
-// publishing of what is there writes the record anew and nothing else.
-func TestUnusableRecordOfDirectory(t *testing.T) {
+// TestUnusableRecordInLinkDir: the current generation stays, and so do the previous ones.
+// Publishing the same files again only rewrites the record.
+func TestUnusableRecordInLinkDir(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		change func(t *testing.T, path string)
-		aside  bool // it is put aside
+		aside  bool // it is renamed
 	}{
 		"damaged": {func(t *testing.T, path string) { write(t, path, "{", 0o600) }, true},
 		"changed": {func(t *testing.T, path string) {
@@ -43,8 +43,8 @@ func TestUnusableRecordOfDirectory(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			path := t.TempDir()
-			swapTo(t, path, 1)
-			swapTo(t, path, 2)
+			publishLinkDir(t, path, 1)
+			publishLinkDir(t, path, 2)
 			record := path + "/..gen-2.json"
 			test.change(t, record)
 			records, err := Recover(t.Context(), []string{path})
@@ -58,7 +58,7 @@ func TestUnusableRecordOfDirectory(t *testing.T) {
 				t.Errorf("put aside: %v", err)
 			}
 			before := stat(t, path+"/..data/").Ino
-			r := swapTo(t, path, 2)
+			r := publishLinkDir(t, path, 2)
 			if r.Generation != 2 || stat(t, path+"/..data/").Ino != before {
 				t.Errorf("generation %d", r.Generation)
 			}
@@ -73,9 +73,9 @@ func TestUnusableRecordOfDirectory(t *testing.T) {
 	}
 }
 
-// TestRecoverRestoresData: the last complete generation is not removed because the
-// link to it is lost.
-func TestRecoverRestoresData(t *testing.T) {
+// TestRecoverRestoresDataLink: if the link to the current generation is lost, the newest
+// complete generation is not removed.
+func TestRecoverRestoresDataLink(t *testing.T) {
 	t.Parallel()
 	for name, lose := range map[string]func(t *testing.T, path string){
 		"link": func(t *testing.T, path string) { must(t, os.Remove(path+"/..data")) },
@@ -89,8 +89,8 @@ func TestRecoverRestoresData(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			path := t.TempDir()
-			swapTo(t, path, 1)
-			swapTo(t, path, 2)
+			publishLinkDir(t, path, 1)
+			publishLinkDir(t, path, 2)
 			lose(t, path)
 			records, err := Recover(t.Context(), []string{path})
 			must(t, err)
@@ -102,8 +102,8 @@ func TestRecoverRestoresData(t *testing.T) {
 	}
 }
 
-// TestRecoverLeavesOthersAlone: a volume of Kubernetes, files of others, and what
-// only looks like ours.
+// TestRecoverLeavesOthersAlone: a volume of Kubernetes, other files, and names that only
+// resemble ours.
 func TestRecoverLeavesOthersAlone(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir()
@@ -112,7 +112,7 @@ func TestRecoverLeavesOthersAlone(t *testing.T) {
 	}
 	must(t, os.Symlink("..data/other", path+"/renamed")) // a link into the generation that is not ours
 	must(t, os.Mkdir(path+"/..rejected-0", 0o700))
-	swapTo(t, path, 1)
+	publishLinkDir(t, path, 1)
 	before := listing(t, path)
 	if _, err := Recover(t.Context(), []string{path}); err != nil {
 		t.Error(err)
@@ -132,7 +132,7 @@ func TestRecoverLeavesOthersAlone(t *testing.T) {
 	wantListing(t, volume, before...)
 }
 
-// TestChangedGeneration: the payload stands, though the files are not as recorded.
+// TestChangedGeneration: the payload is returned even if the files are not as recorded.
 func TestChangedGeneration(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(t *testing.T, path string){
@@ -146,13 +146,13 @@ func TestChangedGeneration(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			path := t.TempDir()
-			swapTo(t, path, 1)
+			publishLinkDir(t, path, 1)
 			change(t, path)
 			records, err := Recover(t.Context(), []string{path})
 			if err != nil || len(records) != 1 || records[0].Intact || string(records[0].Payload) != `{"owed":1}` {
 				t.Errorf("records %+v, error %v", records, err)
 			}
-			swapTo(t, path, 1)
+			publishLinkDir(t, path, 1)
 			records, err = Recover(t.Context(), []string{path})
 			if err != nil || len(records) != 1 || !records[0].Intact {
 				t.Errorf("after publishing: records %+v, error %v", records, err)
@@ -161,12 +161,12 @@ func TestChangedGeneration(t *testing.T) {
 	}
 }
 
-// TestToFilesAndBack: a bundle that is published file by file again, in the same
-// directory, has the record of that.
-func TestToFilesAndBack(t *testing.T) {
+// TestLinkDirToJournalAndBack: a bundle that is published file by file again, in the same
+// directory, has the record of the Journal.
+func TestLinkDirToJournalAndBack(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir()
-	swapTo(t, path, 1, "tls.key", "tls.crt")
+	publishLinkDir(t, path, 1, "tls.key", "tls.crt")
 	_, g := bundle(path, 2, "tls.key", "tls.crt")
 	for i := range g.Files {
 		g.Files[i].Path = filepath.Join(path, g.Files[i].Path)
@@ -177,7 +177,7 @@ func TestToFilesAndBack(t *testing.T) {
 	if len(records) != 1 || records[0].Directory != "" || !records[0].Intact || string(records[0].Payload) != `{"owed":2}` {
 		t.Fatalf("records %+v", records)
 	}
-	r := swapTo(t, path, 3, "tls.key", "tls.crt")
+	r := publishLinkDir(t, path, 3, "tls.key", "tls.crt")
 	if !slices.Equal(r.Previous, []uint64{1}) {
 		t.Errorf("record %+v", r)
 	}
@@ -187,11 +187,11 @@ func TestToFilesAndBack(t *testing.T) {
 	}
 }
 
-// TestDirectoryThatMoved: links and records hold under another path.
-func TestDirectoryThatMoved(t *testing.T) {
+// TestLinkDirMoved: links and records are valid under another path.
+func TestLinkDirMoved(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
-	swapTo(t, root+"/old", 1)
+	publishLinkDir(t, root+"/old", 1)
 	must(t, os.Rename(root+"/old", root+"/new"))
 	records, err := Recover(t.Context(), []string{root + "/new"})
 	must(t, err)
@@ -200,7 +200,7 @@ func TestDirectoryThatMoved(t *testing.T) {
 	}
 }
 
-func TestSwapGivesUpWithItsContext(t *testing.T) {
+func TestLinkDirEndsWithContext(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -212,13 +212,13 @@ func TestSwapGivesUpWithItsContext(t *testing.T) {
 	wantListing(t, path)
 }
 
-// TestUnprivilegedSwap: an agent that is not root takes over what it may read.
-func TestUnprivilegedSwap(t *testing.T) {
+// TestLinkDirUnprivileged: an unprivileged agent adopts the files that it may read.
+func TestLinkDirUnprivileged(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
 	const nobody = 65534
 	for name, test := range map[string]struct {
-		mode os.FileMode // of root's key that stands there
+		mode os.FileMode // of the existing key, which belongs to root
 		want string      // in the error
 	}{
 		"readable":   {0o604, ""},
@@ -235,7 +235,7 @@ func TestUnprivilegedSwap(t *testing.T) {
 			}
 			must(t, os.Chmod(filepath.Dir(root), 0o755))
 			before := listing(t, d)
-			out, err := asProcess(root, nobody, swapping+"publish").CombinedOutput()
+			out, err := asProcess(root, nobody, inLinkDir+"publish").CombinedOutput()
 			if (err != nil) != (test.want != "") || !bytes.Contains(out, []byte(test.want)) {
 				t.Errorf("%v: %s", err, out)
 			}
@@ -251,8 +251,8 @@ func TestUnprivilegedSwap(t *testing.T) {
 		root := t.TempDir()
 		must(t, os.Chown(root, nobody, nobody))
 		must(t, os.Chmod(filepath.Dir(root), 0o755))
-		for range 5 { // the oldest generation can be removed all the same
-			if out, err := asProcess(root, nobody, swapping+"publish 0550").CombinedOutput(); err != nil {
+		for range 5 { // the oldest generation can be removed nevertheless
+			if out, err := asProcess(root, nobody, inLinkDir+"publish 0550").CombinedOutput(); err != nil {
 				t.Fatalf("%v: %s", err, out)
 			}
 			must(t, os.Remove(root+"/d/..data/new.crt")) // so that the next one differs

@@ -18,8 +18,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// committed publishes the first generation and commits the second, of which it
-// renames the first files into place; then it stops, as if it were killed.
+// committed publishes the first generation and commits the second one, of which it
+// renames only the first files into place, as if the process were killed then.
 func committed(t testing.TB, root string, placed int) {
 	t.Helper()
 	publish(t, generation(root, 1))
@@ -40,9 +40,9 @@ func recoverBelow(t testing.TB, root string) ([]Record, error) {
 	return Recover(t.Context(), []string{filepath.Join(root, "a"), filepath.Join(root, "b")})
 }
 
-// TestDamagedAfterCommit: a committed generation that cannot be completed is
-// taken back, and what is owed for it stays known.
-func TestDamagedAfterCommit(t *testing.T) {
+// TestRecoverRevertsDamaged: if a committed generation cannot be completed, the old one is
+// restored, and the payload of the new one is returned.
+func TestRecoverRevertsDamaged(t *testing.T) {
 	t.Parallel()
 	damages := map[string]func(path string) error{
 		"torn":      func(path string) error { return os.Truncate(path, 3) },
@@ -78,8 +78,8 @@ func TestDamagedAfterCommit(t *testing.T) {
 	}
 }
 
-// TestCompletingFails: what could not be completed now is kept for the next time.
-func TestCompletingFails(t *testing.T) {
+// TestRecoverFails: files that could not be completed are kept for the next time.
+func TestRecoverFails(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	committed(t, root, 1)
@@ -97,8 +97,8 @@ func TestCompletingFails(t *testing.T) {
 	}
 }
 
-// TestChangedByOthers: a record whose files were changed is not intact, and
-// nothing is done about it.
+// TestChangedByOthers: if files were changed, the record is not intact, and the files stay
+// as they are.
 func TestChangedByOthers(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(t *testing.T, path string){
@@ -129,8 +129,8 @@ func TestChangedByOthers(t *testing.T) {
 	}
 }
 
-// TestUnusableRecords: they are told of and put aside, never fatal, and the other
-// bundles' records are returned.
+// TestUnusableRecords: they are reported and renamed, and the records of other bundles are
+// returned.
 func TestUnusableRecords(t *testing.T) {
 	t.Parallel()
 	good := func(change func(r *Record)) string {
@@ -185,8 +185,8 @@ func TestUnusableRecords(t *testing.T) {
 	}
 }
 
-// TestForeignRecords: a record that others could have written would have us
-// rename files that they may not. It is left alone, with its temporary files.
+// TestForeignRecords: a record that other users could have written is left alone, with its
+// temporary files. They could use it to rename files that they must not change.
 func TestForeignRecords(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(t *testing.T, path string){
@@ -219,8 +219,9 @@ func TestForeignRecords(t *testing.T) {
 	}
 }
 
-// TestSweep: what no record speaks of is removed; what is not ours stays.
-func TestSweep(t *testing.T) {
+// TestRecoverRemovesTempFiles: temporary files without a record are removed; files of
+// others stay.
+func TestRecoverRemovesTempFiles(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	theirs := []string{"f.tmp", ".certagent-notes", ".certagent.tmp", "certagent-web-0.tmp", ".tmp"}
@@ -233,7 +234,7 @@ func TestSweep(t *testing.T) {
 	}
 	must(t, os.Symlink("theirs", filepath.Join(dir, tempName("link", 0)))) // a destination that was a link
 
-	alias := filepath.Join(t.TempDir(), "alias") // must not be waited for: it is locked already
+	alias := filepath.Join(t.TempDir(), "alias") // locked already: Recover must not wait for it
 	must(t, os.Symlink(dir, alias))
 	records, err := Recover(t.Context(), []string{dir, alias, filepath.Join(dir, "missing"), dir})
 	if err != nil || records != nil {
@@ -284,8 +285,8 @@ func TestRecoverKeepsBackups(t *testing.T) {
 	}
 }
 
-// TestRecoverWaitsForPublishers: whoever publishes in a directory holds it
-// locked, so that its temporary files are not taken for a dead process's.
+// TestRecoverWaitsForPublishers: a publisher locks its directories, so that Recover does
+// not take its temporary files for those of a process that crashed.
 func TestRecoverWaitsForPublishers(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
@@ -315,9 +316,8 @@ func TestRecoverWaitsForPublishers(t *testing.T) {
 	}
 }
 
-// FuzzRecover: whatever a record says, Recover returns. It believes none that is
-// damaged, and for one that is merely wrong it changes nothing but the
-// destinations that it names.
+// FuzzRecover: Recover returns for every record. It rejects one that is damaged. For one
+// with wrong content it changes only the recorded destinations.
 func FuzzRecover(f *testing.F) {
 	root := memory(f)
 	committed(f, root, 1)
@@ -378,7 +378,7 @@ func FuzzRecover(f *testing.F) {
 	})
 }
 
-// contents returns what is in the files below root that are not ours.
+// contents returns the contents of the files below root that are not ours.
 func contents(t testing.TB, root string) map[string]string {
 	t.Helper()
 	found := map[string]string{}

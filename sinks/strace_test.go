@@ -15,17 +15,17 @@ import (
 	"testing"
 )
 
-// The calls that change or read the disk, or that could.
+// The system calls that can change or read the disk.
 const traced = "openat,flock,statx,read,write,fchown,fchmod,fsync,close,renameat,renameat2,linkat,symlinkat,readlinkat,unlinkat,mkdirat,mkdir,getdents64,fstat"
 
 // A call is one system call of a publishing process, as strace saw it.
 type call struct {
 	name string // openat
-	text string // openat(a, .certagent-web-0.tmp), with root taken off
-	path string // what strace is to look out for: the name passed, or the descriptor's path
-	last bool   // it only clears away
-	root bool   // path is below root, which is taken off
-	nth  int    // the how manieth call of this name that mentions this path it is
+	text string // openat(a, .certagent-web-0.tmp), without root
+	path string // for strace -P: the name passed, or the path of the descriptor
+	last bool   // it only cleans up
+	root bool   // path is relative to root
+	nth  int    // its number among the calls of this name with this path
 }
 
 // strace runs a process that publishes the second generation below root, or
@@ -91,7 +91,7 @@ func trace(t *testing.T, root, env string) (calls []call) {
 		}
 		c.text = c.name + "(" + c.text + ")"
 		arguments := m[3]
-		if c.name == "readlinkat" { // what follows is what it found
+		if c.name == "readlinkat" { // the rest is the result
 			arguments = argument.FindString(arguments)
 		}
 		for _, path := range mentioned(arguments) {
@@ -119,8 +119,7 @@ func mentioned(arguments string) (paths []string) {
 
 var mention = regexp.MustCompile(`<([^>]*)>|"([^"]*)"`)
 
-// joined puts together the lines that strace had to break because another thread
-// came between.
+// joined joins the lines that strace split because another thread made a call meanwhile.
 func joined(log string) (lines []string) {
 	begun := map[string]string{}
 	resumed := regexp.MustCompile(`^(\d+)\s+<\.\.\. \w+ resumed>(.*)$`)
@@ -138,8 +137,8 @@ func joined(log string) (lines []string) {
 	return lines
 }
 
-// TestSystemCalls compares what happens with the comments on byFile and
-// writeTemp. What is done at once is compared file by file.
+// TestSystemCalls compares a trace with the comments on Journal and writeTemp. Concurrent
+// calls are compared file by file.
 func TestSystemCalls(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
@@ -188,8 +187,8 @@ func TestSystemCalls(t *testing.T) {
 	}
 }
 
-// TestSystemCallsOfRecover: the renames are durable before the old files, which
-// could still be put back, are removed.
+// TestSystemCallsOfRecover: the renames are durable before the old files, with
+// which they could be undone, are removed.
 func TestSystemCallsOfRecover(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
@@ -215,16 +214,16 @@ func TestSystemCallsOfRecover(t *testing.T) {
 	}
 }
 
-// TestSystemCallsOfSwap compares what happens with the comments on swap, takeOver
-// and Rollback. What is synced at once is put in order, and a call that only goes
-// on with the one before is left out.
-func TestSystemCallsOfSwap(t *testing.T) {
+// TestSystemCallsOfLinkDir compares traces with the comments on LinkDir, adoptPlainFiles
+// and Rollback. Concurrent fsync calls are sorted, and a call that only continues the one
+// before is left out.
+func TestSystemCallsOfLinkDir(t *testing.T) {
 	t.Parallel()
-	for name, want := range swapCalls {
+	for name, want := range linkDirCalls {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			i := slices.IndexFunc(swapSituations, func(s situation) bool { return s.name == name })
-			s := swapSituations[i]
+			i := slices.IndexFunc(linkDirSituations, func(s situation) bool { return s.name == name })
+			s := linkDirSituations[i]
 			var got []string
 			for _, c := range trace(t, s.setUp(t), s.env) {
 				if len(got) > 0 && got[len(got)-1] == c.text && (c.name == "read" || c.name == "getdents64") {
@@ -268,9 +267,9 @@ func compared(dir, name string) []string {
 	return []string{"statx(" + dir + ", " + name + ")", "openat(" + dir + ", " + name + ")", "read(" + path + ")", "close(" + path + ")"}
 }
 
-// swapCalls are the system calls in the situations of this name, from the first
-// one given on.
-var swapCalls = map[string][]string{
+// linkDirCalls are the system calls in the situation of this name, from the first one
+// given on.
+var linkDirCalls = map[string][]string{
 	"replacing": slices.Concat(
 		[]string{"openat(d)", "flock(d)", "getdents64(d)", "readlinkat(d, ..data)", "openat(d, ..gen-3)", "getdents64(d/..gen-3)"},
 		[]string{"openat(d, ..gen-3.json)", "fstat(d/..gen-3.json)", "read(d/..gen-3.json)", "close(d/..gen-3.json)"},

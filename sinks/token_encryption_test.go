@@ -21,8 +21,7 @@ import (
 	"github.com/certagent/certagent/redact"
 )
 
-// open decrypts as a reader of Vault Agent's sinks does, without anything of the
-// code under test.
+// open decrypts like a reader of Vault Agent's sinks, without the code under test.
 func open(t *testing.T, own *ecdh.PrivateKey, sealed []byte, derive bool, aad string) (string, error) {
 	t.Helper()
 	var fields map[string]string
@@ -81,7 +80,7 @@ func TestEncryption(t *testing.T) {
 			own, path := readerKey(t)
 			e := &Encryption{DHPath: path, DeriveKey: test.derive, AAD: test.aad}
 			seen := map[string]bool{}
-			// Often enough for either side's key to be the smaller one.
+			// Often enough that the key of each side is the smaller one at least once.
 			for range 40 {
 				sealed, err := e.Seal(redact.Bytes("hvs.x"))
 				must(t, err)
@@ -103,8 +102,8 @@ func TestEncryption(t *testing.T) {
 	}
 }
 
-// TestEncryptionReadsTheKeyLazily: a missing file is asked for again at the next
-// try; what was read once is kept.
+// TestEncryptionReadsTheKeyLazily: a missing file is read again at the next attempt; a key
+// that was read is kept.
 func TestEncryptionReadsTheKeyLazily(t *testing.T) {
 	t.Parallel()
 	own, path := readerKey(t)

@@ -56,7 +56,7 @@ func TestTokenOwner(t *testing.T) {
 	}
 }
 
-// TestTokenRefuses: nothing is left behind, and the token is in no error.
+// TestTokenRefuses: nothing is left behind, and no error contains the token.
 func TestTokenRefuses(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

@@ -13,21 +13,20 @@ import (
 	"strings"
 )
 
-// A witness follows the log that strace wrote of a publish, with all calls on
-// files and descriptors. It objects to each call after which somebody could read
-// what is not meant for him, or not meant yet: a file is created anew and for its
-// owner alone, gets its mode and owner before its content and never again, and its
-// content under a name by which no reader opens it. What it does not know it
-// objects to, too.
+// A witness reads the strace log of a publish, with all calls on files and descriptors.
+// It objects to each call after which a file could be read too early or by the wrong
+// user: a file must be new and accessible only to its owner when it is created, must get
+// its mode and owner once, before its content, and must get its content under a name that
+// no reader opens. It also objects to unknown calls.
 type witness struct {
 	root  string
-	files map[string]*witnessed // made in this log, by where they are now
+	files map[string]*witnessed // created in this log, by their current path
 	dirs  map[string]bool       // likewise
-	links map[string]string     // where those made in this log lead
-	seen  map[string]string     // where "..data" leads, by its path
+	links map[string]string     // targets of the links created in this log
+	seen  map[string]string     // targets of "..data", by its path
 }
 
-// witnessed is a file and what was done to it.
+// witnessed is what happened to a file.
 type witnessed struct {
 	created string // the line
 	mode    uint32
@@ -41,8 +40,7 @@ func newWitness(root string) *witness {
 
 var result = regexp.MustCompile(`^\d+\s+(\w+)\((.*)\)\s+= (-?\d+)`)
 
-// look takes note of a line. It returns what it objects to, or "". Calls that
-// failed did nothing.
+// look reads a line. It returns an objection, or "". It skips calls that failed.
 func (w *witness) look(text string) (objection string) {
 	if !strings.Contains(text, w.root) {
 		return ""
@@ -109,7 +107,7 @@ func (w *witness) makeDirectory(at, mode string) string {
 	return ""
 }
 
-// change is a call of fchmod, with one argument, or fchown, with two.
+// change handles fchmod, with one argument, and fchown, with two.
 func (w *witness) change(at string, to []string) string {
 	f := w.files[at]
 	switch {
@@ -164,9 +162,9 @@ func (w *witness) rename(from, to string, exchange bool) {
 	}
 }
 
-// hidden reports whether readers open nothing by this path: it leads through a
-// name of ours, or into a generation that was made in this log and that "..data"
-// does not lead to yet. The records of generations are never opened by readers.
+// hidden reports whether readers do not open this path: it contains a name of ours, or is
+// in a generation that was created in this log and is not current yet. Readers do not
+// open the records of generations.
 func (w *witness) hidden(at string) bool {
 	dir := w.root
 	for name := range strings.SplitSeq(strings.TrimPrefix(at, w.root+"/"), "/") {
@@ -184,7 +182,7 @@ func (w *witness) hidden(at string) bool {
 	return false
 }
 
-// splitArguments takes the arguments of a call apart.
+// splitArguments splits the arguments of a call.
 func splitArguments(text string) (args []string) {
 	quoted, depth, from := false, 0, 0
 	for i := 0; i < len(text); i++ {
@@ -206,13 +204,13 @@ func splitArguments(text string) (args []string) {
 	return append(args, text[from:])
 }
 
-// described is the path that strace gives a descriptor: 7</a/b>.
+// described returns the path that strace shows for a descriptor: 7</a/b>.
 func described(arg string) string {
 	_, text, _ := strings.Cut(arg, "<")
 	return strings.TrimSuffix(text, ">")
 }
 
-// joinedPath is the path that a descriptor and the name after it make.
+// joinedPath returns the path of a name relative to the descriptor before it.
 func joinedPath(args []string) string {
 	name := unquoted(args[1])
 	if path.IsAbs(name) {
@@ -221,7 +219,7 @@ func joinedPath(args []string) string {
 	return path.Join(described(args[0]), name)
 }
 
-// unquoted, octal and decimal read arguments that strace prints well formed.
+// unquoted, octal and decimal parse arguments, which strace prints well formed.
 
 func unquoted(arg string) string {
 	text, err := strconv.Unquote(arg)

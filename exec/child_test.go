@@ -20,8 +20,7 @@ import (
 	"github.com/certagent/certagent/logmsg"
 )
 
-// soon ends whatever a real process does not do in time; no test waits for it
-// unless something is broken.
+// soon is the time limit for real processes. Only a test that fails waits for it.
 const soon = 30 * time.Second
 
 func startReal(t *testing.T, cfg ChildConfig, role string) (*child, *stdout) {
@@ -49,7 +48,7 @@ func stopReal(t *testing.T, c *child) Exit {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.Lived = 0 // to be compared
+	e.Lived = 0 // not compared
 	return e
 }
 
@@ -88,7 +87,7 @@ func TestChildStops(t *testing.T) {
 	}
 }
 
-// A stopped process gets no signal but SIGKILL until it is resumed.
+// A suspended process handles no signal but SIGKILL until it is resumed.
 func TestChildThatHasStoppedItselfStops(t *testing.T) {
 	t.Parallel()
 	c, out := startReal(t, ChildConfig{StopSignal: syscall.SIGTERM, KillTimeout: soon}, "pid stop wait=7")
@@ -201,8 +200,8 @@ func TestRestartGivesTheNewProcessItsEnvironment(t *testing.T) {
 	out.expectEnd(t)
 }
 
-// The kernel kills a child when the thread that started it ends, which Go's
-// threads may do at any time.
+// The kernel kills a child when the thread that started it exits. The threads of a Go
+// program may exit at any time.
 func TestChildOutlivesTheThreadOfItsCaller(t *testing.T) {
 	t.Parallel()
 	out := newStdout(t)
@@ -217,7 +216,7 @@ func TestChildOutlivesTheThreadOfItsCaller(t *testing.T) {
 		t.Fatal(err)
 	}
 	out.expect(t, "ready")
-	for range 20 { // more threads come and go
+	for range 20 { // start and exit more threads
 		ended := make(chan struct{})
 		go func() { runtime.LockOSThread(); close(ended) }()
 		<-ended

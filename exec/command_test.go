@@ -171,7 +171,7 @@ func TestRunSignals(t *testing.T) {
 				p.expectSent()
 				time.Sleep(time.Nanosecond)
 				p.expectSent(sent{group, syscall.SIGKILL})
-				expectPending(t, "await", done) // until it has really ended
+				expectPending(t, "waitOrKill", done) // until the process has exited
 				p.exit(137)
 				if err := <-done; err == nil {
 					t.Error("no error")

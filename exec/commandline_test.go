@@ -34,7 +34,7 @@ func TestCommandLine(t *testing.T) {
 	}
 }
 
-// Whatever the client, its secret is not shown.
+// The secrets of no client are shown.
 func TestCommandLineHidesSecrets(t *testing.T) {
 	const secret = "hunter2"
 	for _, argv := range [][]string{

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Whatever certagent inherited, its processes begin as a plain shell's do.
+// Processes begin with default signals, whatever certagent inherited.
 func TestProcessesGetDefaultSignals(t *testing.T) {
 	t.Parallel()
 	const clean = "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\nSigCgt:\t0000000000000000\n"
@@ -43,8 +43,7 @@ func TestProcessesGetDefaultSignals(t *testing.T) {
 	}
 }
 
-// spoil blocks and ignores signals, and goes on as another program, which
-// inherits that.
+// spoil blocks and ignores signals and executes another program, which inherits that.
 func spoil(role string) {
 	ignored := []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGPIPE, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGCHLD, syscall.SIGUSR1, syscall.SIGCONT}
 	signal.Ignore(ignored...)
@@ -61,7 +60,7 @@ func spoil(role string) {
 
 func TestSpoil(t *testing.T) {
 	t.Parallel()
-	// For most signals the Go runtime sees to it that they arrive.
+	// The Go runtime installs handlers for most signals.
 	p := startInit(t, "spoil print-ignored", "")
 	p.out.expect(t, "[SIGHUP SIGINT SIGCONT SIGTSTP SIGTTIN SIGTTOU]")
 	p.out.expect(t, "blocked: true")
@@ -78,7 +77,7 @@ func printIgnored() {
 	fmt.Println("blocked:", mask.Val[0]&(1<<(syscall.SIGUSR2-1)) != 0)
 }
 
-// The thread keeps its mask, and what was ignored here still has no effect.
+// The thread keeps its mask, and ignored signals still have no effect in this process.
 func TestStartingAProcessChangesNothingHere(t *testing.T) {
 	t.Parallel()
 	p := startInit(t, "spoil survive", "true")

@@ -13,7 +13,7 @@ import (
 	"testing/synctest"
 )
 
-// fakeOS starts processes that do only what the test tells them to.
+// fakeOS starts fake processes, which the test controls.
 type fakeOS struct {
 	t       *testing.T
 	started []*fakeProcess
@@ -22,7 +22,7 @@ type fakeOS struct {
 	mu      sync.Mutex
 }
 
-// processes returns those that were started.
+// processes returns the started processes.
 func (o *fakeOS) processes() []*fakeProcess {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -62,7 +62,7 @@ type sent struct {
 	sig syscall.Signal
 }
 
-// fakeProcess is looked at and changed by the test and by the child's goroutine.
+// fakeProcess is used by the test and by the child's goroutine.
 type fakeProcess struct {
 	t     *testing.T
 	pid   int
@@ -71,7 +71,7 @@ type fakeProcess struct {
 	mu      sync.Mutex
 	code    int
 	company bool
-	gone    bool // signals fail as for a process that is no more
+	gone    bool // signals fail as for a process that has exited
 	sent    []sent
 	reaped  bool
 }
@@ -113,7 +113,7 @@ func (p *fakeProcess) Reap() Exit {
 	return Exit{Code: p.code}
 }
 
-// exit ends the process.
+// exit makes the process exit.
 func (p *fakeProcess) exit(code int) {
 	p.mu.Lock()
 	p.code = code
@@ -134,7 +134,7 @@ func (p *fakeProcess) isReaped() bool {
 	return p.reaped
 }
 
-// taken returns what was sent since the last call.
+// taken returns the signals since the last call.
 func (p *fakeProcess) taken() []sent {
 	synctest.Wait()
 	p.mu.Lock()

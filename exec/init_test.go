@@ -22,7 +22,7 @@ import (
 	"github.com/certagent/certagent/settings"
 )
 
-// scriptVar holds the script that an init's child runs; it has no other role.
+// scriptVar is the variable with the script of an init's child.
 const scriptVar = "CERTAGENT_TEST_SCRIPT"
 
 // signalOf returns the signal with a name, without SIG, or with a number.
@@ -33,15 +33,15 @@ func signalOf(text string) syscall.Signal {
 	return unix.SignalNum("SIG" + text)
 }
 
-// playInit is a small certagent: it supervises a child, sends signals on to it,
-// and ends with its exit code. The flags are separated by commas:
+// playInit is a small certagent: it supervises a child, forwards signals to it, and exits
+// with its exit code. The flags are separated by commas:
 //
 //	terminal  the child gets the terminal
 //	group     signals go to its whole group
-//	always    it is started again
-//	idle      it is started in an hour
-//	reap      orphans are reaped; there must be one
-//	A>B       signal A is sent on as B
+//	always    it is restarted
+//	idle      it is started after an hour
+//	reap      orphans are reaped; there must be at least one
+//	A>B       signal A is forwarded as B
 func playInit(flags string, role []string) {
 	received := make(chan os.Signal, 64)
 	signal.Notify(received, Forwardable()...)
@@ -82,7 +82,7 @@ func playInit(flags string, role []string) {
 	os.Exit(cfg.Policy.Code(exit))
 }
 
-// sendOn sends signals on to a child until it has ended for good.
+// sendOn forwards signals to a child until it has exited for good.
 func sendOn(received <-chan os.Signal, rewrites Rewrites, s *Supervisor, send func(*Supervisor, context.Context, syscall.Signal) error) Exit {
 	over := make(chan Exit)
 	go func() {
@@ -134,7 +134,7 @@ func startInit(t *testing.T, role, script string) *initProcess {
 	t.Helper()
 	p := &initProcess{cmd: osexec.Command(os.Args[0]), out: newStdout(t)}
 	p.cmd.Env = append(as(role), scriptVar+"="+script)
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // the terminal of those who test is not ours
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // without the terminal of the tests
 	p.cmd.Stdout = p.out.w
 	var stderr bytes.Buffer
 	p.cmd.Stderr = &stderr
@@ -220,7 +220,7 @@ func TestEverySignalIsSentOn(t *testing.T) {
 }
 
 func TestSignalsAreRewritten(t *testing.T) {
-	type step struct{ sent, got syscall.Signal } // 0 is nothing: the next output is that of the next step
+	type step struct{ sent, got syscall.Signal } // got 0: no output until the next step
 	const hup, intr, quit, term = syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM
 	for _, tt := range []struct {
 		name, flags string
@@ -247,7 +247,7 @@ func TestSignalsAreRewritten(t *testing.T) {
 	}
 }
 
-// As process 1 it gets only signals that it catches, and all orphans.
+// Process 1 gets only signals that it catches, and all orphans.
 func TestInitOfANamespace(t *testing.T) {
 	t.Parallel()
 	cmd := initial.command(t, "init=reap,TERM>INT")
@@ -261,7 +261,7 @@ func TestInitOfANamespace(t *testing.T) {
 	}
 }
 
-// That is for a terminal: here SIGINT is an end like another.
+// Without a terminal, an exit by SIGINT is not special.
 func TestSIGINTWithoutATerminalIsNoInterruption(t *testing.T) {
 	t.Parallel()
 	p := startInit(t, "init=terminal,always", `echo "pid $$"; exec sleep 1000`)

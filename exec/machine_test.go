@@ -21,7 +21,7 @@ var (
 	killGroup = sent{group, syscall.SIGKILL}
 )
 
-// orderings runs a test in a bubble with a child on a fake system, already
+// orderings runs a test in a synctest bubble with a child on a fakeOS. The child has been
 // started once.
 func orderings(t *testing.T, f func(t *testing.T, c *child, os *fakeOS, p *fakeProcess)) {
 	orderingsWith(t, ChildConfig{StopSignal: syscall.SIGTERM, KillTimeout: patience}, f)
@@ -37,7 +37,7 @@ func orderingsWith(t *testing.T, cfg ChildConfig, f func(t *testing.T, c *child,
 			t.Fatal(err)
 		}
 		f(t, c, system, system.started[0])
-		// Whatever the test left: nothing may remain.
+		// Stop what the test left running.
 		synctest.Wait()
 		for _, p := range system.started {
 			select {
@@ -165,7 +165,7 @@ func TestKillTimeout(t *testing.T) {
 		p.expectSent()
 		time.Sleep(time.Nanosecond)
 		p.expectSent(killGroup)
-		expectPending(t, "Stop", stopped) // until it has really ended
+		expectPending(t, "Stop", stopped) // until the process has exited
 		p.exit(137)
 		expectDone(t, "Stop", stopped, nil)
 	})
@@ -188,7 +188,7 @@ func TestStopGroupSignalsAllAtOnce(t *testing.T) {
 		call(stop(c))
 		p.expectSent(termGroup, contGroup)
 		p.exit(0)
-		p.expectSent() // they have had theirs
+		p.expectSent() // they have got theirs already
 	})
 }
 
@@ -232,7 +232,7 @@ func TestWhatTheChildLeavesBehindIsAskedThenKilled(t *testing.T) {
 				p.expectSent(killGroup)
 				p.setCompany(false)
 				time.Sleep(groupPollInterval)
-				p.expectSent(killGroup) // for one that was forked meanwhile
+				p.expectSent(killGroup) // for a process that was forked meanwhile
 				if !p.isReaped() {
 					t.Error("not reaped although its group is empty")
 				}
@@ -347,7 +347,7 @@ func TestAContextEndsOnlyTheWaiting(t *testing.T) {
 		}
 		p.expectSent(term, contGroup)
 		time.Sleep(patience - time.Second)
-		p.expectSent(killGroup) // the stop has gone on
+		p.expectSent(killGroup) // the stop was carried out
 		p.exit(9)
 		if e, err := c.Stop(t.Context()); e.Code != 9 || err != nil {
 			t.Errorf("Stop returned %v, %v, want exit code 9", e, err)

@@ -19,7 +19,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// roleVar makes the test binary play a process: what it is to do, word by word.
+// roleVar is the variable that makes the test binary another process: its words say what
+// the process does.
 const roleVar = "CERTAGENT_TEST_ROLE"
 
 func TestMain(m *testing.M) {
@@ -31,7 +32,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// play performs a role. What it prints tells the test how far it is.
+// play performs a role. The test follows its progress by its output.
 func play(role []string) {
 	for i, word := range role {
 		verb, arg, _ := strings.Cut(word, "=")
@@ -47,7 +48,7 @@ func play(role []string) {
 			fmt.Println(os.Getenv(arg))
 		case "pid":
 			fmt.Println(os.Getpid())
-		case "drip": // until nobody reads any more
+		case "drip": // until the pipe is closed
 			for range time.Tick(10 * time.Millisecond) {
 				fmt.Print(".")
 			}
@@ -77,7 +78,7 @@ func play(role []string) {
 			}
 		case "init": // runs the rest as its child
 			playInit(arg, role[i+1:])
-		case "spoil": // the rest inherits what a careless parent leaves
+		case "spoil": // the rest inherits blocked and ignored signals
 			spoil(strings.Join(role[i+1:], " "))
 		case "print-ignored":
 			printIgnored()
@@ -133,14 +134,14 @@ func waitForSignals(code string) {
 	}
 }
 
-// as is the environment that makes the test binary play a role. The race
-// detector would have it linger for a second after its end.
+// as returns the environment that makes the test binary play a role. Without GORACE the
+// race detector would delay its exit by a second.
 func as(role string) []string {
 	return append(os.Environ(), roleVar+"="+role, "GORACE=atexit_sleep_ms=0")
 }
 
-// stdout is a pipe for a process's output; its reader sees the end when every
-// process that holds the other side has ended.
+// stdout is a pipe for the output of a process. Its reader gets EOF when every process that
+// has the other end has exited.
 type stdout struct {
 	w     *os.File
 	lines *bufio.Scanner
@@ -174,7 +175,7 @@ func (s *stdout) expect(t *testing.T, want string) {
 	}
 }
 
-// expectEnd waits until nobody is left to write.
+// expectEnd waits for EOF.
 func (s *stdout) expectEnd(t *testing.T) {
 	t.Helper()
 	s.w.Close()

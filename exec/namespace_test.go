@@ -24,16 +24,16 @@ const (
 
 var unshare = []string{"unshare", "--pid", "--fork", "--mount-proc", "--kill-child"}
 
-// namespaces says why no PID namespace can be made here.
+// namespaces returns the reason why no PID namespace can be created.
 var namespaces = sync.OnceValue(func() error {
 	out, err := osexec.Command(unshare[0], slices.Concat(unshare[1:], []string{"true"})...).CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("a PID namespace cannot be made here: %w: %s", err, out)
+		return fmt.Errorf("cannot create a PID namespace: %w: %s", err, out)
 	}
 	return nil
 })
 
-// command is the test binary there, playing a role.
+// command returns a command that runs the test binary there, in a role.
 func (p place) command(t *testing.T, role string) *osexec.Cmd {
 	t.Helper()
 	args := []string{os.Args[0]}
@@ -52,7 +52,7 @@ func (p place) command(t *testing.T, role string) *osexec.Cmd {
 	return cmd
 }
 
-// runRoleAs returns what a role printed.
+// runRoleAs returns the output of a role.
 func runRoleAs(t *testing.T, p place, role string) string {
 	t.Helper()
 	cmd := p.command(t, role)

@@ -50,7 +50,7 @@ func TestSignalPIDFile(t *testing.T) {
 	tests := []struct {
 		name    string
 		file    string
-		around  string // the number's surroundings
+		around  string // the text around the number
 		written time.Duration
 		want    error
 	}{
@@ -77,7 +77,7 @@ func TestSignalPIDFile(t *testing.T) {
 			if !errors.Is(tt.want, ErrNotRunning) {
 				t.Errorf("%v is not a kind of ErrNotRunning", tt.want)
 			}
-			// It got nothing: TERM comes first.
+			// It has got no other signal before this TERM.
 			if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
 				t.Fatal(err)
 			}
@@ -159,8 +159,8 @@ func TestPIDFileOfAnEndedProcess(t *testing.T) {
 	}
 }
 
-// A process's later threads have numbers of the same range: to signal one would
-// be to signal its whole process.
+// Threads and processes share one range of numbers: a signal to a thread would reach its
+// whole process.
 func TestPIDFileWithAThreadsNumber(t *testing.T) {
 	t.Parallel()
 	pid, out := listener(t)

@@ -45,8 +45,8 @@ func TestOrphansAreReaped(t *testing.T) {
 	}
 }
 
-// makeOrphans has a command fork processes that outlive their parents, or end
-// before them.
+// makeOrphans runs a command that forks processes, which exit after or before their
+// parents.
 func makeOrphans(n int) {
 	script := fmt.Sprintf("i=0; while [ $i -lt %d ]; do (: &); i=$((i+1)); done", n)
 	if r, err := Run(context.Background(), Command{Args: []string{"sh", "-c", script}}); err != nil {
@@ -54,7 +54,7 @@ func makeOrphans(n int) {
 	}
 }
 
-// startReaping returns a reaper at work and what ends it.
+// startReaping returns a running reaper and a function that stops it.
 func startReaping() (r *Reaper, end func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	r = NewReaper(nil)
@@ -68,7 +68,7 @@ func startReaping() (r *Reaper, end func()) {
 	return r, func() { cancel(); <-done }
 }
 
-// eventually waits until something is so, but not for ever.
+// eventually waits until a condition is true, for a limited time.
 func eventually(so func() bool) {
 	for start := time.Now(); !so() && time.Since(start) < soon; {
 		time.Sleep(time.Millisecond)
@@ -89,8 +89,8 @@ func playOrphans(number string) {
 	fmt.Printf("process 1: %t, reaped %d, zombies %d\n", isInit(), awaitReaped(r, uint64(n)), len(zombies()))
 }
 
-// playHiddenOrphans is about a process of ours that has ended, and that its
-// owner is in no hurry to collect: the kernel names it first.
+// playHiddenOrphans tests orphans behind a started process that has exited and that its
+// owner has not waited for: waitid returns that one first.
 func playHiddenOrphans(number string) {
 	n, _ := strconv.Atoi(number)
 	runtime.LockOSThread()
@@ -108,7 +108,7 @@ func playHiddenOrphans(number string) {
 	fmt.Println(p.Reap())
 }
 
-// playStartUnderWay is about a process that has ended before its Start returned.
+// playStartUnderWay tests a process that exits before its Start has returned.
 func playStartUnderWay() {
 	ownChildren.starting.RLock() // as start does
 	cmd := osexec.Command("sh", "-c", "exit 7")
@@ -117,7 +117,7 @@ func playStartUnderWay() {
 	}
 	r, end := startReaping()
 	defer end()
-	orphaned := osexec.Command("true") // not registered, like one that our predecessor started
+	orphaned := osexec.Command("true") // not registered, like one from before an exec
 	if err := orphaned.Start(); err != nil {
 		fmt.Println(err)
 	}
@@ -160,7 +160,7 @@ func TestReapedOrphansAreLogged(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	r := NewReaper(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
-	cmd := osexec.Command("sh", "-c", "exit 3") // what nobody has registered
+	cmd := osexec.Command("sh", "-c", "exit 3") // not registered
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +176,7 @@ func TestReapedOrphansAreLogged(t *testing.T) {
 	}
 }
 
-// Whoever else has the number by now keeps it.
+// Another process with the same number stays registered.
 func TestCollectForgetsItsOwnProcessOnly(t *testing.T) {
 	t.Parallel()
 	c := children{own: make(map[int]*osexec.Cmd)}

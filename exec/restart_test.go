@@ -52,7 +52,7 @@ func TestWhatIsStartedAgain(t *testing.T) {
 	}
 }
 
-// Each code on its own, and all others but it.
+// Each code alone, and all codes but that one.
 func TestCodesThatCountAsSuccess(t *testing.T) {
 	t.Parallel()
 	for code := range 256 {

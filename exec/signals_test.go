@@ -48,7 +48,7 @@ func TestRewrites(t *testing.T) {
 		sent     bool
 	}{
 		{syscall.SIGTERM, syscall.SIGQUIT, true},
-		{syscall.SIGQUIT, syscall.SIGQUIT, true}, // what comes of a rewriting is not rewritten
+		{syscall.SIGQUIT, syscall.SIGQUIT, true}, // the result is not rewritten again
 		{syscall.SIGUSR2, syscall.SIGUSR2, true},
 		{syscall.SIGWINCH, 0, false},
 		{syscall.SIGUSR1, 0, false},
@@ -77,7 +77,7 @@ func TestBoundKillTimeout(t *testing.T) {
 		{30 * s, 90 * s, 30 * s}, // systemd
 		{2 * s, 5 * s, 2 * s},    // fits
 		{4 * s, 5 * s, 4 * s},    // just fits
-		{30 * s, 500 * time.Millisecond, 400 * time.Millisecond}, // there is always something left
+		{30 * s, 500 * time.Millisecond, 400 * time.Millisecond}, // something is always left
 		{0, 5 * s, 0},
 	} {
 		if got := BoundKillTimeout(tt.killTimeout, tt.patience); got != tt.want {

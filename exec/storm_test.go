@@ -21,9 +21,8 @@ const (
 	stormProcesses = 800 // in a round, and as many orphans
 )
 
-// Processes that end at random times with random codes, each leaving an orphan
-// behind that dies at a random time too: as children and as commands, beside a
-// reaper, ten times in a row.
+// Processes exit at random times with random codes, and each leaves an orphan that exits
+// at a random time: as children and as commands, with a reaper, in ten rounds.
 func TestNoExitCodeIsLost(t *testing.T) {
 	t.Parallel()
 	where := initial // whose /proc is small
@@ -36,7 +35,7 @@ func TestNoExitCodeIsLost(t *testing.T) {
 	}
 }
 
-// The storm is able to find a reaper that takes what is not its own.
+// The test detects a reaper that reaps started processes.
 func TestStormFindsAThief(t *testing.T) {
 	t.Parallel()
 	var lost int
@@ -46,7 +45,7 @@ func TestStormFindsAThief(t *testing.T) {
 	}
 }
 
-// storm runs rounds beside what reaps and prints what came of each.
+// storm runs rounds while reap is running and prints the result of each.
 func storm(rounds string, reap func(context.Context) (reaped func() uint64)) {
 	n, _ := strconv.Atoi(rounds)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -120,7 +119,7 @@ func reapWell(ctx context.Context) (reaped func() uint64) {
 	return r.reaped.Load
 }
 
-// steal is what not to do.
+// steal is a wrong reaper.
 func steal(ctx context.Context) (stolen func() uint64) {
 	var count atomic.Uint64
 	go func() {
@@ -133,8 +132,7 @@ func steal(ctx context.Context) (stolen func() uint64) {
 	return count.Load
 }
 
-// zombies are the children of this process that have ended and that nobody has
-// collected.
+// zombies returns the children of this process that have exited and have not been reaped.
 func zombies() []int {
 	var found []int
 	for pid, s := range allProcesses() {

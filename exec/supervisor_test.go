@@ -18,8 +18,7 @@ import (
 	"github.com/certagent/certagent/settings"
 )
 
-// supervision is a supervisor at work on a fake system. The jitter takes nothing
-// from the delays.
+// supervision is a running supervisor on a fakeOS. Its jitter does not shorten delays.
 type supervision struct {
 	*Supervisor
 	t      *testing.T
@@ -54,7 +53,7 @@ func supervise(t *testing.T, policy RestartPolicy, f func(t *testing.T, s *super
 	})
 }
 
-// end leaves nothing of it, whatever the test left.
+// end stops the supervisor.
 func (s *supervision) end() {
 	s.cancel()
 	synctest.Wait()
@@ -81,7 +80,7 @@ func (s *supervision) expectStarts(n int) {
 	}
 }
 
-// expectStartAfter checks that the next process is started then and not before.
+// expectStartAfter checks that the next process is started after a delay and not before.
 func (s *supervision) expectStartAfter(delay time.Duration) {
 	s.t.Helper()
 	before := len(s.system.processes())
@@ -91,7 +90,7 @@ func (s *supervision) expectStartAfter(delay time.Duration) {
 	s.expectStarts(before + 1)
 }
 
-// last is the process that was started last.
+// last returns the process that was started last.
 func (s *supervision) last() *fakeProcess {
 	all := s.system.processes()
 	return all[len(all)-1]
@@ -121,7 +120,7 @@ func TestChildIsStartedAgain(t *testing.T) {
 			}
 			s.expectStartAfter(delay * time.Second)
 		}
-		time.Sleep(time.Minute) // it has settled
+		time.Sleep(time.Minute) // longer than Reset
 		s.last().exit(0)
 		s.expectStartAfter(time.Second)
 		if want := []string{"1", "2", "3"}; !slices.Equal(s.system.envs[:3], want) {
@@ -130,7 +129,7 @@ func TestChildIsStartedAgain(t *testing.T) {
 	})
 }
 
-// What a child needs to end its group does not count as its life.
+// The time to stop the rest of the group does not count as time that the child lived.
 func TestChildThatLeavesMuchBehindHasNotSettled(t *testing.T) {
 	supervise(t, RestartPolicy{Restart: settings.Restart{When: settings.Always, Reset: 10 * time.Second}}, func(t *testing.T, s *supervision) {
 		s.last().exit(1)
@@ -140,7 +139,7 @@ func TestChildThatLeavesMuchBehindHasNotSettled(t *testing.T) {
 		p.exit(1)
 		time.Sleep(20*time.Second + 1)
 		p.setCompany(false)
-		time.Sleep(groupPollInterval - 1) // when it is looked at next
+		time.Sleep(groupPollInterval - 1) // until it is checked next
 		s.expectStartAfter(2 * time.Second)
 	})
 }
@@ -242,7 +241,7 @@ func TestRestartIsNoEnd(t *testing.T) {
 		expectDone(t, "Restart", done, nil)
 		s.expectStarts(2)
 		s.last().exit(3)
-		s.expectStartAfter(time.Second) // the first of the policy
+		s.expectStartAfter(time.Second) // the first delay of the policy
 	})
 }
 
@@ -286,7 +285,7 @@ func TestRestartThatCannotStartIsTriedAgain(t *testing.T) {
 	}
 }
 
-// The caller of Restart does not leave it to the policy either.
+// Restart does not depend on the policy.
 func TestTwoWhoTryAgain(t *testing.T) {
 	supervise(t, always, func(t *testing.T, s *supervision) {
 		done := call(s.Restart)
@@ -295,7 +294,7 @@ func TestTwoWhoTryAgain(t *testing.T) {
 		<-done
 		expectDone(t, "the next Restart", call(s.Restart), nil)
 		s.expectStarts(2)
-		time.Sleep(time.Hour) // what Run had in mind finds it running
+		time.Sleep(time.Hour) // Run does not start a second one
 		s.expectStarts(2)
 		s.last().exit(5)
 		s.expectStartAfter(time.Second)
@@ -322,7 +321,7 @@ func TestFirstStartThatFailsIsTheEnd(t *testing.T) {
 	}
 }
 
-// A child that ends at once, with real processes.
+// A child that exits at once, with real processes.
 func TestCrashLoop(t *testing.T) {
 	t.Parallel()
 	out := newStdout(t)

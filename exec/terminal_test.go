@@ -23,8 +23,8 @@ const (
 	ctrlZ = "\x1a"
 )
 
-// session is a process that leads a session of its own on a terminal, which the
-// test holds the other end of.
+// session is a process that leads a session on a pseudo-terminal, of which the test has
+// the other end.
 type session struct {
 	t      *testing.T
 	cmd    *osexec.Cmd

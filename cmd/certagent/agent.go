@@ -45,13 +45,15 @@ func runAgent(args []string, s streams) int {
 
 // start sets up log, signals, systemd and reloads for an agent, and runs it.
 func start(cfg *config.Config, problems config.Problems, c configFlags, s streams) int {
-	w, file, err := openLog(cfg.Log, s.err)
+	file, err := openLog(cfg.Log)
 	if err != nil {
 		complain(s.err, err.Error(), "check log_file and its directory's permissions")
 		return exitConfig
 	}
-	defer file.Close()
-	logger, level := newLogger(cfg.Log, w, s.err)
+	if file != nil {
+		defer file.Close()
+	}
+	logger, level := newLogger(cfg.Log, s.err, file)
 	signals := watchSignals(logger, len(cfg.Execs) > 0) // before the first line: see SIGPIPE there
 	defer signals.stop()
 	logger.Info(logmsg.Starting, logkey.Version, version(), logkey.Files, cfg.Files, logkey.Address, cfg.Vault.Address)

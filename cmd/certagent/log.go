@@ -29,24 +29,31 @@ var levels = map[string]slog.Level{
 }
 
 // newLogger returns the logger that the configuration asks for, and its level,
-// which can be changed while it is in use. If standard error is a terminal, and the
-// log goes nowhere else, it has the terminal's form; JSON is the same everywhere.
-func newLogger(cfg config.Log, w io.Writer, standard *os.File) (*slog.Logger, *slog.LevelVar) {
+// which can be changed while it is in use. It writes to standard error and, if file is
+// not nil, to that, each even if the other one fails. On a terminal the log has the
+// terminal's form; JSON is the same everywhere.
+func newLogger(cfg config.Log, standard *os.File, file io.Writer) (*slog.Logger, *slog.LevelVar) {
 	level := new(slog.LevelVar)
 	level.Set(levels[cfg.Level])
-	var handler slog.Handler
-	switch {
-	case cfg.Format == "json":
-		handler = slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: readable})
-	case cfg.File == "" && isTerminal(standard):
-		handler = newTerminalHandler(w, level, wantsColour(), widthOf(standard))
-	default:
-		handler = tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: "2006-01-02T15:04:05.000Z07:00", NoColor: true, ReplaceAttr: readable})
+	handler := newHandler(cfg.Format, level, standard)
+	if cfg.Format != "json" && isTerminal(standard) {
+		handler = newTerminalHandler(standard, level, wantsColour(), widthOf(standard))
+	}
+	if file != nil {
+		handler = slog.NewMultiHandler(handler, newHandler(cfg.Format, level, file))
 	}
 	logger := slog.New(handler)
 	log.SetFlags(0)
 	log.SetOutput(bridge{logger})
 	return logger, level
+}
+
+// newHandler returns a handler that writes complete values in a format.
+func newHandler(format string, level slog.Leveler, w io.Writer) slog.Handler {
+	if format == "json" {
+		return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: readable})
+	}
+	return tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: "2006-01-02T15:04:05.000Z07:00", NoColor: true, ReplaceAttr: readable})
 }
 
 // readable names the trace level, and writes errors and durations as text, also in
@@ -85,26 +92,10 @@ func (b bridge) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// openLog returns the log's writer: standard error, and log_file if it is set.
-func openLog(cfg config.Log, standard io.Writer) (io.Writer, io.Closer, error) {
+// openLog opens log_file. It returns nil if that is not set.
+func openLog(cfg config.Log) (io.WriteCloser, error) {
 	if cfg.File == "" {
-		return standard, io.NopCloser(nil), nil
+		return nil, nil
 	}
-	f, err := openLogFile(cfg.File, int64(cfg.RotateBytes), cfg.RotateDuration, cfg.RotateMaxFiles, time.Now)
-	if err != nil {
-		return nil, nil, err
-	}
-	return both{standard, f}, f, nil
-}
-
-// both writes to two places, to each even if the other one fails.
-type both struct{ a, b io.Writer }
-
-func (w both) Write(p []byte) (int, error) {
-	_, errA := w.a.Write(p)
-	n, errB := w.b.Write(p)
-	if errB == nil {
-		return n, errA
-	}
-	return n, errB
+	return openLogFile(cfg.File, int64(cfg.RotateBytes), cfg.RotateDuration, cfg.RotateMaxFiles, time.Now)
 }

@@ -109,7 +109,7 @@ func TestLogOnATerminal(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
-			p := w.startOnTerminalOf(c.width, "TERM=xterm NO_COLOR= "+c.refusal, login+password(""))
+			p := w.startOnTerminalOf(c.width, "TERM=xterm NO_COLOR= "+c.refusal, login+password("")+"log_file = \"DIR/agent.log\"\n")
 			p.Says(logmsg.AllPublished)
 			p.stop()
 			plain := uncoloured.Replace(p.String())
@@ -121,6 +121,10 @@ func TestLogOnATerminal(t *testing.T) {
 			}
 			if !regexp.MustCompile(`(?m) logged in method=approle expires in \d+\w`).MatchString(plain) {
 				t.Errorf("no relative time:\n%s", plain)
+			}
+			file := w.Read("agent.log")
+			if !regexp.MustCompile(`(?m)^\d{4}-\d\d-\d\dT\S+ INF published bundle="?/\S*/password"? generation=1 files=1`).MatchString(file) || uncoloured.Replace(file) != file {
+				t.Errorf("log_file lacks the complete lines:\n%q", file)
 			}
 		})
 	}

@@ -266,11 +266,7 @@ type Readiness struct {
 
 // New returns the state of a bundle of which nothing is known yet.
 func New(setup Setup, certificates int, now time.Time) State {
-	s := State{Setup: setup, BornAt: now, ObservedAt: now}
-	if certificates > 0 {
-		s.Certificates = make([]Issuance, certificates)
-	}
-	return s
+	return State{Setup: setup, BornAt: now, ObservedAt: now, Certificates: make([]Issuance, certificates)}
 }
 
 // progressed notes how far the bundle has come.

@@ -81,7 +81,7 @@ var outages = []outage{
 		name:   "HTML of somebody else",
 		answer: answers(200, `<!DOCTYPE html><title>It works!</title>`),
 		login:  []string{`hint="check the address`},
-		renew:  []string{`hint="check that the address is Vault's`},
+		renew:  []string{`hint="check the address: a proxy or another server may be answering there`},
 	}, {
 		name:   "HTML of a proxy",
 		answer: answers(502, `<html><h1>502 Bad Gateway</h1></html>`),

@@ -42,6 +42,33 @@ func TestClaim(t *testing.T) {
 	must(t, third.Close())
 }
 
+// TestClaimMore: a Claim does not conflict with itself, and a failed call changes nothing.
+func TestClaimMore(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := func(name string) File { return File{Path: filepath.Join(dir, name)} }
+	other, err := claimFiles([]File{file("other")})
+	must(t, err)
+	defer other.Close()
+	d, g := bundle(filepath.Join(dir, "tls"), 1)
+	_, more := bundle(d.Path, 1, "tls.crt", "new.crt")
+
+	c := new(Claim)
+	defer c.Close()
+	must(t, journal.Claim(c, []File{file("a")}))
+	must(t, journal.Claim(c, []File{file("a"), file("b")}))
+	must(t, d.Claim(c, g.Files))
+	must(t, d.Claim(c, more.Files))
+	wantError(t, journal.Claim(c, []File{file("c"), file("other")}), ErrClaimed, filepath.Join(dir, "other"), "stop the other process")
+	for name, held := range map[string]bool{"a": true, "b": true, "tls/tls.crt": true, "tls/new.crt": true, "c": false} {
+		again, err := claimFiles([]File{file(name)})
+		if errors.Is(err, ErrClaimed) != held {
+			t.Errorf("%s: error %v, but held is %t", name, err, held)
+		}
+		must(t, again.Close())
+	}
+}
+
 func TestClaimOfNothing(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "missing")

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -223,6 +224,59 @@ func TestPublishEndsWithContext(t *testing.T) {
 	}
 	if n, left := onDisk(t, root), temps(t, root); n != 1 || left != nil {
 		t.Errorf("generation %d and %v are left", n, left)
+	}
+}
+
+// TestJournalRollback restores what Previous returned, and nothing if that is not a
+// complete set.
+func TestJournalRollback(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	first, second := generation(root, 1), generation(root, 2)
+	if files := journal.Previous(first.Files); files != nil {
+		t.Errorf("previous files %v, but there are none", files)
+	}
+	publish(t, first)
+	must(t, os.Chmod(first.Files[0].Path, 0o604))
+	previous := journal.Previous(second.Files)
+	publish(t, second)
+	r, err := journal.Rollback(t.Context(), Generation{Name: "web", Number: 3, Files: previous, Payload: json.RawMessage(`{"owed":1}`)})
+	must(t, err)
+	if onDisk(t, root) != 1 || r.Generation != 3 || string(r.Payload) != `{"owed":1}` || !r.Intact {
+		t.Errorf("generation %d, record %+v", onDisk(t, root), r)
+	}
+	if mode := stat(t, first.Files[0].Path).Mode & 0o7777; mode != 0o604 {
+		t.Errorf("mode %o", mode)
+	}
+	must(t, os.Remove(first.Files[1].Path))
+	if files := journal.Previous(second.Files); files != nil {
+		t.Errorf("previous files %v, but one is missing", files)
+	}
+	if _, err := journal.Rollback(t.Context(), Generation{Name: "web"}); !errors.Is(err, ErrNoPrevious) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestOwns: a record belongs to the way and place in which it was published.
+func TestOwns(t *testing.T) {
+	t.Parallel()
+	path := t.TempDir()
+	d, g := bundle(path, 1)
+	byLink, byFile := publishLinkDir(t, path, 1), publish(t, generation(t.TempDir(), 1))
+	for _, test := range []struct {
+		publisher Publisher
+		record    Record
+		want      bool
+	}{{d, byLink, true}, {d, byFile, false}, {LinkDir{Path: path + "2"}, byLink, false}, {journal, byLink, false}, {journal, byFile, true}} {
+		if got := test.publisher.Owns(test.record); got != test.want {
+			t.Errorf("%#v owns the record in %q: %t", test.publisher, test.record.Directory, got)
+		}
+	}
+	if got := d.RecoveryDirs(g.Files); !slices.Equal(got, []string{path}) {
+		t.Errorf("a LinkDir is recovered in %q", got)
+	}
+	if got := journal.RecoveryDirs([]File{{Path: "/x/a"}, {Path: "/y/b"}, {Path: "/x/c"}}); !slices.Equal(got, []string{"/x", "/y", "/x"}) {
+		t.Errorf("a Journal is recovered in %q", got)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/certagent/certagent/agent/certificate"
+	"github.com/certagent/certagent/certinfo"
 	"github.com/certagent/certagent/probe"
 )
 
@@ -35,7 +35,7 @@ func (w *world) servedSerial() string {
 	if leaf == nil {
 		w.Fatal("no certificate is served")
 	}
-	return certificate.Serial(leaf)
+	return certinfo.Serial(leaf)
 }
 
 func TestHAProxyReload(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/certagent/certagent/agent/certificate"
+	"github.com/certagent/certagent/certinfo"
 )
 
 const (
@@ -121,7 +121,7 @@ func (t *traffic) note(began time.Time, leaf *x509.Certificate, err error) {
 		}
 		return
 	}
-	serial := certificate.Serial(leaf)
+	serial := certinfo.Serial(leaf)
 	if t.seenFirst[serial].IsZero() {
 		t.order = append(t.order, serial)
 		t.seenFirst[serial] = ended

@@ -13,6 +13,7 @@ import (
 	"github.com/certagent/certagent/agent/certificate"
 	"github.com/certagent/certagent/agent/plan"
 	"github.com/certagent/certagent/agent/secrets"
+	"github.com/certagent/certagent/certinfo"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
 	"github.com/certagent/certagent/redact"
@@ -117,7 +118,7 @@ func (b *Bundle) loadFromDisk(left map[string]json.RawMessage, now time.Time) {
 		b.apply(plan.CertificateLoaded{Index: i})
 		if m.publishable() && !m.renewal(b.env.Host, now).Due(now) {
 			b.log.Info(logmsg.CertificateKept, logkey.Certificate, m.name,
-				logkey.Serial, certificate.Serial(m.pair.Leaf), logkey.Renews, m.renewal(b.env.Host, now).At, expires(m.pair.Leaf.NotAfter))
+				logkey.Serial, certinfo.Serial(m.pair.Leaf), logkey.Renews, m.renewal(b.env.Host, now).At, expires(m.pair.Leaf.NotAfter))
 		}
 	}
 }

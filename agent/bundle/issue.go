@@ -14,6 +14,7 @@ import (
 	"github.com/certagent/certagent/agent/certificate"
 	"github.com/certagent/certagent/agent/plan"
 	"github.com/certagent/certagent/agent/secrets"
+	"github.com/certagent/certagent/certinfo"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
 )
@@ -87,7 +88,7 @@ func (b *Bundle) answered(ctx context.Context, a issueResult) {
 	m.accept(pair, m.spec.Identity(), now)
 	renews := m.renewal(b.env.Host, now).At
 	b.apply(plan.Issued{Index: a.index, Now: now, Due: renews})
-	b.log.Info(logmsg.Issued, logkey.Certificate, m.name, logkey.Serial, certificate.Serial(pair.Leaf), expires(pair.Leaf.NotAfter),
+	b.log.Info(logmsg.Issued, logkey.Certificate, m.name, logkey.Serial, certinfo.Serial(pair.Leaf), expires(pair.Leaf.NotAfter),
 		logkey.Renews, renews)
 }
 

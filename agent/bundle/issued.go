@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/certagent/certagent/agent/certificate"
+	"github.com/certagent/certagent/certinfo"
 )
 
 // issuedCertificate is the pair that was issued last, and what has to be known about
@@ -110,7 +111,7 @@ func (h *issuedCertificate) accept(pair certificate.Pair, identity string, now t
 	// The answer about the default issuer may be older than the certificate: it is
 	// no reason to issue another one.
 	h.successor = nil
-	h.follows = h.defaultIssuer != nil && certificate.Signed(h.defaultIssuer, pair.Leaf)
+	h.follows = h.defaultIssuer != nil && certinfo.Signed(h.defaultIssuer, pair.Leaf)
 }
 
 // setDefaultIssuer records the mount's default issuer, and reports whether it has
@@ -120,7 +121,7 @@ func (h *issuedCertificate) setDefaultIssuer(issuer *x509.Certificate) bool {
 	h.defaultIssuer, h.successor = issuer, nil
 	switch {
 	case h.pair.Leaf == nil:
-	case certificate.Signed(issuer, h.pair.Leaf):
+	case certinfo.Signed(issuer, h.pair.Leaf):
 		h.follows = true
 	case h.follows:
 		h.successor = issuer

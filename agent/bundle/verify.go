@@ -12,8 +12,8 @@ import (
 	"slices"
 	"syscall"
 
-	"github.com/certagent/certagent/agent/certificate"
 	"github.com/certagent/certagent/agent/plan"
+	"github.com/certagent/certagent/certinfo"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
 	"github.com/certagent/certagent/probe"
@@ -115,7 +115,7 @@ func (b *Bundle) conclude(ctx context.Context, r probeResult) {
 		b.apply(plan.Verified{Probe: r.number})
 		for _, leaf := range r.leaves {
 			b.log.Info(logmsg.Verified, logkey.Outcome, r.report.Outcome.String(),
-				logkey.Serial, certificate.Serial(leaf), logkey.Handshakes, r.handshakes)
+				logkey.Serial, certinfo.Serial(leaf), logkey.Handshakes, r.handshakes)
 		}
 	}
 }

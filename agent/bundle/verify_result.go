@@ -8,8 +8,8 @@ import (
 	"errors"
 	"time"
 
-	"github.com/certagent/certagent/agent/certificate"
 	"github.com/certagent/certagent/agent/plan"
+	"github.com/certagent/certagent/certinfo"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
 	"github.com/certagent/certagent/probe"
@@ -36,7 +36,7 @@ func (b *Bundle) servedOld(ctx context.Context, r probeResult) {
 	for _, t := range r.report.Targets {
 		if logged && t.Outcome == probe.ServedOld {
 			b.log.Error(logmsg.ServedOld, logkey.Outcome, r.report.Outcome.String(), logkey.Address, t.Address,
-				logkey.Served, certificate.Serial(t.Served), logkey.Serial, certificate.Serial(r.leaf), logkey.Remedy, b.state.Remedy().String(),
+				logkey.Served, certinfo.Serial(t.Served), logkey.Serial, certinfo.Serial(r.leaf), logkey.Remedy, b.state.Remedy().String(),
 				logkey.Attempt, v.ServedOld, logkey.LeftOutCount(leftOut), logkey.Retry, v.NotBefore.Sub(f.Now).Round(time.Millisecond))
 		}
 	}

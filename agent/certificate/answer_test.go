@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/certagent/certagent/certinfo"
 	"github.com/certagent/certagent/certspec"
 )
 
@@ -39,7 +40,7 @@ func TestAnswerInEveryForm(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !got.Leaf.Equal(leaf) || pemOf(got.Chain...) != pemOf(i, root) || !same(got.Key.Public(), r.Key.Public()) {
-				t.Errorf("got %s with %d CAs", Serial(got.Leaf), len(got.Chain))
+				t.Errorf("got %s with %d CAs", certinfo.Serial(got.Leaf), len(got.Chain))
 			}
 		})
 	}
@@ -109,7 +110,7 @@ func TestAnswersThatAreRefused(t *testing.T) {
 		}, want: NotValid, says: "expired at 2026-03-02T12:00:00Z"},
 		{name: "not yet", change: func(d map[string]any) {
 			d["certificate"] = with(func(c *x509.Certificate) {
-				c.NotBefore, c.NotAfter = noon.Add(Tolerance+time.Second), noon.Add(time.Hour)
+				c.NotBefore, c.NotAfter = noon.Add(certinfo.Tolerance+time.Second), noon.Add(time.Hour)
 			})
 		}, want: NotValid, says: "is not valid before"},
 		{name: "no lifetime", change: func(d map[string]any) {
@@ -189,7 +190,7 @@ func FuzzAnswer(f *testing.F) {
 			}
 			return
 		}
-		if !Signed(got.Chain[0], got.Leaf) {
+		if !certinfo.Signed(got.Chain[0], got.Leaf) {
 			t.Fatal("the leaf is not signed by the chain's first")
 		}
 		content, err := Output{Output: certspec.Output{Kind: certspec.Combined}}.Encode(got, nil)

@@ -7,8 +7,9 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/x509"
-	"errors"
 	"slices"
+
+	"github.com/certagent/certagent/certinfo"
 )
 
 // Order returns the chain of a leaf: those certificates of the pool that are above the
@@ -24,7 +25,7 @@ func Order(leaf *x509.Certificate, pool []*x509.Certificate) []*x509.Certificate
 		var above []*x509.Certificate
 		for _, child := range level {
 			for _, c := range pool {
-				if !seen[string(c.Raw)] && Signed(c, child) {
+				if !seen[string(c.Raw)] && certinfo.Signed(c, child) {
 					seen[string(c.Raw)] = true
 					above = append(above, c)
 				}
@@ -52,20 +53,9 @@ func preferred(a, b *x509.Certificate) int {
 	return cmp.Or(cmp.Compare(rank(a), rank(b)), b.NotAfter.Compare(a.NotAfter), bytes.Compare(a.Raw, b.Raw))
 }
 
-// Signed reports whether a CA signed a certificate. A signature that Go cannot check,
-// or does not check because the algorithm is weak, counts as valid.
-func Signed(ca, child *x509.Certificate) bool {
-	if !bytes.Equal(ca.RawSubject, child.RawIssuer) {
-		return false
-	}
-	err := child.CheckSignatureFrom(ca)
-	var weak x509.InsecureAlgorithmError
-	return err == nil || errors.As(err, &weak) || errors.Is(err, x509.ErrUnsupportedAlgorithm)
-}
-
 // selfSigned reports whether a certificate is self-signed.
 func selfSigned(c *x509.Certificate) bool {
-	return bytes.Equal(c.RawSubject, c.RawIssuer) && Signed(c, c)
+	return bytes.Equal(c.RawSubject, c.RawIssuer) && certinfo.Signed(c, c)
 }
 
 // intermediates returns the certificates of the chain that a server sends: all but

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/certagent/certagent/certinfo"
 )
 
 // family is authorities with all that happens to them: R1 and R2 have signed each
@@ -135,16 +137,16 @@ func FuzzOrder(f *testing.F) {
 				t.Fatal("a root stands before another's certificate")
 			}
 			rootSeen = rootSeen || selfSigned(c)
-			if i == 0 && !Signed(c, fam.leaf) {
+			if i == 0 && !certinfo.Signed(c, fam.leaf) {
 				t.Fatal("the first is not the leaf's issuer")
 			}
-			if i > 0 && !slices.ContainsFunc(chain, func(child *x509.Certificate) bool { return !child.Equal(c) && Signed(c, child) }) {
+			if i > 0 && !slices.ContainsFunc(chain, func(child *x509.Certificate) bool { return !child.Equal(c) && certinfo.Signed(c, child) }) {
 				t.Fatal("a certificate has signed nothing in the chain")
 			}
 		}
 		for _, c := range pool {
 			for _, child := range append([]*x509.Certificate{fam.leaf}, chain...) {
-				if Signed(c, child) && !slices.ContainsFunc(chain, c.Equal) {
+				if certinfo.Signed(c, child) && !slices.ContainsFunc(chain, c.Equal) {
 					t.Fatal("a certificate above the leaf is missing")
 				}
 			}

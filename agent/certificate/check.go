@@ -9,13 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/certagent/certagent/certinfo"
 	"github.com/certagent/certagent/certspec"
 )
-
-// Tolerance is how far in the future a certificate's validity may begin, because the
-// clock of the issuing server may be ahead of this host's. Vault dates certificates
-// back by 30 seconds.
-const Tolerance = 5 * time.Minute
 
 // ReadAnswer reads the data of Vault's answer to the request, and checks that it is
 // what was specified and may be published now. Its errors are of type *AnswerError.
@@ -38,9 +34,9 @@ func checkPair(s certspec.Spec, p Pair, now time.Time) error {
 	case p.Key.signer == nil:
 		return malformed("private_key", errNoKey)
 	case !same(p.Key.Public(), p.Leaf.PublicKey):
-		return refused(WrongKey, "the certificate %s is for another key", Serial(p.Leaf))
+		return refused(WrongKey, "the certificate %s is for another key", certinfo.Serial(p.Leaf))
 	case len(p.Chain) == 0:
-		return refused(Unchained, "no CA in it signed the certificate %s, whose issuer is %q", Serial(p.Leaf), p.Leaf.Issuer)
+		return refused(Unchained, "no CA in it signed the certificate %s, whose issuer is %q", certinfo.Serial(p.Leaf), p.Leaf.Issuer)
 	}
 	if err := checkKey(s.Key, p.Leaf.PublicKey); err != nil {
 		return refused(WrongKeyType, "%w", err)
@@ -55,10 +51,10 @@ func checkPair(s certspec.Spec, p Pair, now time.Time) error {
 // names are no error: removing a name changes the identity.
 func checkNames(s certspec.Spec, c *x509.Certificate) error {
 	if missing := s.Names().Without(namesOf(c)); len(missing) > 0 {
-		return errors.New("the certificate " + Serial(c) + " is not for " + strings.Join(missing, ", "))
+		return errors.New("the certificate " + certinfo.Serial(c) + " is not for " + strings.Join(missing, ", "))
 	}
 	if s.CommonName != "" && !strings.EqualFold(s.CommonName, c.Subject.CommonName) {
-		return errors.New("the certificate " + Serial(c) + " does not have the common name " + s.CommonName)
+		return errors.New("the certificate " + certinfo.Serial(c) + " does not have the common name " + s.CommonName)
 	}
 	return nil
 }
@@ -66,26 +62,11 @@ func checkNames(s certspec.Spec, c *x509.Certificate) error {
 func validNow(c *x509.Certificate, now time.Time) error {
 	switch {
 	case !c.NotAfter.After(c.NotBefore):
-		return refused(NotValid, "the certificate %s ends before it begins", Serial(c))
+		return refused(NotValid, "the certificate %s ends before it begins", certinfo.Serial(c))
 	case !now.Before(c.NotAfter):
-		return refused(NotValid, "the certificate %s expired at %s", Serial(c), c.NotAfter.UTC().Format(time.RFC3339))
-	case c.NotBefore.After(now.Add(Tolerance)):
-		return refused(NotValid, "the certificate %s is not valid before %s", Serial(c), c.NotBefore.UTC().Format(time.RFC3339))
+		return refused(NotValid, "the certificate %s expired at %s", certinfo.Serial(c), c.NotAfter.UTC().Format(time.RFC3339))
+	case c.NotBefore.After(now.Add(certinfo.Tolerance)):
+		return refused(NotValid, "the certificate %s is not valid before %s", certinfo.Serial(c), c.NotBefore.UTC().Format(time.RFC3339))
 	}
 	return nil
-}
-
-// Serial returns the serial number as Vault writes it: pairs of hexadecimal digits
-// with colons between them.
-func Serial(c *x509.Certificate) string {
-	const digits = "0123456789abcdef"
-	var b strings.Builder
-	for i, octet := range c.SerialNumber.Bytes() {
-		if i > 0 {
-			b.WriteByte(':')
-		}
-		b.WriteByte(digits[octet>>4])
-		b.WriteByte(digits[octet&15])
-	}
-	return b.String()
 }

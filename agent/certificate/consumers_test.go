@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/certagent/certagent/certinfo"
 	"github.com/certagent/certagent/certspec"
 )
 
@@ -160,7 +161,7 @@ func TestJVMServesAndTrusts(t *testing.T) {
 		}
 		got := peer(t, "127.0.0.1:"+port, p.root.cert)
 		if !got[0].Equal(pair.Leaf) || len(got) != 2 || !got[1].Equal(p.intermediate.cert) {
-			t.Errorf("%d certificates, the first %s", len(got), Serial(got[0]))
+			t.Errorf("%d certificates, the first %s", len(got), certinfo.Serial(got[0]))
 		}
 	}
 	var rest []string

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/certagent/certagent/certinfo"
 	"github.com/certagent/certagent/certspec"
 )
 
@@ -92,7 +93,7 @@ func outdated(s certspec.Spec, h Held, now time.Time) (Reason, string) {
 	if h.Identity != "" && h.Identity != s.Identity() {
 		return AskChanged, ""
 	}
-	if h.Issuers != nil && !slices.ContainsFunc(h.Issuers, func(c *x509.Certificate) bool { return Signed(c, h.Leaf) }) {
+	if h.Issuers != nil && !slices.ContainsFunc(h.Issuers, func(c *x509.Certificate) bool { return certinfo.Signed(c, h.Leaf) }) {
 		return IssuerChanged, "from " + h.Leaf.Issuer.String()
 	}
 	return "", ""

@@ -4,12 +4,12 @@
 package inspect
 
 import (
-	"crypto/x509"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/certagent/certagent/certinfo"
 )
 
 // pair finds the certificates that match each key. It fails if there is both a key
@@ -99,7 +99,7 @@ func (c *certificate) window(now time.Time) error {
 		return fmt.Errorf("the %s ends before it begins", c)
 	case now.After(c.NotAfter):
 		return fmt.Errorf("the %s expired at %s", c, c.NotAfter.UTC().Format(time.RFC3339))
-	case c.NotBefore.After(now.Add(Tolerance)):
+	case c.NotBefore.After(now.Add(certinfo.Tolerance)):
 		return fmt.Errorf("the %s is not valid before %s", c, c.NotBefore.UTC().Format(time.RFC3339))
 	}
 	return nil
@@ -121,7 +121,7 @@ func (b *bundle) chain(leaf *certificate) error {
 		if string(ca.RawSubject) != string(leaf.RawIssuer) {
 			continue
 		}
-		if issued(ca, leaf) {
+		if certinfo.Signed(ca.Certificate, leaf.Certificate) {
 			return nil
 		}
 		candidates = append(candidates, ca.String())
@@ -135,29 +135,11 @@ func (b *bundle) chain(leaf *certificate) error {
 	return nil
 }
 
-// issued reports whether a CA signed a certificate. A signature that Go cannot check,
-// or does not check because the algorithm is weak, counts as valid.
-func issued(ca, leaf *certificate) bool {
-	err := leaf.CheckSignatureFrom(ca.Certificate)
-	var weak x509.InsecureAlgorithmError
-	return err == nil || errors.As(err, &weak) || errors.Is(err, x509.ErrUnsupportedAlgorithm)
-}
-
 // String describes a certificate in messages: serial number, subject and files.
 func (c *certificate) String() string {
 	name := c.Subject.String()
 	if name == "" && len(c.DNSNames) > 0 {
 		name = c.DNSNames[0]
 	}
-	return fmt.Sprintf("certificate %s of %q in %s", serial(c.Certificate), name, strings.Join(c.paths, " and "))
-}
-
-// serial returns a serial number as Vault writes it: pairs of hexadecimal digits
-// with colons between them.
-func serial(c *x509.Certificate) string {
-	var pairs []string
-	for _, octet := range c.SerialNumber.Bytes() {
-		pairs = append(pairs, fmt.Sprintf("%02x", octet))
-	}
-	return strings.Join(pairs, ":")
+	return fmt.Sprintf("certificate %s of %q in %s", certinfo.Serial(c.Certificate), name, strings.Join(c.paths, " and "))
 }

@@ -39,11 +39,6 @@ type Leaf struct {
 	HasKey      bool // the bundle contains its private key
 }
 
-// Tolerance is how far in the future a certificate's validity may begin, because the
-// clock of the issuing server may be ahead of this host's. Vault dates certificates
-// back by 30 seconds.
-const Tolerance = 5 * time.Minute
-
 // Inspect checks the files of a bundle. The error joins every reason why they must not
 // be published. The report is what was found, with or without an error.
 func Inspect(files []File, now time.Time) (Report, error) {

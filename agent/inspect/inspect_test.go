@@ -17,6 +17,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/certagent/certagent/certinfo"
 )
 
 // summary says in one line what a report holds: leaves with their paths, a key
@@ -123,8 +125,8 @@ func TestWindow(t *testing.T) {
 		{"a thousand years", in(-time.Hour), noon.AddDate(1000, 0, 0), ""},
 		{"last second", in(-time.Hour), noon, ""},
 		{"expired", in(-time.Hour), in(-time.Second), `the certificate 05 of "CN=web" in crt expired at 2030-01-02T11:59:59Z`},
-		{"begins within the tolerance", in(Tolerance), in(time.Hour), ""},
-		{"not yet valid", in(Tolerance + time.Second), in(time.Hour), `the certificate 05 of "CN=web" in crt is not valid before 2030-01-02T12:05:01Z`},
+		{"begins within the tolerance", in(certinfo.Tolerance), in(time.Hour), ""},
+		{"not yet valid", in(certinfo.Tolerance + time.Second), in(time.Hour), `the certificate 05 of "CN=web" in crt is not valid before 2030-01-02T12:05:01Z`},
 		{"ends before it begins", in(time.Hour), in(-time.Hour), `the certificate 05 of "CN=web" in crt ends before it begins`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -107,7 +107,7 @@ func sample(t *testing.T, files, equivalent string) (clean bool, output string) 
 	var out bytes.Buffer
 	clean, err := mutate(t.Context(), options{
 		directory: "door", tests: []string{"./door"}, files: regexp.MustCompile(files),
-		equivalent: list, workers: 2, limit: 5 * time.Second,
+		equivalent: list, workers: 2, limit: 10 * time.Second,
 	}, &out)
 	if err != nil {
 		t.Fatal(err)

@@ -41,7 +41,6 @@ func (b Breaker) Allows(limit int, now time.Time) (until time.Time, ok bool) {
 // some may be in the future; those more than an hour ahead are dropped, so that the
 // breaker never blocks for longer than two hours.
 func (b Breaker) recent(now time.Time) []time.Time {
-	now = now.Round(0)
 	var list []time.Time
 	for _, t := range b.Issued {
 		if age := now.Sub(t); -time.Hour < age && age < time.Hour {

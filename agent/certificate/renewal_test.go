@@ -62,7 +62,15 @@ func TestNext(t *testing.T) {
 				t.Errorf("got %+v, due %t", got, got.Due(now))
 			}
 			switch tt.want {
-			case Ended, NamesChanged, KeyChanged, IssuerChanged:
+			case Ended:
+				if got.Detail != "at "+pair.Leaf.NotAfter.UTC().Format(time.RFC3339) {
+					t.Errorf("detail %q", got.Detail)
+				}
+			case IssuerChanged:
+				if got.Detail != "from CN=Intermediate" {
+					t.Errorf("detail %q", got.Detail)
+				}
+			case NamesChanged, KeyChanged:
 				if got.Detail == "" {
 					t.Error("no detail")
 				}
@@ -93,6 +101,18 @@ func TestNextIsDrawnOnce(t *testing.T) {
 	}
 	if age := first.At.Sub(noon); age > 48*time.Hour || age < 40*time.Hour {
 		t.Errorf("renewed after %v of 72 h", age)
+	}
+}
+
+func TestReasonsDiffer(t *testing.T) {
+	seen := map[Reason]bool{"": true}
+	for _, r := range []Reason{
+		Absent, KeyAbsent, Ended, NamesChanged, KeyChanged, AskChanged, IssuerChanged, DueByAge, DueInWindow, DueForSafety,
+	} {
+		if seen[r] {
+			t.Errorf("reason %q is empty or there twice", r)
+		}
+		seen[r] = true
 	}
 }
 

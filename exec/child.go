@@ -50,8 +50,8 @@ type ChildConfig struct {
 
 // child is a process that can be started, stopped and restarted; at most one runs at
 // a time. One goroutine owns its state. The methods send requests to it and are safe
-// for concurrent use. If the context of a method ends, the request is carried out all
-// the same.
+// for concurrent use. If the context of a method ends, the request is carried out
+// nevertheless.
 //
 // When the process has exited, for whatever reason, the rest of its process group is
 // stopped before the exit is reported. A process that has left the group, such as a

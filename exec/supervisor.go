@@ -27,7 +27,7 @@ type SupervisorConfig struct {
 
 // Supervisor keeps a child running: a process of which at most one runs at a time. Its
 // methods are safe for concurrent use. If the context of a method ends, what was
-// requested is done all the same.
+// requested is done nevertheless.
 //
 // When the process has exited, for whatever reason, the rest of its process group is
 // stopped before it is restarted or its exit is reported. A process that has left the

@@ -18,7 +18,7 @@ import (
 // missing if it could be created.
 //
 // An error that wraps [ErrExposed] is a warning: other users may replace files in
-// the directory. Publish writes there all the same, because the volumes that
+// the directory. Publish writes there nevertheless, because the volumes that
 // Kubernetes gives to a pod are such directories.
 func CheckDestination(ctx context.Context, path string, createDirs bool) error {
 	path, err := absoluteDestination(path)

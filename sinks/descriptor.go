@@ -12,7 +12,7 @@ import (
 )
 
 // descriptor is an open regular file. An os.File would register it with the
-// poller: a system call that is of no use for regular files.
+// poller: a system call that has no use for regular files.
 type descriptor int
 
 func (d *directory) openFile(name string, flags int, mode uint32) (f descriptor, err error) {

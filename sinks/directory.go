@@ -34,7 +34,7 @@ type directory struct {
 var cwd = &directory{fd: unix.AT_FDCWD}
 
 // openDirectory opens and locks a directory. Publishers lock it shared; Recover
-// locks it exclusively, so that nobody publishes in it.
+// locks it exclusively, so that no other process publishes in it.
 func openDirectory(ctx context.Context, path string, lock int) (*directory, error) {
 	d, err := openUnlocked(path)
 	if err != nil {

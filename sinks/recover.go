@@ -148,7 +148,7 @@ func (r *recovery) removeTempFiles() {
 			if !strings.HasSuffix(name, tempSuffix) || l.kept[name] {
 				continue
 			}
-			// A directory of such a name is not ours, nor is a file that must not be removed.
+			// A directory of such a name does not belong to certagent, nor does a file that must not be removed.
 			err := l.remove(name)
 			if err != nil && !errors.Is(err, unix.EISDIR) && !errors.Is(err, unix.EPERM) {
 				r.errs = append(r.errs, err)

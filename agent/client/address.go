@@ -13,12 +13,12 @@ import (
 
 // endpoint is where the server listens.
 type endpoint struct {
-	url    string // what requests are addressed to
-	socket string // the path of the Unix socket to dial, if it is one
+	url    string // the URL of requests
+	socket string // the path of the Unix socket to dial; "" for TCP
 }
 
-// parseAddress checks an address. vault/api would take "vault:8200" for a URL
-// whose scheme is "vault".
+// parseAddress parses an address. vault/api would take "vault:8200" for a URL with the
+// scheme "vault".
 func parseAddress(address string) (endpoint, error) {
 	address = strings.TrimSpace(address)
 	if address == "" {
@@ -37,7 +37,7 @@ func parseAddress(address string) (endpoint, error) {
 	return endpoint{url: strings.TrimRight(address, "/")}, nil
 }
 
-// hidePassword cuts what stands before an "@": it may be a name and a password.
+// hidePassword removes what is in front of an "@", which may be a name and a password.
 func hidePassword(address string) string {
 	if i := strings.LastIndexByte(address, '@'); i >= 0 {
 		return "…" + address[i:]

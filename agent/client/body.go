@@ -10,14 +10,14 @@ import (
 )
 
 const (
-	// maxBody bounds an answer, unpacked. Vault's own answers are some
-	// kilobytes; a list of a hundred thousand keys is some megabytes.
+	// maxBody is the longest body of an answer, uncompressed. Most answers of Vault are
+	// some kilobytes; a list of a hundred thousand keys is some megabytes.
 	maxBody   = 16 << 20
 	maxHeader = 1 << 20
 )
 
-// boundBody has reading fail once the body is longer than maxBody, and refuses
-// at once a body that announces it.
+// boundBody makes reading fail if the body is longer than maxBody. It returns an error
+// at once if the header already gives a longer length.
 func boundBody(r *http.Response) (*http.Response, error) {
 	if r.ContentLength > maxBody {
 		r.Body.Close()
@@ -34,8 +34,7 @@ type boundedBody struct {
 }
 
 func (b *boundedBody) Read(p []byte) (int, error) {
-	// One byte more than allowed is asked for, to tell a body that ends here
-	// from one that goes on.
+	// Read one byte more than allowed, to detect a body that goes on.
 	if int64(len(p)) > b.left+1 {
 		p = p[:b.left+1]
 	}
@@ -49,5 +48,5 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 type errTooLong struct{}
 
 func (errTooLong) Error() string {
-	return fmt.Sprintf("the answer is longer than %d MiB: is this really Vault?", maxBody>>20)
+	return fmt.Sprintf("the answer is longer than %d MiB: is the address that of Vault?", maxBody>>20)
 }

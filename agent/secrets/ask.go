@@ -99,7 +99,7 @@ func (q *single) conclude(c conclusion) (*api.Secret, error) {
 	case c.err == nil:
 		return c.secret, nil
 	case errors.Is(c.err, context.Canceled) && q.ctx.Err() == nil:
-		return nil, q.failure(Transient, ErrEnded) // nobody else cancels
+		return nil, q.failure(Transient, ErrEnded) // nothing else cancels
 	}
 	return nil, c.err
 }

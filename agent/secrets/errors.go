@@ -19,12 +19,12 @@ type Class int
 
 // The classes.
 const (
-	Transient    Class = iota // waiting: the network, 5xx, 429, 412
-	InvalidToken              // a new login
-	Denied                    // the token's policies do not allow it
-	NotFound                  // there is no such secret
-	Refused                   // the server says that the request is wrong
-	Malformed                 // the answer is not what Vault answers
+	Transient    Class = iota // the network, 5xx, 429 or 412: waiting helps
+	InvalidToken              // the token is unknown: a new login helps
+	Denied                    // the token's policies do not allow the request
+	NotFound                  // the secret does not exist
+	Refused                   // the server rejects the request
+	Malformed                 // the answer is not Vault's
 )
 
 func (c Class) String() string {

@@ -74,7 +74,7 @@ func (m *mounts) find(secret string) (mount, bool) {
 	return mount{}, false
 }
 
-// forget removes the mounts above the path from the cache: they may have been made anew,
+// forget removes the mounts above the path from the cache: they may have been replaced,
 // or may be visible only now.
 func (m *mounts) forget(secret string) {
 	m.mu.Lock()

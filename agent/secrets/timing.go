@@ -41,7 +41,7 @@ type policy struct {
 // deadline is when an answer must be renewed, and how.
 type deadline struct {
 	at       time.Time
-	renew    bool      // renew the lease; otherwise ask anew
+	renew    bool      // renew the lease instead of repeating the request
 	absolute bool      // fixed by a certificate's window, not counted from asked
 	expires  time.Time // when the answer expires; zero if it does not
 }

@@ -18,7 +18,7 @@ import (
 // that there is none.
 type window struct {
 	notBefore, notAfter time.Time
-	serial              string // "" if only the answer tells when it ends
+	serial              string // "" if the validity is not from the certificate itself
 }
 
 func (w window) present() bool           { return !w.notAfter.IsZero() }

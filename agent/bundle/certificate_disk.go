@@ -20,12 +20,10 @@ import (
 	"github.com/certagent/certagent/vaultreq"
 )
 
-// diskFile is what one of a certificate's files holds.
+// diskFile is one of a certificate's files, with its content.
 type diskFile struct {
 	output
-	pair  certificate.Pair
-	trust certificate.Trust
-	err   error // why its content is not that of its output
+	certificate.Decoded
 }
 
 // readDisk decodes the certificate's files, of which content returns what they
@@ -41,9 +39,7 @@ func (m *certificateMember) readDisk(content func(path string) ([]byte, bool), p
 		if o.Kind.HasPassword() {
 			o.Password = password
 		}
-		f := diskFile{output: o}
-		f.pair, f.trust, f.err = o.Decode(text)
-		files = append(files, f)
+		files = append(files, diskFile{o, o.Decode(text)})
 	}
 	return files
 }
@@ -54,30 +50,13 @@ func readContent(path string) ([]byte, bool) {
 	return content, err == nil
 }
 
-// assemblePair returns the pair and the CAs that files hold together. What is
-// damaged counts as missing.
-func assemblePair(files []diskFile) (pair certificate.Pair, trust certificate.Trust) {
-	var pool []*x509.Certificate
-	for _, f := range files {
-		if f.err != nil {
-			continue
-		}
-		if pair.Leaf == nil {
-			pair.Leaf = f.pair.Leaf
-		}
-		if pair.Key.Signer() == nil {
-			pair.Key = f.pair.Key
-		}
-		pool = append(pool, f.pair.Chain...)
-		pool = append(pool, f.trust.Certificates()...)
-		if len(trust) == 0 {
-			trust = f.trust
-		}
+// assemblePair returns the pair and the CAs that files contain together.
+func assemblePair(files []diskFile) (certificate.Pair, certificate.Trust) {
+	contents := make([]certificate.Decoded, len(files))
+	for i, f := range files {
+		contents[i] = f.Decoded
 	}
-	if pair.Leaf != nil {
-		pair.Chain = certificate.Order(pair.Leaf, pool)
-	}
-	return pair, trust
+	return certificate.Assemble(contents)
 }
 
 // load takes over the pair that is on disk, no matter what wrote it: from plain PEM

@@ -137,8 +137,8 @@ func (m *certificateMember) decode(files []inspect.File) (decoded []diskFile, wr
 		return files[at].Content, true
 	}
 	for _, f := range m.readDisk(content, password, known) {
-		if f.err != nil {
-			wrong = append(wrong, fmt.Sprintf("%s: %v", f.file.Path, f.err))
+		if f.Err != nil {
+			wrong = append(wrong, fmt.Sprintf("%s: %v", f.file.Path, f.Err))
 			continue
 		}
 		decoded = append(decoded, f)
@@ -152,18 +152,18 @@ func differences(files []diskFile) (wrong []string) {
 	var leaf *x509.Certificate
 	var first string
 	for _, f := range files {
-		if leaf == nil && f.pair.Leaf != nil {
-			leaf, first = f.pair.Leaf, f.file.Path
+		if leaf == nil && f.Pair.Leaf != nil {
+			leaf, first = f.Pair.Leaf, f.file.Path
 		}
 	}
 	if leaf == nil {
 		return nil
 	}
 	for _, f := range files {
-		if f.pair.Leaf != nil && !f.pair.Leaf.Equal(leaf) {
+		if f.Pair.Leaf != nil && !f.Pair.Leaf.Equal(leaf) {
 			wrong = append(wrong, fmt.Sprintf("%s: it holds another certificate than %s", f.file.Path, first))
 		}
-		key, ok := f.pair.Key.Public().(interface{ Equal(crypto.PublicKey) bool })
+		key, ok := f.Pair.Key.Public().(interface{ Equal(crypto.PublicKey) bool })
 		if ok && !key.Equal(leaf.PublicKey) {
 			wrong = append(wrong, fmt.Sprintf("%s: the private key does not match the certificate in %s", f.file.Path, first))
 		}
@@ -177,7 +177,7 @@ func keystoresAsPEM(files []diskFile) (plain []inspect.File) {
 		if !f.Kind.HasPassword() || !f.Kind.HoldsKey() {
 			continue
 		}
-		content, err := certificate.Output{Output: certspec.Output{Kind: certspec.Combined}}.Encode(f.pair, nil)
+		content, err := certificate.Output{Output: certspec.Output{Kind: certspec.Combined}}.Encode(f.Pair, nil)
 		if err == nil { // a keystore with half a pair is what differences reports
 			plain = append(plain, inspect.File{Path: f.file.Path, Content: content})
 		}

@@ -197,7 +197,7 @@ func FuzzAnswer(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		back, _, err := Output{Output: certspec.Output{Kind: certspec.Combined}}.Decode(content)
+		back, _, err := decoded(Output{Output: certspec.Output{Kind: certspec.Combined}}, content)
 		if err != nil || !back.Leaf.Equal(got.Leaf) || !same(back.Key.Public(), got.Key.Public()) {
 			t.Fatalf("read back: %v", err)
 		}

@@ -5,6 +5,7 @@ package certificate
 
 import (
 	"crypto"
+	"crypto/x509"
 	"errors"
 	"fmt"
 
@@ -12,15 +13,48 @@ import (
 	"github.com/certagent/certagent/redact"
 )
 
-// Decode reads the content of a file: as much of the pair as this kind of file
-// contains, and the trust bundle, without dates. It does not check what it reads.
-func (o Output) Decode(content redact.Bytes) (Pair, Trust, error) {
+// Decoded is the content of one of a certificate's files.
+type Decoded struct {
+	Pair  Pair  // as much of it as this kind of file contains
+	Trust Trust // without dates
+	Err   error // why the content is not that of its kind
+}
+
+// Decode reads the content of a file. It does not check what it reads.
+func (o Output) Decode(content redact.Bytes) Decoded {
 	o.Output = o.WithDefaults()
 	p, trust, err := o.decode(content)
 	if err != nil {
-		return Pair{}, nil, fmt.Errorf("reading the file %s: %w", o.Kind, err)
+		return Decoded{Err: fmt.Errorf("reading the file %s: %w", o.Kind, err)}
 	}
-	return p, trust, nil
+	return Decoded{Pair: p, Trust: trust}
+}
+
+// Assemble returns the pair and the trust bundle that files contain together: the first
+// leaf, key and trust bundle, and the chain of the leaf from the CAs of all files. A
+// damaged file counts as missing.
+func Assemble(files []Decoded) (pair Pair, trust Trust) {
+	var pool []*x509.Certificate
+	for _, f := range files {
+		if f.Err != nil {
+			continue
+		}
+		if pair.Leaf == nil {
+			pair.Leaf = f.Pair.Leaf
+		}
+		if pair.Key.signer == nil {
+			pair.Key = f.Pair.Key
+		}
+		if len(trust) == 0 {
+			trust = f.Trust
+		}
+		pool = append(pool, f.Pair.Chain...)
+		pool = append(pool, f.Trust.Certificates()...)
+	}
+	if pair.Leaf != nil {
+		pair.Chain = Order(pair.Leaf, pool)
+	}
+	return pair, trust
 }
 
 func (o Output) decode(content redact.Bytes) (p Pair, trust Trust, err error) {

@@ -186,3 +186,9 @@ func csrOf(t *testing.T, r Request) *x509.CertificateRequest {
 	}
 	return csr
 }
+
+// decoded returns the content of a file.
+func decoded(o Output, content []byte) (Pair, Trust, error) {
+	d := o.Decode(content)
+	return d.Pair, d.Trust, d.Err
+}

@@ -69,7 +69,7 @@ func TestRoundTrip(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				again, trust, err := o.Decode(content)
+				again, trust, err := decoded(o, content)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -268,7 +268,7 @@ func TestDamagedFiles(t *testing.T) {
 		for at := 0; at < len(content); at += 1 + len(content)/200 {
 			damaged := bytes.Clone(content)
 			damaged[at] ^= 1
-			got, _, err := o.Decode(damaged)
+			got, _, err := decoded(o, damaged)
 			if err == nil && o.Kind.HasPassword() {
 				t.Errorf("%s: octet %d makes no difference", o.title(), at)
 			}
@@ -277,7 +277,7 @@ func TestDamagedFiles(t *testing.T) {
 			}
 		}
 		for _, cut := range []int{0, 1, 19, 20, 40, len(content) / 2} {
-			_, _, err := o.Decode(content[:cut])
+			_, _, err := decoded(o, content[:cut])
 			if err == nil && o.Kind != certspec.CA && o.Kind != certspec.Chain {
 				t.Errorf("%s: read from %d octets", o.title(), cut)
 			}
@@ -287,7 +287,7 @@ func TestDamagedFiles(t *testing.T) {
 		}
 		wrong := o
 		wrong.Password = "another password"
-		if _, _, err := wrong.Decode(content); err == nil {
+		if _, _, err := decoded(wrong, content); err == nil {
 			t.Errorf("%s: read with another password", o.title())
 		}
 	}
@@ -303,7 +303,7 @@ func TestDamagedLengthsCostNothing(t *testing.T) {
 	content[at] = 0x10
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	if _, _, err := o.Decode(content); err == nil {
+	if _, _, err := decoded(o, content); err == nil {
 		t.Error("no error")
 	}
 	runtime.ReadMemStats(&after)
@@ -317,7 +317,7 @@ func TestDamagedLengthsCostNothing(t *testing.T) {
 func TestOldBundleFromDisk(t *testing.T) {
 	p := shared()
 	stranger := newRoot("Former").cert
-	_, old, err := Output{Output: certspec.Output{Kind: certspec.CA}}.Decode([]byte(pemOf(p.root.cert, stranger)))
+	_, old, err := decoded(Output{Output: certspec.Output{Kind: certspec.CA}}, []byte(pemOf(p.root.cert, stranger)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -96,6 +96,7 @@ func TestLaw(t *testing.T) {
 		{"child: sixth", child, failure{Count: 6}, 16 * second, 32 * second},
 		{"child: seventh", child, failure{Count: 7}, 30 * second, minute},
 		{"child: longest of all", backoff.Law{Min: second, Max: longest, Jitter: backoff.UpperHalf}, failure{Count: 201}, longest / 2, longest},
+		{"from a nanosecond to the longest of all", backoff.Law{Min: 1, Max: longest}, failure{Count: math.MaxInt}, longest / 10, longest},
 		{"Min above Max", backoff.Law{Min: minute, Max: second}, failure{Count: 1}, 100 * ms, second},
 		{"no delay", backoff.Law{Max: minute}, failure{Count: math.MaxInt}, 0, 0},
 	} {

@@ -422,6 +422,10 @@ func TestAfter(t *testing.T) {
 				s.Published.Pending, s.Verification.NotBefore = nil, time.Time{}
 				ready(s)
 			}},
+			{"the last one is done while what was fresh is asked for again: not ready", func(s *state) {
+				s.Published.Pending = list(pend(1, reload, now))
+				s.FreshUntil, s.Content, s.Readiness.MayStart = now, plan.Unknown, false
+			}, plan.ChangeDone{}, func(s *state) { s.Published.Pending, s.Verification.NotBefore = nil, time.Time{} }},
 			{"the target does not run: probe soon", asIs, plan.TargetAbsent{Index: 0, Now: now}, func(s *state) {
 				s.Published.Pending = list(pend(2, restart, now))
 				s.Verification.Absent, s.Verification.NotBefore = true, in(2*second)
@@ -522,6 +526,14 @@ func TestAfter(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+func TestNew(t *testing.T) {
+	setup := plan.Setup{Changes: []plan.Change{reload}, Checks: true}
+	want := plan.State{Setup: setup, BornAt: now, ObservedAt: now, Certificates: make([]plan.Issuance, 2)}
+	if got := plan.New(setup, 2, now); !reflect.DeepEqual(got, want) {
+		t.Errorf(" got %s\nwant %s", show(got), show(want))
 	}
 }
 

@@ -81,6 +81,10 @@ func TestNext(t *testing.T) {
 				s.Stale, s.Quiet = true, quiet(-time.Hour, 0)
 				s.Quiet.Max = 0
 			}, until(2 * time.Second)},
+			{"a burst with the shortest maximum: render", func(s *state) {
+				s.Stale, s.Quiet = true, quiet(-time.Second, 0)
+				s.Quiet.Max = 1
+			}, plan.Step{Do: plan.Render}},
 			{"rendering failed during a burst: the later of both holds it back", func(s *state) {
 				s.Stale, s.Quiet, s.Retry.Render = true, quiet(0, 0), in(3*time.Second)
 			}, until(3 * time.Second)},

@@ -177,9 +177,6 @@ const (
 	Vetoed
 )
 
-// String returns the state's name for tests.
-func (c CheckState) String() string { return [...]string{"passed", "unchecked", "vetoed"}[c] }
-
 // PendingChange is a change that has yet to succeed.
 type PendingChange struct {
 	// Key is that of the change.

@@ -245,3 +245,14 @@ func TestMerged(t *testing.T) {
 		}
 	}
 }
+
+// What is not JSON never reaches a record: it would be lost together with what is
+// pending.
+func TestPayloadOfWhatIsNotJSON(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("it is written")
+		}
+	}()
+	plan.Payload{Certificates: map[string]json.RawMessage{"web": json.RawMessage("{")}}.JSON()
+}

@@ -62,6 +62,9 @@ type Agent struct {
 func (a *Agent) Run(ctx context.Context) error {
 	running, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	if err := a.checkStart(ctx); err != nil {
+		return err
+	}
 	r, err := a.assemble(cancel)
 	if err != nil {
 		return err

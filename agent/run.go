@@ -45,6 +45,7 @@ func (r *assembly) run(ctx context.Context) error {
 	if r.Running != nil {
 		r.Running(&Handle{assembly: r, run: ctx})
 	}
+	start(r.checkAddresses)
 	start(r.announce)
 	if r.Config.ExitAfterAuth {
 		start(r.finish)

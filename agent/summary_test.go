@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/certagent/certagent/agent"
 	"github.com/certagent/certagent/agent/bundle"
 )
 
@@ -65,7 +66,7 @@ bundle one
   publish: one file, by one rename
   change: none
 `
-	if diff := cmp.Diff(want, summary); diff != "" || len(errs) > 0 {
+	if diff := cmp.Diff(want, summary); diff != "" || len(errs.Errors()) > 0 {
 		t.Errorf("(-want +got):\n%s%v", diff, errs)
 	}
 }
@@ -73,7 +74,7 @@ bundle one
 // Owners that do not exist on this host are found before anything is started.
 func TestCheckFindsOwners(t *testing.T) {
 	w := newWorld(t)
-	_, errs := bundle.Check(w.load(loginBlocks + `
+	errs := agent.CheckHost(t.Context(), w.load(loginBlocks+`
 bundle "web" {
   directory = "/etc/nginx/tls"
   user      = "nobody-of-that-name"
@@ -83,7 +84,7 @@ bundle "web" {
     files       = { cert = "tls.crt", key = "tls.key" }
   }
 }`))
-	if len(errs) == 0 {
+	if len(errs.Errors()) == 0 {
 		t.Error("nothing was found")
 	}
 }

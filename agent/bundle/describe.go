@@ -4,8 +4,11 @@
 package bundle
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/certagent/certagent/agent/config"
@@ -13,15 +16,17 @@ import (
 	"github.com/certagent/certagent/vaultreq"
 )
 
-// Check checks what a configuration refers to, template files and owners, and
-// returns a summary of what the agent would do with it, a few lines for each
-// bundle. It does not talk to Vault and writes nothing.
-func Check(cfg *config.Config) (summary string, errs []error) {
+// Check checks what a configuration says, with its templates, and returns a summary
+// of what the agent would do with it, a few lines for each bundle, and the problems.
+// The verdict is the same on every host: of files it reads only the templates, and
+// one that cannot be read is a warning. It does not talk to Vault and writes nothing.
+// CheckHost checks what is on the host.
+func Check(cfg *config.Config) (summary string, problems config.Problems) {
 	all := NewMembers(cfg, 0)
 	var b strings.Builder
 	requests := make([][]vaultreq.Request, len(all.templates))
 	for i, m := range all.templates {
-		errs = append(errs, m.check()...)
+		problems = append(problems, m.check("")...)
 		if m.template != nil {
 			requests[i] = m.firstRequests()
 		}
@@ -29,35 +34,80 @@ func Check(cfg *config.Config) (summary string, errs []error) {
 	for _, indexes := range group(requests) {
 		var templates []*templateMember
 		var reactions []*reaction
+		issues := false
 		for _, i := range indexes {
 			templates = append(templates, all.templates[i])
 			reactions = append(reactions, all.reactions[i])
+			issues = issues || slices.ContainsFunc(requests[i], issuesCertificate)
+		}
+		if !cfg.ExitAfterAuth && issues && !slices.ContainsFunc(reactions, isGiven) {
+			problems = append(problems, noChange(templates[0].pos, templates[0].title("")))
 		}
 		summariseTemplates(&b, templates, reactions)
 	}
 	for _, block := range all.blocks {
 		for _, m := range block.templates {
-			errs = append(errs, m.check()...)
+			problems = append(problems, m.check(block.title())...)
 		}
-		for _, m := range block.certificates {
-			if _, _, err := m.owner.ids(); err != nil {
-				errs = append(errs, fmt.Errorf("%s: certificate %q: %w", m.pos, m.name, err))
-			}
+		if !cfg.ExitAfterAuth && len(block.certificates) > 0 && !isGiven(block.reaction) {
+			problems = append(problems, noChange(block.config.Pos, block.title()))
 		}
 		block.summarise(&b)
 	}
-	return b.String(), errs
+	return b.String(), problems
 }
 
-// check returns the mistakes in what the template refers to.
-func (m *templateMember) check() (errs []error) {
-	if err := m.load(); err != nil {
-		errs = append(errs, fmt.Errorf("%s: template %q: %w", m.pos, m.name, err))
+// issuesCertificate reports whether a request of a template makes Vault issue a
+// certificate.
+func issuesCertificate(r vaultreq.Request) bool {
+	return r.Kind == vaultreq.Certificate || r.Kind == vaultreq.Write && strings.Contains("/"+r.Path, "/issue/")
+}
+
+// isGiven reports whether the configuration says what happens when files change,
+// even if that is nothing.
+func isGiven(r *reaction) bool { return !r.IsMissing() }
+
+// noChange is the warning about a certificate that is renewed without any program
+// being told. It is not for a one-shot run, which renews nothing.
+func noChange(pos config.Pos, block string) config.Problem {
+	return config.Problem{
+		Kind: config.Warning, Pos: pos, Block: block,
+		Message: "no change is configured: nothing will pick up the renewed certificate",
+		Hint:    `add change_mode or command; or write change_mode = "noop" if the program notices new files itself`,
 	}
-	if _, _, err := m.owner.ids(); err != nil {
-		errs = append(errs, fmt.Errorf("%s: template %q: %w", m.pos, m.name, err))
+}
+
+func (c block) title() string { return "bundle " + strconv.Quote(c.config.Name) }
+
+// title names the template in a message.
+func (m *templateMember) title(block string) string {
+	kind := "template "
+	if m.variable != "" {
+		kind = "env_template "
 	}
-	return errs
+	return within(block, kind+strconv.Quote(m.name))
+}
+
+// within returns the title of a block in another one, or at the top level.
+func within(block, title string) string {
+	if block == "" {
+		return title
+	}
+	return block + ": " + title
+}
+
+// check returns the mistakes in the template.
+func (m *templateMember) check(block string) config.Problems {
+	err := m.load()
+	var missing *fs.PathError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &missing):
+		return config.Problems{{Kind: config.Warning, Pos: m.pos, Block: m.title(block), Name: "source", Message: err.Error(),
+			Hint: "the template is not checked; the agent waits for the file"}}
+	}
+	return config.Problems{{Kind: config.StartError, Pos: m.pos, Block: m.title(block), Message: err.Error()}}
 }
 
 const (

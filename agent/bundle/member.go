@@ -51,9 +51,16 @@ func unknownOwner(kind, name string, err error) error {
 	var noUser user.UnknownUserError
 	var noGroup user.UnknownGroupError
 	if errors.As(err, &noUser) || errors.As(err, &noGroup) {
-		return fmt.Errorf("there is no %s %q on this host", kind, name)
+		return &ownerMissing{kind, name}
 	}
 	return fmt.Errorf("looking up %s %q: %w", kind, name, err)
+}
+
+// ownerMissing is the error for a user or group that the host does not have.
+type ownerMissing struct{ kind, name string }
+
+func (e *ownerMissing) Error() string {
+	return fmt.Sprintf("there is no %s %q on this host", e.kind, e.name)
 }
 
 func lookUp(name string, byName func(string) (string, error)) (int, error) {

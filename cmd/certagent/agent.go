@@ -12,6 +12,7 @@ import (
 	"strconv"
 
 	"github.com/certagent/certagent/agent"
+	"github.com/certagent/certagent/agent/bundle"
 	"github.com/certagent/certagent/agent/config"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
@@ -37,10 +38,21 @@ func runAgent(args []string, s streams) int {
 		return exitConfig
 	}
 	if c.verifyOnly {
-		fmt.Fprint(s.err, warnings(problems))
-		return exitOK
+		return verify(cfg, problems, s)
 	}
 	return start(cfg, problems, c, s)
+}
+
+// verify checks the templates, and starts nothing.
+func verify(cfg *config.Config, problems config.Problems, s streams) int {
+	_, found := bundle.Check(cfg)
+	if problems = append(problems, found...); len(problems) > 0 {
+		fmt.Fprintln(s.err, problems.Error())
+	}
+	if len(problems.Errors()) > 0 {
+		return exitConfig
+	}
+	return exitOK
 }
 
 // start sets up log, signals, systemd and reloads for an agent, and runs it.
@@ -85,17 +97,7 @@ func start(cfg *config.Config, problems config.Problems, c configFlags, s stream
 
 // warn logs the warnings about the configuration and the flags that are ignored.
 func warn(problems config.Problems, ignoredFlags []string, logger *slog.Logger) {
-	for _, p := range problems.Warnings() {
-		var attributes []any
-		for _, a := range []struct{ key, value string }{
-			{logkey.Position, p.Pos.String()}, {logkey.Block, p.Block}, {logkey.Name, p.Name}, {logkey.Text, p.Message}, {logkey.Hint, p.Hint},
-		} {
-			if a.value != "" {
-				attributes = append(attributes, a.key, a.value)
-			}
-		}
-		logger.Warn(logmsg.ConfigWarning, attributes...)
-	}
+	agent.LogWarnings(logger, problems)
 	for _, name := range ignoredFlags {
 		logger.Warn(logmsg.FlagIgnored, logkey.Name, "-"+name)
 	}
@@ -138,11 +140,4 @@ func count(n int, what string) string {
 		return "1 " + what
 	}
 	return strconv.Itoa(n) + " " + what + "s"
-}
-
-func warnings(problems config.Problems) string {
-	if len(problems.Warnings()) == 0 {
-		return ""
-	}
-	return problems.Warnings().Error() + "\n"
 }

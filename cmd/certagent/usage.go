@@ -9,8 +9,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/certagent/certagent/agent"
+	"github.com/certagent/certagent/nearest"
 )
 
 const (
@@ -43,6 +46,19 @@ func complain(w io.Writer, message, hint string) {
 	}
 }
 
+// flagHint returns the flag that an unknown one is probably meant to be, or where
+// the flags are listed.
+func flagHint(flags *flag.FlagSet, err error) string {
+	if _, given, unknown := strings.Cut(err.Error(), "not defined: -"); unknown {
+		var known []string
+		flags.VisitAll(func(f *flag.Flag) { known = append(known, f.Name) })
+		if name := nearest.Name(given, slices.Values(known), 1+len(given)/4); name != "" {
+			return "did you mean -" + name + "?"
+		}
+	}
+	return fmt.Sprintf("certagent %s -h lists the flags", flags.Name())
+}
+
 // parse parses flags. If it returns false, the process exits with the code.
 func parse(flags *flag.FlagSet, args []string, s streams, usage string) (code int, ok bool) {
 	flags.SetOutput(io.Discard) // the error is printed below, once
@@ -52,7 +68,7 @@ func parse(flags *flag.FlagSet, args []string, s streams, usage string) (code in
 		io.WriteString(s.out, usage)
 		return exitOK, false
 	case err != nil:
-		complain(s.err, err.Error(), fmt.Sprintf("certagent %s -h lists the flags", flags.Name()))
+		complain(s.err, err.Error(), flagHint(flags, err))
 		return exitUsage, false
 	case flags.NArg() > 0:
 		complain(s.err, fmt.Sprintf("unexpected argument %q", flags.Arg(0)), fmt.Sprintf("certagent %s takes flags only; certagent %[1]s -h lists them", flags.Name()))

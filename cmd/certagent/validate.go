@@ -4,10 +4,12 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"strings"
 
+	"github.com/certagent/certagent/agent"
 	"github.com/certagent/certagent/agent/bundle"
 )
 
@@ -16,6 +18,8 @@ func runValidate(args []string, s streams) int {
 	var c configFlags
 	flags := flag.NewFlagSet("validate", flag.ContinueOnError)
 	c.register(flags)
+	host := false
+	flags.BoolVar(&host, "host", false, "")
 	if code, ok := parse(flags, args, s, usageValidate); !ok {
 		return code
 	}
@@ -31,12 +35,17 @@ func runValidate(args []string, s streams) int {
 		complain(s.err, count(len(problems.Errors()), "error")+" in the configuration", "")
 		return exitConfig
 	}
-	summary, errs := bundle.Check(cfg)
-	for _, err := range errs {
-		fmt.Fprintln(s.err, err)
+	summary, found := bundle.Check(cfg)
+	if host {
+		found = append(found, agent.CheckHost(context.Background(), cfg)...)
+		found = append(found, agent.CheckAddresses(context.Background(), cfg)...)
+		summary += bundle.KeyAccess(cfg)
 	}
-	if len(errs) > 0 {
-		complain(s.err, count(len(errs), "error")+" in the templates", "")
+	if len(found) > 0 {
+		fmt.Fprintln(s.err, found.Error())
+	}
+	if errs := found.Errors(); len(errs) > 0 {
+		complain(s.err, count(len(errs), "error")+" in the configuration", "")
 		return exitConfig
 	}
 	fmt.Fprintf(s.out, "valid: %s\n%s", strings.Join(cfg.Files, ", "), summary)

@@ -60,4 +60,5 @@ template {
 EOT
   destination = "client/client.pem"
   perms       = "0600"
+  change_mode = "noop"
 }

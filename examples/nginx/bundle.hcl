@@ -61,6 +61,7 @@ bundle "client" {
     files       = { combined = "client.pem" }
   }
 
+  change_mode         = "noop"
   renew_before        = "55s"
   max_issues_per_hour = 2000
 }

@@ -1,0 +1,344 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package bundle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	osexec "os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/certagent/certagent/agent/config"
+	"github.com/certagent/certagent/sinks"
+)
+
+// CheckHost checks whether this host has what the bundles need: owners, directories
+// that this process may write in, and what the changes refer to. What cannot work is
+// an error. What may come later, such as a pid file or a mount, is a warning. In
+// each directory it creates an empty file and removes it again.
+func CheckHost(ctx context.Context, cfg *config.Config) config.Problems {
+	h := &hostCheck{ctx: ctx, directories: make(map[string]bool)}
+	for _, s := range cfg.AutoAuth.Sinks {
+		h.sink(s)
+	}
+	all := NewMembers(cfg, 0)
+	for i, m := range all.templates {
+		h.place(m.pos, m.title(""))
+		if m.variable == "" {
+			h.owner(m.owner)
+			h.file(m.file)
+			h.change(all.reactions[i].Change)
+		}
+	}
+	for _, b := range all.blocks {
+		h.block(b)
+	}
+	return h.found
+}
+
+// hostCheck collects what CheckHost finds.
+type hostCheck struct {
+	ctx         context.Context
+	directories map[string]bool // that have been checked
+	found       config.Problems
+	pos         config.Pos // of the block that is being checked
+	title       string
+}
+
+func (h *hostCheck) place(pos config.Pos, title string) { h.pos, h.title = pos, title }
+
+func (h *hostCheck) report(kind config.Kind, name, message, hint string) {
+	h.found = append(h.found, config.Problem{Kind: kind, Pos: h.pos, Block: h.title, Name: name, Message: message, Hint: hint})
+}
+
+func (h *hostCheck) block(b block) {
+	h.place(b.config.Pos, b.title())
+	if b.config.Directory != "" {
+		h.owner(owner{b.config.User, b.config.Group})
+		h.directory(filepath.Join(config.Absolute(b.config.Directory), "certagent-check"), true)
+	}
+	h.change(&b.config.Change)
+	if c := b.config.Check; c != nil {
+		h.command("check: command", c.Command)
+	}
+	if v := b.config.Verify; v != nil {
+		h.readable("verify: client_cert", v.ClientCert)
+		h.readable("verify: client_key", v.ClientKey)
+		if v.Fallback != nil {
+			h.change(v.Fallback)
+		}
+	}
+	for _, m := range b.templates {
+		h.place(m.pos, m.title(b.title()))
+		h.owner(m.owner)
+		h.member(b, m.file)
+	}
+	for _, m := range b.certificates {
+		h.place(m.pos, within(b.title(), "certificate "+strconv.Quote(m.name)))
+		h.owner(m.owner)
+		for _, o := range m.outputs {
+			h.member(b, o.file)
+		}
+	}
+}
+
+// member checks a file of a bundle. In the bundle's directory it is a link.
+func (h *hostCheck) member(b block, f sinks.File) {
+	if b.config.Directory == "" {
+		h.file(f)
+		return
+	}
+	h.mountPoint(f.Path)
+}
+
+// file checks a destination.
+func (h *hostCheck) file(f sinks.File) {
+	if info, err := os.Stat(f.Path); err == nil && info.IsDir() {
+		h.report(config.StartError, "destination", strconv.Quote(f.Path)+" is a directory", "write the path of a file in it")
+		return
+	}
+	if !h.mountPoint(f.Path) {
+		h.directory(f.Path, f.CreateDirs)
+	}
+}
+
+// sink checks the file of a token sink. Vault Agent does not start either if its
+// directory does not exist.
+func (h *hostCheck) sink(s config.Sink) {
+	h.place(s.Pos, `auto_auth: sink "file"`)
+	h.readable("dh_path", s.DHPath)
+	path := config.Absolute(s.Path)
+	if h.mountPoint(path) {
+		return
+	}
+	err := sinks.CheckDestination(h.ctx, path, false)
+	switch {
+	case err == nil, errors.Is(err, sinks.ErrExposed):
+	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT), h.ctx.Err() != nil:
+		h.report(config.Warning, "path", err.Error(), hintOf(err))
+	case errors.Is(err, fs.ErrNotExist):
+		h.report(config.StartError, "path", err.Error(), "create the directory: certagent does not, as Vault Agent does not")
+	default:
+		h.report(config.StartError, "path", unwritable(filepath.Dir(path), err), hintOf(err))
+	}
+}
+
+// mountPoint reports a file that is mounted by itself: it cannot be replaced.
+func (h *hostCheck) mountPoint(path string) bool {
+	var st unix.Statx_t
+	err := unix.Statx(unix.AT_FDCWD, path, unix.AT_SYMLINK_NOFOLLOW, 0, &st)
+	if err != nil || st.Attributes_mask&st.Attributes&unix.STATX_ATTR_MOUNT_ROOT == 0 || st.Mode&unix.S_IFMT == unix.S_IFDIR {
+		return false
+	}
+	h.report(config.StartError, "destination", strconv.Quote(path)+" is a mount point and cannot be replaced", "mount the directory that contains it instead")
+	return true
+}
+
+// directory checks whether this process may write in the directory of a file. One
+// that is missing may be mounted later, and so may the file system of one that
+// cannot be created.
+func (h *hostCheck) directory(path string, create bool) {
+	dir := filepath.Dir(path)
+	if h.directories[dir] {
+		return
+	}
+	h.directories[dir] = true
+	kind := config.StartError
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		kind = config.Warning
+	}
+	err := sinks.CheckDestination(h.ctx, path, create)
+	switch {
+	case err == nil, errors.Is(err, sinks.ErrExposed):
+		return
+	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT), h.ctx.Err() != nil:
+		kind = config.Warning
+	}
+	h.report(kind, "destination", unwritable(dir, err), hintOf(err))
+}
+
+// unwritable names the directory, its owner and mode, and the user of this process.
+func unwritable(dir string, err error) string {
+	var st unix.Stat_t
+	text := fmt.Sprintf("cannot write in %q: %v", dir, cause(err))
+	if unix.Stat(dir, &st) == nil {
+		text += fmt.Sprintf(" (certagent runs as user %d, group %d; the directory is %d:%d, mode %04o)", os.Geteuid(), os.Getegid(), st.Uid, st.Gid, st.Mode&0o7777)
+	}
+	return text
+}
+
+// cause returns what the system said.
+func cause(err error) error {
+	var errno unix.Errno
+	if errors.As(err, &errno) {
+		return errno
+	}
+	return err
+}
+
+func hintOf(err error) string {
+	var failed *sinks.Error
+	if errors.As(err, &failed) {
+		return failed.Hint()
+	}
+	return ""
+}
+
+// owner checks whether the user and group exist, and whether this process may give
+// files to them.
+func (h *hostCheck) owner(o owner) {
+	uid, gid, err := o.ids()
+	var missing *ownerMissing
+	switch {
+	case errors.As(err, &missing):
+		h.report(config.StartError, missing.kind, err.Error(), "create it, or choose another one")
+	case err != nil: // a directory service may be away
+		h.report(config.Warning, "", err.Error(), "")
+	case mayChown(uid, gid):
+	case uid >= 0 && uid != os.Geteuid():
+		h.report(config.StartError, "user", fmt.Sprintf("certagent runs as user %d, which may not give files to %q", os.Geteuid(), o.user), chownHint)
+	default:
+		h.report(config.StartError, "group", fmt.Sprintf("certagent runs as user %d, which is not in the group %q", os.Geteuid(), o.group), chownHint)
+	}
+}
+
+const chownHint = "run certagent as root or with CAP_CHOWN, see deploy/systemd/certagent-owner.service"
+
+// mayChown reports whether this process may give a file to the user and group; -1 is
+// its own.
+func mayChown(uid, gid int) bool {
+	own := uid < 0 || uid == os.Geteuid()
+	if own && (gid < 0 || gid == os.Getegid()) {
+		return true
+	}
+	groups, _ := os.Getgroups()
+	for _, g := range groups {
+		if own && g == gid {
+			return true
+		}
+	}
+	return hasCapability(unix.CAP_CHOWN)
+}
+
+func hasCapability(number uint) bool {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if unix.Capget(&header, &data[0]) != nil {
+		return true // unknown: publishing will tell
+	}
+	return data[number/32].Effective&(1<<(number%32)) != 0
+}
+
+// change checks what a change refers to.
+func (h *hostCheck) change(c *config.Change) {
+	switch {
+	case c.Mode == config.Command:
+		h.command("command", c.Command)
+	case c.Mode == config.Signal && c.PIDFile != "":
+		h.pidFile(c.PIDFile)
+	}
+}
+
+// pidFile checks the file of a server, which may not have been started yet.
+func (h *hostCheck) pidFile(path string) {
+	if _, err := os.Stat(path); err == nil {
+		return
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		h.report(config.Warning, "pid_file", err.Error(), "")
+		return
+	}
+	dir := filepath.Dir(path)
+	if _, err := os.Stat(dir); err != nil {
+		h.report(config.Warning, "pid_file", strconv.Quote(path)+" does not exist, nor does its directory", "check the path, unless the server creates the directory")
+		return
+	}
+	h.report(config.Warning, "pid_file", strconv.Quote(path)+" does not exist", "if the server is running, this is the wrong file")
+}
+
+func (h *hostCheck) command(name string, command []string) {
+	if problem, hint := Executable(command); problem != "" {
+		h.report(config.Warning, name, problem, hint)
+	}
+}
+
+// Executable returns why a command cannot be started on this host, and what to do;
+// "" if it can. A later installation can change that.
+func Executable(command []string) (problem, hint string) {
+	if len(command) == 0 {
+		return "", ""
+	}
+	if _, err := osexec.LookPath(command[0]); err != nil && !errors.Is(err, osexec.ErrDot) {
+		var failed *osexec.Error
+		if errors.As(err, &failed) {
+			err = failed.Err
+		}
+		return fmt.Sprintf("cannot run %q: %v", command[0], err), "check the path, its execute permission, and PATH"
+	}
+	return "", ""
+}
+
+// readable reports a file that cannot be read; it may come later.
+func (h *hostCheck) readable(name, path string) {
+	if problem := Unreadable(path); problem != "" {
+		h.report(config.Warning, name, problem, "")
+	}
+}
+
+// Unreadable returns why a file cannot be read; "" if it can, or if there is no path.
+func Unreadable(path string) string {
+	if path == "" {
+		return ""
+	}
+	if info, err := os.Stat(path); err != nil {
+		return err.Error()
+	} else if info.IsDir() {
+		return strconv.Quote(path) + " is a directory"
+	}
+	if err := unix.Faccessat(unix.AT_FDCWD, path, unix.R_OK, unix.AT_EACCESS); err != nil {
+		return fmt.Sprintf("%q: %v (certagent runs as user %d)", path, err, os.Geteuid())
+	}
+	return ""
+}
+
+// KeyAccess returns a line for each file with a private key that a certificate block
+// writes: its mode and owner, and so which users can read it.
+func KeyAccess(cfg *config.Config) string {
+	var b strings.Builder
+	for _, block := range NewMembers(cfg, 0).blocks {
+		for _, m := range block.certificates {
+			for _, o := range m.outputs {
+				if o.Kind.HoldsKey() {
+					fmt.Fprintf(&b, "private key %s: mode %04o, %s\n", o.file.Path, o.file.Mode.Perm(), m.owner.readers(o.file.Mode))
+				}
+			}
+		}
+	}
+	return b.String()
+}
+
+// readers names the users that can read a file with this owner and mode.
+func (o owner) readers(mode fs.FileMode) string {
+	user, group := o.user, o.group
+	if user == "" {
+		user = "user " + strconv.Itoa(os.Geteuid())
+	}
+	if group == "" {
+		group = strconv.Itoa(os.Getegid())
+	}
+	text := "readable by " + user
+	if mode&0o040 != 0 {
+		text += ", group " + group
+	}
+	if mode&0o004 != 0 {
+		text += ", every user"
+	}
+	return text
+}

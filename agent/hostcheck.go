@@ -20,6 +20,7 @@ import (
 	"github.com/certagent/certagent/agent/bundle"
 	"github.com/certagent/certagent/agent/client"
 	"github.com/certagent/certagent/agent/config"
+	"github.com/certagent/certagent/exec"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
 )
@@ -39,8 +40,8 @@ func CheckHost(ctx context.Context, cfg *config.Config) config.Problems {
 		if e.Name != "" {
 			title += " " + strconv.Quote(e.Name)
 		}
-		if problem, hint := bundle.Executable(e.Command); problem != "" {
-			found = append(found, config.Problem{Kind: config.Warning, Pos: e.Pos, Block: title, Name: "command", Message: problem, Hint: hint})
+		if err := exec.LookUp(e.Command); err != nil {
+			found = append(found, config.Problem{Kind: config.Warning, Pos: e.Pos, Block: title, Name: "command", Message: err.Error(), Hint: bundle.CommandHint})
 		}
 		found = append(found, checkAppend(e.Pos, title, "child_process_stdout", e.Stdout)...)
 		found = append(found, checkAppend(e.Pos, title, "child_process_stderr", e.Stderr)...)

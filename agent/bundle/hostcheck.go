@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	osexec "os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/certagent/certagent/agent/config"
+	"github.com/certagent/certagent/exec"
 	"github.com/certagent/certagent/sinks"
 )
 
@@ -264,26 +264,14 @@ func (h *hostCheck) pidFile(path string) {
 }
 
 func (h *hostCheck) command(name string, command []string) {
-	if problem, hint := Executable(command); problem != "" {
-		h.report(config.Warning, name, problem, hint)
+	if err := exec.LookUp(command); err != nil {
+		h.report(config.Warning, name, err.Error(), CommandHint)
 	}
 }
 
-// Executable returns why a command cannot be started on this host, and what to do;
-// "" if it can. A later installation can change that.
-func Executable(command []string) (problem, hint string) {
-	if len(command) == 0 {
-		return "", ""
-	}
-	if _, err := osexec.LookPath(command[0]); err != nil && !errors.Is(err, osexec.ErrDot) {
-		var failed *osexec.Error
-		if errors.As(err, &failed) {
-			err = failed.Err
-		}
-		return fmt.Sprintf("cannot run %q: %v", command[0], err), "check the path, its execute permission, and PATH"
-	}
-	return "", ""
-}
+// CommandHint is what to do about a command that cannot be started. It is a warning,
+// because the program may be installed later.
+const CommandHint = "check the path, its execute permission, and PATH"
 
 // readable reports a file that cannot be read; it may come later.
 func (h *hostCheck) readable(name, path string) {

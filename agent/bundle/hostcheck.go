@@ -142,25 +142,24 @@ func (h *hostCheck) mountPoint(path string) bool {
 	return true
 }
 
-// directory checks whether this process may write in the directory of a file. One
-// that is missing may be mounted later, and so may the file system of one that
-// cannot be created.
+// directory checks whether this process may write in the directory of a file. Only a
+// missing permission is an error. A directory that is missing may be mounted later,
+// and a file system that is full or read-only does not keep an agent from starting
+// whose files are still valid: publishing is retried.
 func (h *hostCheck) directory(path string, create bool) {
 	dir := filepath.Dir(path)
 	if h.directories[dir] {
 		return
 	}
 	h.directories[dir] = true
-	kind := config.StartError
-	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		kind = config.Warning
-	}
+	_, missing := os.Stat(dir)
 	err := sinks.CheckDestination(h.ctx, path, create)
+	kind := config.Warning
 	switch {
 	case err == nil, errors.Is(err, sinks.ErrExposed):
 		return
-	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT), h.ctx.Err() != nil:
-		kind = config.Warning
+	case errors.Is(err, unix.EACCES) && !errors.Is(missing, fs.ErrNotExist):
+		kind = config.StartError
 	}
 	h.report(kind, "destination", unwritable(dir, err), hintOf(err))
 }

@@ -104,16 +104,10 @@ func TestExitCodesOfAOneShotRun(t *testing.T) {
 		{"no such owner", func(*world) string { return strict + password(`user = "nobody-of-that-name"`) }, 3, `there is no user`},
 		{"no directory", func(*world) string {
 			return strict + strings.Replace(password(""), "DIR/password", "DIR/roleid/password", 1)
-		}, 3, `not a directory`},
-		{"a directory that is not mounted", func(*world) string {
-			return strict + strings.Replace(password(""), "DIR/password", "/proc/certagent-none/password", 1)
-		}, 6, `no such file`},
+		}, 6, `not a directory`},
 		{"no directory for a bundle", func(*world) string {
 			return strict + strings.ReplaceAll(webBlock("pki/web", ""), "DIR/web", "DIR/roleid")
-		}, 3, `not a directory`},
-		{"a bundle's directory that is not mounted", func(*world) string {
-			return strict + strings.ReplaceAll(webBlock("pki/web", ""), "DIR/web", "/proc/certagent-none")
-		}, 6, `no such file`},
+		}, 6, `not a directory`},
 		{"a change that fails", func(*world) string { return strict + password(`command = ["false"]`) }, 7, `exit code 1`},
 		{"a bundle's change that fails", func(*world) string {
 			return strict + webBlock("pki/web", "change_mode = \"command\"\n command = [\"false\"]")

@@ -27,23 +27,12 @@ var hostCases = []struct {
 	{"missing client key", strings.Replace(login, `"ADDRESS"`, "\"ADDRESS\"\n client_cert = \"DIR/none.crt\"\n client_key = \"DIR/none.key\"\n", 1) + password(""), false, `none\.crt`},
 	{"sink without a directory", strings.Replace(login, "DIR/token", "DIR/none/token", 1) + password(""), false, `none/token.*no such file`},
 	{"destination is a directory", login + strings.Replace(password(""), "DIR/password", "DIR", 1), false, `is a directory`},
-	{"a file in the place of the directory", login + strings.Replace(password(""), "DIR/password", "DIR/roleid/password", 1), false, `not a directory`},
-	{"unwritable directory", login + strings.Replace(password(""), "DIR/password", "/proc/certagent-password", 1), false, `/proc/certagent-password`},
-	{"unwritable directory of a bundle", login + `
-bundle "web" {
-  directory   = "/proc/fs"
-  change_mode = "noop"
-  certificate {
-    role        = "pki/web"
-    common_name = "example.test"
-    files       = { cert = "tls.crt", key = "tls.key" }
-  }
-}
-`, false, `/proc/fs`},
 	{"broken template", login + strings.Replace(password(""), "{{ end }}", "", 1), false, `unexpected EOF`},
 	{"pid_file without a directory", `pid_file = "DIR/none/pid"` + login + password(""), false, `none`},
 
 	{"missing directory that is not to be created", login + password("create_dest_dirs = false") + strings.Replace(password("create_dest_dirs = false"), "DIR/password", "DIR/none/password", 1), true, `none/password.*no such file`},
+	{"a file in the place of the directory", login + strings.Replace(password(""), "DIR/password", "DIR/roleid/password", 1), true, `not a directory`},
+	{"missing directory that cannot be created", login + strings.ReplaceAll(webBlock("pki/web", `change_mode = "noop"`), "DIR/web", "/proc/certagent-none"), true, `/proc.*no such file`},
 	{"missing template", login + password("") + "template {\n source = \"DIR/none.tpl\"\n destination = \"DIR/other\"\n}\n", true, `none\.tpl`},
 	{"missing secret id", strings.Replace(login, "DIR/secretid", "DIR/none", 1) + password(""), true, `DIR/none|/none: no such file`},
 	{"missing pid file", login + password("change_mode = \"signal\"\n pid_file = \"DIR/ngnix.pid\""), true, `ngnix\.pid.*does not exist`},
@@ -126,22 +115,51 @@ func TestHostCheckNamesAMountPoint(t *testing.T) {
 	}
 }
 
-// Files for another user need the privilege to give them away.
-func TestHostCheckNamesAMissingPrivilege(t *testing.T) {
+// withoutPrivileges starts certagent as root without capabilities: permissions count.
+func withoutPrivileges(w *world, args ...string) *process {
+	w.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("needs root, to run certagent as another user")
+		w.Skip("needs root, to set up what root may not do without capabilities")
 	}
 	if _, err := exec.LookPath("setpriv"); err != nil {
-		t.Skip(err)
+		w.Skip(err)
 	}
+	return launchProgram(w.T, w.Path(""), nil, "setpriv", append([]string{"--bounding-set=-all", "--inh-caps=-all", "certagent"}, args...)...)
+}
+
+// A directory that certagent may not write in is found before anything is issued,
+// with the user that it runs as.
+func TestAgentRefusesADirectoryThatItMayNotWriteIn(t *testing.T) {
+	for name, text := range map[string]string{
+		"template": login + strings.Replace(password(""), "DIR/password", "DIR/locked/password", 1),
+		"bundle":   login + "bundle \"web\" {\n directory = \"DIR/locked\"\n change_mode = \"noop\"\n certificate {\n role = \"pki/web\"\n common_name = \"a\"\n files = { cert = \"tls.crt\", key = \"tls.key\" }\n }\n}\n",
+		"sink":     strings.Replace(login, "DIR/token", "DIR/locked/token", 1) + password(""),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.Check(os.Mkdir(w.Path("locked"), 0o555))
+			w.Write("agent.hcl", w.expand(text))
+			for _, command := range [][]string{{"validate", "-host"}, {"agent"}} {
+				p := withoutPrivileges(w, append(command, "-config="+w.Path("agent.hcl"))...)
+				p.Ends(exitConfig)
+				p.Says(`cannot write in .*locked.*: permission denied \(certagent runs as user 0, group 0; the directory is 0:0, mode 0555\)`)
+			}
+			if n := w.Asked("PUT", "/v1/") + w.Asked("GET", "/v1/"); n > 0 {
+				t.Errorf("%d requests to Vault", n)
+			}
+		})
+	}
+}
+
+// Files for another user need the privilege to give them away.
+func TestHostCheckNamesAMissingPrivilege(t *testing.T) {
 	w := newWorld(t)
 	w.Write("agent.hcl", w.expand(login+password(`user = "root"`)))
-	p := launchProgram(w.T, w.Path(""), nil, "setpriv", "--bounding-set=-chown", "--inh-caps=-chown", "certagent", "validate", "-host", "-config="+w.Path("agent.hcl"))
-	p.Ends(exitOK) // root's own files
+	withoutPrivileges(w, "validate", "-host", "-config="+w.Path("agent.hcl")).Ends(exitOK)
 	w.Write("agent.hcl", w.expand(login+password(`user = "nobody"`)))
-	p = launchProgram(w.T, w.Path(""), nil, "setpriv", "--bounding-set=-chown", "--inh-caps=-chown", "certagent", "validate", "-host", "-config="+w.Path("agent.hcl"))
+	p := withoutPrivileges(w, "validate", "-host", "-config="+w.Path("agent.hcl"))
 	p.Ends(exitConfig)
-	p.Says(`may not give files to "nobody"`)
+	p.Says(`may not give files to .*nobody`)
 	p.Says(`CAP_CHOWN`)
 }
 

@@ -67,7 +67,7 @@ func (e RolledBack) after(s State) State {
 	s.Failures.Rollback = 0
 	retry := e.retry(slowBackoff, s.Vetoes)
 	s.Retry.Rejected, s.Retry.Check = retry, retry
-	if another := s.Content == Differs && s.Rendered.Digest != vetoed.Digest; another || vetoed.Digest == "" {
+	if s.Content == Differs || vetoed.Digest == "" {
 		s.Stale = true
 		s.Content, s.Rendered = Unknown, Generation{}
 	} else {

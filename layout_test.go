@@ -270,6 +270,64 @@ func TestAllowed(t *testing.T) {
 	}
 }
 
+// The state of a bundle changes in one file: steps report events, and package plan
+// says what follows from them.
+func TestStateIsAssignedInOneFile(t *testing.T) {
+	for _, p := range list(t) {
+		if p.name() != "agent/bundle" {
+			continue
+		}
+		assignments := 0
+		for _, file := range parse(t, p) {
+			home := file.fset.Position(file.Package).Filename
+			check := func(e ast.Expr) {
+				if !hasField(e, "state") {
+					return
+				}
+				if assignments++; filepath.Base(home) != "state.go" {
+					t.Errorf("%s: the state is changed outside state.go", file.fset.Position(e.Pos()))
+				}
+			}
+			ast.Inspect(file.File, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.AssignStmt:
+					for _, e := range n.Lhs {
+						check(e)
+					}
+				case *ast.IncDecStmt:
+					check(n.X)
+				case *ast.UnaryExpr: // whoever has its address can change it
+					if n.Op == token.AND {
+						check(n.X)
+					}
+				}
+				return true
+			})
+		}
+		if assignments == 0 {
+			t.Error("nothing changes the state of a bundle: is it named state?")
+		}
+		return
+	}
+	t.Fatal("there is no agent/bundle")
+}
+
+// hasField reports whether an expression such as b.state.Retry.Check[0] selects
+// the field on its way.
+func hasField(e ast.Expr, name string) bool {
+	switch e := e.(type) {
+	case *ast.SelectorExpr:
+		return e.Sel.Name == name || hasField(e.X, name)
+	case *ast.IndexExpr:
+		return hasField(e.X, name)
+	case *ast.ParenExpr:
+		return hasField(e.X, name)
+	case *ast.StarExpr:
+		return hasField(e.X, name)
+	}
+	return false
+}
+
 // The packages on the ground floor, and agent/plan, hold data and pure functions:
 // they reach neither the outside world nor the clock nor a source of random numbers.
 func TestPurePackages(t *testing.T) {

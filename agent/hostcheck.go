@@ -132,11 +132,19 @@ func CheckAddresses(ctx context.Context, cfg *config.Config) (found config.Probl
 // checkStart logs what may not be as intended, and fails with what keeps the agent
 // from working.
 func (a *Agent) checkStart(ctx context.Context) error {
-	_, found := bundle.Check(a.Config)
-	found = append(found, CheckHost(ctx, a.Config)...)
+	if err := a.check(ctx, a.Config); err != nil {
+		return &Failure{Code: ExitConfig, Err: err}
+	}
+	return nil
+}
+
+// check is checkStart for a configuration that may replace that of the agent.
+func (a *Agent) check(ctx context.Context, cfg *config.Config) error {
+	_, found := bundle.Check(cfg)
+	found = append(found, CheckHost(ctx, cfg)...)
 	LogWarnings(a.Logger, found)
 	if errs := found.Errors(); len(errs) > 0 {
-		return &Failure{Code: ExitConfig, Err: errs}
+		return errs
 	}
 	return nil
 }

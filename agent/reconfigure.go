@@ -37,6 +37,9 @@ func (r *assembly) reconfigure(ctx context.Context) error {
 // ones and the children keep running, and what is still valid is not requested
 // again.
 func (r *assembly) changeTo(ctx context.Context, cfg *config.Config, index *int) error {
+	if err := r.check(ctx, cfg); err != nil {
+		return err
+	}
 	if names := fixed(r.Config, cfg); len(names) > 0 {
 		r.Logger.Warn(logmsg.RestartNeeded, logkey.Block, names)
 	}

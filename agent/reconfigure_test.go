@@ -127,6 +127,25 @@ template {
 	}
 }
 
+// A reload is refused for the same reasons as a start, and changes nothing.
+func TestReloadOfWhatTheAgentWouldNotStartWithIsRefused(t *testing.T) {
+	w := newWorld(t)
+	text := loginBlocks + named("a", "a.test")
+	r := w.startReloading(text)
+	r.Says(logmsg.ChangeDone)
+	before := len(w.Dev.Requests())
+	wrong := strings.Replace(text, "directory =", "user = \"nobody-of-that-name\"\n directory =", 1)
+	if err := r.reload(wrong); err == nil || !strings.Contains(err.Error(), `there is no user "nobody-of-that-name"`) {
+		t.Errorf("the reload ends with %v", err)
+	}
+	if got := len(w.Dev.Requests()); got != before {
+		t.Errorf("%d requests for a reload that is refused", got-before)
+	}
+	if err := r.reload(text); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestReloadOfWhatAnotherAgentHasIsRefused(t *testing.T) {
 	w := newWorld(t)
 	other := w.start(loginBlocks + named("a", "a.test"))

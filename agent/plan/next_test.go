@@ -45,6 +45,8 @@ func TestNext(t *testing.T) {
 			{"fresh on disk: nothing is published", func(s *state) { s.FreshUntil = in(time.Minute); s.Content = plan.Differs }, until(time.Minute)},
 			{"fresh on disk, but unchecked: check", func(s *state) { s.FreshUntil = in(time.Minute); s.Published.Check = plan.Unchecked }, plan.Step{Do: plan.Check}},
 			{"fresh on disk, but not known to be served: verify", func(s *state) { s.FreshUntil = in(time.Minute); s.Verification.Unverified = true }, plan.Step{Do: plan.Verify}},
+			{"new, a change is pending: ask first", func(s *state) { pending(s, due) }, plan.Step{Do: plan.Fetch}},
+			{"new, vetoed: ask first", func(s *state) { s.Published.Check = plan.Vetoed }, plan.Step{Do: plan.Fetch}},
 			{"no longer fresh: ask", func(s *state) { s.FreshUntil = now }, plan.Step{Do: plan.Fetch}},
 			{"shutdown: stop", func(s *state) { s.Stopping = true }, plan.Step{Do: plan.Stop}},
 		}},
@@ -117,6 +119,10 @@ func TestNext(t *testing.T) {
 				s.Stale = true
 				certificates(s, plan.Issuance{Absent: true, NotBefore: in(time.Second), Failures: 1})
 			}, until(time.Second)},
+			{"asking failed and is due again: ask before anything is rendered", func(s *state) {
+				s.Stale = true
+				certificates(s, plan.Issuance{Due: now, Failures: 1})
+			}, plan.Step{Do: plan.Issue}},
 			{"the breaker holds it: wait, and render without it", func(s *state) {
 				s.Stale = true
 				certificates(s, plan.Issuance{Due: now, NotBefore: in(time.Hour)})
@@ -143,6 +149,7 @@ func TestNext(t *testing.T) {
 				s.Published.Check, s.Retry.Check, s.Verification.Unverified = plan.Unchecked, in(time.Second), true
 				pending(s, failed(time.Minute))
 			}, until(time.Second)},
+			{"unchecked, and the secrets have changed: render first", func(s *state) { s.Stale, s.Published.Check = true, plan.Unchecked }, plan.Step{Do: plan.Render}},
 			{"checked: react", func(s *state) { s.Verification.Unverified = true; pending(s, due) }, plan.Step{Do: plan.React}},
 			{"a newer generation while one is unchecked: check first, so that there is a way back",
 				func(s *state) { s.Content, s.Published.Check = plan.Differs, plan.Unchecked }, plan.Step{Do: plan.Check}},

@@ -114,7 +114,7 @@ func (s State) render(now time.Time, wake *waker) (Step, bool) {
 		return Step{}, false
 	}
 	for _, c := range s.Certificates {
-		if c.awaited(now) {
+		if c.awaited() {
 			return Step{}, false
 		}
 	}
@@ -124,8 +124,8 @@ func (s State) render(now time.Time, wake *waker) (Step, bool) {
 // awaited reports whether a new generation waits for the certificate: certificates
 // that are due together are published together, but one whose issuance fails does
 // not hold the others back.
-func (c Issuance) awaited(now time.Time) bool {
-	return c.Absent || c.Failures == 0 && (c.Asking || !later(c.Due, c.NotBefore).After(now))
+func (c Issuance) awaited() bool {
+	return c.Absent || c.Failures == 0 && c.Asking // one that is due is asked for first
 }
 
 func (s State) check(now time.Time, wake *waker) (Step, bool) {

@@ -38,7 +38,7 @@ func TestRun(t *testing.T) {
 		{"ends when told to", "wait=0", 2 * time.Second, soon, 0, "ready\n", "timed out after 2s"},
 		{"ignores TERM", "ignore-term say=ready hang", 2 * time.Second, 10 * time.Millisecond, 137, "ready\n", "timed out after 2s"},
 		{"has no kill time-out", "wait=0", 2 * time.Second, 0, 137, "ready\n", "timed out after 2s"},
-		{"leaves nobody after a time-out", "fork=hang ignore-term hang", 50 * time.Millisecond, 10 * time.Millisecond, 143, "", "timed out after 50ms"},
+		{"leaves nobody after a time-out", "fork=hang ignore-term hang", 50 * time.Millisecond, soon, 143, "", "timed out after 50ms"},
 		{"forks a daemon that holds stdout", "daemon=say=done drip", soon, soon, 0, "done\n", ""},
 	}
 	for _, tt := range tests {

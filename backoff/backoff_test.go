@@ -126,7 +126,7 @@ func TestDelay(t *testing.T) {
 			t.Errorf("failure %d, random %v: %v, want %v", c.count, c.random, got, c.want)
 		}
 	}
-	for count := range 100 {
+	for count := 1; count <= 100; count++ {
 		if got := law.Delay(count, 0.999999999); got > law.Max || got <= 0 {
 			t.Errorf("failure %d: %v, outside (0, %v]", count, got, law.Max)
 		}
@@ -155,6 +155,20 @@ func TestRetryAfter(t *testing.T) {
 	} {
 		if got := backoff.RetryAfter(header, now); got != want {
 			t.Errorf("%q: %v, want %v", header, got, want)
+		}
+	}
+}
+
+// However often something fails, and whatever is drawn, no delay is zero and none
+// exceeds the bound.
+func TestLawStaysWithinItsBound(t *testing.T) {
+	t.Parallel()
+	law := backoff.Law{Min: 500 * ms, Max: 30 * second}
+	for count := 1; count <= 100; count++ {
+		for _, random := range []float64{0, 0.5, 0.999999999} {
+			if got := law.Delay(count, random); got <= 0 || got > law.Max {
+				t.Errorf("failure %d, random %v: %v is outside (0, %v]", count, random, got, law.Max)
+			}
 		}
 	}
 }

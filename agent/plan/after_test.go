@@ -121,6 +121,8 @@ func TestAfter(t *testing.T) {
 				plan.Observed{Now: now}, func(s *state) {
 					s.ObservedAt, s.BornAt, s.Retry.Check, s.Retry.Rejected = now, in(-minute), in(minute), now
 				}},
+			{"the clock was set back by the least that it can", func(s *state) { s.ObservedAt, s.Retry.Check = in(1), in(minute) },
+				plan.Observed{Now: now}, func(s *state) { s.ObservedAt, s.BornAt, s.Retry.Check = now, in(-1), in(minute-1) }},
 		}},
 		{"changes of what is rendered", state{Setup: plan.Setup{WaitMin: second, WaitMax: minute}, Fetching: true, Content: plan.Same}, []transition{
 			{"a secret: render anew", asIs, plan.SecretsChanged{Now: now}, func(s *state) { s.Stale, s.Quiet = true, plan.Quiet{First: now, Last: now} }},

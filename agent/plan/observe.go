@@ -102,12 +102,15 @@ func (s State) setBack(by time.Duration) State {
 	if by <= 0 {
 		return s
 	}
-	for _, at := range []*time.Time{
-		&s.BornAt, &s.Quiet.First, &s.Quiet.Last, &s.Verification.NotBefore,
-		&s.Retry.Render, &s.Retry.Publish, &s.Retry.Check, &s.Retry.Rollback, &s.Retry.Rejected,
-	} {
-		move(at, by)
-	}
+	move(&s.BornAt, by)
+	move(&s.Quiet.First, by)
+	move(&s.Quiet.Last, by)
+	move(&s.Verification.NotBefore, by)
+	move(&s.Retry.Render, by)
+	move(&s.Retry.Publish, by)
+	move(&s.Retry.Check, by)
+	move(&s.Retry.Rollback, by)
+	move(&s.Retry.Rejected, by)
 	s.Certificates = slices.Clone(s.Certificates)
 	for i := range s.Certificates {
 		move(&s.Certificates[i].NotBefore, by)

@@ -100,3 +100,33 @@ func TestActionString(t *testing.T) {
 		}
 	}
 }
+
+func TestRemedyString(t *testing.T) {
+	for i, want := range []string{"look again", "change again", "fall back"} {
+		if got := plan.Remedy(i).String(); got != want {
+			t.Errorf("%d: got %q, want %q", i, got, want)
+		}
+	}
+}
+
+// A key tells where one part ends and the next begins.
+func TestChangeKey(t *testing.T) {
+	if one, other := plan.ChangeKey("command", "a", "bc"), plan.ChangeKey("command", "ab", "c"); one == other {
+		t.Errorf("the key of two changes is %q", one)
+	}
+}
+
+// What is refused or disturbs a consumer is tried again every five minutes at last.
+func TestLongestDelays(t *testing.T) {
+	failed := plan.Failure{Now: now, Random: 0.5}
+	s := plan.New(plan.Setup{Changes: []plan.Change{{}}, Verifies: true}, 1, now)
+	for range 100 {
+		s = s.After(plan.IssueFailed{Failure: failed, Slow: true}).After(plan.NothingToVerify{Failure: failed})
+	}
+	if got, want := s.Certificates[0].NotBefore.Sub(now), 150*time.Second; got != want {
+		t.Errorf("refused by Vault: the next request comes after %v, want %v", got, want)
+	}
+	if got, want := s.Verification.NotBefore.Sub(now), 150*time.Second; got != want {
+		t.Errorf("nothing to verify: the next probe comes after %v, want %v", got, want)
+	}
+}

@@ -73,8 +73,8 @@ func TestConfigIsVaultAgents(t *testing.T) {
 			theirs.WriteString(line)
 		}
 	}
-	if ours != 9 {
-		t.Errorf("%d keys of certagent's own, want three in each of three templates", ours)
+	if ours != 10 {
+		t.Errorf("%d keys of certagent's own, want three in each of nginx's templates, and one in the client's", ours)
 	}
 	if output, err := verifyOnly(t, vault, theirs.String()); err != nil {
 		t.Errorf("Vault Agent refuses it: %v\n%s", err, output)

@@ -16,6 +16,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/certagent/certagent/agent/bundle"
 	"github.com/certagent/certagent/agent/config"
 )
 
@@ -62,10 +63,11 @@ type Agent struct {
 func (a *Agent) Run(ctx context.Context) error {
 	running, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	if err := a.checkStart(ctx); err != nil {
+	members := bundle.NewMembers(a.Config, 0)
+	if err := a.checkStart(ctx, members); err != nil {
 		return err
 	}
-	r, err := a.assemble(cancel)
+	r, err := a.assemble(members, cancel)
 	if err != nil {
 		return err
 	}

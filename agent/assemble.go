@@ -49,8 +49,7 @@ type assembly struct {
 }
 
 // assemble makes the parts. cancel is called with the error that ends the agent.
-func (a *Agent) assemble(cancel context.CancelCauseFunc) (*assembly, error) {
-	members := bundle.NewMembers(a.Config, 0)
+func (a *Agent) assemble(members *bundle.Members, cancel context.CancelCauseFunc) (*assembly, error) {
 	r := &assembly{
 		Agent:       a,
 		watcher:     watch.New(a.Logger, watch.Options{NoEvents: a.bubble != nil}),

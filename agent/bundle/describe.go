@@ -22,7 +22,12 @@ import (
 // one that cannot be read is a warning. It does not talk to Vault and writes nothing.
 // CheckHost checks what is on the host.
 func Check(cfg *config.Config) (summary string, problems config.Problems) {
-	all := NewMembers(cfg, 0)
+	return NewMembers(cfg, 0).Check(cfg.ExitAfterAuth)
+}
+
+// Check is the function Check for members that were made already. Their templates
+// are loaded afterwards. oneShot is set if the agent exits once everything is done.
+func (all *Members) Check(oneShot bool) (summary string, problems config.Problems) {
 	var b strings.Builder
 	requests := make([][]vaultreq.Request, len(all.templates))
 	for i, m := range all.templates {
@@ -40,7 +45,7 @@ func Check(cfg *config.Config) (summary string, problems config.Problems) {
 			reactions = append(reactions, all.reactions[i])
 			issues = issues || slices.ContainsFunc(requests[i], issuesCertificate)
 		}
-		if !cfg.ExitAfterAuth && issues && !slices.ContainsFunc(reactions, isGiven) {
+		if !oneShot && issues && !slices.ContainsFunc(reactions, isGiven) {
 			problems = append(problems, noChange(templates[0].pos, templates[0].title("")))
 		}
 		summariseTemplates(&b, templates, reactions)
@@ -49,7 +54,7 @@ func Check(cfg *config.Config) (summary string, problems config.Problems) {
 		for _, m := range block.templates {
 			problems = append(problems, m.check(block.title())...)
 		}
-		if !cfg.ExitAfterAuth && len(block.certificates) > 0 && !isGiven(block.reaction) {
+		if !oneShot && len(block.certificates) > 0 && !isGiven(block.reaction) {
 			problems = append(problems, noChange(block.config.Pos, block.title()))
 		}
 		block.summarise(&b)

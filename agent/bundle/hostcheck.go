@@ -20,16 +20,15 @@ import (
 	"github.com/certagent/certagent/sinks"
 )
 
-// CheckHost checks whether this host has what the bundles need: owners, directories
+// CheckHost checks whether this host has what members and token sinks need: owners, directories
 // that this process may write in, and what the changes refer to. What cannot work is
 // an error. What may come later, such as a pid file or a mount, is a warning. In
 // each directory it creates an empty file and removes it again.
-func CheckHost(ctx context.Context, cfg *config.Config) config.Problems {
+func (all *Members) CheckHost(ctx context.Context, sinks []config.Sink) config.Problems {
 	h := &hostCheck{ctx: ctx, directories: make(map[string]bool)}
-	for _, s := range cfg.AutoAuth.Sinks {
+	for _, s := range sinks {
 		h.sink(s)
 	}
-	all := NewMembers(cfg, 0)
 	for i, m := range all.templates {
 		h.place(m.pos, m.title(""))
 		if m.variable == "" {

@@ -53,8 +53,8 @@ func newVariableMember(index int, t config.EnvTemplate) *templateMember {
 	}
 }
 
-// load reads and parses the template. On an error the template that was loaded
-// before stays in use.
+// load reads the template, and parses it unless its text is the one that was loaded
+// before. On an error that one stays in use.
 func (m *templateMember) load() error {
 	in := m.input
 	if m.source != "" {
@@ -63,6 +63,9 @@ func (m *templateMember) load() error {
 			return fmt.Errorf("reading template: %w", err)
 		}
 		in.Contents = string(contents)
+	}
+	if m.template != nil && in.Contents == m.input.Contents {
+		return nil
 	}
 	template, err := render.Parse(in)
 	if err != nil {

@@ -25,7 +25,7 @@ const module = "github.com/certagent/certagent"
 
 // leaf lists the packages on the ground floor: data and pure functions, which any
 // other package may import. Those that import other leaves are in arrows.
-var leaf = []string{"backoff", "certinfo", "certspec", "logkey", "logmsg", "nearest", "redact", "settings", "timewindow", "vaultreq"}
+var leaf = []string{"backoff", "certinfo", "certspec", "jitter", "logkey", "logmsg", "nearest", "redact", "settings", "timewindow", "vaultreq"}
 
 // arrows lists which packages of the module each package may import, besides
 // those below itself. A package that is not listed imports none. The packages below

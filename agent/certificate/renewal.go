@@ -13,6 +13,7 @@ import (
 
 	"github.com/certagent/certagent/certinfo"
 	"github.com/certagent/certagent/certspec"
+	"github.com/certagent/certagent/jitter"
 )
 
 // Held describes the certificate on disk.
@@ -106,5 +107,5 @@ func draw(host string, c *x509.Certificate) float64 {
 	h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(host))))
 	h.Write([]byte(host))
 	h.Write(c.SerialNumber.Bytes())
-	return float64(binary.BigEndian.Uint64(h.Sum(nil))>>11) / (1 << 53)
+	return jitter.Draw(h.Sum(nil))
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/certagent/certagent/certspec"
+	"github.com/certagent/certagent/jitter"
 	"github.com/certagent/certagent/timewindow"
 )
 
@@ -60,29 +61,21 @@ type span struct {
 // then. For a window, the renewal moves forward to no earlier than half of that time,
 // and back to no later than half of the remaining lifetime.
 func (s Schedule) span(l life, draw float64) span {
-	base := l.start.Add(part(l.length(), twoThirds))
+	base := l.start.Add(jitter.Part(l.length(), twoThirds))
 	switch {
 	case s.Before > 0 && s.Before < l.length():
 		// If it were longer than the lifetime, the certificate would be renewed continuously.
 		base = l.end.Add(-s.Before)
 	case s.Renew.At > 0:
-		base = l.start.Add(part(l.length(), s.Renew.At))
+		base = l.start.Add(jitter.Part(l.length(), s.Renew.At))
 	}
 	until := base.Sub(l.start)
-	wanted := base.Add(-part(min(part(l.length(), spread), until/2), draw))
+	wanted := base.Add(-jitter.Part(min(jitter.Part(l.length(), spread), until/2), draw))
 	return span{
 		earliest: l.start.Add(until / 2),
 		wanted:   wanted,
 		latest:   base.Add(l.end.Sub(base) / 2),
 	}
-}
-
-// part returns a fraction, at most 1, of a duration.
-func part(d time.Duration, fraction float64) time.Duration {
-	if fraction >= 1 {
-		return d
-	}
-	return time.Duration(float64(d) * fraction)
 }
 
 // at returns when to renew, as of now. If the span allows it, that is in a window: in

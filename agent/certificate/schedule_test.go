@@ -185,18 +185,3 @@ func TestJitterSpreads(t *testing.T) {
 		t.Error("host and serial number run into each other")
 	}
 }
-
-func TestPart(t *testing.T) {
-	const longest = time.Duration(math.MaxInt64)
-	for _, c := range []struct {
-		d        time.Duration
-		fraction float64
-		want     time.Duration
-	}{
-		{time.Hour, 0, 0}, {time.Hour, 0.5, 30 * time.Minute}, {longest, 1, longest}, {longest - 1, 1, longest - 1}, {longest, 2, longest}, {time.Hour, 1.5, time.Hour},
-	} {
-		if got := part(c.d, c.fraction); got != c.want {
-			t.Errorf("%v of %d: %d, want %d", c.fraction, c.d, got, c.want)
-		}
-	}
-}

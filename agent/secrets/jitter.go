@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 
+	"github.com/certagent/certagent/jitter"
 	"github.com/certagent/certagent/vaultreq"
 )
 
@@ -22,5 +23,5 @@ func draw(seed string, r vaultreq.Request, serial string) float64 {
 		h.Write(n[:])
 		h.Write([]byte(s))
 	}
-	return float64(binary.BigEndian.Uint64(h.Sum(nil))>>11) / (1 << 53)
+	return jitter.Draw(h.Sum(nil))
 }

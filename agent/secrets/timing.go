@@ -8,6 +8,7 @@ import (
 
 	"github.com/hashicorp/vault/api"
 
+	"github.com/certagent/certagent/jitter"
 	"github.com/certagent/certagent/vaultreq"
 )
 
@@ -75,15 +76,15 @@ func certificateDeadline(f facts, p policy) deadline {
 	}
 	life, left := f.window.lifetime(), f.window.notAfter.Sub(f.asked)
 	if left <= 0 && !f.adopted {
-		return deadline{at: f.asked.Add(part(p.static, fraction)), expires: f.window.notAfter}
+		return deadline{at: f.asked.Add(jitter.Part(p.static, fraction)), expires: f.window.notAfter}
 	}
-	at := f.window.notBefore.Add(part(life, fraction))
+	at := f.window.notBefore.Add(jitter.Part(life, fraction))
 	// Vault dates NotBefore back by 30 s. For a certificate with a lifetime of a few
 	// seconds, nine tenths are over when it is issued.
 	if half := f.asked.Add(left / 2); !f.adopted && at.Before(half) {
 		at = half
 	}
-	if latest := f.asked.Add(part(life, fraction)); at.After(latest) {
+	if latest := f.asked.Add(jitter.Part(life, fraction)); at.After(latest) {
 		at = latest
 	}
 	return deadline{at: at, absolute: true, expires: f.window.notAfter}
@@ -93,7 +94,7 @@ func certificateDeadline(f facts, p policy) deadline {
 // certificate that expires sooner, because renewing a lease does not extend that.
 func leaseDeadline(f facts, p policy, lease time.Duration) deadline {
 	d := deadline{
-		at:      f.asked.Add(part(lease, leaseFraction-spread*f.draw)),
+		at:      f.asked.Add(jitter.Part(lease, leaseFraction-spread*f.draw)),
 		renew:   true,
 		expires: f.asked.Add(lease),
 	}
@@ -101,7 +102,7 @@ func leaseDeadline(f facts, p policy, lease time.Duration) deadline {
 		return d
 	}
 	left := min(f.window.notAfter.Sub(f.asked), f.window.lifetime())
-	if at := f.asked.Add(part(left, p.fraction(f.draw))); left > 0 && at.Before(d.at) {
+	if at := f.asked.Add(jitter.Part(left, p.fraction(f.draw))); left > 0 && at.Before(d.at) {
 		return deadline{at: at, absolute: true, expires: f.window.notAfter}
 	}
 	return d
@@ -132,7 +133,7 @@ func plainDeadline(f facts, p policy, lease time.Duration) deadline {
 	if base <= 0 {
 		base = p.static
 	}
-	return deadline{at: f.asked.Add(part(base, fraction)), absolute: absolute, expires: expires}
+	return deadline{at: f.asked.Add(jitter.Part(base, fraction)), absolute: absolute, expires: expires}
 }
 
 // fraction returns the threshold with jitter in both directions; the threshold itself if
@@ -150,12 +151,4 @@ func (p policy) fractionBelow(draw float64) float64 {
 		return f
 	}
 	return p.threshold
-}
-
-// part returns a fraction, at most 1, of a duration.
-func part(d time.Duration, fraction float64) time.Duration {
-	if fraction >= 1 {
-		return d
-	}
-	return time.Duration(float64(d) * fraction)
 }

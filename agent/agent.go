@@ -64,7 +64,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	running, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	members := bundle.NewMembers(a.Config, 0)
-	if err := a.checkStart(ctx, members); err != nil {
+	if err := a.checkStart(members); err != nil {
 		return err
 	}
 	r, err := a.assemble(members, cancel)

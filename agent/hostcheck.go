@@ -31,15 +31,15 @@ const resolveTimeout = 2 * time.Second
 // CheckHost checks whether this host has what the configuration refers to. Run does
 // not start on an error: the agent could never do its work. What may come later is a
 // warning. It sends no request to Vault, and leaves no file behind.
-func CheckHost(ctx context.Context, cfg *config.Config) config.Problems {
-	return checkHost(ctx, cfg, bundle.NewMembers(cfg, 0))
+func CheckHost(cfg *config.Config) config.Problems {
+	return checkHost(cfg, bundle.NewMembers(cfg, 0))
 }
 
 // checkHost is CheckHost with the configuration's members.
-func checkHost(ctx context.Context, cfg *config.Config, members *bundle.Members) config.Problems {
+func checkHost(cfg *config.Config, members *bundle.Members) config.Problems {
 	found := checkClients(cfg)
 	found = append(found, checkCredentials(cfg.AutoAuth.Method)...)
-	found = append(found, members.CheckHost(ctx, cfg.AutoAuth.Sinks)...)
+	found = append(found, members.CheckHost(cfg.AutoAuth.Sinks)...)
 	for _, e := range cfg.Execs {
 		title := "exec"
 		if e.Name != "" {
@@ -136,17 +136,17 @@ func CheckAddresses(ctx context.Context, cfg *config.Config) (found config.Probl
 
 // checkStart logs what may not be as intended, and fails with what keeps the agent
 // from working.
-func (a *Agent) checkStart(ctx context.Context, members *bundle.Members) error {
-	if err := a.check(ctx, a.Config, members); err != nil {
+func (a *Agent) checkStart(members *bundle.Members) error {
+	if err := a.check(a.Config, members); err != nil {
 		return &Failure{Code: ExitConfig, Err: err}
 	}
 	return nil
 }
 
 // check is checkStart for a configuration that may replace that of the agent.
-func (a *Agent) check(ctx context.Context, cfg *config.Config, members *bundle.Members) error {
+func (a *Agent) check(cfg *config.Config, members *bundle.Members) error {
 	_, found := members.Check(cfg.ExitAfterAuth)
-	found = append(found, checkHost(ctx, cfg, members)...)
+	found = append(found, checkHost(cfg, members)...)
 	LogWarnings(a.Logger, found)
 	if errs := found.Errors(); len(errs) > 0 {
 		return errs

@@ -37,7 +37,7 @@ func (r *assembly) reconfigure(ctx context.Context) error {
 // ones and the children keep running, and what is still valid is not requested
 // again.
 func (r *assembly) changeTo(ctx context.Context, cfg *config.Config, index *int) error {
-	if err := r.check(ctx, cfg, bundle.NewMembers(cfg, 0)); err != nil {
+	if err := r.check(cfg, bundle.NewMembers(cfg, 0)); err != nil {
 		return err
 	}
 	if names := fixed(r.Config, cfg); len(names) > 0 {

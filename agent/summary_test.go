@@ -74,7 +74,7 @@ bundle one
 // Owners that do not exist on this host are found before anything is started.
 func TestCheckFindsOwners(t *testing.T) {
 	w := newWorld(t)
-	errs := agent.CheckHost(t.Context(), w.load(loginBlocks+`
+	errs := agent.CheckHost(w.load(loginBlocks + `
 bundle "web" {
   directory = "/etc/nginx/tls"
   user      = "nobody-of-that-name"

@@ -4,7 +4,6 @@
 package sinks
 
 import (
-	"context"
 	"crypto/rand"
 	"errors"
 	"os"
@@ -15,22 +14,23 @@ import (
 
 // CheckDestination reports whether a file can be published to path. It creates an
 // empty file beside it and removes it again. With createDirs a directory may be
-// missing if it could be created.
+// missing if it could be created. It takes no lock, and so waits for nobody: whoever
+// may read the directory can hold one, and publishing says so.
 //
 // An error that wraps [ErrExposed] is a warning: other users may replace files in
 // the directory. Publish writes there nevertheless, because the volumes that
 // Kubernetes gives to a pod are such directories.
-func CheckDestination(ctx context.Context, path string, createDirs bool) error {
+func CheckDestination(path string, createDirs bool) error {
 	path, err := absoluteDestination(path)
 	if err != nil {
 		return err
 	}
 	parent := filepath.Dir(path)
-	d, err := openDirectory(ctx, parent, unix.LOCK_SH)
+	d, err := openUnlocked(parent)
 	missing := errors.Is(err, unix.ENOENT)
 	for missing && createDirs && errors.Is(err, unix.ENOENT) && parent != "/" {
 		parent = filepath.Dir(parent)
-		d, err = openDirectory(ctx, parent, unix.LOCK_SH)
+		d, err = openUnlocked(parent)
 	}
 	if err != nil {
 		return &Error{Op: "checking whether its directory is writable", Path: path, Err: err}

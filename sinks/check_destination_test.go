@@ -46,7 +46,7 @@ func TestCheckDestination(t *testing.T) {
 			}
 			before := contents(t, dir)
 			path := filepath.Join(dir, test.path)
-			err := CheckDestination(t.Context(), path, test.createDirs)
+			err := CheckDestination(path, test.createDirs)
 			if test.want == nil && err != nil {
 				t.Error(err)
 			}
@@ -57,5 +57,22 @@ func TestCheckDestination(t *testing.T) {
 				t.Errorf("left %v, %v", after, temps(t, dir))
 			}
 		})
+	}
+}
+
+// Anybody who may read a directory can lock it. The check is made for each directory
+// before the login, and must not wait for them.
+func TestCheckDestinationWaitsForNoLock(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tls.crt")
+	held, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	if err := unix.Flock(int(held.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	if err := CheckDestination(path, false); err != nil {
+		t.Errorf("a locked directory is not one that cannot be written to: %v", err)
 	}
 }

@@ -4,7 +4,6 @@
 package bundle
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -24,8 +23,8 @@ import (
 // that this process may write in, and what the changes refer to. What cannot work is
 // an error. What may come later, such as a pid file or a mount, is a warning. In
 // each directory it creates an empty file and removes it again.
-func (all *Members) CheckHost(ctx context.Context, sinks []config.Sink) config.Problems {
-	h := &hostCheck{ctx: ctx, directories: make(map[string]bool)}
+func (all *Members) CheckHost(sinks []config.Sink) config.Problems {
+	h := &hostCheck{directories: make(map[string]bool)}
 	for _, s := range sinks {
 		h.sink(s)
 	}
@@ -45,7 +44,6 @@ func (all *Members) CheckHost(ctx context.Context, sinks []config.Sink) config.P
 
 // hostCheck collects what CheckHost finds.
 type hostCheck struct {
-	ctx         context.Context
 	directories map[string]bool // that have been checked
 	found       config.Problems
 	pos         config.Pos // of the block that is being checked
@@ -118,10 +116,10 @@ func (h *hostCheck) sink(s config.Sink) {
 	if h.mountPoint(path) {
 		return
 	}
-	err := sinks.CheckDestination(h.ctx, path, false)
+	err := sinks.CheckDestination(path, false)
 	switch {
 	case err == nil, errors.Is(err, sinks.ErrExposed):
-	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT), h.ctx.Err() != nil:
+	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
 		h.report(config.Warning, "path", err.Error(), hintOf(err))
 	case errors.Is(err, fs.ErrNotExist):
 		h.report(config.StartError, "path", err.Error(), "create the directory: certagent does not, as Vault Agent does not")
@@ -152,7 +150,7 @@ func (h *hostCheck) directory(path string, create bool) {
 	}
 	h.directories[dir] = true
 	_, missing := os.Stat(dir)
-	err := sinks.CheckDestination(h.ctx, path, create)
+	err := sinks.CheckDestination(path, create)
 	kind := config.Warning
 	switch {
 	case err == nil, errors.Is(err, sinks.ErrExposed):

@@ -37,7 +37,7 @@ func runValidate(args []string, s streams) int {
 	}
 	summary, found := bundle.Check(cfg)
 	if host {
-		found = append(found, agent.CheckHost(context.Background(), cfg)...)
+		found = append(found, agent.CheckHost(cfg)...)
 		found = append(found, agent.CheckAddresses(context.Background(), cfg)...)
 		summary += bundle.KeyAccess(cfg)
 	}

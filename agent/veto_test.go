@@ -45,6 +45,24 @@ func TestBundleCheckVetoes(t *testing.T) {
 	})
 }
 
+// A check that fails again and again is logged at some attempts only. Each rollback
+// says why all the same.
+func TestEachRollbackSaysWhy(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		w.Write("sound", "")
+		r := w.start(loginBlocks + checked(`ttl = "4s"`))
+		r.Says(logmsg.ChangeDone)
+		if err := os.Remove(w.Path("sound")); err != nil {
+			t.Fatal(err)
+		}
+		r.SaysTimes(logmsg.RolledBack, 3)
+		if got := r.Count(logmsg.RolledBack + `".* error=".*exit code 1`); got < 3 {
+			t.Errorf("%d rollbacks say why", got)
+		}
+		r.end()
+	})
+}
+
 func TestBundleRejectedIsRememberedOverARestart(t *testing.T) {
 	w := newWorld(t)
 	w.Write("sound", "")

@@ -72,6 +72,7 @@ type publication struct {
 	record     sinks.Record        // zero as long as nothing was published
 	leaves     []*x509.Certificate // of the bundle's certificates
 	generation *generation         // until the check has passed; nil if an earlier run published it
+	veto       error               // why the check failed; nil unless it did
 }
 
 // Run loops until ctx ends or Claim has returned false. It may be called again

@@ -33,6 +33,7 @@ func (b *Bundle) check(ctx context.Context) {
 	case ctx.Err() != nil: // it is run again at the next start
 	default:
 		b.apply(plan.CheckVetoed{})
+		b.published.veto = err
 		b.noteError(err)
 		if logged, leftOut := logmsg.Repeat(b.state.Vetoes); logged {
 			b.log.Error(logmsg.CheckFailed, logkey.Command, exec.CommandLine(c.Command), logkey.Error, err, outputOf(err),
@@ -82,7 +83,8 @@ func (b *Bundle) rollback(ctx context.Context) error {
 	if b.rendered = nil; b.state.Content == plan.Differs { // the vetoed one is published again later
 		b.rendered = vetoed.generation
 	}
-	b.log.Warn(logmsg.RolledBack, logkey.Generation, record.Generation, logkey.Retry, b.state.Retry.Rejected.Sub(e.Now).Round(time.Millisecond))
+	// The failed check itself is not logged each time.
+	b.log.Warn(logmsg.RolledBack, logkey.Error, vetoed.veto, outputOf(vetoed.veto), logkey.Generation, record.Generation, logkey.Retry, b.state.Retry.Rejected.Sub(e.Now).Round(time.Millisecond))
 	b.stampRecord()
 	return nil
 }

@@ -27,6 +27,16 @@ func (h *holder) set(token redact.Secret) bool {
 	return changed
 }
 
+// current returns the token in use; "" if there is none, or if it was refused.
+func (h *holder) current() redact.Secret {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.invalid {
+		return ""
+	}
+	return h.token
+}
+
 // invalidate marks a token as refused, if it is the one in use.
 func (h *holder) invalidate(token redact.Secret) {
 	h.mu.Lock()

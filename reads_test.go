@@ -1,0 +1,79 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package certagent_test
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// opening lists what opens a file by its path, by package.
+var opening = map[string][]string{
+	"os":                    {"ReadFile", "Open", "OpenFile", "OpenRoot", "OpenInRoot", "Create", "DirFS", "CopyFS"},
+	"io/ioutil":             {"ReadFile", "ReadDir", "ReadAll"},
+	"io/fs":                 {"ReadFile"},
+	"syscall":               {"Open", "Openat", "Creat"},
+	"golang.org/x/sys/unix": {"Open", "Openat", "Openat2", "OpenByHandleAt", "Creat"},
+	"crypto/tls":            {"LoadX509KeyPair"},
+	"text/template":         {"ParseFiles", "ParseGlob"},
+	"html/template":         {"ParseFiles", "ParseGlob"},
+}
+
+// mayOpen lists who opens files otherwise than through safefile, and why that is safe.
+var mayOpen = map[string]string{
+	"safefile/safefile.go unix.Open":               "the one way to read",
+	"sinks/directory.go unix.Open":                 "O_DIRECTORY: fails at once for anything else",
+	"sinks/descriptor.go unix.Openat":              "in a directory that is open; to read O_NONBLOCK, with its kind looked at afterwards",
+	"agent/child.go os.OpenFile":                   "writes the output of a child",
+	"cmd/certagent/logfile.go os.OpenFile":         "writes the log",
+	"cmd/certagent/dev.go os.Create":               "writes a file of certagent dev",
+	"exec/procfs.go os.Open":                       "lists the directory /proc",
+	"exec/pidfile.go os.OpenFile":                  "to be replaced by safefile",
+	"exec/procfs.go os.ReadFile":                   "to be replaced by safefile",
+	"exec/pidfile_check.go os.ReadFile":            "to be replaced by safefile",
+	"exec/default_signals.go os.ReadFile":          "to be replaced by safefile",
+	"sinks/token_encryption.go os.ReadFile":        "to be replaced by safefile",
+	"agent/config/hclread/functions.go os.Open":    "to be replaced by safefile",
+	"agent/config/hclread/source.go os.Open":       "to be replaced by safefile",
+	"agent/auth/credential.go os.Open":             "to be replaced by safefile",
+	"agent/bundle/ondisk.go os.ReadFile":           "to be replaced by safefile",
+	"agent/bundle/source.go os.ReadFile":           "to be replaced by safefile",
+	"agent/bundle/template.go os.ReadFile":         "to be replaced by safefile",
+	"agent/bundle/adopt.go os.ReadFile":            "to be replaced by safefile",
+	"agent/bundle/certificate_disk.go os.ReadFile": "to be replaced by safefile",
+	"agent/client/files.go os.ReadFile":            "to be replaced by safefile",
+	"agent/bundle/verify.go tls.LoadX509KeyPair":   "to be replaced by safefile",
+}
+
+// A named pipe, a device, or a file of 60 GB may stand at any path that certagent
+// reads: no part of the product opens one but through safefile.
+func TestFilesAreReadInOneWay(t *testing.T) {
+	used := map[string]bool{}
+	for _, p := range list(t) {
+		part, _, _ := strings.Cut(p.name(), "/")
+		if !slices.Contains(append(leaf, "agent", "cmd", "exec", "probe", "sinks"), part) {
+			continue // not in the product, or the dev server
+		}
+		for _, file := range parse(t, p) {
+			for path, functions := range opening {
+				for _, call := range callsOf(file, path) {
+					if !slices.Contains(functions, call.name) {
+						continue
+					}
+					name := p.name() + "/" + filepath.Base(call.position.Filename) + " " + filepath.Base(path) + "." + call.name
+					if used[name] = true; mayOpen[name] == "" {
+						t.Errorf("%s: %s opens a file: read it with package safefile", call.position, name)
+					}
+				}
+			}
+		}
+	}
+	for name := range mayOpen {
+		if !used[name] {
+			t.Errorf("%s: nothing needs this exception", name)
+		}
+	}
+}

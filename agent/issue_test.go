@@ -11,6 +11,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -103,14 +104,80 @@ bundle "old" {
 
 func TestBreaker(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
-		r := w.start(loginBlocks + webBundle(`ttl = "2s"`, `max_issues_per_hour = 3`))
-		r.Says(logmsg.IssueLimited)
+		named := func(name string) string {
+			return loginBlocks + webBundle(fmt.Sprintf("ttl = \"40s\"\nalt_names = [\"%s.example.test\"]", name), `max_issues_per_hour = 3`)
+		}
+		begun := time.Now()
+		for _, name := range []string{"a", "b", "c"} {
+			r := w.start(named(name))
+			r.Says("msg=" + logmsg.Published)
+			r.end()
+		}
+		r := w.start(named("d"))
+		r.Says(logmsg.IssueLimited + `".* certificate=tls.crt limit=3 reason="configured names are missing" .*until=.* retry=.* expires=`)
 		r.end()
-		r = w.start(loginBlocks + webBundle(`ttl = "2s"`, `max_issues_per_hour = 3`))
+		last := w.Leaf("tls/tls.crt")
+		r = w.start(named("d"))
 		r.Says(logmsg.IssueLimited) // a restart does not reset it
-		r.end()
 		if got := w.signed(); got != 3 {
 			t.Errorf("%d certificates, want 3", got)
+		}
+		// In the last tenth of the lifetime it lets one through, long before the hour is over.
+		w.Eventually("the new name", func() bool { return w.Leaf("tls/tls.crt").VerifyHostname("d.example.test") == nil })
+		if now := time.Now(); now.After(last.NotAfter) || now.Before(last.NotAfter.Add(-5*time.Second)) || now.Sub(begun) > time.Minute {
+			t.Errorf("issued at %v, the one before ends at %v", now, last.NotAfter)
+		}
+		r.end()
+		if r.Count(logmsg.IssueLimited) != 1 {
+			t.Errorf("it is said %d times", r.Count(logmsg.IssueLimited))
+		}
+	})
+}
+
+// Renewals that are due are no loop, whatever the limit: no certificate expires
+// because it was renewed often.
+func TestBreakerDoesNotStopRenewalsThatAreDue(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		text := loginBlocks + webBundle(`ttl = "20s"`, `max_issues_per_hour = 1`)
+		r := w.start(text)
+		r.SaysTimes("msg="+logmsg.Published, 5)
+		r.end()
+		if end := w.Leaf("tls/tls.crt").NotAfter; time.Now().After(end) || r.Count(logmsg.IssueLimited) > 0 {
+			t.Errorf("it ended at %v, now is %v; held %d times", end, time.Now(), r.Count(logmsg.IssueLimited))
+		}
+		r = w.start(text) // nor does a restart make it worse
+		r.SaysTimes("msg="+logmsg.Published, 3)
+		r.end()
+		if r.Count(logmsg.IssueLimited) > 0 {
+			t.Error("held after a restart")
+		}
+	})
+}
+
+// An answer that is refused is a certificate that Vault has issued: it counts, also for
+// the next start.
+func TestBreakerCountsRefusedAnswers(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		r := w.start(loginBlocks + webBundle(`ttl = "4h"`, `max_issues_per_hour = 3`))
+		r.Says("msg=" + logmsg.Published)
+		r.end()
+		answer, err := json.Marshal(map[string]any{"data": map[string]any{"certificate": w.Read("tls/tls.crt"), "issuing_ca": w.Read("tls/ca.crt")}})
+		w.Check(err)
+		w.Dev.Intercept(func(to http.ResponseWriter, r *http.Request) bool { // another certificate than the one that is asked for
+			if !strings.HasPrefix(r.URL.Path, "/v1/pki/sign/") {
+				return false
+			}
+			to.Header().Set("Content-Type", "application/json")
+			_, _ = to.Write(answer)
+			return true
+		})
+		for range 2 {
+			other := w.start(loginBlocks + webBundle("ttl = \"4h\"\nalt_names = [\"www.example.test\"]", `max_issues_per_hour = 3`))
+			other.Says(logmsg.IssueLimited)
+			other.end()
+		}
+		if got := w.signed(); got > 4 {
+			t.Errorf("%d certificates, want at most 4", got)
 		}
 	})
 }

@@ -49,6 +49,7 @@ const (
 	Started     = "started"     // how many were started
 	Stopped     = "stopped"     // how many were stopped
 	Text        = "text"        // what somebody else said, such as a library
+	Until       = "until"       // when something ends that is held back
 	Version     = "version"     // certagent's version
 )
 

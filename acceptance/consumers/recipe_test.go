@@ -75,5 +75,5 @@ func replaced(t *testing.T, text, old, with string) string {
 func quick(t *testing.T, block string) string {
 	t.Helper()
 	block = replaced(t, block, `ttl         = "72h"`, `ttl = "30s"`)
-	return replaced(t, block, "  directory = ", "  renew_at = 0.15\n  max_issues_per_hour = 1000\n  directory = ")
+	return replaced(t, block, "  directory = ", "  renew_at = 0.15\n  directory = ")
 }

@@ -101,15 +101,15 @@ func (b *Bundle) Run(ctx context.Context) {
 			if errors.Is(err, errRegroup) {
 				return
 			}
-			b.noteFailure(step.Do, err)
+			b.noteFailure(ctx, step.Do, err)
 		case plan.Publish:
-			b.noteFailure(step.Do, b.publish(ctx))
+			b.noteFailure(ctx, step.Do, b.publish(ctx))
 		case plan.Repair:
-			b.noteFailure(step.Do, b.repair())
+			b.noteFailure(ctx, step.Do, b.repair())
 		case plan.Check:
 			b.check(ctx)
 		case plan.Rollback:
-			b.noteFailure(step.Do, b.rollback(ctx))
+			b.noteFailure(ctx, step.Do, b.rollback(ctx))
 		case plan.React:
 			b.react(ctx, step.Index)
 		case plan.Verify:
@@ -193,13 +193,16 @@ var stepFailed = map[plan.Action]string{
 
 // noteFailure counts a step's failure, which holds the next attempt back, and logs
 // it. It does nothing if err is nil.
-func (b *Bundle) noteFailure(do plan.Action, err error) {
+func (b *Bundle) noteFailure(ctx context.Context, do plan.Action, err error) {
 	if err == nil {
 		return
 	}
 	b.noteError(err)
 	f := failure()
 	attempt, retry := b.countFailure(do, f)
+	if do == plan.Publish && attempt == 1 { // what could not be published was issued all the same
+		b.saveBreakers(ctx)
+	}
 	if logged, leftOut := logmsg.Repeat(attempt); logged {
 		b.log.Error(stepFailed[do], logkey.Error, err, logkey.Attempt, attempt, logkey.LeftOutCount(leftOut),
 			logkey.Retry, retry.Sub(f.Now).Round(time.Millisecond))

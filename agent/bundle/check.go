@@ -48,7 +48,7 @@ func (b *Bundle) check(ctx context.Context) {
 // rollback makes readers see the generation before the vetoed one again.
 func (b *Bundle) rollback(ctx context.Context) error {
 	vetoed := b.published
-	e := plan.RolledBack{Failure: failure(), Certificates: b.withBreakers()}
+	e := plan.RolledBack{Failure: failure(), Certificates: b.withBreakers(previousCertificates(b.state))}
 	var files []sinks.File
 	if vetoed.generation != nil {
 		files = vetoed.generation.previous
@@ -89,13 +89,18 @@ func (b *Bundle) rollback(ctx context.Context) error {
 	return nil
 }
 
-// withBreakers returns what is remembered of the previous generation's certificates,
-// with how often they were issued until now.
-func (b *Bundle) withBreakers() map[string]json.RawMessage {
-	var left map[string]json.RawMessage
-	if previous := b.state.Published.Previous; previous != nil {
-		left = previous.Origin.Certificates
+// previousCertificates returns what is remembered of the previous generation's
+// certificates.
+func previousCertificates(s plan.State) map[string]json.RawMessage {
+	if s.Published.Previous == nil {
+		return nil
 	}
+	return s.Published.Previous.Origin.Certificates
+}
+
+// withBreakers returns what is remembered of certificates, with how often they were
+// issued until now.
+func (b *Bundle) withBreakers(left map[string]json.RawMessage) map[string]json.RawMessage {
 	all := make(map[string]json.RawMessage, len(b.certificates))
 	for _, m := range b.certificates {
 		one, _ := parseIssued(left[m.name]) // resume has looked for errors

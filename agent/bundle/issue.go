@@ -4,6 +4,7 @@
 package bundle
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -31,13 +32,11 @@ type issueResult struct {
 // channel, so that the bundle takes other steps meanwhile.
 func (b *Bundle) issue(ctx context.Context, index int) {
 	m, now := b.certificates[index], now()
-	if until, ok := m.breaker.Allows(m.limit, now); !ok {
-		b.apply(plan.IssueHeld{Index: index, Until: until})
-		b.log.Error(logmsg.IssueLimited,
-			logkey.Certificate, m.name, logkey.Limit, m.limit, logkey.Retry, until.Sub(now).Round(time.Second))
+	due := m.renewal(b.env.Host, now)
+	if until, ok := m.breaker.Allows(m.limit, m.held(), now); !ok {
+		b.hold(index, due, until, now)
 		return
 	}
-	due := m.renewal(b.env.Host, now)
 	level := slog.LevelInfo
 	if b.state.Certificates[index].Failures > 0 {
 		level = slog.LevelDebug
@@ -53,6 +52,39 @@ func (b *Bundle) issue(ctx context.Context, index int) {
 		}
 		b.answers <- a
 	})
+}
+
+// hold keeps a certificate that was issued too often from being requested.
+func (b *Bundle) hold(index int, due certificate.Renewal, until, now time.Time) {
+	m := b.certificates[index]
+	b.apply(plan.IssueHeld{Index: index, Until: until})
+	attributes := []any{logkey.Certificate, m.name, logkey.Limit, cmp.Or(m.limit, certificate.DefaultIssuesPerHour),
+		logkey.Reason, string(due.Reason), detail(due.Detail), logkey.Until, until.UTC(), logkey.Retry, until.Sub(now).Round(time.Millisecond)}
+	if m.pair.Leaf != nil {
+		attributes = append(attributes, expires(m.pair.Leaf.NotAfter))
+	}
+	b.log.Error(logmsg.IssueLimited, attributes...)
+}
+
+// count records that a certificate was issued, which is renewed at a time by its
+// schedule; zero if the answer was refused. What counts is recorded on disk at once: a
+// restart does not forget it.
+func (b *Bundle) count(ctx context.Context, m *certificateMember, renews, now time.Time) {
+	before := len(m.breaker.Issued)
+	m.breaker = m.breaker.Record(now, renews)
+	if renews.IsZero() || len(m.breaker.Issued) > before {
+		b.saveBreakers(ctx)
+	}
+}
+
+// saveBreakers records how often the certificates were issued, beside what is
+// published.
+func (b *Bundle) saveBreakers(ctx context.Context) {
+	if len(b.certificates) == 0 || b.published.record.Name == "" {
+		return
+	}
+	b.apply(plan.Counted{Certificates: b.withBreakers(b.state.Published.Origin.Certificates)})
+	b.save(ctx)
 }
 
 // detail returns the log's attribute for the detail of a reason; none if text is
@@ -75,8 +107,9 @@ func (b *Bundle) answered(ctx context.Context, a issueResult) {
 	err := a.err
 	var pair certificate.Pair
 	if err == nil {
-		m.breaker = m.breaker.Record(now)
-		pair, err = certificate.ReadAnswer(m.spec, a.request, a.secret.Data, now)
+		if pair, err = certificate.ReadAnswer(m.spec, a.request, a.secret.Data, now); err != nil {
+			b.count(ctx, m, time.Time{}, now)
+		}
 	}
 	if err != nil {
 		b.issueFailed(a.index, err, now)
@@ -86,7 +119,9 @@ func (b *Bundle) answered(ctx context.Context, a issueResult) {
 		b.log.Info(logmsg.IssueRecovered, logkey.Certificate, m.name, logkey.Attempt, failures+1)
 	}
 	m.accept(pair, m.spec.Identity(), now)
-	renews := m.renewal(b.env.Host, now).At
+	renewal := m.renewal(b.env.Host, now)
+	renews := renewal.At
+	b.count(ctx, m, renewal.Scheduled(), now)
 	b.apply(plan.Issued{Index: a.index, Now: now, Due: renews})
 	b.log.Info(logmsg.Issued, logkey.Certificate, m.name, logkey.Serial, certinfo.Serial(pair.Leaf), expires(pair.Leaf.NotAfter),
 		logkey.Renews, renews)

@@ -87,7 +87,7 @@ func (h *issuedCertificate) payload() issuedPayload {
 // restore takes over a pair that was read from disk. m counts as far as it belongs
 // to the same certificate.
 func (h *issuedCertificate) restore(pair certificate.Pair, trust certificate.Trust, m issuedPayload, now time.Time) {
-	h.pair, h.breaker = pair, m.Breaker
+	h.pair, h.breaker = pair, m.Breaker.Restored(now)
 	if pair.Leaf == nil {
 		return
 	}

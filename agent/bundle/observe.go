@@ -19,6 +19,11 @@ func (b *Bundle) observe(ctx context.Context) {
 	if ctx.Err() != nil {
 		b.apply(plan.Stopping{})
 	}
+	if by := b.state.ObservedAt.Sub(now); by > 0 { // the clock was set back
+		for _, m := range b.certificates {
+			m.breaker = m.breaker.SetBack(by)
+		}
+	}
 	seen := plan.Observed{Now: now, Scheduled: make(map[uint64]time.Time, len(b.runs))}
 	var failure error
 	for _, request := range b.wanted {

@@ -57,6 +57,15 @@ type Renewal struct {
 	Detail string // such as the missing names; may be empty
 }
 
+// Scheduled returns when the certificate is renewed by its schedule; zero if it is
+// renewed at once for another reason.
+func (r Renewal) Scheduled() time.Time {
+	if r.Reason == DueByAge || r.Reason == DueInWindow || r.Reason == DueForSafety {
+		return r.At
+	}
+	return time.Time{}
+}
+
 // Due reports whether it is time. Callers must use the wall clock and check again
 // periodically, because timers do not run while a machine is suspended.
 func (r Renewal) Due(now time.Time) bool { return !r.At.After(now) }

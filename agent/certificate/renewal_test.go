@@ -5,7 +5,6 @@ package certificate
 
 import (
 	"crypto/x509"
-	"encoding/json"
 	"testing"
 	"time"
 
@@ -122,81 +121,5 @@ func TestNextIsByTheWallClock(t *testing.T) {
 	now := time.Now()
 	if got := (Schedule{}).Next(webSpec(), Held{}, "host", now); got.At != now.Round(0) {
 		t.Errorf("got %v", got.At)
-	}
-}
-
-func TestBreakerLimits(t *testing.T) {
-	at := func(m int) time.Time { return noon.Add(time.Duration(m) * time.Minute) }
-	var b Breaker
-	for m := range DefaultIssuesPerHour {
-		if _, ok := b.Allows(0, at(m)); !ok {
-			t.Errorf("tripped at the default after %d", m)
-		}
-		b = b.Record(at(m))
-	}
-	if until, ok := b.Allows(0, at(30)); DefaultIssuesPerHour != 10 || ok || !until.Equal(at(60)) {
-		t.Errorf("the default allows %d, until %v", DefaultIssuesPerHour+1, until)
-	}
-	if until, ok := b.Allows(-1, at(30)); ok || !until.Equal(at(60)) {
-		t.Errorf("a negative limit is not the default: %t, %v", ok, until)
-	}
-	// After a clock was set back, the record is not in order.
-	b = Breaker{Issued: []time.Time{at(20), at(0), at(10)}}
-	if until, ok := b.Allows(2, at(30)); ok || !until.Equal(at(70)) {
-		t.Errorf("out of order: %t until %v", ok, until)
-	}
-	b = Breaker{Issued: []time.Time{at(0)}}
-	for m, want := range map[int]bool{-60: true, -59: false, 0: false, 59: false, 60: true} {
-		if _, ok := b.Allows(1, at(m)); ok != want {
-			t.Errorf("after %d minutes: %t", m, ok)
-		}
-	}
-	if issued := b.Record(time.Now()).Issued; issued[0] != issued[0].Round(0) {
-		t.Error("the record has a monotonic time")
-	}
-}
-
-func TestBreaker(t *testing.T) {
-	var b Breaker
-	at := func(m int) time.Time { return noon.Add(time.Duration(m) * time.Minute) }
-	for _, m := range []int{0, 10, 20} {
-		if _, ok := b.Allows(3, at(m)); !ok {
-			t.Fatalf("tripped at %d", m)
-		}
-		b = b.Record(at(m))
-	}
-	text, err := json.Marshal(b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var after Breaker
-	if err := json.Unmarshal(text, &after); err != nil {
-		t.Fatal(err)
-	}
-	for name, b := range map[string]Breaker{"running": b, "restarted": after} {
-		if until, ok := b.Allows(3, at(30)); ok || !until.Equal(at(60)) {
-			t.Errorf("%s: %t until %v", name, ok, until)
-		}
-		if _, ok := b.Allows(4, at(30)); !ok {
-			t.Errorf("%s: a higher limit does not allow", name)
-		}
-		if until, ok := b.Allows(1, at(30)); ok || !until.Equal(at(80)) {
-			t.Errorf("%s: a lower limit: %t until %v", name, ok, until)
-		}
-		if _, ok := b.Allows(3, at(60)); !ok {
-			t.Errorf("%s: not closed after an hour", name)
-		}
-		if n := len(b.Record(at(65)).Issued); n != 3 {
-			t.Errorf("%s: keeps %d", name, n)
-		}
-		if _, ok := b.Allows(3, at(-10)); ok {
-			t.Errorf("%s: a clock set back by minutes makes it forget", name)
-		}
-		if _, ok := b.Allows(3, at(-10000)); !ok {
-			t.Errorf("%s: a clock set back by days blocks", name)
-		}
-		if _, ok := b.Allows(0, at(30)); !ok {
-			t.Errorf("%s: the default is too low", name)
-		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 // others of its kind.
 //
 //	observe.go  Started, Stopping, Observed, FetchStarted, SecretsChanged, InputsChanged, FilesChanged
-//	issue.go    CertificateLoaded, LoadFailed, IssueStarted, IssueHeld, Issued, IssueFailed, IssueAbandoned, IssuerChanged
+//	issue.go    CertificateLoaded, LoadFailed, IssueStarted, IssueHeld, Issued, IssueFailed, Counted, IssueAbandoned, IssuerChanged
 //	publish.go  Rendered, RenderIncomplete, RenderFailed, Published, PublishFailed, Repaired, RepairFailed
 //	check.go    CheckPassed, CheckVetoed, RolledBack, NoPrevious, RollbackFailed
 //	change.go   ChangeDone, TargetAbsent, ChangeFailed

@@ -4,6 +4,7 @@
 package plan
 
 import (
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -51,6 +52,10 @@ type (
 		// no use until an operator has done something.
 		Slow, Refused bool
 	}
+
+	// Counted reports that the record of the published certificates has changed: how
+	// often they were issued counts for the next start too.
+	Counted struct{ Certificates map[string]json.RawMessage }
 
 	// IssueAbandoned reports that a request for a certificate ended without an
 	// outcome, because the bundle stops.
@@ -119,6 +124,11 @@ func (e IssueFailed) after(s State) State {
 			Count: c.Failures, Random: e.Random, Life: e.Life, Left: e.Left, RetryAfter: e.RetryAfter,
 		}))
 	})
+}
+
+func (e Counted) after(s State) State {
+	s.Published.Origin.Certificates = e.Certificates
+	return s
 }
 
 func (e IssueAbandoned) after(s State) State {

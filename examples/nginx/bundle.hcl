@@ -32,9 +32,8 @@ bundle "web" {
   }
 
   # Renew after some five seconds, which leaves time to break and repair nginx.conf.
-  # The defaults are two thirds of the lifetime, and ten certificates an hour.
-  renew_before        = "55s"
-  max_issues_per_hour = 2000
+  # The default is two thirds of the lifetime.
+  renew_before = "55s"
 
   # For the demonstration's directory; elsewhere: nginx -t.
   check { command = ["nginx", "-p", ".", "-c", "nginx.conf", "-t", "-q"] }
@@ -61,7 +60,6 @@ bundle "client" {
     files       = { combined = "client.pem" }
   }
 
-  change_mode         = "noop"
-  renew_before        = "55s"
-  max_issues_per_hour = 2000
+  change_mode  = "noop"
+  renew_before = "55s"
 }

@@ -17,13 +17,18 @@ import (
 	"time"
 
 	"github.com/certagent/certagent/agent/bundle"
+	"github.com/certagent/certagent/agent/client"
 	"github.com/certagent/certagent/agent/config"
+	"github.com/certagent/certagent/redact"
 )
 
 // Agent is what one run of the agent depends on.
 type Agent struct {
 	Config *config.Config // required
 	Logger *slog.Logger   // required
+
+	// UserAgent names this program to Vault, such as "certagent/1.2.3".
+	UserAgent string
 
 	// Stdin, Stdout and Stderr are the child's; nil is the null device.
 	Stdin, Stdout, Stderr *os.File
@@ -53,6 +58,19 @@ type Agent struct {
 	// bubble, in the tests that run in a synctest bubble, answers the requests to
 	// Vault. Neither connections nor file events can be waited for in a bubble.
 	bubble http.RoundTripper
+
+	known *client.Known // the secrets that the log must not show; made by Run
+	clock *client.Clock // of Vault; made by Run
+}
+
+// withoutSecrets returns a copy of the agent whose log shows no secret that its requests
+// to Vault carry.
+func (a *Agent) withoutSecrets() *Agent {
+	run := *a
+	run.known, run.clock = new(client.Known), new(client.Clock)
+	run.known.Add(redact.Secret(os.Getenv("VAULT_TOKEN"))) // not used, but there to be printed
+	run.Logger = slog.New(hidingHandler{a.Logger.Handler(), run.known})
+	return &run
 }
 
 // Run runs the agent until ctx ends, which is a clean stop, and then returns nil.
@@ -61,6 +79,7 @@ type Agent struct {
 // exit_on_retry_failure ends the agent. Everything that it started has ended when
 // it returns.
 func (a *Agent) Run(ctx context.Context) error {
+	a = a.withoutSecrets()
 	running, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	members := bundle.NewMembers(a.Config, 0)

@@ -106,6 +106,9 @@ func (a *Agent) clientConfig() client.Config {
 		Transport:         a.bubble,
 		DisableIdle:       slices.Contains(a.Config.DisableIdleConnections, "templating"),
 		DisableKeepAlives: slices.Contains(a.Config.DisableKeepAlives, "templating"),
+		UserAgent:         a.UserAgent,
+		Known:             a.known,
+		Clock:             a.clock,
 		Logger:            a.Logger,
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/certagent/certagent/agent/auth"
 	"github.com/certagent/certagent/agent/client"
 	"github.com/certagent/certagent/agent/config"
+	"github.com/certagent/certagent/redact"
 )
 
 // newMethod returns the login method of the configuration.
@@ -80,6 +81,7 @@ func (r *assembly) noteLoginFailed(err error) {
 // and certificates that are valid stay in use.
 func (r *assembly) deliver(t auth.Token) {
 	r.board.loggedIn(nil)
+	r.known.Add(t.Value, redact.Secret(t.Accessor))
 	if !t.Wrapped {
 		r.store.Authenticated(t.Value)
 	}

@@ -54,14 +54,12 @@ func forbidden(err error) bool {
 type answerError struct{ r *api.ResponseError }
 
 func (e *answerError) Error() string {
-	what := strings.Join(strings.Fields(strings.Join(e.r.Errors, "; ")), " ")
+	what := oneLine(e.r.Errors)
 	switch {
 	case e.r.RawError:
 		what = "with a body that is not Vault's"
 	case what == "":
 		what = http.StatusText(e.r.StatusCode)
-	case len(what) > maxText:
-		what = strings.ToValidUTF8(what[:maxText], "") + "…"
 	}
 	path := e.r.URL
 	if u, err := url.Parse(path); err == nil {
@@ -72,4 +70,12 @@ func (e *answerError) Error() string {
 
 func (e *answerError) Unwrap() error { return e.r }
 
-const maxText = 400
+// oneLine joins texts on one line, and cuts it if it is long.
+func oneLine(texts []string) string {
+	const longest = 400
+	line := strings.Join(strings.Fields(strings.Join(texts, "; ")), " ")
+	if len(line) > longest {
+		line = strings.ToValidUTF8(line[:longest], "") + "…"
+	}
+	return line
+}

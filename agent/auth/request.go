@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"github.com/certagent/certagent/redact"
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // request is one request with its own token. The functions of vault/api take the token
@@ -49,26 +51,47 @@ func (r request) do(ctx context.Context, c *api.Client) (*api.Secret, error) {
 	if response != nil {
 		defer response.Body.Close()
 	}
+	if answer := new(api.ResponseError); errors.As(err, &answer) {
+		answer.URL = "/v1/" + r.path // after a redirect it is what the server chose
+	}
 	if err != nil {
 		return nil, err
 	}
-	secret, err := api.ParseSecret(response.Body)
-	return secret, unreadable(err)
+	body := &noting{Reader: response.Body}
+	secret, err := api.ParseSecret(body)
+	return secret, r.unreadable(err, body.err)
 }
 
-// unreadable returns the failure for a body that is not JSON, or was cut off.
-func unreadable(err error) error {
-	var (
-		syntax *json.SyntaxError
-		kind   *json.UnmarshalTypeError
-	)
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &syntax), errors.As(err, &kind):
-		return garbled(err)
+// noting notes the error that ended the reading of a body.
+type noting struct {
+	io.Reader
+	err error // nil at its end
+}
+
+func (n *noting) Read(p []byte) (int, error) {
+	count, err := n.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		n.err = err
 	}
-	return &Failure{Kind: Unreachable, Err: fmt.Errorf("reading the server's answer: %w", err)}
+	return count, err
+}
+
+// unreadable returns the failure for a body that is not JSON, or was cut off. What
+// parsing says may quote the answer, and that may quote the request.
+func (r request) unreadable(parsing, reading error) error {
+	switch {
+	case parsing == nil:
+		return nil
+	case reading != nil:
+		return &Failure{Kind: Unreachable, Err: fmt.Errorf("reading the server's answer: %w", reading)}
+	case errors.Is(parsing, io.ErrUnexpectedEOF):
+		return &Failure{Kind: Unreachable, Err: fmt.Errorf("reading the server's answer: %w", parsing)}
+	}
+	secrets := []redact.Secret{r.token}
+	if sent, err := json.Marshal(r.body); err == nil {
+		secrets = append(secrets, vaultreq.SecretsIn(sent)...)
+	}
+	return garbled(errors.New(oneLine([]string{redact.NewHider(secrets).Hide(parsing.Error())})))
 }
 
 // logIn sends credentials to a login endpoint. The hint is for the case that the server

@@ -36,12 +36,22 @@ type Config struct {
 	// Transport, if not nil, makes the requests instead of a pool of connections.
 	Transport http.RoundTripper
 
+	// UserAgent is the header of that name; "" leaves it to net/http.
+	UserAgent string
+
+	// Known collects the secrets that requests carry. Clock is told of the server's
+	// clock. Several clients may share them; nil means that nobody asks for them.
+	Known *Known
+	Clock *Clock
+
 	Logger *slog.Logger // nil means that nothing is logged
 }
 
 // New returns a client without a token. It does not retry, unless VAULT_MAX_RETRIES is
-// set; a request ends after VAULT_CLIENT_TIMEOUT (60 s), and an answer of more than
-// 16 MiB is an error.
+// set; a request ends after VAULT_CLIENT_TIMEOUT (60 s), and an answer that takes too
+// much memory is an error. So is a redirect to another host, unless ca_cert or ca_path
+// say which hosts to trust. Neither errors nor the bodies of answers with an error status
+// contain a secret that their request carried.
 //
 // Requests read the certificate files again, at most once a second. If their content has
 // changed and is valid, new connections use it and idle ones are closed. If it is
@@ -52,6 +62,12 @@ type Config struct {
 func New(c Config) (*api.Client, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Known == nil {
+		c.Known = new(Known)
+	}
+	if c.Clock == nil {
+		c.Clock = new(Clock)
 	}
 	endpoint, err := parseAddress(c.Address)
 	if err != nil {
@@ -68,9 +84,6 @@ func New(c Config) (*api.Client, error) {
 	transport.refuseRedirects = config.DisableRedirects
 	config.Address = endpoint.url
 	config.HttpClient = &http.Client{Transport: transport, CheckRedirect: leaveRedirect}
-	if c.Transport != nil {
-		config.HttpClient.Transport = c.Transport
-	}
 
 	client, err := api.NewClient(config)
 	if err != nil {

@@ -97,8 +97,8 @@ func TestBodyAsLongAsAllowed(t *testing.T) {
 	t.Parallel()
 	for over, want := range map[int64]error{0: nil, 1: errTooLong{}} {
 		body := io.NopCloser(io.LimitReader(zeros{}, maxBody+over))
-		response, err := boundBody(&http.Response{ContentLength: -1, Body: body})
-		if err != nil {
+		response := &http.Response{ContentLength: -1, Body: body}
+		if err := (&transport{large: make(chan struct{}, 1)}).boundBody(t.Context(), response); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := io.Copy(io.Discard, response.Body); !errors.Is(err, want) {

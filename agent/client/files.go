@@ -46,6 +46,9 @@ func (f files) none() bool {
 	return f.clientCert == "" && f.caCert == "" && (f.caPath == "" || len(f.caBytes) > 0)
 }
 
+// hasCA reports whether the configuration names the CAs of the server.
+func (f files) hasCA() bool { return f.caCert != "" || len(f.caBytes) > 0 || f.caPath != "" }
+
 // content is the content of the files.
 type content struct {
 	ca   []byte // nil means the system's CA certificates

@@ -5,9 +5,9 @@ package client
 
 import (
 	"crypto/tls"
-	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -30,6 +30,12 @@ type transport struct {
 	skipVerify      bool
 	refuseRedirects bool
 	build           func(*tls.Config) *http.Transport
+	proxy           func(*http.Request) (*url.URL, error) // nil for none
+	base            http.RoundTripper                     // instead of a pool; nil for a pool
+	userAgent       string                                // "" leaves it to net/http
+	known           *Known
+	clock           *Clock
+	large           chan struct{} // one slot: for an answer that takes much memory
 	logger          *slog.Logger
 
 	mu      sync.Mutex
@@ -50,6 +56,7 @@ func newTransport(c Config, socket string) (*transport, error) {
 	}
 	t := &transport{
 		files: files, serverName: c.TLSServerName, skipVerify: c.TLSSkipVerify, logger: c.Logger,
+		proxy: proxy, base: c.Transport, userAgent: c.UserAgent, known: c.Known, clock: c.Clock, large: make(chan struct{}, 1),
 		build: func(security *tls.Config) *http.Transport { return newPool(c, security, proxy, socket) },
 	}
 	if t.content, err = files.read(); err != nil {
@@ -63,36 +70,52 @@ func newTransport(c Config, socket string) (*transport, error) {
 	return t, nil
 }
 
-// RoundTrip makes one request with the newest valid certificates.
+// RoundTrip makes one request with the newest valid certificates. No error that it
+// returns, nor the body of an answer with an error status, shows a secret that the
+// request carried.
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	response, err := t.current().RoundTrip(r)
+	h, r, err := t.carried(r)
 	if err != nil {
 		return nil, err
 	}
-	if err := t.checkRedirect(response); err != nil {
+	if t.userAgent != "" {
+		r = withHeader(r, "User-Agent", t.userAgent)
+	}
+	began := time.Now()
+	response, err := t.next().RoundTrip(r)
+	if err != nil {
+		return nil, h.err(err)
+	}
+	t.clock.observe(response.Header, began, time.Now())
+	if err := t.checkRedirect(r, response); err != nil {
 		response.Body.Close()
+		return nil, h.err(err)
+	}
+	if err := t.boundBody(r.Context(), response); err != nil {
 		return nil, err
 	}
-	return boundBody(response)
+	if response.StatusCode < http.StatusBadRequest {
+		response.Body = hiddenBody{response.Body, h}
+	} else if err := h.hideReasons(response); err != nil {
+		return nil, h.err(err)
+	}
+	return response, nil
 }
 
-// checkRedirect returns an error for a redirect that vault/api does not follow, but takes
-// for an empty answer.
-func (t *transport) checkRedirect(response *http.Response) error {
-	switch response.StatusCode {
-	case http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect:
-		if !t.refuseRedirects {
-			return nil
-		}
-	case http.StatusSeeOther, http.StatusPermanentRedirect:
-	default:
-		return nil
+// withHeader returns a copy of the request with a header.
+func withHeader(r *http.Request, name, value string) *http.Request {
+	again := r.WithContext(r.Context())
+	again.Header = r.Header.Clone()
+	again.Header.Set(name, value)
+	return again
+}
+
+// next returns what makes the next request.
+func (t *transport) next() http.RoundTripper {
+	if t.base != nil {
+		return t.base
 	}
-	host := "elsewhere"
-	if to, err := response.Location(); err == nil {
-		host = to.Scheme + "://" + to.Host
-	}
-	return fmt.Errorf("redirected to %s (status %d), which is not followed", host, response.StatusCode)
+	return t.current()
 }
 
 // current returns the pool, after checking the files if that is due.

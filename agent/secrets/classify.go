@@ -57,12 +57,29 @@ func refusalText(r *api.ResponseError) string {
 	if r.RawError || len(r.Errors) == 0 {
 		return fmt.Sprintf("the server answered %d without a reason", r.StatusCode)
 	}
-	text := strings.Join(strings.Fields(strings.Join(r.Errors, "; ")), " ")
-	const longest = 300
-	if len(text) > longest {
-		text = strings.ToValidUTF8(text[:longest], "") + "…"
+	return fmt.Sprintf("Vault answered %d: %s", r.StatusCode, oneLine(r.Errors, longestReason))
+}
+
+// longestReason is how much of Vault's reasons or warnings is shown.
+const longestReason = 300
+
+// oneLine joins texts on one line, and cuts it if it is long.
+func oneLine(texts []string, longest int) string {
+	var b strings.Builder
+	for _, text := range texts {
+		if b.Len() > longest {
+			break
+		}
+		if b.Len() > 0 {
+			b.WriteString("; ")
+		}
+		b.WriteString(text)
 	}
-	return fmt.Sprintf("Vault answered %d: %s", r.StatusCode, text)
+	line := strings.Join(strings.Fields(b.String()), " ")
+	if len(line) > longest {
+		line = strings.ToValidUTF8(line[:longest], "") + "…"
+	}
+	return line
 }
 
 func mentions(r *api.ResponseError, text string) bool {

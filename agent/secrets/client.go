@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"github.com/certagent/certagent/redact"
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // defaultTimeout is the time-out of one HTTP request if the client sets none.
@@ -66,17 +68,23 @@ func (v *vault) ask(ctx context.Context, q question) (*api.Secret, *Error) {
 	if err != nil {
 		return nil, classify(response, err)
 	}
-	return parse(response)
+	return parse(response, q)
 }
 
-func parse(response *api.Response) (*api.Secret, *Error) {
+// hide returns the text without what the question carries.
+func (q question) hide(text string) string {
+	return redact.NewHider(append(vaultreq.SecretsIn(q.body), redact.Secret(q.token))).Hide(text)
+}
+
+func parse(response *api.Response, q question) (*api.Secret, *Error) {
 	if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusNoContent {
 		return nil, malformed("the server answered %d, which Vault does not", response.StatusCode)
 	}
-	secret, err := api.ParseSecret(response.Body)
+	body := &noting{Reader: response.Body}
+	secret, err := api.ParseSecret(body)
 	switch {
 	case err != nil:
-		return nil, unreadable(err)
+		return nil, unreadable(err, body.err, q)
 	case secret == nil:
 		return &api.Secret{}, nil
 	}
@@ -87,20 +95,30 @@ func parse(response *api.Response) (*api.Secret, *Error) {
 	return secret, nil
 }
 
-// unreadable returns the error for an answer that was cut off, or is not Vault's.
-func unreadable(err error) *Error {
-	if isSyntax(err) {
-		return malformed("the answer is not Vault's: %w", err)
-	}
-	return &Error{Class: Transient, cause: networkCause(err)}
+// noting notes the error that ended the reading of a body.
+type noting struct {
+	io.Reader
+	err error // nil at its end
 }
 
-// isSyntax reports whether the body is complete, but is not JSON or not an answer of
-// Vault.
-func isSyntax(err error) bool {
-	var syntax *json.SyntaxError
-	var shape *json.UnmarshalTypeError
-	return errors.As(err, &syntax) || errors.As(err, &shape)
+func (n *noting) Read(p []byte) (int, error) {
+	count, err := n.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		n.err = err
+	}
+	return count, err
+}
+
+// unreadable returns the error for an answer that was cut off, or is not Vault's. What
+// parsing says may quote the answer.
+func unreadable(parsing, reading error, q question) *Error {
+	switch {
+	case reading != nil:
+		return &Error{Class: Transient, cause: networkCause(reading)}
+	case errors.Is(parsing, io.ErrUnexpectedEOF):
+		return &Error{Class: Transient, cause: networkCause(parsing)}
+	}
+	return malformed("the answer is not Vault's: %s", oneLine([]string{q.hide(parsing.Error())}, longestReason))
 }
 
 // renew renews the lease of an answer. A token renews itself, as in Vault Agent: the

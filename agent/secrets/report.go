@@ -7,11 +7,14 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
+
+	"github.com/hashicorp/vault/api"
 
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
+	"github.com/certagent/certagent/redact"
+	"github.com/certagent/certagent/vaultreq"
 )
 
 // quiet is how long a failure that concerns many requests is not logged again.
@@ -69,8 +72,9 @@ func (p *reporter) answer(e *entry, a *Answer, w window, now reading) {
 	p.logger.Debug(logmsg.SecretFetched, logkey.Path, a.Request.Path,
 		logkey.Serial, a.Serial, logkey.Renews, a.RenewAt, expires(a.ExpiresAt))
 	p.recovered(e)
-	if warning := strings.Join(a.Secret.Warnings, "; "); warning != e.warned {
+	if warning := Warning(a.Secret); warning != e.warned {
 		e.warned = warning
+		warning = redact.NewHider(vaultreq.SecretsIn([]byte(a.Request.Params))).Hide(warning)
 		if warning != "" && p.firstTime("warning "+warning, now) {
 			p.logger.Warn(logmsg.VaultWarning, logkey.Path, a.Request.Path, logkey.Error, warning)
 		}
@@ -82,6 +86,10 @@ func (p *reporter) answer(e *entry, a *Answer, w window, now reading) {
 			logkey.Path, a.Request.Path, logkey.Serial, a.Serial, logkey.Expires, w.notAfter)
 	}
 }
+
+// Warning returns what Vault warns of in an answer, on one line that is cut if it is
+// long; "" if it does not.
+func Warning(s *api.Secret) string { return oneLine(s.Warnings, longestReason) }
 
 // expires returns the attribute for the expiry of an answer, if it expires.
 func expires(t time.Time) slog.Attr {

@@ -83,7 +83,7 @@ func start(cfg *config.Config, problems config.Problems, c configFlags, s stream
 	r.start(signals.hangups)
 	defer r.stop()
 	a := &agent.Agent{
-		Config: cfg, Logger: logger,
+		Config: cfg, Logger: logger, UserAgent: "certagent/" + version(),
 		Stdin: s.in, Stdout: s.out, Stderr: s.err,
 		Hurry:    signals.hurry,
 		Signals:  signals.handed,

@@ -6,10 +6,16 @@ package sinks
 import (
 	"bytes"
 	"crypto/sha256"
+	"fmt"
 	"io"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/certagent/certagent/safefile"
 )
+
+// errTooLarge is the error for a file that is larger than what Publish accepts.
+var errTooLarge = fmt.Errorf("%w: the limit is %d MiB", safefile.ErrTooLarge, safefile.MaxPublished>>20)
 
 // descriptor is an open regular file. An os.File would register it with the
 // poller: a system call that has no use for regular files.
@@ -37,13 +43,20 @@ func (d *directory) readFile(name string) ([]byte, fileInfo, error) {
 	}
 	defer f.close()
 	st, err := f.stat()
-	if err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
+	switch {
+	case err != nil:
+	case st.Mode&unix.S_IFMT != unix.S_IFREG:
 		err = ErrNotRegular
+	case st.Size > safefile.MaxPublished:
+		err = errTooLarge
 	}
 	if err != nil {
 		return nil, fileInfo{}, err
 	}
-	content, err := io.ReadAll(f)
+	content, err := io.ReadAll(io.LimitReader(f, safefile.MaxPublished+1))
+	if err == nil && len(content) > safefile.MaxPublished {
+		err = errTooLarge
+	}
 	is := fileInfo{exists: true, regular: true, size: uint64(st.Size), known: true, mode: st.Mode & 0o7777, uid: int(st.Uid), gid: int(st.Gid)}
 	return content, is, err
 }
@@ -51,6 +64,9 @@ func (d *directory) readFile(name string) ([]byte, fileInfo, error) {
 // hasContent reports whether a file holds content, given that it has its size.
 func (d *directory) hasContent(name string, content []byte) (bool, error) {
 	f, err := d.openRead(name)
+	if err == unix.EAGAIN { // leased by another program: it can still be replaced
+		return false, nil
+	}
 	if err != nil {
 		return false, err
 	}
@@ -65,18 +81,18 @@ func (d *directory) hasContent(name string, content []byte) (bool, error) {
 // hasSHA256 reports whether name is a regular file whose content has this SHA-256.
 func (d *directory) hasSHA256(name string, want sum) (bool, error) {
 	f, err := d.openRead(name)
-	if err == unix.ENOENT || err == unix.ELOOP || err == unix.ENXIO {
+	if err == unix.ENOENT || err == unix.ELOOP || err == unix.ENXIO || err == unix.EAGAIN {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
 	defer f.close()
-	if st, err := f.stat(); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
+	if st, err := f.stat(); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size > safefile.MaxPublished {
 		return false, err
 	}
 	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
+	if _, err := io.Copy(h, io.LimitReader(f, safefile.MaxPublished+1)); err != nil {
 		return false, err
 	}
 	return sum(h.Sum(nil)) == want, nil

@@ -8,6 +8,8 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/certagent/certagent/safefile"
 )
 
 // An Error names the destination and the step that failed.
@@ -61,7 +63,7 @@ var hints = map[unix.Errno]string{
 var (
 	// ErrNotRegular is wrapped if a destination is a named pipe, a device or a
 	// socket.
-	ErrNotRegular = errors.New("not a regular file")
+	ErrNotRegular = safefile.ErrNotRegular
 
 	// ErrExposed is the error that [CheckDestination] wraps if other users may
 	// replace files in the directory.

@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/certagent/certagent/redact"
+	"github.com/certagent/certagent/safefile"
 )
 
 // A Generation is a set of files that readers are to see together.
@@ -78,6 +79,9 @@ func (g Generation) checked() (Generation, error) {
 		path, err := absoluteDestination(f.Path)
 		if err != nil {
 			return g, err
+		}
+		if len(f.Content) > safefile.MaxPublished {
+			return g, &Error{Op: "publishing", Path: path, Err: errTooLarge}
 		}
 		f.Path = path
 		files[i] = f

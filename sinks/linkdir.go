@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
+
+	"github.com/certagent/certagent/safefile"
 )
 
 // A LinkDir is a directory whose files are published all at once, by renaming one
@@ -217,6 +219,9 @@ func (d LinkDir) resolve(files []File) ([]File, error) {
 		path, err := d.check(f.Path)
 		if err != nil {
 			return nil, err
+		}
+		if len(f.Content) > safefile.MaxPublished {
+			return nil, &Error{Op: "publishing", Path: path, Err: errTooLarge}
 		}
 		f.Path = path
 		result[i] = f

@@ -14,9 +14,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/certagent/certagent/redact"
+	"github.com/certagent/certagent/safefile"
 )
 
 // Encryption encrypts a token for the reader that has the private key of an
@@ -80,7 +80,7 @@ func (e *Encryption) load() error {
 	if e.reader != nil {
 		return nil
 	}
-	content, err := os.ReadFile(e.DHPath)
+	content, err := safefile.Read(e.DHPath, safefile.MaxCredential)
 	if err != nil {
 		return fmt.Errorf("reading dh_path: %w", err)
 	}

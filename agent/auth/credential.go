@@ -8,17 +8,13 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/certagent/certagent/redact"
+	"github.com/certagent/certagent/safefile"
 )
-
-// maxCredential is the longest credential file. The longest useful ones are JWTs with
-// many claims, of some kilobytes.
-const maxCredential = 1 << 20
 
 // credential is a file that contains one credential, and its last content.
 type credential struct {
@@ -65,27 +61,11 @@ func (c *credential) remove(path string, follow bool) error {
 	return os.Remove(path)
 }
 
-// readCredential reads a regular file, or one that a link leads to. Anything
-// else, such as a pipe, could block for ever.
+// readCredential reads a regular file, or one that a link leads to.
 func readCredential(path string) (redact.Secret, error) {
-	info, err := os.Stat(path)
+	data, err := safefile.Read(path, safefile.MaxCredential)
 	if err != nil {
 		return "", err
-	}
-	if !info.Mode().IsRegular() {
-		return "", fmt.Errorf("%s is not a regular file", path)
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, maxCredential+1))
-	if err != nil {
-		return "", err
-	}
-	if len(data) > maxCredential {
-		return "", fmt.Errorf("%s is longer than %d KiB", path, maxCredential>>10)
 	}
 	return redact.Secret(bytes.TrimSpace(data)), nil
 }

@@ -8,9 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/certagent/certagent/safefile"
 	"github.com/certagent/certagent/settings"
 )
 
@@ -175,13 +177,18 @@ func TestBadCredentialFiles(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	server := &fake{answer: func(call) reply { return granted("t", time.Hour, true) }}
-	big := write(t, filepath.Join(dir, "big"), strings.Repeat(canary, maxCredential/len(canary)+1))
+	big := write(t, filepath.Join(dir, "big"), strings.Repeat(canary, safefile.MaxCredential/len(canary)+1))
+	fifo := filepath.Join(dir, "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, test := range map[string]struct{ path, want string }{
+		"named pipe": {fifo, "is a named pipe, not a regular file"},
 		"missing":    {filepath.Join(dir, "none"), "no such file"},
 		"empty":      {write(t, filepath.Join(dir, "empty"), " \n"), "is empty"},
-		"directory":  {dir, "is not a regular file"},
-		"device":     {"/dev/zero", "is not a regular file"},
-		"large":      {big, "is longer than 1024 KiB"},
+		"directory":  {dir, "is a directory, not a regular file"},
+		"device":     {"/dev/zero", "is a device, not a regular file"},
+		"large":      {big, "too large: the limit is 1 MiB"},
 		"not a path": {filepath.Join(big, "x"), "not a directory"},
 	} {
 		for what, method := range map[string]Method{

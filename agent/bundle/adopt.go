@@ -7,7 +7,6 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"github.com/certagent/certagent/agent/inspect"
+	"github.com/certagent/certagent/safefile"
 	"github.com/certagent/certagent/vaultreq"
 )
 
@@ -45,7 +45,7 @@ func (a *Adopter) add(m *templateMember, requests []vaultreq.Request) {
 // with its key and with the requested names.
 func (a *Adopter) Adopt(r vaultreq.Request) (*api.Secret, bool) {
 	for _, path := range a.known(r) {
-		content, err := os.ReadFile(path)
+		content, err := safefile.Read(path, safefile.MaxPEM)
 		if err != nil {
 			continue
 		}

@@ -7,7 +7,6 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/json"
-	"os"
 	"time"
 
 	"github.com/certagent/certagent/agent/certificate"
@@ -17,6 +16,7 @@ import (
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
 	"github.com/certagent/certagent/redact"
+	"github.com/certagent/certagent/safefile"
 	"github.com/certagent/certagent/vaultreq"
 )
 
@@ -46,7 +46,7 @@ func (m *certificateMember) readDisk(content func(path string) ([]byte, bool), p
 
 // readContent reads a file for readDisk.
 func readContent(path string) ([]byte, bool) {
-	content, err := os.ReadFile(path)
+	content, err := safefile.Read(path, safefile.MaxPEM)
 	return content, err == nil
 }
 

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -20,6 +19,7 @@ import (
 	"github.com/certagent/certagent/agent/inspect"
 	"github.com/certagent/certagent/certspec"
 	"github.com/certagent/certagent/redact"
+	"github.com/certagent/certagent/safefile"
 	"github.com/certagent/certagent/vaultreq"
 )
 
@@ -106,7 +106,7 @@ func (s fileSet) missing(now time.Time) (missing []string) {
 // readFiles reads files, and returns a line for each that is missing or empty.
 func readFiles(paths []string) (files []inspect.File, missing []string) {
 	for _, path := range paths {
-		content, err := os.ReadFile(path)
+		content, err := safefile.Read(path, safefile.MaxPublished)
 		var failed *fs.PathError
 		switch {
 		case errors.As(err, &failed):

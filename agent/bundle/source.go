@@ -9,13 +9,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/hashicorp/vault/api"
 
 	"github.com/certagent/certagent/agent/secrets"
 	"github.com/certagent/certagent/exec"
+	"github.com/certagent/certagent/safefile"
 	"github.com/certagent/certagent/vaultreq"
 )
 
@@ -57,7 +57,7 @@ func (s *source) File(path string) (string, error) {
 	if content, known := s.files[path]; known {
 		return content, nil
 	}
-	b, err := os.ReadFile(path)
+	b, err := safefile.Read(path, safefile.MaxInput)
 	if err != nil {
 		return "", err
 	}
@@ -91,7 +91,7 @@ type noAnswers struct{}
 
 func (noAnswers) Secret(vaultreq.Request) (*api.Secret, bool) { return nil, false }
 func (noAnswers) File(path string) (string, error) {
-	b, err := os.ReadFile(path)
+	b, err := safefile.Read(path, safefile.MaxInput)
 	return string(b), err
 }
 func (noAnswers) Plugin(string, []string) (string, error) { return "", nil }

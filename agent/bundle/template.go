@@ -11,6 +11,7 @@ import (
 
 	"github.com/certagent/certagent/agent/config"
 	"github.com/certagent/certagent/agent/render"
+	"github.com/certagent/certagent/safefile"
 	"github.com/certagent/certagent/sinks"
 )
 
@@ -58,7 +59,7 @@ func newVariableMember(index int, t config.EnvTemplate) *templateMember {
 func (m *templateMember) load() error {
 	in := m.input
 	if m.source != "" {
-		contents, err := os.ReadFile(m.source)
+		contents, err := safefile.Read(m.source, safefile.MaxTemplate)
 		if err != nil {
 			return fmt.Errorf("reading template: %w", err)
 		}

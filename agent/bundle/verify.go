@@ -17,6 +17,7 @@ import (
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
 	"github.com/certagent/certagent/probe"
+	"github.com/certagent/certagent/safefile"
 )
 
 // verifies reports whether the bundle has a verify block.
@@ -143,7 +144,7 @@ func (b *Bundle) probe(ctx context.Context, leaf *x509.Certificate) (probe.Repor
 	spec := probe.Spec{Want: probe.Fingerprint(leaf), KeyAlgorithm: leaf.PublicKeyAlgorithm, Deadline: v.Timeout}
 	target := probe.Target{ServerName: v.ServerName, StartTLS: probe.StartTLS(v.StartTLS), ProxyProtocol: v.ProxyProtocol}
 	if v.ClientCert != "" {
-		pair, err := tls.LoadX509KeyPair(v.ClientCert, v.ClientKey)
+		pair, err := readPair(v.ClientCert, v.ClientKey)
 		if err != nil {
 			return probe.Report{}, fmt.Errorf("client certificate: %w", err)
 		}
@@ -154,4 +155,17 @@ func (b *Bundle) probe(ctx context.Context, leaf *x509.Certificate) (probe.Repor
 		spec.Targets = append(spec.Targets, target)
 	}
 	return probe.Verify(ctx, spec)
+}
+
+// readPair reads a certificate and its key.
+func readPair(cert, key string) (tls.Certificate, error) {
+	certificates, err := safefile.Read(cert, safefile.MaxPEM)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	private, err := safefile.Read(key, safefile.MaxPEM)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.X509KeyPair(certificates, private)
 }

@@ -5,16 +5,23 @@ package client
 
 import (
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 
 	"github.com/hashicorp/vault/api"
+
+	"github.com/certagent/certagent/safefile"
 )
 
 // environment returns vault/api's settings from the environment, without those that have
 // surprising effects. Their connection settings are not used.
 func environment() (*api.Config, error) {
+	if err := checkEnvironmentFiles(); err != nil {
+		return nil, fmt.Errorf("reading the VAULT_* environment variables: %w", err)
+	}
 	config := api.DefaultConfig()
 	if config.Error != nil {
 		return nil, fmt.Errorf("reading the VAULT_* environment variables: %w", config.Error)
@@ -27,6 +34,30 @@ func environment() (*api.Config, error) {
 		config.MaxRetries = 0
 	}
 	return config, limitRate(config)
+}
+
+// checkEnvironmentFiles returns an error for a file that vault/api would wait for: it
+// reads those that the environment names, whatever stands there.
+func checkEnvironmentFiles() error {
+	for _, name := range []string{api.EnvVaultCACert, api.EnvVaultClientCert, api.EnvVaultClientKey} {
+		if path := os.Getenv(name); path != "" {
+			if _, err := safefile.Read(path, safefile.MaxPEM); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+		}
+	}
+	if path := os.Getenv(api.EnvVaultCAPath); path != "" {
+		err := filepath.WalkDir(path, func(path string, entry fs.DirEntry, err error) error {
+			if err == nil && !entry.IsDir() {
+				_, err = safefile.Read(path, safefile.MaxPEM)
+			}
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("%s: %w", api.EnvVaultCAPath, err)
+		}
+	}
+	return nil
 }
 
 // limitRate corrects VAULT_RATE_LIMIT. vault/api truncates the burst to a whole number

@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"github.com/certagent/certagent/redact"
+	"github.com/certagent/certagent/safefile"
 )
 
 // files are the sources of the certificates of a connection.
@@ -64,7 +65,7 @@ func (c content) equal(o content) bool {
 func (f files) read() (c content, err error) {
 	switch {
 	case f.caCert != "":
-		if c.ca, err = os.ReadFile(f.caCert); err != nil {
+		if c.ca, err = safefile.Read(f.caCert, safefile.MaxPEM); err != nil {
 			return content{}, fmt.Errorf("ca_cert: %w", err)
 		}
 	case len(f.caBytes) > 0:
@@ -77,14 +78,16 @@ func (f files) read() (c content, err error) {
 	if f.clientCert == "" {
 		return c, nil
 	}
-	if c.cert, err = os.ReadFile(f.clientCert); err != nil {
+	if c.cert, err = safefile.Read(f.clientCert, safefile.MaxPEM); err != nil {
 		return content{}, fmt.Errorf("client_cert: %w", err)
 	}
-	if c.key, err = os.ReadFile(f.clientKey); err != nil {
+	if c.key, err = safefile.Read(f.clientKey, safefile.MaxPEM); err != nil {
 		return content{}, fmt.Errorf("client_key: %w", err)
 	}
 	return c, nil
 }
+
+const maxDirectory = 4 * safefile.MaxPEM
 
 // readDirectory returns the contents of the files below dir. It follows links, except to
 // directories: in Kubernetes the files are beside a link "..data" to their directory.
@@ -103,8 +106,13 @@ func readDirectory(dir string) ([]byte, error) {
 		if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
 			return err
 		}
-		data, err := os.ReadFile(path)
-		joined = append(append(joined, data...), '\n')
+		data, err := safefile.Read(path, safefile.MaxPEM)
+		if errors.Is(err, safefile.ErrNotRegular) {
+			return nil // since the line above
+		}
+		if joined = append(append(joined, data...), '\n'); err == nil && len(joined) > maxDirectory {
+			err = fmt.Errorf("the files in %q are larger than %d MiB together", dir, maxDirectory>>20)
+		}
 		return err
 	})
 	return joined, err

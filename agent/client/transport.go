@@ -38,11 +38,12 @@ type transport struct {
 	large           chan struct{} // one slot: for an answer that takes much memory
 	logger          *slog.Logger
 
-	mu      sync.Mutex
-	pool    *http.Transport
-	content content   // of pool
-	checked time.Time // when the files were last checked
-	problem string    // why the newest content is not in use; "" if it is
+	mu       sync.Mutex
+	pool     *http.Transport
+	content  content   // of pool
+	checked  time.Time // when the files were last checked
+	checking bool      // a request is checking them
+	problem  string    // why the newest content is not in use; "" if it is
 }
 
 func newTransport(c Config, socket string) (*transport, error) {
@@ -122,22 +123,25 @@ func (t *transport) next() http.RoundTripper {
 func (t *transport) current() *http.Transport {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.files.none() || time.Since(t.checked) < checkEvery {
+	if t.files.none() || t.checking || time.Since(t.checked) < checkEvery {
 		return t.pool
 	}
-	t.checked = time.Now()
-	if err := t.reload(); err != nil {
+	t.checked, t.checking = time.Now(), true
+	t.mu.Unlock() // a file system may take its time, for which only this request waits
+	content, err := t.files.read()
+	t.mu.Lock()
+	t.checking = false
+	if err == nil {
+		err = t.reload(content)
+	}
+	if err != nil {
 		t.keep(err)
 	}
 	return t.pool
 }
 
 // reload replaces the pool if the files have changed.
-func (t *transport) reload() error {
-	content, err := t.files.read()
-	if err != nil {
-		return err
-	}
+func (t *transport) reload(content content) error {
 	if content.equal(t.content) {
 		t.problem = "" // the old content is back
 		return nil

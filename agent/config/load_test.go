@@ -56,7 +56,7 @@ func TestUnreadable(t *testing.T) {
 		"no path":         {nil, "there is no configuration\n  hint: name a file or a directory with -config"},
 		"no such file":    {[]string{dir + "/none.hcl"}, dir + "/none.hcl: no such file or directory"},
 		"empty directory": {[]string{dir}, dir + ": warning: the directory contains no *.hcl or *.json file\nthe auto_auth block is missing\n  hint: add auto_auth: without a login no secret can be read"},
-		"too large":       {[]string{large}, large + ": the file is larger than 4 MiB"},
+		"too large":       {[]string{large}, large + ": too large: the limit is 4 MiB"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

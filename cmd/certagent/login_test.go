@@ -70,7 +70,7 @@ func TestCredentialFiles(t *testing.T) {
 				return err
 			}
 			return os.Mkdir(path, 0o700)
-		}, `reading the secret id: .*/secretid is not a regular file`},
+		}, `reading the secret id: .*/secretid: is a directory, not a regular file`},
 		{"another secret id", "secretid", func(path string) error { return os.WriteFile(path, []byte("11111111-2222"), 0o600) }, `invalid role or secret ID.* hint="the secret id may be used up or expired: deliver a new one in`},
 	} {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {

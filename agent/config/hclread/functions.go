@@ -6,14 +6,14 @@ package hclread
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"regexp"
 	"strings"
 
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/function/stdlib"
+
+	"github.com/certagent/certagent/safefile"
 )
 
 // maxResultLength limits the result of one call. Nested calls could otherwise
@@ -169,21 +169,6 @@ func (o *externalReads) file() function.Function {
 }
 
 func readRegularFile(path string) (string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return "", err
-	}
-	if !info.Mode().IsRegular() {
-		return "", fmt.Errorf("%q is not a regular file", path)
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, maxResultLength+1))
-	if err == nil && len(content) > maxResultLength {
-		err = fmt.Errorf("%q is larger than 1 MiB", path)
-	}
+	content, err := safefile.Read(path, maxResultLength)
 	return string(content), err
 }

@@ -6,15 +6,11 @@ package hclread
 import (
 	"bytes"
 	"fmt"
-	"io"
-	"os"
 	"sort"
 	"strings"
-)
 
-// maxFileSize limits the size of a file, so that a wrong path (a device, a disk
-// image) is an error and does not exhaust the memory.
-const maxFileSize = 4 << 20
+	"github.com/certagent/certagent/safefile"
+)
 
 // Pos is a place in a configuration file. Line and Column count from 1, Column
 // in bytes, as Go's tools count. The zero value is no place.
@@ -89,18 +85,12 @@ func (s *Source) Excerpt(p Pos) string {
 	return strings.TrimSpace(strings.ToValidUTF8(part, ""))
 }
 
+// ReadFile reads a configuration file: a regular one, or what a shell hands over as
+// /dev/stdin or /dev/fd/N.
 func ReadFile(name string) (*Source, error) {
-	file, err := os.Open(name)
+	text, err := safefile.ReadInput(name, safefile.MaxConfig)
 	if err != nil {
 		return nil, err
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxFileSize+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(text) > maxFileSize {
-		return nil, fmt.Errorf("the file is larger than %d MiB", maxFileSize>>20)
 	}
 	return NewSource(name, text), nil
 }

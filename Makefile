@@ -6,7 +6,7 @@ VAULT   := $(BIN)/vault
 RELEASE ?=
 LDFLAGS := -s -w $(if $(RELEASE),-X main.release=$(RELEASE))
 
-.PHONY: all build demo test lint mutate bench tools vault help clean
+.PHONY: all build demo test lint mutate fuzz bench tools vault help clean
 
 all: build
 
@@ -46,6 +46,12 @@ mutate: $(BIN)/mutate ## find code that no test checks: PKG=./agent/plan FILES= 
 
 $(BIN)/mutate: tools/go.mod $(wildcard tools/mutate/*.go)
 	cd tools && $(GO) build -o ../$@ ./mutate
+
+FUZZTIME ?= 1m
+FUZZ     ?=
+
+fuzz: ## run every fuzz target, one after the other: FUZZTIME=1m FUZZ=
+	@FUZZTIME='$(FUZZTIME)' FUZZ='$(FUZZ)' ./scripts/fuzz
 
 bench: build vault $(BIN)/consul-template ## measure the tables of BENCHMARKS.md (12 minutes)
 	$(GO) run ./bench $(BENCH)

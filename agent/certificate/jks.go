@@ -65,12 +65,16 @@ func (o Output) store(s keystore.KeyStore) ([]byte, error) {
 	return content.Bytes(), err
 }
 
-// load checks the digest of the file before the library reads it, because the library
-// allocates whatever lengths a damaged file contains.
+// load checks the digest and the lengths in the file before the library reads it, because
+// the library allocates whatever they say.
 func (o Output) load(content []byte) (keystore.KeyStore, error) {
 	store := newJKS()
-	if at := len(content) - sha1.Size; at < 0 || !bytes.Equal(o.digest(content[:at]), content[at:]) {
+	at := len(content) - sha1.Size
+	if at < 0 || !bytes.Equal(o.digest(content[:at]), content[at:]) {
 		return store, errors.New("the file is damaged, or the password is wrong")
+	}
+	if err := checkJKSLengths(content[:at]); err != nil {
+		return store, err
 	}
 	return store, store.Load(bytes.NewReader(content), []byte(o.Password))
 }

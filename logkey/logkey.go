@@ -29,6 +29,7 @@ const (
 	Hint        = "hint"        // what to do about it
 	LeftOut     = "left_out"    // how many equal failures were not logged since the last one that was
 	Level       = "log_level"   // the level in force
+	Lines       = "lines"       // how many lines of the log
 	Limit       = "limit"       // how often something may happen
 	Method      = "method"      // an auth method
 	Mode        = "mode"        // a change_mode, or a file's permissions
@@ -46,11 +47,13 @@ const (
 	Served      = "served"      // the serial number of the certificate that a server serves
 	Signal      = "signal"      // a signal's name
 	Sink        = "sink"        // a token sink's path
+	Stalled     = "stalled"     // how long something did not go on
 	Started     = "started"     // how many were started
 	Stopped     = "stopped"     // how many were stopped
 	Text        = "text"        // what somebody else said, such as a library
 	Until       = "until"       // when something ends that is held back
 	Version     = "version"     // certagent's version
+	Writer      = "writer"      // where the log is written to
 )
 
 // LeftOutCount returns the attribute for the failures that were left out, which is

@@ -62,28 +62,26 @@ func start(cfg *config.Config, problems config.Problems, c configFlags, s stream
 		complain(s.err, err.Error(), "check log_file and its directory's permissions")
 		return exitConfig
 	}
-	if file != nil {
-		defer file.Close()
-	}
-	logger, level := newLogger(cfg.Log, s.err, file)
-	signals := watchSignals(logger, len(cfg.Execs) > 0) // before the first line: see SIGPIPE there
+	logger := newLogs(cfg.Log, s.err, file)
+	signals := watchSignals(logger.Logger, len(cfg.Execs) > 0) // before the first line: see SIGPIPE there
 	defer signals.stop()
+	defer logger.close() // before that
 	logger.Info(logmsg.Starting, logkey.Version, version(), logkey.Files, cfg.Files, logkey.Address, cfg.Vault.Address)
-	warn(problems, c.ignored, logger)
+	warn(problems, c.ignored, logger.Logger)
 	removePIDFile, err := writePIDFile(cfg.PIDFile)
 	if err != nil {
-		complain(s.err, err.Error(), "check pid_file and its directory's permissions")
+		logger.complain(err.Error(), "check pid_file and its directory's permissions")
 		return exitConfig
 	}
 	defer removePIDFile()
 
-	n := newNotifier(logger)
+	n := newNotifier(logger.Logger)
 	defer n.close()
-	r := &reloader{flags: c, level: level, logger: logger, notifier: n, config: cfg, handed: signals.handed}
+	r := &reloader{flags: c, level: logger.level, logger: logger.Logger, notifier: n, config: cfg, handed: signals.handed}
 	r.start(signals.hangups)
 	defer r.stop()
 	a := &agent.Agent{
-		Config: cfg, Logger: logger, UserAgent: "certagent/" + version(),
+		Config: cfg, Logger: logger.Logger, UserAgent: "certagent/" + version(),
 		Stdin: s.in, Stdout: s.out, Stderr: s.err,
 		Hurry:    signals.hurry,
 		Signals:  signals.handed,
@@ -92,7 +90,7 @@ func start(cfg *config.Config, problems config.Problems, c configFlags, s stream
 		Ready:    n.ready,
 		Stopping: n.stopping,
 	}
-	return exitCode(a.Run(signals.ctx), logger)
+	return exitCode(a.Run(signals.ctx), logger.Logger)
 }
 
 // warn logs the warnings about the configuration and the flags that are ignored.

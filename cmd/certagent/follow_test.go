@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -105,41 +106,43 @@ func (n *told) logged(text string) int { return strings.Count(n.log.String(), te
 
 // What is said depends on what was said before.
 func TestNotifierPhases(t *testing.T) {
-	n := newTold(t, 0)
-	reloaded := func() {}
-	for _, c := range []struct {
-		name string
-		do   func()
-		want string // its first line; "" for nothing
-	}{
-		{"a watchdog while starting", n.alive, ""},
-		{"a reload while starting", func() { reloaded = n.reloading() }, ""},
-		{"more time", func() { n.extend(2 * time.Second) }, "EXTEND_TIMEOUT_USEC=2000000"},
-		{"a status", func() { n.setStatus("one\ntwo\x00\xff") }, "STATUS=one two ?"},
-		{"the same", func() { n.setStatus("one\ntwo\x00\xff") }, ""},
-		{"ready", n.ready, "READY=1"},
-		{"ready again", n.ready, ""},
-		{"the end of a reload that began before", func() { reloaded() }, ""},
-		{"more time for a start that has ended", func() { n.extend(time.Second) }, ""},
-		{"a watchdog", n.alive, "WATCHDOG=1"},
-		{"a reload", func() { reloaded = n.reloading() }, "RELOADING=1"},
-		{"a watchdog while reloading", n.alive, "WATCHDOG=1"},
-		{"its end", func() { reloaded() }, "READY=1"},
-		{"another reload", func() { reloaded = n.reloading() }, "RELOADING=1"},
-		{"stopping", n.stopping, "STOPPING=1"},
-		{"stopping again", n.stopping, ""},
-		{"the end of that reload", func() { reloaded() }, ""},
-		{"a reload while stopping", func() { reloaded = n.reloading(); reloaded() }, ""},
-		{"ready while stopping", n.ready, ""},
-		{"a watchdog while stopping", n.alive, ""},
-		{"a status while stopping", func() { n.setStatus("three") }, ""},
-	} {
-		c.do()
-		got, _, _ := strings.Cut(strings.Join(n.all, " and "), "\n")
-		if n.all = nil; got != c.want {
-			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+	synctest.Test(t, func(t *testing.T) {
+		n := newTold(t, 0)
+		reloaded := func() {}
+		for _, c := range []struct {
+			name string
+			do   func()
+			want string // its first line; "" for nothing
+		}{
+			{"a watchdog while starting", n.alive, ""},
+			{"a reload while starting", func() { reloaded = n.reloading() }, ""},
+			{"more time", func() { n.extend(2 * time.Second) }, "EXTEND_TIMEOUT_USEC=2000000"},
+			{"a status", func() { n.setStatus("one\ntwo\x00\xff") }, "STATUS=one two ?"},
+			{"the same", func() { n.setStatus("one\ntwo\x00\xff") }, ""},
+			{"ready", n.ready, "READY=1"},
+			{"ready again", n.ready, ""},
+			{"the end of a reload that began before", func() { reloaded() }, ""},
+			{"more time for a start that has ended", func() { n.extend(time.Second) }, ""},
+			{"a watchdog", n.alive, "WATCHDOG=1"},
+			{"a reload", func() { reloaded = n.reloading() }, "RELOADING=1"},
+			{"a watchdog while reloading", n.alive, "WATCHDOG=1"},
+			{"its end", func() { reloaded() }, "READY=1"},
+			{"another reload", func() { reloaded = n.reloading() }, "RELOADING=1"},
+			{"stopping", n.stopping, "STOPPING=1"},
+			{"stopping again", n.stopping, ""},
+			{"the end of that reload", func() { reloaded() }, ""},
+			{"a reload while stopping", func() { reloaded = n.reloading(); reloaded() }, ""},
+			{"ready while stopping", n.ready, ""},
+			{"a watchdog while stopping", n.alive, ""},
+			{"a status while stopping", func() { n.setStatus("three") }, ""},
+		} {
+			c.do()
+			got, _, _ := strings.Cut(strings.Join(n.after(0), " and "), "\n")
+			if got != c.want {
+				t.Errorf("%s: %q, want %q", c.name, got, c.want)
+			}
 		}
-	}
+	})
 }
 
 // The watchdog is told at half of its time, and not as long as a loop is stuck,
@@ -281,12 +284,78 @@ func TestNotifierWithoutSystemd(t *testing.T) {
 
 // An error is told once, whatever the next one is.
 func TestNotifierComplainsOnce(t *testing.T) {
-	n := newTold(t, 0)
-	n.send = func(text string) error { return errors.New("no " + text) }
-	n.ready()
-	n.alive()
-	n.setStatus("good")
-	if got := n.logged(logmsg.NotifyFailed); got != 1 {
-		t.Errorf("%d complaints:\n%s", got, n.log.String())
-	}
+	synctest.Test(t, func(t *testing.T) {
+		n := newTold(t, 0)
+		n.send = func(text string) error { return errors.New("no " + text) }
+		n.ready()
+		n.alive()
+		n.setStatus("good")
+		n.after(0)
+		if got := n.logged(logmsg.NotifyFailed); got != 1 {
+			t.Errorf("%d complaints:\n%s", got, n.log.String())
+		}
+	})
+}
+
+// While systemd does not read its socket, nobody waits for it. When it reads again, it
+// gets the latest message of each kind, in the order of the events.
+func TestNotifierWhileSystemdDoesNotRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newTold(t, 0)
+		reads, send := false, n.send
+		n.send = func(text string) error {
+			if time.Sleep(notifyPatience); !reads {
+				return os.ErrDeadlineExceeded
+			}
+			return send(text)
+		}
+		begun := time.Now()
+		for range 100 {
+			n.setStatus(time.Now().String())
+			n.extend(time.Second)
+		}
+		n.setStatus("last")
+		n.ready()
+		n.alive()
+		done := n.reloading()
+		n.alive()
+		done()
+		if took := time.Since(begun); took > 0 {
+			t.Errorf("the callers waited %v", took)
+		}
+		if got := n.after(time.Minute); len(got) > 0 {
+			t.Errorf("systemd is told %q", got)
+		}
+		reads = true
+		got := n.after(time.Minute)
+		for i := range got {
+			got[i], _, _ = strings.Cut(got[i], "\n")
+		}
+		want := []string{"EXTEND_TIMEOUT_USEC=1000000", "STATUS=last", "RELOADING=1", "WATCHDOG=1", "READY=1"}
+		if !slices.Equal(got, want) {
+			t.Errorf("systemd is told %q, want %q", got, want)
+		}
+		if got := n.logged(logmsg.NotifyFailed); got != 1 {
+			t.Errorf("%d complaints:\n%s", got, n.log.String())
+		}
+	})
+}
+
+// A systemd that does not read delays the end by no more than notifyPatience.
+func TestNotifierEndsWhileSystemdDoesNotRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newTold(t, 0)
+		n.send = func(string) error {
+			time.Sleep(notifyPatience)
+			return os.ErrDeadlineExceeded
+		}
+		n.ready()
+		n.setStatus("one")
+		begun := time.Now()
+		n.close()
+		if took := time.Since(begun); took > notifyPatience {
+			t.Errorf("the end took %v", took)
+		}
+		n.after(time.Minute) // the goroutine ends by itself
+	})
 }

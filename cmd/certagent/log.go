@@ -28,24 +28,73 @@ var levels = map[string]slog.Level{
 	"trace": levelTrace, "debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
 }
 
-// newLogger returns the logger that the configuration asks for, and its level,
-// which can be changed while it is in use. It writes to standard error and, if file is
-// not nil, to that, each even if the other one fails. On a terminal the log has the
-// terminal's form; JSON is the same everywhere.
-func newLogger(cfg config.Log, standard *os.File, file io.Writer) (*slog.Logger, *slog.LevelVar) {
-	level := new(slog.LevelVar)
-	level.Set(levels[cfg.Level])
-	handler := newHandler(cfg.Format, level, standard)
+// flushTime is how long the end waits for the writers of the log.
+const flushTime = time.Second
+
+// logs is the log and what writes it. No loop ever waits for a writer: each has a
+// queue.
+type logs struct {
+	*slog.Logger
+	level  *slog.LevelVar // can be changed while the log is in use
+	queues []*logQueue    // the first one is that of standard error
+	file   *logFile       // nil without log_file
+}
+
+// newLogs returns the log that the configuration asks for. It writes to standard error
+// and, if file is not nil, to that, each even if the other one fails or stands still.
+// On a terminal the log has the terminal's form; JSON is the same everywhere.
+func newLogs(cfg config.Log, standard *os.File, file *logFile) *logs {
+	l := &logs{level: new(slog.LevelVar), file: file}
+	l.level.Set(levels[cfg.Level])
+	plain := func(level slog.Leveler, w io.Writer) slog.Handler { return newHandler(cfg.Format, level, w) }
+	form := plain
 	if cfg.Format != "json" && isTerminal(standard) {
-		handler = newTerminalHandler(standard, level, wantsColour(), widthOf(standard))
+		colour, width := wantsColour(), widthOf(standard)
+		form = func(level slog.Leveler, w io.Writer) slog.Handler { return newTerminalHandler(w, level, colour, width) }
 	}
+	handler := l.queue(steady{standard}, "standard error", form)
 	if file != nil {
-		handler = slog.NewMultiHandler(handler, newHandler(cfg.Format, level, file))
+		handler = slog.NewMultiHandler(handler, l.queue(file, file.path(), plain))
+		file.rotated = func(err error) { l.Logger.Error(logmsg.LogNotRotated, logkey.Writer, file.path(), logkey.Error, err) }
 	}
-	logger := slog.New(handler)
+	l.Logger = slog.New(handler)
+	for _, q := range l.queues {
+		q.start()
+	}
 	log.SetFlags(0)
-	log.SetOutput(bridge{logger})
-	return logger, level
+	log.SetOutput(bridge{l.Logger})
+	return l
+}
+
+// queue returns a handler that writes to w through a queue.
+func (l *logs) queue(w io.Writer, name string, form func(slog.Leveler, io.Writer) slog.Handler) slog.Handler {
+	q := newLogQueue(w, queueLimit)
+	q.tell = func(missing loss) []byte {
+		var line bytes.Buffer
+		logger := slog.New(form(slog.LevelWarn, &line)) // also at level error: errors may be among the lost
+		logger.Warn(logmsg.LinesLost, logkey.Writer, name, logkey.Lines, missing.lines, logkey.Stalled, missing.stalled.Round(time.Millisecond))
+		return line.Bytes()
+	}
+	q.failed = func(err error) { l.Logger.Error(logmsg.LogNotWritten, logkey.Writer, name, logkey.Error, err) }
+	l.queues = append(l.queues, q)
+	return form(l.level, q)
+}
+
+// complain prints an error and a hint on standard error, after the lines of the log.
+func (l *logs) complain(message, hint string) { complain(l.queues[0], message, hint) }
+
+// close waits up to flushTime until the log is written. Later lines are dropped.
+func (l *logs) close() {
+	over := time.NewTimer(flushTime)
+	defer over.Stop()
+	for i, q := range l.queues {
+		switch written := q.close(over.C); {
+		case !written:
+			over.Reset(0) // for the others
+		case i > 0:
+			_ = l.file.Close() // the lines are written; nobody is left to tell
+		}
+	}
 }
 
 // newHandler returns a handler that writes complete values in a format.
@@ -93,7 +142,7 @@ func (b bridge) Write(line []byte) (int, error) {
 }
 
 // openLog opens log_file. It returns nil if that is not set.
-func openLog(cfg config.Log) (io.WriteCloser, error) {
+func openLog(cfg config.Log) (*logFile, error) {
 	if cfg.File == "" {
 		return nil, nil
 	}

@@ -11,23 +11,27 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
+// rotateRetry is how long after a failed rotation the next one is tried.
+const rotateRetry = time.Minute
+
 // logFile is a log file that is rotated as Vault Agent does: at a size or an age it is
-// renamed to "name-<nanoseconds>.ext", and a limited number of old files is kept.
+// renamed to "name-<nanoseconds>.ext", and a limited number of old files is kept. It is
+// for one goroutine.
 type logFile struct {
 	dir, stem, ext string
 	bytes          int64         // 0: no limit
 	duration       time.Duration // 0: no limit
 	maxFiles       int           // 0: keep all; negative: keep none
 	now            func() time.Time
+	rotated        func(error) // called when a rotation fails
 
-	mu     sync.Mutex
-	file   *os.File
+	file   *os.File // nil if it could not be opened again
 	size   int64
 	opened time.Time
+	retry  time.Time // no rotation before, because one has failed
 }
 
 // openLogFile opens the file for appending.
@@ -35,7 +39,7 @@ func openLogFile(path string, bytes int64, duration time.Duration, maxFiles int,
 	ext := filepath.Ext(path)
 	l := &logFile{
 		dir: filepath.Dir(path), stem: strings.TrimSuffix(filepath.Base(path), ext), ext: ext,
-		bytes: bytes, duration: duration, maxFiles: maxFiles, now: now,
+		bytes: bytes, duration: duration, maxFiles: maxFiles, now: now, rotated: func(error) {},
 	}
 	return l, l.open()
 }
@@ -58,15 +62,16 @@ func (l *logFile) open() error {
 
 // Write writes one line of the log.
 func (l *logFile) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	if l.due(len(p)) {
 		if err := l.rotate(); err != nil {
-			fmt.Fprintf(os.Stderr, "certagent: error: rotating log_file: %v\n", err)
+			l.retry = l.now().Add(rotateRetry)
+			l.rotated(err)
 		}
 	}
 	if l.file == nil {
-		return 0, os.ErrClosed
+		if err := l.open(); err != nil {
+			return 0, err
+		}
 	}
 	n, err := l.file.Write(p)
 	l.size += int64(n)
@@ -75,10 +80,11 @@ func (l *logFile) Write(p []byte) (int, error) {
 
 // due reports whether the file must be rotated before n more bytes are written.
 func (l *logFile) due(n int) bool {
-	if l.file == nil || l.size == 0 {
+	now := l.now()
+	if l.file == nil || l.size == 0 || now.Before(l.retry) {
 		return false
 	}
-	return l.bytes > 0 && l.size+int64(n) > l.bytes || l.duration > 0 && l.now().Sub(l.opened) >= l.duration
+	return l.bytes > 0 && l.size+int64(n) > l.bytes || l.duration > 0 && now.Sub(l.opened) >= l.duration
 }
 
 func (l *logFile) rotate() error {
@@ -128,8 +134,6 @@ func (l *logFile) rotatedName(e fs.DirEntry) bool {
 
 // Close closes the file.
 func (l *logFile) Close() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	if l.file == nil {
 		return nil
 	}

@@ -6,6 +6,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -24,7 +25,16 @@ func TestMain(m *testing.M) {
 	testscript.Main(leakChecked{m}, map[string]func(){"certagent": certagentMain})
 }
 
+// certagentMain is main with a look for goroutines that are left.
+//
+// With CERTAGENT_TEST_LOG_QUEUE=bytes the queues of the log have that size, and the
+// goroutine of one whose writer stands still may be left.
 func certagentMain() {
+	limit, err := strconv.Atoi(os.Getenv("CERTAGENT_TEST_LOG_QUEUE"))
+	if err == nil {
+		queueLimit = limit
+		os.Exit(run(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
+	}
 	code := run(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
 	if err := goleak.Find(); err != nil {
 		fmt.Fprintln(os.Stderr, "certagent left goroutines behind:", err)

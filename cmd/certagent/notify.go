@@ -5,7 +5,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -34,6 +37,9 @@ import (
 //     no message for that, and systemctl reload would wait until its time-out.
 //   - Nothing is sent after STOPPING=1: a stopping service cannot become ready, and a
 //     WATCHDOG=1 would apply the watchdog to the stop.
+//
+// No caller waits for systemd: a goroutine sends the messages. While systemd does not
+// read them, it keeps trying, and of several messages of one kind the latest counts.
 type notifier struct {
 	logger   *slog.Logger
 	send     func(datagram string) error // nil without a NOTIFY_SOCKET
@@ -43,6 +49,10 @@ type notifier struct {
 	phase      phase
 	status     string // the last one sent
 	complained bool
+	pending    []string      // to be sent, at most one of a kind
+	closing    bool          // the first failure ends the sending
+	wake       chan struct{} // one slot: pending or closing has changed; nil before the first message
+	sent       chan struct{} // closed when everything is sent, after closing is set
 
 	ctx       context.Context // of the followers
 	cancel    context.CancelFunc
@@ -69,11 +79,23 @@ func newNotifier(logger *slog.Logger) *notifier {
 	return n
 }
 
-// close stops what follow started.
+// close stops what follow started. It gives the last messages notifyPatience.
 func (n *notifier) close() {
 	n.stopping()
 	n.cancel()
 	n.followers.Wait()
+	n.mu.Lock()
+	n.closing = true
+	sent := n.sent
+	n.notify()
+	n.mu.Unlock()
+	if sent == nil {
+		return
+	}
+	select {
+	case <-sent:
+	case <-time.After(notifyPatience):
+	}
 }
 
 // ready reports that every bundle is published. Vault Agent reports READY=1 before it
@@ -155,25 +177,77 @@ func (n *notifier) tell(message func() string) {
 	if n.send == nil {
 		return
 	}
-	if err := n.post(message); err != nil {
-		n.logger.Warn(logmsg.NotifyFailed, logkey.Error, err)
-	}
-}
-
-// post sends a message and returns the first error of all calls.
-func (n *notifier) post(message func() string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	text := message()
 	if text == "" {
-		return nil
+		return
 	}
-	err := n.send(text)
-	if err == nil || n.complained {
-		return nil
+	n.pending = slices.DeleteFunc(n.pending, func(other string) bool { return kind(other) == kind(text) })
+	n.pending = append(n.pending, text)
+	if n.wake == nil {
+		n.wake, n.sent = make(chan struct{}, 1), make(chan struct{})
+		go n.sendAll() // close waits for it, but not for a systemd that does not read
 	}
-	n.complained = true
-	return err
+	n.notify()
+}
+
+// kind is what comes before the value of a message's first line.
+func kind(message string) string {
+	name, _, _ := strings.Cut(message, "=")
+	return name
+}
+
+// notify wakes the goroutine. The caller holds the lock.
+func (n *notifier) notify() {
+	select {
+	case n.wake <- struct{}{}:
+	default: // also if there is none
+	}
+}
+
+// sendAll sends the messages until close is called and none is left.
+func (n *notifier) sendAll() {
+	defer close(n.sent)
+	for {
+		text, closing := n.next()
+		if text == "" && closing {
+			return
+		}
+		if text == "" {
+			<-n.wake
+			continue
+		}
+		if err := n.send(text); err != nil && n.failed(text, err) {
+			return
+		}
+	}
+}
+
+// next takes the next message, if there is one.
+func (n *notifier) next() (text string, closing bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.pending) > 0 {
+		text, n.pending = n.pending[0], n.pending[1:]
+	}
+	return text, n.closing
+}
+
+// failed logs the first failure. A message for which the socket has no room yet is
+// tried again, unless there is a later one of its kind. It reports whether to give up.
+func (n *notifier) failed(text string, err error) (giveUp bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.complained {
+		n.complained = true
+		n.logger.Warn(logmsg.NotifyFailed, logkey.Error, err)
+	}
+	later := slices.ContainsFunc(n.pending, func(other string) bool { return kind(other) == kind(text) })
+	if errors.Is(err, os.ErrDeadlineExceeded) && !later {
+		n.pending = slices.Insert(n.pending, 0, text)
+	}
+	return n.closing
 }
 
 // lines joins several messages in one datagram.

@@ -64,12 +64,12 @@ func (s *signals) loop(logger *slog.Logger) {
 		case sig := <-s.stops:
 			switch {
 			case s.ctx.Err() == nil:
+				s.cancel() // whatever becomes of the line
 				logger.Info(logmsg.Stopping, logkey.Signal, signalName(sig))
-				s.cancel()
 			case !hurried:
-				logger.Warn(logmsg.StoppingAtOnce, logkey.Signal, signalName(sig))
 				hurried = true
 				close(s.hurry)
+				logger.Warn(logmsg.StoppingAtOnce, logkey.Signal, signalName(sig))
 			}
 		case sig := <-s.others:
 			if sig != syscall.SIGPIPE {

@@ -126,6 +126,7 @@ func (a *Agent) secretsConfig(r *assembly) secrets.Config {
 		Seed:           r.host,
 		InvalidToken:   r.login.Invalidate,
 		Adopt:          r.adopter.Adopt,
+		Clock:          a.clock,
 		Logger:         a.Logger,
 	}
 }

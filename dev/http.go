@@ -29,6 +29,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.requests.add(Request{r.Method, r.URL.Path, sw.status})
 		s.logger.Debug("request answered", logkey.Method, r.Method, logkey.Path, r.URL.Path, logkey.Code, sw.status)
 	}()
+	w.Header().Set("Date", s.wallClock().UTC().Format(http.TimeFormat)) // by the clock that expires tokens and certificates
 	if f := s.intercept.Load(); f != nil && (*f)(sw, r) {
 		return
 	}

@@ -46,6 +46,7 @@ const (
 	Serial      = "serial"      // a certificate's serial number
 	Served      = "served"      // the serial number of the certificate that a server serves
 	Signal      = "signal"      // a signal's name
+	Skew        = "skew"        // by how much Vault's clock is ahead of this host's
 	Sink        = "sink"        // a token sink's path
 	Stalled     = "stalled"     // how long something did not go on
 	Started     = "started"     // how many were started

@@ -58,6 +58,10 @@ const (
 	SecretNotRenewed = "renewing a secret failed; keeping the old one"
 	SecretsRecovered = "every failed secret has recovered"
 	ClockSuspect     = "new certificate is not valid now; check this host's clock"
+	ClocksDiffer     = "this host's clock and Vault's differ"
+	ClocksAgree      = "clocks of this host and of Vault agree again"
+
+	CertificateUseless = "new certificate has ended already; check the CA and the role"
 )
 
 // Certificates.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/certagent/certagent/certinfo"
 	"github.com/certagent/certagent/vaultreq"
 )
 
@@ -39,8 +40,14 @@ type entry struct {
 
 	due         time.Time // when to act
 	act         act
-	awaitsToken bool   // for a token other than the one that was refused
-	warned      string // what Vault last warned of
+	awaitsToken bool // for a token other than the one that was refused
+
+	window     window              // of the answer's certificate
+	useless    int                 // answers in a row that were of no use
+	doubtful   bool                // the answer has a certificate that is not valid now, or is of no use
+	wrongClock certinfo.WrongClock // why, if the clocks are
+
+	warned string // what Vault last warned of
 
 	place   int // in the queue of deadlines; -1 if elsewhere
 	order   uint64

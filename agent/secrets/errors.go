@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/certagent/certagent/certinfo"
 	"github.com/certagent/certagent/vaultreq"
 )
 
@@ -25,10 +26,11 @@ const (
 	NotFound                  // the secret does not exist
 	Refused                   // the server rejects the request
 	Malformed                 // the answer is not Vault's
+	WrongClock                // this host's clock and Vault's differ: setting one of them helps
 )
 
 func (c Class) String() string {
-	return [...]string{"transient", "invalid token", "permission denied", "not found", "refused", "malformed"}[c]
+	return [...]string{"transient", "invalid token", "permission denied", "not found", "refused", "malformed", "wrong clock"}[c]
 }
 
 // slow reports whether waiting does not help, see Error.Slow.
@@ -52,6 +54,7 @@ type Error struct {
 	RetryAfter time.Duration
 
 	cause error
+	skew  time.Duration // of Vault's clock, for WrongClock
 }
 
 func (e *Error) Error() string {
@@ -73,6 +76,8 @@ func (e *Error) Hint() string {
 		return "check the path, its mount, and that the secret has not been deleted"
 	case Refused:
 		return "check the path, the parameters, and the role that they name"
+	case WrongClock:
+		return certinfo.SkewHint(e.skew)
 	case Malformed:
 		return "check the address: a proxy or another server may be answering there"
 	}

@@ -6,6 +6,7 @@ package secrets
 import (
 	"container/heap"
 	"context"
+	"math/rand/v2"
 	"time"
 
 	"github.com/certagent/certagent/backoff"
@@ -33,6 +34,7 @@ type loop struct {
 	open     bool           // a token was given
 	reported *redact.Secret // the token last given to Config.InvalidToken
 
+	random  func() float64 // in [0,1)
 	now     reading
 	order   uint64
 	version uint64
@@ -47,10 +49,11 @@ func newLoop(s *Store) *loop {
 	return &loop{
 		Store: s, timeout: timeout,
 		policy: policy{c.Threshold, c.StaticInterval}, backoff: backoff.Law{Min: c.MinBackoff, Max: c.MaxBackoff},
-		report:  newReporter(c.Logger),
+		report:  newReporter(c.Logger, s.Skew),
 		entries: make(map[vaultreq.Request]*entry),
 		// A slot for each worker, so that none blocks.
 		results: make(chan result, c.Concurrency),
+		random:  rand.Float64,
 		now:     s.clock(),
 	}
 }
@@ -68,6 +71,7 @@ func (l *loop) run(ctx context.Context) {
 		case <-timer.C:
 		case r := <-l.results:
 			l.tick()
+			l.report.clocks(l.now)
 			l.handleResult(r)
 		case <-l.mail.ready:
 			l.tick()
@@ -101,6 +105,9 @@ func (l *loop) tick() {
 	}
 	for _, e := range l.entries {
 		e.afterSetBack(by, l.now.wall)
+		if e.doubtful { // the clock was the reason, perhaps
+			e.due = l.now.wall
+		}
 		if e.answer != nil || e.err != nil {
 			l.board.set(e.request, known{e.answer, e.err})
 		}
@@ -135,7 +142,7 @@ func (l *loop) dispatch(ctx context.Context) {
 		} else {
 			work, e.cancel = context.WithTimeout(ctx, l.timeout)
 		}
-		t := task{entry: e, act: e.act, token: l.token, asked: l.now.wall, held: e.answer, single: e.single}
+		t := task{entry: e, act: e.act, token: l.token, asked: l.now.wall, held: e.answer, single: e.single, wrongClock: e.wrongClock}
 		l.active++
 		// It ends with its context; join waits for its result.
 		go func() { l.results <- l.work(work, t, t.entry.request) }()
@@ -154,7 +161,10 @@ func (l *loop) take() *entry {
 	}
 	for l.open && len(l.queue) > 0 && !l.queue[0].due.After(l.now.wall) {
 		e := heap.Pop(&l.queue).(*entry)
-		if e.single == nil || e.single.ready() {
+		switch {
+		case e.single != nil && !e.single.ready():
+		case e.single == nil && e.act == ask && l.reconsider(e):
+		default:
 			return e
 		}
 	}

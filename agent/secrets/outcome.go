@@ -4,8 +4,6 @@
 package secrets
 
 import (
-	"math/rand/v2"
-
 	"github.com/certagent/certagent/backoff"
 	"github.com/certagent/certagent/redact"
 )
@@ -60,6 +58,7 @@ func (l *loop) setAnswer(e *entry, r result) {
 		kind: e.request.Kind, secret: secret, window: r.window, asked: r.asked, adopted: r.act == adopt,
 		draw: draw(l.config.Seed, e.request, r.answer.Serial),
 	}, l.policy)
+	d = l.judge(e, r, d)
 	answer := *r.answer
 	answer.RenewAt, answer.ExpiresAt = d.at, d.expires
 	changed := e.err != nil || !sameContent(e.answer, &answer)
@@ -98,7 +97,7 @@ func (l *loop) setError(e *entry, r result) {
 	err.Exhausted = err.Failures > max(l.config.Retries, 0)
 	wait := l.backoff.After(backoff.Failure{
 		Count: err.Failures, Slow: err.Slow(), RetryAfter: err.RetryAfter,
-		Life: e.life, Left: e.left(l.now.wall), Random: rand.Float64(),
+		Life: e.life, Left: e.left(l.now.wall), Random: l.random(),
 	})
 	err.RetryAt = l.now.wall.Add(wait)
 	l.report.failure(e, &err, wait, l.now)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/vault/api"
 
+	"github.com/certagent/certagent/certinfo"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
 	"github.com/certagent/certagent/redact"
@@ -26,10 +27,14 @@ type reporter struct {
 	logger  *slog.Logger
 	said    map[string]time.Duration // when, by the uptime
 	failing int                      // entries whose last attempt failed
+
+	skew       func() (time.Duration, bool) // see Store.Skew
+	differ     bool                         // it was said that the clocks differ
+	differSaid time.Duration                // when, by the uptime
 }
 
-func newReporter(logger *slog.Logger) *reporter {
-	return &reporter{logger: logger, said: make(map[string]time.Duration)}
+func newReporter(logger *slog.Logger, skew func() (time.Duration, bool)) *reporter {
+	return &reporter{logger: logger, said: make(map[string]time.Duration), skew: skew}
 }
 
 // failure logs a failure; it is called before the entry changes. A failure of one
@@ -79,11 +84,56 @@ func (p *reporter) answer(e *entry, a *Answer, w window, now reading) {
 			p.logger.Warn(logmsg.VaultWarning, logkey.Path, a.Request.Path, logkey.Error, warning)
 		}
 	}
+	if !a.Adopted && w.present() {
+		p.validity(e, a, w, now)
+	}
+}
+
+// validity logs that a new certificate is not valid, and why as far as it is known.
+func (p *reporter) validity(e *entry, a *Answer, w window, now reading) {
 	const tolerance = time.Minute
-	off := !a.Adopted && w.present() && (w.notAfter.Before(now.wall) || w.notBefore.After(now.wall.Add(tolerance)))
-	if off && p.firstTime("clock", now) {
+	_, clocksKnown := p.skew()
+	ended := w.lifetime() <= 0 || w.notAfter.Before(now.wall)
+	switch {
+	case !ended && !w.notBefore.After(now.wall.Add(tolerance)):
+	case e.wrongClock != certinfo.WrongClock{}: // that is said once, and whenever a request fails for it
+		p.clocks(now)
+	case w.lifetime() <= 0 || ended && clocksKnown:
+		if logged, leftOut := logmsg.Repeat(e.useless); logged {
+			p.logger.Warn(logmsg.CertificateUseless,
+				logkey.Path, a.Request.Path, logkey.Serial, a.Serial, logkey.Expires, w.notAfter,
+				logkey.Attempt, e.useless, logkey.Retry, a.RenewAt.Sub(now.wall).Round(time.Millisecond),
+				logkey.Hint, "check whether the CA has ended, and the role's ttl, not_after and not_before_duration",
+				logkey.LeftOutCount(leftOut))
+		}
+	case p.firstTime("clock", now):
 		p.logger.Warn(logmsg.ClockSuspect,
 			logkey.Path, a.Request.Path, logkey.Serial, a.Serial, logkey.Expires, w.notAfter)
+	}
+}
+
+const (
+	// skewed is the difference of two clocks from which on it is reported: Vault dates
+	// certificates back by that much.
+	skewed = 30 * time.Second
+	// reminder is how often a difference that lasts is reported.
+	reminder = time.Hour
+)
+
+// clocks logs that Vault's clock and this host's differ: once, every hour while it lasts,
+// and when it is over.
+func (p *reporter) clocks(now reading) {
+	skew, known := p.skew()
+	switch {
+	case !known:
+	case skew.Abs() < skewed:
+		if p.differ {
+			p.logger.Info(logmsg.ClocksAgree)
+		}
+		p.differ = false
+	case !p.differ || now.uptime-p.differSaid >= reminder:
+		p.differ, p.differSaid = true, now.uptime
+		p.logger.Warn(logmsg.ClocksDiffer, logkey.Skew, skew.Round(time.Second), logkey.Hint, certinfo.SkewHint(skew))
 	}
 }
 

@@ -55,6 +55,10 @@ type Config struct {
 	// request is first wanted, even before Authenticated, from up to Concurrency
 	// goroutines. An answer without a certificate, or with an expired one, is ignored.
 	Adopt func(vaultreq.Request) (*api.Secret, bool)
+	// Clock tells the time of Vault; nil means that nobody does. While Vault's clock
+	// and this host's differ so much that certificates look as if they were not valid,
+	// no further ones are requested.
+	Clock Clock
 	// Logger is required.
 	Logger *slog.Logger
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/certagent/certagent/certinfo"
 	"github.com/certagent/certagent/redact"
 	"github.com/certagent/certagent/vaultreq"
 )
@@ -20,6 +21,8 @@ type task struct {
 	asked  time.Time // by the wall clock, before the work began
 	held   *Answer   // for renew
 	single *single   // for once
+
+	wrongClock certinfo.WrongClock // for ask: why the last answer was of no use
 }
 
 type result struct {
@@ -49,6 +52,9 @@ func (s *Store) work(ctx context.Context, t task, r vaultreq.Request) result {
 		}
 		return done
 	case ask:
+		if done.err = s.checkClock(ctx, t.wrongClock); done.err != nil {
+			return done
+		}
 		done.answer, done.window, done.err = s.vault.fetch(ctx, t.token, r, t.asked)
 	}
 	if done.answer != nil && t.act != ask {

@@ -31,10 +31,7 @@ var mayOpen = map[string]string{
 	"cmd/certagent/logfile.go os.OpenFile": "writes the log",
 	"cmd/certagent/dev.go os.Create":       "writes a file of certagent dev",
 	"exec/procfs.go os.Open":               "lists the directory /proc",
-	"exec/pidfile.go os.OpenFile":          "to be replaced by safefile",
-	"exec/procfs.go os.ReadFile":           "to be replaced by safefile",
-	"exec/pidfile_check.go os.ReadFile":    "to be replaced by safefile",
-	"exec/default_signals.go os.ReadFile":  "to be replaced by safefile",
+	"exec/procfs.go os.ReadFile":           "reads hundreds of files below /proc in a row",
 }
 
 // A named pipe, a device, or a file of 60 GB may stand at any path that certagent

@@ -64,9 +64,9 @@ func (cs *children) Restart(ctx context.Context, name string) error {
 	return cs.each(name, func(c *child) error { return c.Restart(ctx) })
 }
 
-// Signal sends a signal to the child of that name.
+// Signal sends a signal to the child of that name, unless it would end the child.
 func (cs *children) Signal(ctx context.Context, name string, sig syscall.Signal) error {
-	return cs.each(name, func(c *child) error { return c.Signal(ctx, sig) })
+	return cs.each(name, func(c *child) error { return c.Tell(ctx, sig) })
 }
 
 // StopTimeout returns how long stopping the children of that name may take, one

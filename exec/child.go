@@ -105,6 +105,12 @@ func (c *child) Signal(ctx context.Context, sig syscall.Signal) error {
 	return err
 }
 
+// Tell is Signal, but fails with a *HeldError if the signal would end the process.
+func (c *child) Tell(ctx context.Context, sig syscall.Signal) error {
+	_, err := c.ask(ctx, request{op: opTell, sig: sig})
+	return err
+}
+
 // SignalGroup is Signal for the whole process group.
 func (c *child) SignalGroup(ctx context.Context, sig syscall.Signal) error {
 	_, err := c.ask(ctx, request{op: opSignal, to: group, sig: sig})

@@ -4,10 +4,8 @@
 package exec
 
 import (
-	"bytes"
 	"os"
 	"os/signal"
-	"strconv"
 	"syscall"
 	"unsafe"
 
@@ -72,19 +70,14 @@ func setDefault(sig syscall.Signal) {
 
 // ignoredSignals returns the signals that this process ignores now.
 func ignoredSignals() []syscall.Signal {
-	status, err := os.ReadFile("/proc/self/status")
+	status, err := readStatusFile("/proc/self/status")
 	if err != nil {
 		return nil
 	}
-	_, rest, _ := bytes.Cut(status, []byte("\nSigIgn:\t"))
-	digits, _, _ := bytes.Cut(rest, []byte("\n"))
-	set, err := strconv.ParseUint(string(digits), 16, 64)
-	if err != nil {
-		return nil
-	}
+	set, _ := status.signals("SigIgn")
 	var ignored []syscall.Signal
 	for sig := range lastSignal {
-		if set&(1<<sig) != 0 {
+		if set.has(sig + 1) {
 			ignored = append(ignored, sig+1)
 		}
 	}

@@ -64,6 +64,7 @@ type sent struct {
 
 // fakeProcess is used by the test and by the child's goroutine.
 type fakeProcess struct {
+	fatal syscall.Signal // it does not catch this one
 	t     *testing.T
 	pid   int
 	ended chan struct{}
@@ -91,6 +92,8 @@ func (p *fakeProcess) Signal(to target, sig syscall.Signal) error {
 	}
 	return nil
 }
+
+func (p *fakeProcess) EndedBy(sig syscall.Signal) bool { return sig == p.fatal }
 
 func (p *fakeProcess) GroupHasOthers() bool {
 	p.mu.Lock()

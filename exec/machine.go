@@ -24,6 +24,7 @@ const (
 	opStart op = iota
 	opRestart
 	opSignal
+	opTell
 	opRunning
 	opStop
 	opKill
@@ -93,6 +94,8 @@ func (m *machine) handle(r request) {
 		m.restart(r)
 	case opSignal:
 		r.reply <- answer{err: m.signal(r.to, r.sig)}
+	case opTell:
+		r.reply <- answer{err: m.tell(r.sig)}
 	case opRunning:
 		r.reply <- answer{running: m.running()}
 	case opStop:
@@ -159,6 +162,14 @@ func (m *machine) signal(to target, sig syscall.Signal) error {
 		return ErrNotRunning
 	}
 	return err
+}
+
+// tell is signal for the leader, unless that would end it.
+func (m *machine) tell(sig syscall.Signal) error {
+	if m.running() && m.proc.EndedBy(sig) {
+		return newHeldError(m.proc.PID(), sig)
+	}
+	return m.signal(leader, sig)
 }
 
 func (m *machine) stop(reply chan answer) {

@@ -4,29 +4,36 @@
 package exec
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/certagent/certagent/safefile"
 )
 
-// ErrRecycled is the error if the process that wrote a pid file has exited and another
-// process has its number. It wraps ErrNotRunning.
-var ErrRecycled = fmt.Errorf("%w: its number belongs to another process now", ErrNotRunning)
+var (
+	// ErrNoPIDFile is the error if a pid file does not exist. It wraps ErrNotRunning.
+	ErrNoPIDFile = fmt.Errorf("%w: the file does not exist", ErrNotRunning)
+	// ErrStale is the error if the process that wrote a pid file has exited and another
+	// process has its number. It wraps ErrNotRunning.
+	ErrStale = fmt.Errorf("%w: the file is stale", ErrNotRunning)
+)
 
-// SignalPIDFile signals the process whose number is in a pid file.
+// SignalPIDFile signals the process whose number is in the first line of a pid file.
 //
-// The error wraps ErrNotRunning if the file does not exist or is empty ("nginx -t"
-// leaves an empty one if nginx is not running), if the process does not exist or is a
-// zombie, and if it is not the process that wrote the file (ErrRecycled). All other
-// errors are problems: the file does not hold a number; the number is negative, 0, 1 or
-// that of certagent, which are never signalled; or certagent is not permitted to signal
-// the process.
+// The error wraps ErrNotRunning if nothing is there to signal, which may change: the
+// file does not exist (ErrNoPIDFile) or is empty, as a server leaves it that is about
+// to write it, and "nginx -t" if nginx is not running; the process does not exist or is
+// a zombie; or it is not the process that wrote the file (ErrStale). It is a *HeldError
+// if the signal would end the process. All other errors are problems: the file does not
+// hold a number; the number is one that is never signalled; the file is that of a user
+// who may not signal the process; or certagent is not permitted to.
 func SignalPIDFile(path string, sig syscall.Signal) error {
 	f, err := openPIDFile(path)
 	if err != nil {
@@ -40,7 +47,10 @@ func SignalPIDFile(path string, sig syscall.Signal) error {
 	}
 	defer p.Release()
 	if err := f.check(); err != nil {
-		return fmt.Errorf("pid file %q: process %d: %w", path, f.pid, err)
+		return fmt.Errorf("pid file %q: %w", path, err)
+	}
+	if endedBy(f.pid, sig) {
+		return fmt.Errorf("pid file %q: %w", path, newHeldError(f.pid, sig))
 	}
 	switch err := p.Signal(sig); {
 	case err == nil:
@@ -55,39 +65,57 @@ func SignalPIDFile(path string, sig syscall.Signal) error {
 	}
 }
 
-// pidFile is the content of a pid file and when it was written.
+// FindPIDFile returns the number of the process that a pid file names. The errors are
+// those of SignalPIDFile.
+func FindPIDFile(path string) (pid int, err error) {
+	f, err := openPIDFile(path)
+	if err != nil {
+		return 0, err
+	}
+	if err := f.check(); err != nil {
+		return 0, fmt.Errorf("pid file %q: %w", path, err)
+	}
+	return f.pid, nil
+}
+
+// pidFile is the content of a pid file, who owns it and when it was written.
 type pidFile struct {
 	path    string
 	pid     int
+	owner   int
 	written time.Time
 }
 
+const (
+	// pidFileHead is how much of a pid file is read. postmaster.pid has eight lines.
+	pidFileHead = 4 << 10
+	// writing is how old the content of a pid file must be to be complete without a
+	// line break at its end, and settling is how long to look whether it still changes.
+	writing  = time.Second
+	settling = 50 * time.Millisecond
+)
+
 func openPIDFile(path string) (pidFile, error) {
-	// Without O_NONBLOCK, opening a named pipe would block.
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		return pidFile{}, fmt.Errorf("pid file %q: %w: the file does not exist", path, ErrNotRunning)
+	text, info, err := safefile.Head(path, pidFileHead)
+	if err == nil && !bytes.ContainsRune(text, '\n') && time.Since(info.ModTime()).Abs() < writing {
+		time.Sleep(settling) // half of a number is another process's number
+		text, info, err = safefile.Head(path, pidFileHead)
 	}
-	if err != nil {
-		return pidFile{}, fmt.Errorf("reading pid file: %w", err)
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return pidFile{}, fmt.Errorf("reading pid file: %w", err)
-	}
-	if !info.Mode().IsRegular() {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return pidFile{}, fmt.Errorf("pid file %q: %w", path, ErrNoPIDFile)
+	case errors.Is(err, safefile.ErrNotRegular):
 		return pidFile{}, fmt.Errorf("pid file %q: not a regular file", path)
-	}
-	text, err := io.ReadAll(io.LimitReader(file, 64))
-	if err != nil {
+	case err != nil:
 		return pidFile{}, fmt.Errorf("reading pid file: %w", err)
 	}
-	pid, err := parsePID(strings.TrimSpace(string(text)))
+	first, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
+	pid, err := parsePID(strings.TrimSpace(first))
 	if err != nil {
 		return pidFile{}, fmt.Errorf("pid file %q: %w", path, err)
 	}
-	return pidFile{path: path, pid: pid, written: info.ModTime()}, nil
+	owner, _ := safefile.Owner(info)
+	return pidFile{path: path, pid: pid, owner: owner, written: info.ModTime()}, nil
 }
 
 // parsePID does not include the text in an error: if the path is wrong, the file may
@@ -99,10 +127,19 @@ func parsePID(text string) (int, error) {
 		return 0, fmt.Errorf("%w: the file is empty", ErrNotRunning)
 	case err != nil:
 		return 0, errors.New("the file does not hold one number")
-	case pid <= 1:
+	case pid < 1, pid == 1 && hostNamespace():
 		return 0, fmt.Errorf("%d is never signalled", pid)
 	case int(pid) == os.Getpid():
 		return 0, fmt.Errorf("%d is certagent itself", pid)
 	}
 	return int(pid), nil
+}
+
+// hostNamespace reports whether this process is in the PID namespace of the host, where
+// process 1 is the init system. In a container it is the program that the container
+// runs. Tests replace it.
+var hostNamespace = func() bool {
+	const initial = "pid:[4026531836]" // PROC_PID_INIT_INO
+	name, err := os.Readlink("/proc/self/ns/pid")
+	return err != nil || name == initial
 }

@@ -58,7 +58,7 @@ func TestSignalPIDFile(t *testing.T) {
 		{"with blanks around it", "web.pid", " \t%\r\n\n", 0, nil},
 		{"written long after the start", "web.pid", "%", time.Hour, nil},
 		{"written a little before the start, by a coarse clock", "web.pid", "%", -time.Second, nil},
-		{"written long before the start", "web.pid", "%", -time.Hour, ErrRecycled},
+		{"written long before the start", "web.pid", "%", -time.Hour, ErrStale},
 		{"the same, but it bears the process's name", filepath.Base(self) + ".pid", "%", -time.Hour, nil},
 	}
 	for _, tt := range tests {
@@ -97,7 +97,6 @@ func TestPIDFilesThatAreRefused(t *testing.T) {
 		{"myself", strconv.Itoa(os.Getpid()), "is certagent itself"},
 		{"words", secret, "the file does not hold one number"},
 		{"two numbers", "12 13", "the file does not hold one number"},
-		{"two lines", "12\n13\n", "the file does not hold one number"},
 		{"a fraction", "12.5", "the file does not hold one number"},
 		{"hexadecimal", "0x10", "the file does not hold one number"},
 		{"too large", "99999999999999999999", "the file does not hold one number"},
@@ -174,8 +173,8 @@ func TestPIDFileWithAThreadsNumber(t *testing.T) {
 			continue
 		}
 		path := writePIDFile(t, "x.pid", id, time.Now())
-		if err := SignalPIDFile(path, syscall.SIGTERM); !errors.Is(err, ErrRecycled) {
-			t.Errorf("got %v, want ErrRecycled", err)
+		if err := SignalPIDFile(path, syscall.SIGTERM); !errors.Is(err, ErrStale) {
+			t.Errorf("got %v, want ErrStale", err)
 		}
 	}
 	if err := SignalPIDFile(writePIDFile(t, "x.pid", strconv.Itoa(pid), time.Now()), syscall.SIGUSR1); err != nil {

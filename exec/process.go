@@ -19,6 +19,8 @@ type process interface {
 	PID() int
 	// Signal signals the process alone or its whole group.
 	Signal(to target, sig syscall.Signal) error
+	// EndedBy reports whether a signal would end the process by its default action.
+	EndedBy(sig syscall.Signal) bool
 	// Wait blocks until the process has exited. It is called once.
 	Wait()
 	// GroupHasOthers reports whether other processes of its group are alive.
@@ -99,6 +101,8 @@ func (p *osProcess) Signal(to target, sig syscall.Signal) error {
 	}
 	return p.cmd.Process.Signal(sig)
 }
+
+func (p *osProcess) EndedBy(sig syscall.Signal) bool { return endedBy(p.PID(), sig) }
 
 func (p *osProcess) Wait() {
 	options := unix.WEXITED | unix.WNOWAIT

@@ -15,12 +15,13 @@ import (
 
 // stat has the used fields of /proc/PID/stat (see proc_pid_stat(5)).
 type stat struct {
-	state   byte  // Z is a zombie, X is dead
-	parent  int   // 0 if it is in another PID namespace
-	group   int   // its process group
-	session int   // the session of the group
-	tty     int   // the device of its controlling terminal, 0 if it has none
-	start   int64 // when it started, in clock ticks since boot
+	state   byte   // Z is a zombie, X is dead
+	parent  int    // 0 if it is in another PID namespace
+	group   int    // its process group
+	session int    // the session of the group
+	tty     int    // the device of its controlling terminal, 0 if it has none
+	start   int64  // when it started, in clock ticks since boot
+	name    string // of the program, at most 15 bytes
 }
 
 // alive reports whether the process has not exited. A zombie is not alive.
@@ -40,7 +41,8 @@ func parseStat(text []byte) (stat, error) {
 	// parentheses and spaces; the last parenthesis ends it.
 	name := bytes.LastIndexByte(text, ')')
 	fields := bytes.Fields(text[name+1:]) // from the third field on
-	if name < 0 || len(fields) < 20 {
+	first := bytes.IndexByte(text, '(')
+	if first < 0 || name < first || len(fields) < 20 {
 		return stat{}, errors.New("malformed stat")
 	}
 	var n [20]int64
@@ -54,6 +56,7 @@ func parseStat(text []byte) (stat, error) {
 		state:  fields[0][0],
 		parent: int(n[1]), group: int(n[2]), session: int(n[3]), tty: int(n[4]),
 		start: n[19],
+		name:  strings.ToValidUTF8(string(text[first+1:name]), "\uFFFD"),
 	}, nil
 }
 

@@ -193,6 +193,13 @@ func (s *Supervisor) Signal(ctx context.Context, sig syscall.Signal) error {
 	return s.child.Signal(ctx, sig)
 }
 
+// Tell is Signal, but fails with a *HeldError if the signal would end the process, which
+// has not installed a handler yet or never does. A signal that is meant to end a process,
+// such as SIGTERM, is sent.
+func (s *Supervisor) Tell(ctx context.Context, sig syscall.Signal) error {
+	return s.child.Tell(ctx, sig)
+}
+
 // SignalGroup is Signal for the whole process group.
 func (s *Supervisor) SignalGroup(ctx context.Context, sig syscall.Signal) error {
 	return s.child.SignalGroup(ctx, sig)

@@ -55,6 +55,7 @@ type Bundle struct {
 	stamps    map[string]fileStat
 	checkedAt time.Time
 	lastError lastError
+	absent    error // why nobody could be told, while a change waits for its target
 
 	// claim is told what the bundle asks for. It returns false if another bundle
 	// asks for some of it, and the two are about to be merged.
@@ -81,12 +82,15 @@ func (b *Bundle) Run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer b.asks.Wait()
 	defer cancel()
+	defer b.env.runs.publishing(b, 0, false)
+	b.lookAtPIDFiles()
 	b.apply(plan.Started{})
 	for {
 		b.observe(ctx)
 		b.announceProgress()
 		step := b.state.Next(b.state.ObservedAt)
 		b.report(step)
+		b.env.runs.publishing(b, b.Order(), b.isPublishing(step))
 		switch step.Do {
 		case plan.Stop:
 			return
@@ -116,6 +120,18 @@ func (b *Bundle) Run(ctx context.Context) {
 			b.verify(ctx)
 		}
 	}
+}
+
+// isPublishing reports whether the bundle is about to be published, so that commands of
+// bundles after it wait.
+func (b *Bundle) isPublishing(step plan.Step) bool {
+	switch step.Do {
+	case plan.Fetch, plan.Render, plan.Publish, plan.Check:
+		return true
+	case plan.Rest: // its first answer may come with those of the others
+		return !b.state.HasRendered && b.state.Missing > 0 && b.lastError.err == nil
+	}
+	return false
 }
 
 // Indexes returns those of the bundle's members.

@@ -23,7 +23,7 @@ const checkKillTimeout = 5 * time.Second
 // exit code other than 0 is a veto.
 func (b *Bundle) check(ctx context.Context) {
 	c := b.block.Check
-	err := b.command(ctx, c.Command, c.Timeout, checkKillTimeout)
+	err := b.command(ctx, c.Command, c.Timeout, checkKillTimeout, []about{b.about(reasonCheck)})
 	switch {
 	case err == nil:
 		b.previous, b.published.generation = nil, nil
@@ -79,6 +79,7 @@ func (b *Bundle) rollback(ctx context.Context) error {
 		former.leaves = b.leavesOnDisk()
 	}
 	b.published, b.previous = former, nil
+	e.Visible = exec.Moment()
 	b.apply(e)
 	if b.rendered = nil; b.state.Content == plan.Differs { // the vetoed one is published again later
 		b.rendered = vetoed.generation

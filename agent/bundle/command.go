@@ -6,7 +6,9 @@ package bundle
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,21 +17,29 @@ import (
 	"github.com/certagent/certagent/logmsg"
 )
 
-// command runs the command of a change or of a check. If it succeeds, its output is
-// logged; if it fails, the output is part of the error (see outputOf), so that one
-// line tells of the failure.
-func (b *Bundle) command(ctx context.Context, command []string, timeout, killTimeout time.Duration) error {
+// command runs the command of a change or of a check, which is told for which bundles it
+// runs. What it prints is logged at debug; if it fails, the last line is part of the
+// error, and what came before it can be had by outputOf, so that one line of the log
+// tells of the failure. Neither shows what the bundle's files hold.
+func (b *Bundle) command(ctx context.Context, command []string, timeout, killTimeout time.Duration, all []about) error {
 	result, err := exec.Run(ctx, exec.Command{
 		Args:        command,
-		Env:         exec.Environ(b.env.CommandEnv),
+		Env:         exec.Environ(slices.Concat(b.env.CommandEnv, aboutVariables(all))),
 		Timeout:     timeout,
 		KillTimeout: killTimeout,
 	})
-	if err != nil {
-		return &commandError{err, result.Output}
+	debug := b.log.Enabled(ctx, slog.LevelDebug)
+	if result.Output != "" && (err != nil || debug) {
+		result.Output = b.secretsHeld(all).hide(result.Output)
 	}
-	if result.Output != "" {
-		b.log.Info(logmsg.CommandOutput, logkey.Command, exec.CommandLine(command), logkey.Output, result.Output)
+	switch {
+	case err != nil:
+		if last := lastLine(result.Output); last != "" {
+			err = fmt.Errorf("%w: %s", err, last)
+		}
+		return &commandError{err, result.Output}
+	case result.Output != "" && debug:
+		b.log.Debug(logmsg.CommandOutput, logkey.Command, exec.CommandLine(command), logkey.Output, result.Output)
 	}
 	return nil
 }
@@ -42,8 +52,12 @@ type commandError struct {
 
 func (e *commandError) Unwrap() error { return e.error }
 
-// mostOutput is how many bytes of a failed command's output are logged.
-const mostOutput = 300
+const (
+	// mostOutput is how many bytes of a failed command's output are logged.
+	mostOutput = 300
+	// mostOfLine is how many bytes of its last line an error has.
+	mostOfLine = 200
+)
 
 // outputOf returns the log's attribute for what a failed command printed last. It is
 // empty if err is none of a command's, or the command printed nothing.
@@ -57,6 +71,12 @@ func outputOf(err error) slog.Attr {
 		return slog.Attr{}
 	}
 	return slog.String(logkey.Output, text)
+}
+
+// lastLine returns the last line of a text that is not empty, cut to mostOfLine bytes.
+func lastLine(text string) string {
+	text = strings.TrimSpace(text)
+	return lastLines(text[strings.LastIndexAny(text, "\r\n")+1:], mostOfLine)
 }
 
 // lastLines returns as many of the last lines of a text as fit into n bytes, joined to

@@ -35,13 +35,14 @@ type Env struct {
 
 	runs       runQueue
 	publishing slots
+	pidFiles   pidFiles
 }
 
 // Children are the programs of the exec blocks, as changes act on them. A name is
 // that of an exec block, or EveryChild.
 type Children interface {
 	// Signal and Restart fail with exec.ErrNotRunning if no child of that name
-	// runs.
+	// runs, Signal with an *exec.HeldError if the signal would end it.
 	Signal(ctx context.Context, name string, sig syscall.Signal) error
 	Restart(ctx context.Context, name string) error
 	// Started reports whether a child of that name was started at least once.

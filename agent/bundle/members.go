@@ -52,7 +52,33 @@ func NewMembers(cfg *config.Config, first int) *Members {
 		all.blocks = append(all.blocks, newBlock(&cfg.Bundles[i], next))
 	}
 	all.setDebounce()
+	all.shareCommands()
 	return all
+}
+
+// shareCommands gives equal commands, of which one runs for all, the settings of the
+// first one, as in Vault Agent.
+func (m *Members) shareCommands() {
+	first := make(map[string]*config.Change)
+	share := func(r *reaction) {
+		if r.Mode != config.Command {
+			return
+		}
+		one := first[r.key]
+		if one == nil {
+			first[r.key] = r.Change
+			return
+		}
+		shared := *r.Change
+		shared.Timeout, shared.KillTimeout = one.Timeout, one.KillTimeout
+		r.Change = &shared
+	}
+	for _, r := range m.reactions {
+		share(r)
+	}
+	for _, b := range m.blocks {
+		share(b.reaction)
+	}
 }
 
 func newBlock(c *config.Bundle, next func() int) block {

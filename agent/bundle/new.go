@@ -63,6 +63,9 @@ func (b *Bundle) subscribe() {
 
 // Close ends the bundle's subscriptions. Run must have returned.
 func (b *Bundle) Close() {
+	for _, r := range b.runs {
+		b.env.runs.leave(r, b)
+	}
 	b.secrets.Close()
 	b.issuers.Close()
 	b.inputs.Close()

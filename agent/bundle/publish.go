@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/certagent/certagent/agent/plan"
+	"github.com/certagent/certagent/exec"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
 	"github.com/certagent/certagent/sinks"
@@ -39,6 +40,7 @@ func (b *Bundle) publish(ctx context.Context) error {
 		b.env.Children.SetEnv(v.name, v.value)
 	}
 	b.rendered, b.published, b.previous = nil, next, previous
+	e.Visible = exec.Moment() // whoever starts from now on reads the new files
 	e.NotNeeded = b.notStarted(follows.Published.Pending)
 	b.apply(e)
 	if len(e.NotNeeded) > 0 {

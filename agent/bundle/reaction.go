@@ -46,12 +46,24 @@ func (r *reaction) String() string {
 	case config.Restart:
 		return "restart of " + ChildName(r.Exec)
 	case config.Command:
-		return "command " + exec.CommandLine(r.Command)
+		return "command " + cut(exec.CommandLine(r.Command), mostOfCommand)
 	}
 	return "nothing"
 }
 
-// changeKey returns the key of a change.
+// mostOfCommand is how many characters of a command are shown.
+const mostOfCommand = 60
+
+// cut returns at most the first n characters of a text.
+func cut(text string, n int) string {
+	if runes := []rune(text); len(runes) > n {
+		return string(runes[:n-1]) + "…"
+	}
+	return text
+}
+
+// changeKey returns the key of a change. Commands with equal arguments are one, whatever
+// their time-outs; see shareCommands.
 func changeKey(c *config.Change) string {
 	switch c.Mode {
 	case config.Signal:
@@ -59,7 +71,7 @@ func changeKey(c *config.Change) string {
 	case config.Restart:
 		return plan.ChangeKey("restart", c.Exec)
 	case config.Command:
-		return plan.ChangeKey(append([]string{"command", c.Timeout.String()}, c.Command...)...)
+		return plan.ChangeKey(append([]string{"command"}, c.Command...)...)
 	}
 	return ""
 }

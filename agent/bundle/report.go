@@ -81,12 +81,24 @@ func (b *Bundle) known() status.Bundle {
 		Awaits:      b.awaits(),
 		Check:       b.checkState(),
 		Proof:       b.proofState(),
-		Owed:        len(b.state.Published.Pending),
+		Owed:        b.owed(),
 		Renews:      b.renews(),
 		Expires:     b.state.Published.Origin.Expires,
 		LastError:   b.lastError.text,
 		LastErrorAt: b.lastError.at,
 	}
+}
+
+// owed returns how many changes have yet to succeed, but for those whose target is not
+// there.
+func (b *Bundle) owed() int {
+	n := 0
+	for _, p := range b.state.Published.Pending {
+		if !p.Waits() {
+			n++
+		}
+	}
+	return n
 }
 
 // lastError is the latest failure.

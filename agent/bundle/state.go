@@ -5,8 +5,10 @@ package bundle
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
+	"github.com/certagent/certagent/agent/config"
 	"github.com/certagent/certagent/agent/plan"
 )
 
@@ -51,10 +53,40 @@ func (b *Bundle) joinRuns() {
 	joined := make(map[uint64]*run, len(b.state.Published.Pending))
 	for _, p := range b.state.Published.Pending {
 		if joined[p.Ticket] = b.runs[p.Ticket]; joined[p.Ticket] == nil {
-			joined[p.Ticket] = b.env.runs.join(p.Key, p.NotBefore, b.reaction(p).minInterval)
+			r := b.env.runs.join(p.Key, p.NotBefore, b.reaction(p).minInterval)
+			b.env.runs.attend(r, b, b.attendance(p))
+			joined[p.Ticket] = r
 		}
 	}
+	former := b.runs
 	b.runs = joined
+	for _, r := range former {
+		b.leaveRun(r)
+	}
+}
+
+// leaveRun leaves a run that the bundle does not wait for any more.
+func (b *Bundle) leaveRun(r *run) {
+	for _, other := range b.runs {
+		if other == r {
+			return
+		}
+	}
+	b.env.runs.leave(r, b)
+}
+
+// attendance tells the runQueue about a pending change.
+func (b *Bundle) attendance(p plan.PendingChange) *attendance {
+	r := b.reaction(p)
+	return &attendance{order: b.orderOf(r), command: r.Mode == config.Command, retry: p.Failures > 0, about: b.about(reasonFor(p))}
+}
+
+// orderOf returns the place of a reaction in the configuration.
+func (b *Bundle) orderOf(r *reaction) int {
+	if at := slices.Index(b.reactions, r); b.block == nil && at >= 0 {
+		return b.templates[at].index
+	}
+	return b.Order()
 }
 
 // announceProgress reports how far the bundle has come to those that wait for it.

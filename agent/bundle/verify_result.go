@@ -29,11 +29,16 @@ func (b *Bundle) probeFailed(err error, f plan.Failure) {
 // which change runs because of that.
 func (b *Bundle) servedOld(ctx context.Context, r probeResult) {
 	b.noteError(errServedOld)
+	untold := b.untold()
 	f, tickets := failure(), b.state.Tickets
 	b.apply(plan.ServedOld{Probe: r.number, Failure: f})
 	v := b.state.Verification
 	logged, leftOut := logmsg.Repeat(v.ServedOld)
 	for _, t := range r.report.Targets {
+		if logged && t.Outcome == probe.ServedOld && untold != nil {
+			b.log.Error(logmsg.ServedUntold, logkey.Address, t.Address, logkey.Error, untold,
+				logkey.Hint, "write as pid_file the file in which this server writes its number")
+		}
 		if logged && t.Outcome == probe.ServedOld {
 			b.log.Error(logmsg.ServedOld, logkey.Outcome, r.report.Outcome.String(), logkey.Address, t.Address,
 				logkey.Served, certinfo.Serial(t.Served), logkey.Serial, certinfo.Serial(r.leaf), logkey.Remedy, b.state.Remedy().String(),

@@ -46,6 +46,9 @@ func TestAfter(t *testing.T) {
 	pend := func(ticket uint64, c plan.Change, at time.Time) plan.PendingChange {
 		return plan.PendingChange{Key: c.Key, NotBefore: at, Ticket: ticket}
 	}
+	again := func(ticket uint64, at time.Time) plan.PendingChange {
+		return plan.PendingChange{Key: "reload", Again: true, NotBefore: at, Ticket: ticket}
+	}
 	list := func(all ...plan.PendingChange) []plan.PendingChange { return all }
 	// What every publishing does.
 	published := func(s *state) {
@@ -230,6 +233,12 @@ func TestAfter(t *testing.T) {
 				published(s)
 				ready(s)
 			}},
+			{"published: since when it is visible is known", asIs, plan.Published{Due: []time.Time{now}, Visible: "boot/1"}, func(s *state) {
+				s.Published = plan.Publication{Generation: g1, Visible: "boot/1", Pending: list(pend(1, reload, now))}
+				s.Tickets = 1
+				published(s)
+				ready(s)
+			}},
 			{"published, the child has yet to start: nothing is pending", asIs, plan.Published{Due: []time.Time{now}, NotNeeded: []string{"reload"}}, func(s *state) {
 				s.Published.Generation = g1
 				published(s)
@@ -321,8 +330,9 @@ func TestAfter(t *testing.T) {
 			Tickets:      2,
 		}, []transition{
 			{"rolled back: what is pending for the previous one runs, the vetoed one waits", func(s *state) { s.Failures.Rollback = 2 },
-				plan.RolledBack{Failure: at, Certificates: map[string]json.RawMessage{"web": json.RawMessage(`{}`)}}, func(s *state) {
+				plan.RolledBack{Failure: at, Visible: "boot/2", Certificates: map[string]json.RawMessage{"web": json.RawMessage(`{}`)}}, func(s *state) {
 					s.Published = *s.Published.Previous
+					s.Published.Visible = "boot/2"
 					s.Published.Origin.Certificates = map[string]json.RawMessage{"web": json.RawMessage(`{}`)}
 					s.Published.Pending[0].Ticket = 3
 					s.Tickets, s.Rejected, s.Failures.Rollback = 3, "2", 0
@@ -428,14 +438,51 @@ func TestAfter(t *testing.T) {
 				s.Published.Pending = list(pend(1, reload, now))
 				s.FreshUntil, s.Content, s.Readiness.MayStart = now, plan.Unknown, false
 			}, plan.ChangeDone{}, func(s *state) { s.Published.Pending, s.Verification.NotBefore = nil, time.Time{} }},
-			{"the target does not run: probe soon", asIs, plan.TargetAbsent{Index: 0, Now: now}, func(s *state) {
+			{"the child does not run: probe soon", asIs, plan.ChangeNotNeeded{Index: 0, Now: now}, func(s *state) {
 				s.Published.Pending = list(pend(2, restart, now))
 				s.Verification.Absent, s.Verification.NotBefore = true, in(2*second)
 				ready(s)
 			}},
-			{"the target does not run, nothing to verify", func(s *state) { s.Verification = plan.Verification{} }, plan.TargetAbsent{Index: 1, Now: now}, func(s *state) {
+			{"the child does not run, nothing to verify", func(s *state) { s.Verification = plan.Verification{} }, plan.ChangeNotNeeded{Index: 1, Now: now}, func(s *state) {
 				s.Published.Pending = list(pend(1, reload, now))
 				ready(s)
+			}},
+			{"the target is not there: it stays pending, look again soon, and probe soon", asIs, plan.TargetAbsent{Index: 1, Failure: at}, func(s *state) {
+				s.Published.Pending[1] = plan.PendingChange{Key: "restart", NotBefore: in(375 * time.Millisecond), Absent: 1, Ticket: 3}
+				s.Verification.Absent, s.Verification.NotBefore, s.Tickets = true, in(2*second), 3
+				ready(s)
+			}},
+			{"the target is still not there: the probe is not put off again", func(s *state) { s.Published.Pending[0].Absent = 2 }, plan.TargetAbsent{Index: 0, Failure: at}, func(s *state) {
+				s.Published.Pending[0] = plan.PendingChange{Key: "reload", NotBefore: in(1500 * time.Millisecond), Absent: 3, Ticket: 3}
+				s.Tickets = 3
+			}},
+			{"no target is there, nothing to verify: settled, for it may never come", func(s *state) {
+				s.Published.Pending, s.Verification = list(pend(2, reload, now)), plan.Verification{}
+			}, plan.TargetAbsent{Index: 0, Failure: at}, func(s *state) {
+				s.Published.Pending[0] = plan.PendingChange{Key: "reload", NotBefore: in(375 * time.Millisecond), Absent: 1, Ticket: 3}
+				s.Tickets = 3
+				settled(s)
+			}},
+			{"no target is there, another change has yet to run: not settled", func(s *state) { s.Verification = plan.Verification{} }, plan.TargetAbsent{Index: 0, Failure: at}, func(s *state) {
+				s.Published.Pending[0] = plan.PendingChange{Key: "reload", NotBefore: in(375 * time.Millisecond), Absent: 1, Ticket: 3}
+				s.Tickets = 3
+				ready(s)
+			}},
+			{"its signal would end the target: held, and not settled", func(s *state) {
+				s.Published.Pending, s.Verification = list(pend(2, reload, now)), plan.Verification{}
+				s.Published.Pending[0].Absent = 3
+			}, plan.ChangeHeld{Index: 0, Failure: at}, func(s *state) {
+				s.Published.Pending[0] = plan.PendingChange{Key: "reload", NotBefore: in(375 * time.Millisecond), Held: 1, Ticket: 3}
+				s.Tickets = 3
+				ready(s)
+			}},
+			{"held for long: no more than the longest pause", func(s *state) { s.Published.Pending[0].Held = 9 }, plan.ChangeHeld{Index: 0, Failure: at}, func(s *state) {
+				s.Published.Pending[0] = plan.PendingChange{Key: "reload", NotBefore: in(7500 * time.Millisecond), Held: 10, Ticket: 3}
+				s.Tickets = 3
+			}},
+			{"failed after it was held: an attempt like others", func(s *state) { s.Published.Pending[1].Held, s.Published.Pending[1].Absent = 9, 1 }, plan.ChangeFailed{Index: 1, Failure: at}, func(s *state) {
+				s.Published.Pending[1] = plan.PendingChange{Key: "restart", NotBefore: in(250 * time.Millisecond), Failures: 1, Ticket: 3}
+				s.Tickets = 3
 			}},
 			{"failed: back off", asIs, plan.ChangeFailed{Index: 1, Failure: at}, func(s *state) {
 				s.Published.Pending[1] = plan.PendingChange{Key: "restart", NotBefore: in(250 * time.Millisecond), Failures: 1, Ticket: 3}
@@ -465,11 +512,11 @@ func TestAfter(t *testing.T) {
 			{"verified, but that is not wanted any more", func(s *state) { s.Verification.Probing = false }, plan.Verified{Probe: 7}, asIs},
 			{"the old one is served, once: change again", func(s *state) { s.Verification.Absent = true }, plan.ServedOld{Probe: 7, Failure: at}, func(s *state) {
 				s.Verification = plan.Verification{Unverified: true, Probe: 7, ServedOld: 1, NotBefore: in(second)}
-				s.Published.Pending, s.Tickets = list(pend(1, reload, in(second))), 1
+				s.Published.Pending, s.Tickets = list(again(1, in(second))), 1
 			}},
 			{"the old one is served again: change again, later", func(s *state) { s.Verification.ServedOld = 1 }, plan.ServedOld{Probe: 7, Failure: at}, func(s *state) {
 				s.Verification = plan.Verification{Unverified: true, Probe: 7, ServedOld: 2, NotBefore: in(2 * second)}
-				s.Published.Pending, s.Tickets = list(pend(1, reload, in(2*second))), 1
+				s.Published.Pending, s.Tickets = list(again(1, in(2*second))), 1
 			}},
 			{"the old one is served, and the change fails: it stays as it is", func(s *state) {
 				s.Published.Pending = list(plan.PendingChange{Key: "reload", NotBefore: in(minute), Failures: 2, Ticket: 1})
@@ -487,7 +534,7 @@ func TestAfter(t *testing.T) {
 			}},
 			{"the old one is served once, there is a fallback: the change first", func(s *state) { s.Setup.Fallback = fallback }, plan.ServedOld{Probe: 7, Failure: at}, func(s *state) {
 				s.Verification = plan.Verification{Unverified: true, Probe: 7, ServedOld: 1, NotBefore: in(second)}
-				s.Published.Pending, s.Tickets = list(pend(1, reload, in(second))), 1
+				s.Published.Pending, s.Tickets = list(again(1, in(second))), 1
 			}},
 			{"the old one is served, the fallback fails: it stays as it is", func(s *state) {
 				s.Setup.Fallback, s.Verification.ServedOld = fallback, 2

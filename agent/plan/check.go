@@ -22,6 +22,8 @@ type (
 		// Certificates replace those of the previous generation's origin, if it is to
 		// be remembered.
 		Certificates map[string]json.RawMessage
+		// Visible is that of the publication that readers see again.
+		Visible string
 	}
 
 	// NoPrevious reports that there is no generation to go back to: the vetoed one
@@ -61,6 +63,7 @@ func (e RolledBack) after(s State) State {
 	if vetoed.Previous != nil {
 		s.Published = *vetoed.Previous
 	}
+	s.Published.Visible = e.Visible
 	s.Published.Origin.Certificates = e.Certificates
 	s.Rejected = vetoed.Digest
 	s.FreshUntil = time.Time{} // that was of the vetoed one

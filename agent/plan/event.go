@@ -17,7 +17,7 @@ import (
 //	issue.go    CertificateLoaded, LoadFailed, IssueStarted, IssueHeld, Issued, IssueFailed, Counted, IssueAbandoned, IssuerChanged
 //	publish.go  Rendered, RenderIncomplete, RenderFailed, Published, PublishFailed, Repaired, RepairFailed
 //	check.go    CheckPassed, CheckVetoed, RolledBack, NoPrevious, RollbackFailed
-//	change.go   ChangeDone, TargetAbsent, ChangeFailed
+//	pending.go  ChangeDone, ChangeNotNeeded, TargetAbsent, ChangeHeld, ChangeFailed
 //	verify.go   VerifyStarted, NothingToVerify, Verified, ServedOld, Unreachable, ProbeFailed
 //	resume.go   Resumed, Merged
 //
@@ -40,6 +40,9 @@ var (
 	// localBackoff spaces attempts that cost Vault nothing: rendering, publishing,
 	// reacting.
 	localBackoff = backoff.Law{Min: 500 * time.Millisecond, Max: 30 * time.Second}
+	// lookBackoff spaces looks at a target that is not there, or does not catch its
+	// signal yet. A look costs a few system calls.
+	lookBackoff = backoff.Law{Min: 500 * time.Millisecond, Max: 10 * time.Second, Jitter: backoff.UpperHalf}
 	// slowBackoff spaces what disturbs a consumer, or waits for an operator: a
 	// generation that was vetoed, a change that did not take effect.
 	slowBackoff = backoff.Law{Min: 2 * time.Second, Max: 5 * time.Minute}

@@ -172,7 +172,7 @@ func (s State) verify(now time.Time, wake *waker) (Step, bool) {
 		return Step{}, false
 	}
 	for _, p := range s.Published.Pending {
-		if p.Failures == 0 {
+		if !p.Tried() {
 			return Step{}, false
 		}
 	}

@@ -16,6 +16,8 @@ type (
 		// NotNeeded are the keys of changes that are not needed: their target has yet
 		// to start, and reads the new files then.
 		NotNeeded []string
+		// Visible is that of the publication.
+		Visible string
 	}
 
 	// PublishFailed reports that readers still see what they saw before.
@@ -29,7 +31,7 @@ type (
 )
 
 func (e Published) after(s State) State {
-	next := Publication{Generation: s.Rendered}
+	next := Publication{Generation: s.Rendered, Visible: e.Visible}
 	for _, i := range s.needed() {
 		key := s.Setup.Changes[i].Key
 		if !slices.Contains(e.NotNeeded, key) {

@@ -23,6 +23,8 @@ type Payload struct {
 	Expires    time.Time         `json:"expires,omitzero"`
 	// Pending are the digests of the changes that have yet to succeed.
 	Pending []string `json:"owed,omitempty"`
+	// Visible is since when readers have seen what these changes are about.
+	Visible string `json:"visible,omitempty"`
 	// Certificates are those of Origin.
 	Certificates map[string]json.RawMessage `json:"certificates,omitempty"`
 	// Unchecked is set if the generation has yet to pass its check. Before is what
@@ -70,6 +72,9 @@ func (s State) Remembered() Payload {
 		Unchecked:    s.Published.Check != Passed,
 		Rejected:     s.Rejected,
 	}
+	if len(p.Pending) > 0 {
+		p.Visible = s.Published.Visible
+	}
 	if before := s.Published.Previous; before != nil {
 		p.Before = Before{digests(before.Pending), before.Check != Passed}
 	}
@@ -103,6 +108,7 @@ func (e Resumed) after(s State) State {
 	s.Readiness.OnDisk = e.OnDisk
 	s.Published.Origin = e.Payload.Origin()
 	s.Published.Pending = s.Setup.pending(e.Payload.Pending, e.Now)
+	s.Published.Visible = e.Payload.Visible
 	if s.Setup.Checks { // or what an earlier one has left counts no more
 		s = s.resumeCheck(e)
 	}
@@ -166,6 +172,12 @@ func (e Merged) after(s State) State {
 	merged.Readiness.MayStart = s.Readiness.MayStart && e.Other.Readiness.MayStart
 	merged.Published.Generation = s.Published.Generation
 	merged.Published.Pending = slices.Clone(s.Published.Pending)
+	switch { // of the later of the two nothing is known
+	case len(e.Other.Published.Pending) == 0:
+		merged.Published.Visible = s.Published.Visible
+	case len(s.Published.Pending) == 0:
+		merged.Published.Visible = e.Other.Published.Visible
+	}
 	for _, p := range e.Other.Published.Pending {
 		if !slices.ContainsFunc(merged.Published.Pending, func(q PendingChange) bool { return q.Key == p.Key }) {
 			merged.Published.Pending = append(merged.Published.Pending, p)

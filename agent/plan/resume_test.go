@@ -78,6 +78,9 @@ func TestResumed(t *testing.T) {
 		{"a change is pending: it runs again", block, plan.Resumed{Payload: plan.Payload{Pending: left(reload)}}, func(s *state) {
 			s.Published.Pending, s.Tickets = list(pend(1, reload)), 1
 		}},
+		{"since when readers see what is pending is known", block, plan.Resumed{Payload: plan.Payload{Pending: left(reload), Visible: "boot/1"}}, func(s *state) {
+			s.Published.Pending, s.Tickets, s.Published.Visible = list(pend(1, reload)), 1, "boot/1"
+		}},
 		{"the fallback is pending", block, plan.Resumed{Payload: plan.Payload{Pending: left(fallback)}}, func(s *state) {
 			s.Published.Pending, s.Tickets = list(plan.PendingChange{Key: "fallback", Fallback: true, NotBefore: now, Ticket: 1}), 1
 		}},
@@ -169,6 +172,10 @@ func TestRemembered(t *testing.T) {
 		}},
 		{"what is pending", func(s *plan.State) { s.Published.Pending = []plan.PendingChange{{Key: "reload"}, {Key: "restart"}} },
 			plan.Payload{Pending: []string{digest(reload), digest(restart)}}},
+		{"since when what is pending is visible", func(s *plan.State) {
+			s.Published.Pending, s.Published.Visible = []plan.PendingChange{{Key: "reload"}}, "boot/1"
+		}, plan.Payload{Pending: []string{digest(reload)}, Visible: "boot/1"}},
+		{"since when is of no use if nothing is pending", func(s *plan.State) { s.Published.Visible = "boot/1" }, plan.Payload{}},
 		{"unchecked", func(s *plan.State) {
 			s.Published.Check, s.Published.Previous = plan.Unchecked, &plan.Publication{Check: plan.Unchecked, Pending: []plan.PendingChange{{Key: "reload"}}}
 		}, plan.Payload{Unchecked: true, Before: plan.Before{Pending: []string{digest(reload)}, Unchecked: true}}},
@@ -232,6 +239,21 @@ func TestMerged(t *testing.T) {
 	want.Readiness = plan.Readiness{OnDisk: true, MayStart: true}
 	if got := a.After(plan.Merged{Other: b, Setup: both}); !reflect.DeepEqual(got, want) {
 		t.Errorf(" got %s\nwant %s", show(got), show(want))
+	}
+	for _, c := range []struct{ a, b, none, want string }{
+		{"boot/1", "boot/2", "", ""}, {"boot/1", "boot/2", "a", "boot/2"}, {"boot/1", "boot/2", "b", "boot/1"},
+	} {
+		a, b := a, b
+		a.Published.Visible, b.Published.Visible = c.a, c.b
+		if c.none == "a" {
+			a.Published.Pending = nil
+		}
+		if c.none == "b" {
+			b.Published.Pending = nil
+		}
+		if got := a.After(plan.Merged{Other: b, Setup: both}).Published.Visible; got != c.want {
+			t.Errorf("%+v: visible since %q", c, got)
+		}
 	}
 	for _, c := range []struct{ a, b, want plan.Readiness }{
 		{plan.Readiness{OnDisk: true}, plan.Readiness{OnDisk: true}, plan.Readiness{OnDisk: true}},

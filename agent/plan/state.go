@@ -154,6 +154,9 @@ func (o Origin) SameInputs(other Origin) bool {
 // Publication is a published generation and what is still to be done about it.
 type Publication struct {
 	Generation
+	// Visible is since when readers have seen the generation, on a clock that nobody
+	// sets; empty if that is not known. Package plan does not look into it.
+	Visible string
 	// Check is how far the generation has come with its check.
 	Check CheckState
 	// Pending are the changes that have yet to succeed, in the order of the
@@ -186,8 +189,13 @@ type PendingChange struct {
 	// NotBefore holds the change back: debounce and splay at first, then its
 	// back-off.
 	NotBefore time.Time
-	// Failures counts the attempts that failed.
-	Failures int
+	// Failures counts the attempts that failed. Absent counts the looks in a row
+	// that found no target, Held the attempts in a row whose signal would have ended
+	// the target.
+	Failures, Absent, Held int
+	// Again is set if the change has succeeded once, and the server does not serve
+	// the new certificate all the same.
+	Again bool
 	// Ticket is another number each time that the change is scheduled anew.
 	Ticket uint64
 }
@@ -277,7 +285,7 @@ func (s State) progressed() State {
 	if proven || !s.Readiness.ThisRun { // a valid set that was there before is enough to begin with
 		s.Readiness.Ready = true
 	}
-	if proven && len(s.Published.Pending) == 0 && s.Rejected == "" {
+	if proven && s.Published.onlyWaits() && s.Rejected == "" {
 		s.Readiness.Settled = true
 	}
 	return s

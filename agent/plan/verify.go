@@ -76,7 +76,7 @@ func (e ServedOld) after(s State) State {
 	pending := func(p PendingChange) bool { return p.Key == s.Setup.Fallback.Key }
 	switch remedy := s.Remedy(); {
 	case remedy == ChangeAgain && len(s.Published.Pending) == 0: // or it is pending still
-		s = s.pend(PendingChange{Key: s.Setup.Changes[0].Key, NotBefore: v.NotBefore})
+		s = s.pend(PendingChange{Key: s.Setup.Changes[0].Key, Again: true, NotBefore: v.NotBefore})
 	case remedy == FallBack && !slices.ContainsFunc(s.Published.Pending, pending):
 		s = s.pend(PendingChange{Key: s.Setup.Fallback.Key, Fallback: true, NotBefore: v.NotBefore})
 	}

@@ -549,8 +549,16 @@ func (w *walk) react(index int) {
 		w.apply(plan.ChangeFailed{Index: index, Failure: w.failure()})
 		w.again(plan.React, index)
 		return
+	case w.chance(5):
+		w.apply(plan.TargetAbsent{Index: index, Failure: w.failure()})
+		w.again(plan.React, index)
+		return
 	case w.chance(6):
-		w.apply(plan.TargetAbsent{Index: index, Now: w.now})
+		w.apply(plan.ChangeHeld{Index: index, Failure: w.failure()})
+		w.again(plan.React, index)
+		return
+	case w.chance(6):
+		w.apply(plan.ChangeNotNeeded{Index: index, Now: w.now})
 	default:
 		w.apply(plan.ChangeDone{Index: index})
 	}
@@ -559,7 +567,7 @@ func (w *walk) react(index int) {
 
 func (w *walk) startProbe() {
 	for _, p := range w.s.Published.Pending {
-		if p.Failures == 0 {
+		if p.Failures == 0 && p.Absent == 0 && p.Held < 8 {
 			w.fail("verify before change %q", p.Key)
 		}
 	}

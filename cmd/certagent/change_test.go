@@ -142,9 +142,9 @@ func TestPIDFile(t *testing.T) {
 		name, content string
 		want          string
 	}{
-		{"missing", "", logmsg.ChangeNotNeeded},
-		{"stale", "4194303\n", logmsg.ChangeNotNeeded},
-		{"empty", "\n", logmsg.ChangeNotNeeded},
+		{"missing", "", "WRN " + logmsg.NobodyTold},
+		{"dead", "4194303\n", "INF " + logmsg.ChangeWaits},
+		{"empty", "\n", "INF " + logmsg.ChangeWaits},
 		{"garbage", "nginx\n", logmsg.ChangeFailed + `.*target.pid\\": the file does not hold one number`},
 		{"nought", "0\n", logmsg.ChangeFailed + `.*target.pid\\": 0 is never signalled`},
 		{"init", "1\n", logmsg.ChangeFailed + `.*target.pid\\": 1 is never signalled`},
@@ -162,7 +162,8 @@ func TestPIDFile(t *testing.T) {
 			before := w.snapshot("password")
 			target := w.target()
 			w.Write("target.pid", strconv.Itoa(target.Process.Pid)+"\n")
-			if strings.HasPrefix(c.want, "change not needed") {
+			if !strings.HasPrefix(c.want, logmsg.ChangeFailed) { // it has started since, and needs no signal
+				p.Says(logmsg.TargetStarted)
 				before.same()
 				w.PutKV("app", map[string]any{"password": "two"})
 			}

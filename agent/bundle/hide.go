@@ -1,0 +1,130 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package bundle
+
+import (
+	"cmp"
+	"encoding/base64"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/certagent/certagent/redact"
+	"github.com/certagent/certagent/safefile"
+)
+
+// held are texts that a command's output must not show: what the answers of Vault and
+// the bundle's files hold.
+type held map[string]bool
+
+const (
+	// shortestHeld is the length from which a value or a line counts: shorter ones occur
+	// by chance.
+	shortestHeld = 6
+	// mostHeld is how much of a file is looked at.
+	mostHeld = 1 << 20
+)
+
+// secretsHeld returns what the bundle holds, and what is in the files of the bundles that
+// a command runs for.
+func (b *Bundle) secretsHeld(all []about) held {
+	h := make(held)
+	for _, request := range b.wanted {
+		if answer, _ := b.secrets.Get(request); answer != nil && answer.Secret != nil {
+			h.addValue(answer.Secret.Data)
+			if answer.Secret.Auth != nil {
+				h.add(answer.Secret.Auth.ClientToken)
+			}
+			if answer.Secret.WrapInfo != nil {
+				h.add(answer.Secret.WrapInfo.Token)
+			}
+		}
+	}
+	for _, m := range b.certificates {
+		for _, path := range m.password.inputs() {
+			if text, _, err := safefile.Head(path, safefile.MaxCredential); err == nil {
+				h.add(strings.TrimSpace(string(text)))
+			}
+		}
+	}
+	paths := b.about("").files
+	for _, f := range b.published.record.Files {
+		paths = append(paths, f.Path)
+	}
+	for _, a := range all {
+		paths = append(paths, a.files...)
+	}
+	slices.Sort(paths)
+	for _, path := range slices.Compact(paths) {
+		if text, _, err := safefile.Head(path, mostHeld); err == nil {
+			h.addFile(string(text))
+		}
+	}
+	return h
+}
+
+func (h held) add(text string) {
+	if len(text) >= shortestHeld {
+		h[text] = true
+		h[base64.StdEncoding.EncodeToString([]byte(text))] = true
+	}
+}
+
+// addValue adds every text in the data of an answer.
+func (h held) addValue(value any) {
+	switch v := value.(type) {
+	case map[string]any:
+		for _, item := range v {
+			h.addValue(item)
+		}
+	case []any:
+		for _, item := range v {
+			h.addValue(item)
+		}
+	case nil, bool:
+	default:
+		text := fmt.Sprint(v)
+		h.add(text)
+		if strings.Contains(text, "\n") {
+			h.addFile(text)
+		}
+	}
+}
+
+// word finds what looks like a token, a key or a part of one.
+var word = regexp.MustCompile(`[A-Za-z0-9+/=_.-]{16,}`)
+
+// addFile adds the lines of a file, and the words in them that could be a secret.
+func (h held) addFile(text string) {
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if len(line) < shortestHeld || strings.HasPrefix(line, "-----") {
+			continue
+		}
+		h[line] = true
+		for _, w := range word.FindAllString(line, -1) {
+			if strings.ContainsAny(w, "0123456789") && !strings.HasPrefix(w, "/") {
+				h[w] = true
+			}
+		}
+	}
+}
+
+// hide replaces what is held.
+func (h held) hide(text string) string {
+	forms := make([]string, 0, len(h))
+	for form := range h {
+		if strings.Contains(text, form) {
+			forms = append(forms, form)
+		}
+	}
+	// The replacer takes the first match: a text must come before its prefixes.
+	slices.SortFunc(forms, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
+	var pairs []string
+	for _, form := range forms {
+		pairs = append(pairs, form, redact.Mark)
+	}
+	return strings.NewReplacer(pairs...).Replace(text)
+}

@@ -41,6 +41,7 @@ type Server struct {
 	clusterID string
 	started   time.Time
 
+	ahead     atomic.Int64 // see SetAhead
 	sealed    atomic.Bool
 	intercept atomic.Pointer[Intercept]
 	requests  requestLog
@@ -99,6 +100,11 @@ func (s *Server) RevokeToken(id string) { s.tokens.revoke(id) }
 
 // wallClock returns the server's time without its monotonic part, so that tokens
 // also expire while the machine is suspended.
-func (s *Server) wallClock() time.Time { return s.now().Round(0) }
+func (s *Server) wallClock() time.Time {
+	return s.now().Round(0).Add(time.Duration(s.ahead.Load()))
+}
+
+// SetAhead sets the server's clock ahead of the true time, or behind it if negative.
+func (s *Server) SetAhead(by time.Duration) { s.ahead.Store(int64(by)) }
 
 var _ http.Handler = (*Server)(nil)

@@ -28,6 +28,8 @@ type certificateMember struct {
 
 	issuedCertificate        // the one that was issued last
 	issuerVersion     uint64 // of the latest answer about its issuer
+
+	clock *clockRefusal // of the last answer; nil if the clocks are no reason
 }
 
 // output is one file of a certificate.

@@ -44,14 +44,8 @@ func (b *Bundle) issue(ctx context.Context, index int) {
 	b.log.Log(ctx, level, logmsg.Issuing, logkey.Certificate, m.name, logkey.Path, m.spec.Path(),
 		logkey.Reason, string(due.Reason), detail(due.Detail))
 	b.apply(plan.IssueStarted{Index: index})
-	held := m.pair.Key
-	b.asks.Go(func() {
-		a := issueResult{index: index}
-		if a.request, a.err = certificate.NewRequest(m.spec, held); a.err == nil {
-			a.secret, a.err = b.env.Store.Ask(ctx, a.request.Path, a.request.Params)
-		}
-		b.answers <- a
-	})
+	held, last := m.pair.Key, m.clock
+	b.asks.Go(func() { b.answers <- b.ask(ctx, index, m, held, last) })
 }
 
 // hold keeps a certificate that was issued too often from being requested.
@@ -109,6 +103,7 @@ func (b *Bundle) answered(ctx context.Context, a issueResult) {
 	if err == nil {
 		if pair, err = certificate.ReadAnswer(m.spec, a.request, a.secret.Data, now); err != nil {
 			b.count(ctx, m, time.Time{}, now)
+			m.clock = b.clockRefusal(a, err, now)
 		}
 	}
 	if err != nil {
@@ -118,6 +113,7 @@ func (b *Bundle) answered(ctx context.Context, a issueResult) {
 	if failures := b.state.Certificates[a.index].Failures; failures > 0 {
 		b.log.Info(logmsg.IssueRecovered, logkey.Certificate, m.name, logkey.Attempt, failures+1)
 	}
+	m.clock = nil
 	m.accept(pair, m.spec.Identity(), now)
 	renewal := m.renewal(b.env.Host, now)
 	renews := renewal.At
@@ -143,6 +139,8 @@ func (b *Bundle) issueFailed(index int, err error, now time.Time) {
 	case errors.As(err, &failed):
 		e.RetryAfter, e.Slow = failed.RetryAfter, failed.Slow()
 		hint = failed.Hint()
+	case b.certificates[index].clock != nil:
+		hint = certinfo.SkewHint(b.certificates[index].clock.skew)
 	case errors.As(err, &answer):
 		e.Slow = true
 	}

@@ -24,6 +24,9 @@ func (b *Bundle) observe(ctx context.Context) {
 			m.breaker = m.breaker.SetBack(by)
 		}
 	}
+	if b.state.ObservedAt.Sub(now) > time.Second { // less than that mends no clock
+		b.clockSetBack(now)
+	}
 	seen := plan.Observed{Now: now, Scheduled: make(map[uint64]time.Time, len(b.runs))}
 	var failure error
 	for _, request := range b.wanted {

@@ -99,6 +99,11 @@ func (l *loop) judge(e *entry, r result, d deadline) deadline {
 	}
 	if !useless(r) {
 		e.useless = 0
+		if e.wrongClock != (certinfo.WrongClock{}) { // look at the clocks again soon: Vault's may be the wrong one
+			if soon := l.now.wall.Add(l.backoff.After(backoff.Failure{Count: 1, Slow: true, Random: l.random()})); d.at.After(soon) {
+				d.at, d.absolute = soon, false
+			}
+		}
 		return d
 	}
 	e.useless++

@@ -125,6 +125,7 @@ func (a *Agent) secretsConfig(r *assembly) secrets.Config {
 		MaxBackoff:     a.Config.AutoAuth.Method.MaxBackoff,
 		Seed:           r.host,
 		InvalidToken:   r.login.Invalidate,
+		TokenServed:    r.login.Served,
 		Adopt:          r.adopter.Adopt,
 		Clock:          a.clock,
 		Logger:         a.Logger,

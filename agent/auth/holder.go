@@ -15,6 +15,7 @@ type holder struct {
 	mu      sync.Mutex
 	token   redact.Secret
 	invalid bool
+	served  bool          // requests with it have succeeded
 	signal  chan struct{} // has room for one; made when first used
 }
 
@@ -23,7 +24,7 @@ func (h *holder) set(token redact.Secret) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	changed := h.token != token
-	h.token, h.invalid = token, false
+	h.token, h.invalid, h.served = token, false, false
 	return changed
 }
 
@@ -49,6 +50,20 @@ func (h *holder) invalidate(token redact.Secret) {
 	case h.channel() <- struct{}{}:
 	default:
 	}
+}
+
+// serve marks a token as one that serves requests, if it is the one in use.
+func (h *holder) serve(token redact.Secret) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.served = h.served || token != "" && token == h.token
+}
+
+// hasServed reports whether the token in use has served requests.
+func (h *holder) hasServed() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.served
 }
 
 // refused returns a channel that is signalled when the token in use may have been marked.

@@ -109,9 +109,13 @@ func (s *session) requestRenewal(ctx context.Context, token Token) (Token, error
 }
 
 // afterRefusal waits before the next login if several tokens in a row were refused early
-// in their life, because another login will not help. It returns false when ctx has
-// ended.
+// in their life and without having served a request, because another login will not
+// help. It returns false when ctx has ended.
 func (s *session) afterRefusal(ctx context.Context, token Token) bool {
+	if s.holder.hasServed() {
+		s.refusals = 0
+		return ctx.Err() == nil
+	}
 	early := s.backoff.Max
 	if token.LeaseDuration > 0 {
 		early = min(early, token.LeaseDuration/2)

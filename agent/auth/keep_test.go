@@ -352,6 +352,37 @@ func TestEveryTokenIsInvalid(t *testing.T) {
 	})
 }
 
+// TestTokensThatServe: each token is refused, but has served before, as one with few
+// uses does. Each is replaced at once; once one does not serve, the logins back off.
+func TestTokensThatServe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := issuer(time.Hour, true)
+		r := run(t, server, func(l *Loop) { l.Deliver = func(Token) {} })
+		refuse := func(served bool) {
+			token := redact.Secret(fmt.Sprintf("CANARY-%d", len(server.seen(login))))
+			if served {
+				r.Served(token)
+			}
+			r.Invalidate(token)
+			r.pass(time.Second)
+		}
+		for range 600 {
+			refuse(true)
+		}
+		served := len(server.seen(login))
+		if served != 601 {
+			t.Errorf("%d logins for 600 tokens that had served", served)
+		}
+		for range 600 {
+			refuse(false)
+		}
+		r.stop()
+		if n := len(server.seen(login)) - served; n > 30 {
+			t.Errorf("%d logins in ten minutes for tokens that never served", n)
+		}
+	})
+}
+
 func TestReauthOnNewCredentials(t *testing.T) {
 	for reauth, want := range map[bool]int{false: 1, true: 2} {
 		synctest.Test(t, func(t *testing.T) {

@@ -69,9 +69,14 @@ type Loop struct {
 
 // Invalidate reports that the server refused a request because it does not know the
 // token. The first call for the token that Run delivered last leads to a new login;
-// calls for older tokens have no effect. If several new tokens in a row are refused, the
-// logins back off. Any goroutine may call it.
+// calls for older tokens have no effect. If several new tokens in a row are refused that
+// never served a request, the logins back off. Any goroutine may call it.
 func (l *Loop) Invalidate(token redact.Secret) { l.holder.invalidate(token) }
+
+// Served reports that requests with the token succeed. If that token is refused later,
+// because its uses are spent for example, Run logs in again at once, and the refusals
+// before it do not count any more. Any goroutine may call it.
+func (l *Loop) Served(token redact.Secret) { l.holder.serve(token) }
 
 // Run logs in and keeps the token valid until ctx ends, then returns nil. It returns an
 // error that wraps a *Failure if ExitOnErr is set and a login fails, and an error if the

@@ -31,8 +31,10 @@ type loop struct {
 	active  int // workers that have not returned a result
 
 	token    redact.Secret
-	open     bool           // a token was given
-	reported *redact.Secret // the token last given to Config.InvalidToken
+	open     bool            // a token was given
+	reported *redact.Secret  // the token last given to Config.InvalidToken
+	served   bool            // the token was given to Config.TokenServed
+	refused  map[*entry]bool // which were refused for their token and have not succeeded since
 
 	random  func() float64 // in [0,1)
 	now     reading
@@ -51,6 +53,7 @@ func newLoop(s *Store) *loop {
 		policy: policy{c.Threshold, c.StaticInterval}, backoff: backoff.Law{Min: c.MinBackoff, Max: c.MaxBackoff},
 		report:  newReporter(c.Logger, s.Skew),
 		entries: make(map[vaultreq.Request]*entry),
+		refused: make(map[*entry]bool),
 		// A slot for each worker, so that none blocks.
 		results: make(chan result, c.Concurrency),
 		random:  rand.Float64,
@@ -186,6 +189,7 @@ func (l *loop) schedule(e *entry, due time.Time) {
 func (l *loop) authenticated(token redact.Secret) {
 	another := token != l.token
 	l.token, l.open = token, true
+	l.served = l.served && !another
 	for _, e := range l.queue {
 		switch {
 		case e.single != nil && !another: // once with each token

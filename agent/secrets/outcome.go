@@ -17,8 +17,10 @@ func (l *loop) handleResult(r result) {
 	if r.asked.After(l.now.wall) { // the clock was set back meanwhile
 		r.asked = l.now.wall
 	}
+	l.noteToken(e, r)
 	switch {
 	case e.dropped:
+		delete(l.refused, e)
 	case e.single != nil:
 		l.replyTo(e, r)
 	case r.act == adopt && !adoptable(r):
@@ -32,6 +34,28 @@ func (l *loop) handleResult(r result) {
 	default:
 		l.setAnswer(e, r)
 	}
+}
+
+// noteToken notes whether a request was refused for its token, and tells when the token
+// serves. If requests were refused before, only their success tells: a request that is
+// refused with every token must not make every login a good one.
+func (l *loop) noteToken(e *entry, r result) {
+	if r.act == adopt || r.token != l.token {
+		return
+	}
+	if r.err != nil && r.err.Class == InvalidToken {
+		l.refused[e] = true
+		return
+	}
+	accepted := r.err == nil || r.err.Class == NotFound || r.err.Class == Refused // Vault looks at the token first
+	if !accepted || len(l.refused) > 0 && !l.refused[e] {
+		return
+	}
+	delete(l.refused, e)
+	if !l.served && l.config.TokenServed != nil {
+		l.config.TokenServed(l.token)
+	}
+	l.served = true
 }
 
 // adoptable reports whether the caller has a certificate that is still valid.

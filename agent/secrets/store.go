@@ -50,6 +50,9 @@ type Config struct {
 	// InvalidToken is called, once for each token, when Vault reports that the token is
 	// invalid. It must not block. Requests then wait for Authenticated.
 	InvalidToken func(redact.Secret)
+	// TokenServed is called, once for each token, when requests with the token succeed:
+	// if others were refused for the token before it, one of these. It must not block.
+	TokenServed func(redact.Secret)
 	// Adopt returns the certificate that this host already has for a Certificate or a
 	// Write, in the form of Vault's answer to pki/issue. It is called once, when the
 	// request is first wanted, even before Authenticated, from up to Concurrency

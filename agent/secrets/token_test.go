@@ -115,3 +115,41 @@ func TestAnotherTokenMayBeAllowedMore(t *testing.T) {
 		answered(t, s, r)
 	})
 }
+
+// TestTokenServes: a token serves once a request that was refused before it succeeds,
+// or any if there is none. Others that succeed do not make up for one that is refused
+// with every token.
+func TestTokenServes(t *testing.T) {
+	for name, test := range map[string]struct {
+		refused func(path, token string) bool
+		served  []redact.Secret
+	}{
+		"each serves":            {func(string, string) bool { return false }, []redact.Secret{"t1", "t2", "t3"}},
+		"none serves":            {func(string, string) bool { return true }, nil},
+		"one path never":         {func(path, _ string) bool { return path == "/v1/cubbyhole/a" }, nil},
+		"one path not at first":  {func(path, token string) bool { return path == "/v1/cubbyhole/a" && token == "t1" }, []redact.Secret{"t2", "t3"}},
+		"another path not later": {func(path, token string) bool { return path == "/v1/cubbyhole/b" && token == "t2" }, []redact.Secret{"t1", "t3"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var served tokens
+				f := run(t, Config{TokenServed: served.add, Concurrency: 1}, func(r *http.Request, _ string) (int, any) {
+					if test.refused(r.URL.Path, r.Header.Get("X-Vault-Token")) {
+						return invalidToken()
+					}
+					return 200, data("a", "b")
+				})
+				f.subscribe(req(t, vaultreq.Read, "cubbyhole/a"), req(t, vaultreq.Read, "cubbyhole/b"))
+				for _, token := range []redact.Secret{"t2", "t3"} {
+					time.Sleep(10 * time.Minute)
+					f.Authenticated(token)
+				}
+				time.Sleep(10 * time.Minute)
+				synctest.Wait()
+				if got := served.all(); !slices.Equal(got, test.served) {
+					t.Errorf("got %d tokens that served, want %d", len(got), len(test.served))
+				}
+			})
+		})
+	}
+}

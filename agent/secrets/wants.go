@@ -79,6 +79,7 @@ func (l *loop) sweep() {
 // drop removes an entry from wherever it is.
 func (l *loop) drop(e *entry) {
 	e.dropped = true
+	delete(l.refused, e)
 	if e.place >= 0 {
 		heap.Remove(&l.queue, e.place)
 	}

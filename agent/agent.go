@@ -73,26 +73,42 @@ func (a *Agent) withoutSecrets() *Agent {
 	return &run
 }
 
-// Run runs the agent until ctx ends, which is a clean stop, and then returns nil.
-// It also returns nil when exit_after_auth is set and everything is done, a
-// *ChildExit when a child has exited, and a *Failure when a setting such as
-// exit_on_retry_failure ends the agent. Everything that it started has ended when
-// it returns.
+// Run runs the agent until ctx ends, which is a clean stop, and then returns nil or,
+// if a child ended with a code of its own when it was stopped, a *ChildExit. It also
+// returns nil when exit_after_auth is set and everything is done, a *ChildExit when a
+// child has exited, and a *Failure when a setting such as exit_on_retry_failure ends
+// the agent.
+//
+// Everything that it started has ended when it returns, with one exception: what cannot
+// be interrupted is left after a time, or at once when Hurry is closed. The log says so.
+// The process should end then.
 func (a *Agent) Run(ctx context.Context) error {
 	a = a.withoutSecrets()
 	running, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	e := newEnd()
+	ended := make(chan error, 1)
+	go func() { ended <- a.run(running, cancel, e) }() // await waits for it
+	err := e.await(running, ended, a)
+	if ctx.Err() != nil && exitedFromStop(err) {
+		return nil
+	}
+	return err
+}
+
+// run makes the parts and runs them.
+func (a *Agent) run(ctx context.Context, cancel context.CancelCauseFunc, e *end) error {
 	members := bundle.NewMembers(a.Config, 0)
 	if err := a.checkStart(members); err != nil {
 		return err
+	}
+	if ctx.Err() != nil {
+		return e.outcome(ctx)
 	}
 	r, err := a.assemble(members, cancel)
 	if err != nil {
 		return err
 	}
-	err = r.run(running)
-	if ctx.Err() != nil && exitedFromStop(err) {
-		return nil
-	}
-	return err
+	r.end = e
+	return r.run(ctx)
 }

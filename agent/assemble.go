@@ -41,6 +41,7 @@ type assembly struct {
 	bundles   *bundles
 	progress  *progress
 	board     *statusBoard
+	end       *end
 	announced chan struct{} // closed once the log says that everything is published
 
 	noLogin     sync.Once

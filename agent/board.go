@@ -138,6 +138,17 @@ func (b *statusBoard) status() status.Agent {
 	return s
 }
 
+// steps returns at which step the bundles are whose loops have not ended.
+func (b *statusBoard) steps() (steps []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, r := range b.reports {
+		steps = append(steps, fmt.Sprintf("bundle %q: %s", r.known.Name, r.heartbeat.doing))
+	}
+	slices.Sort(steps)
+	return steps
+}
+
 // missing returns an error that names a loop whose heartbeat is overdue, if there
 // is one.
 func (b *statusBoard) missing(now time.Time) error {

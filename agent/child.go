@@ -11,6 +11,7 @@ import (
 	"os"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/certagent/certagent/agent/config"
 	"github.com/certagent/certagent/exec"
@@ -62,7 +63,7 @@ func (r *assembly) newChild(cfg config.Exec, only bool) (*child, error) {
 		Command:     cfg.Command,
 		StopSignal:  stopSignal(cfg),
 		StopGroup:   len(cfg.Command) == 3 && cfg.Command[0] == "sh" && cfg.Command[1] == "-c", // as Vault Agent does
-		KillTimeout: exec.BoundKillTimeout(cfg.KillTimeout, r.Config.StopTimeout),
+		KillTimeout: r.killTimeout(cfg),
 		Stdout:      stdout,
 		Stderr:      stderr,
 		Logger:      c.log,
@@ -72,6 +73,11 @@ func (r *assembly) newChild(cfg config.Exec, only bool) (*child, error) {
 	}
 	c.Supervisor = exec.NewSupervisor(s)
 	return c, nil
+}
+
+// killTimeout returns how long the child of an exec block has to stop.
+func (a *Agent) killTimeout(cfg config.Exec) time.Duration {
+	return exec.BoundKillTimeout(cfg.KillTimeout, a.Config.StopTimeout)
 }
 
 // stopSignal returns the signal that stops the child. If SIGTERM or SIGINT, which
@@ -128,12 +134,15 @@ func startFailed(err error) error {
 	return err
 }
 
-// stop stops the child, and kills it once hurry is closed.
-func (c *child) stop(hurry <-chan struct{}) {
+// stop stops the child, and kills it once hurry is closed. It returns the code with
+// which the child has ended (see ownCode), or 0 if it did not run.
+func (c *child) stop(hurry <-chan struct{}) (code int) {
+	running := c.Running()
+	var exit exec.Exit
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		_, _ = c.Stop(context.Background()) // it fails only when its context ends
+		exit, _ = c.Stop(context.Background()) // it fails only when its context ends
 	}()
 	select {
 	case <-stopped:
@@ -141,4 +150,20 @@ func (c *child) stop(hurry <-chan struct{}) {
 		_, _ = c.Kill(context.Background())
 		<-stopped
 	}
+	if !running {
+		return 0
+	}
+	return c.ownCode(exit)
+}
+
+// ownCode returns the code of an exit that was requested: 0 for a success, and for an
+// end by a signal that certagent, or who stops it, has sent. A shell and a JVM exit with
+// such a code too.
+func (c *child) ownCode(exit exec.Exit) int {
+	for _, sig := range []syscall.Signal{stopSignal(c.config), syscall.SIGKILL, syscall.SIGTERM, syscall.SIGINT} {
+		if exit.Code == 128+int(sig) {
+			return 0
+		}
+	}
+	return c.policy.Code(exit)
 }

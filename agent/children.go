@@ -4,6 +4,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -102,13 +103,16 @@ func (cs *children) each(name string, do func(*child) error) error {
 	return errors.Join(errs...)
 }
 
-// stop stops all children at the same time, and kills them once hurry is closed.
-func (cs *children) stop(hurry <-chan struct{}) {
+// stop stops all children at the same time, and kills them once hurry is closed. It
+// returns the first exit code that is not 0, in the order of the configuration.
+func (cs *children) stop(hurry <-chan struct{}) (code int) {
+	codes := make([]int, len(cs.all))
 	var all sync.WaitGroup
-	for _, c := range cs.all {
-		all.Go(func() { c.stop(hurry) })
+	for i, c := range cs.all {
+		all.Go(func() { codes[i] = c.stop(hurry) })
 	}
 	all.Wait()
+	return cmp.Or(codes...)
 }
 
 // Forwarded returns the signals that are forwarded to the children: all that can be

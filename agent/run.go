@@ -8,6 +8,7 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/certagent/certagent/agent/bundle"
 	"github.com/certagent/certagent/agent/client"
 	"github.com/certagent/certagent/exec"
 	"github.com/certagent/certagent/logkey"
@@ -23,51 +24,56 @@ func (r *assembly) run(ctx context.Context) error {
 	}
 	r.setSubreaper() // before the first process is started
 	initial := r.members.Form(ctx, r.env, &r.adopter)
+	if !r.end.begin(ctx, r.board.steps) {
+		return r.end.outcome(ctx)
+	}
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 
 	var parts sync.WaitGroup
-	start := func(run func(context.Context) error) {
+	start := func(name string, run func(context.Context) error) {
+		leave := r.end.enter(name)
 		parts.Go(func() {
+			defer leave()
 			if err := run(work); err != nil && work.Err() == nil {
 				r.fail(err)
 			}
 		})
 	}
-	start(r.watcher.Run)
-	start(r.store.Run)
-	start(r.runLogin)
-	start(func(ctx context.Context) error { r.bundles.run(ctx, initial); return nil })
-	start(r.reconfigure)
+	start("the watcher of files", r.watcher.Run)
+	start("the store of secrets", r.store.Run)
+	start("the login", r.runLogin)
+	start("the bundles' manager", func(ctx context.Context) error { r.bundles.run(ctx, initial); return nil })
+	start("a reload", r.reconfigure)
 	for _, s := range r.sinks {
-		start(func(ctx context.Context) error { s.run(ctx); return nil })
+		start("a token sink", func(ctx context.Context) error { s.run(ctx); return nil })
 	}
 	if r.Running != nil {
 		r.Running(&Handle{assembly: r, run: ctx})
 	}
-	start(r.checkAddresses)
-	start(r.announce)
+	start("the look-up of addresses", r.checkAddresses)
+	start("the announcement", r.announce)
 	if r.Config.ExitAfterAuth {
-		start(r.finish)
+		start("the end of the one-shot run", r.finish)
 	}
 	for _, c := range r.children.all {
-		start(func(ctx context.Context) error { return c.run(ctx, r.progress.published.reached) })
+		start("the supervisor of "+bundle.ChildName(c.config.Name), func(ctx context.Context) error { return c.run(ctx, r.progress.published.reached) })
 	}
-	start(r.forwardSignals)
-	start(r.reap)
+	start("the forwarding of signals", r.forwardSignals)
+	start("the reaping of orphans", r.reap)
 
 	<-ctx.Done()
 	if r.Stopping != nil {
 		r.Stopping()
 	}
-	r.children.stop(r.Hurry)
+	r.end.childrenStopped(r.children.stop(r.Hurry))
 	stopWork()
 	parts.Wait()
 	client.Release(r.client)
 	if r.login.LoginClient != nil {
 		client.Release(r.login.LoginClient)
 	}
-	return outcome(ctx)
+	return r.end.outcome(ctx)
 }
 
 // errFinished ends a one-shot run.
@@ -90,15 +96,6 @@ func (r *assembly) reap(ctx context.Context) error {
 		return err
 	}
 	return nil
-}
-
-// outcome returns the error of Run for a context that has ended.
-func outcome(ctx context.Context) error {
-	cause := context.Cause(ctx)
-	if errors.Is(cause, errFinished) || errors.Is(cause, context.Canceled) {
-		return nil
-	}
-	return cause
 }
 
 // runLogin runs the login loop, which fails only if exit_on_err is set.

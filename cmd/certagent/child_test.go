@@ -62,10 +62,43 @@ func TestSecondSIGTERMHurries(t *testing.T) {
 	p.Signal(syscall.SIGTERM)
 	p.Says(`child will not`)
 	p.Alive()
+	time.Sleep(sameStop) // the signal is another request then
 	p.Signal(syscall.SIGTERM)
 	p.Says(logmsg.StoppingAtOnce)
 	p.Ends(0)
 	p.leavesNothing()
+}
+
+// Two signals milliseconds apart are one request: a supervisor signals the process and
+// its group, or timeout(1) does. The child gets the time that it needs.
+func TestSIGTERMTwiceAtOnceIsOneRequest(t *testing.T) {
+	for _, second := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		t.Run(signalName(second), func(t *testing.T) {
+			w := newWorld(t)
+			p := w.start(login + password("") + child("trap 'sleep 2; echo child is done; exit 0' TERM; echo child runs; while :; do sleep 0.05; done", ""))
+			p.Says(`child runs`)
+			p.Signal(syscall.SIGTERM)
+			time.Sleep(5 * time.Millisecond)
+			p.Signal(second)
+			p.Says(logmsg.StopRepeated + ` signal=` + signalName(second))
+			p.Says(`child is done`)
+			p.Ends(0)
+			if p.Count(logmsg.StoppingAtOnce) > 0 {
+				t.Error("the child was killed")
+			}
+			p.leavesNothing()
+		})
+	}
+}
+
+// The code with which the child ends on SIGTERM is handed on.
+func TestChildsExitCodeAfterSIGTERM(t *testing.T) {
+	w := newWorld(t)
+	p := w.start(login + password("") + child("trap 'exit 42' TERM; echo child runs; while :; do sleep 0.05; done", ""))
+	p.Says(`child runs`)
+	p.Signal(syscall.SIGTERM)
+	p.Says(logmsg.ExitingWithChild + ` code=42`)
+	p.Ends(42)
 }
 
 func TestChildIsRestartedForNewSecrets(t *testing.T) {

@@ -74,7 +74,7 @@ func TestChildrenEndBeforeAllElse(t *testing.T) {
 	}
 	w.PutKV("app", map[string]any{"password": "two"})
 	p.Says(`slow has two`)
-	p.Ends(0)
+	p.Ends(3) // the code of the first child in the configuration
 	p.leavesNothing()
 	if _, err := os.Stat(w.Path("pid")); !os.IsNotExist(err) {
 		t.Errorf("pid_file is left: %v", err)

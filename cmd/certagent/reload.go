@@ -8,7 +8,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
-	"sync"
+	"time"
 
 	"github.com/certagent/certagent/agent"
 	"github.com/certagent/certagent/agent/config"
@@ -28,7 +28,7 @@ type reloader struct {
 	reloads  chan agent.Reload // for the agent
 
 	cancel context.CancelFunc
-	done   sync.WaitGroup
+	ended  chan struct{} // closed when the goroutine has ended
 }
 
 // start handles SIGHUPs until stop.
@@ -36,7 +36,9 @@ func (r *reloader) start(hangups <-chan os.Signal) {
 	var ctx context.Context
 	ctx, r.cancel = context.WithCancel(context.Background())
 	r.reloads = make(chan agent.Reload)
-	r.done.Go(func() {
+	r.ended = make(chan struct{})
+	go func() { // stop waits for it
+		defer close(r.ended)
 		for {
 			select {
 			case <-ctx.Done():
@@ -45,13 +47,17 @@ func (r *reloader) start(hangups <-chan os.Signal) {
 				r.hangUp(ctx, sig)
 			}
 		}
-	})
+	}()
 }
 
-// stop stops it. The agent may not have applied the last configuration.
+// stop stops it. The agent may not have applied the last configuration. A file of the
+// configuration that cannot be read holds up the end for a second at most.
 func (r *reloader) stop() {
 	r.cancel()
-	r.done.Wait()
+	select {
+	case <-r.ended:
+	case <-time.After(time.Second):
+	}
 }
 
 // hangUp handles a SIGHUP. systemd sees a reload, whichever process handles the

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -23,7 +24,7 @@ import (
 // a signal that does not fit.
 type signals struct {
 	ctx     context.Context // ends with the first SIGINT or SIGTERM
-	hurry   chan struct{}   // closed by the second
+	hurry   chan struct{}   // closed by the second, unless that follows within sameStop
 	hangups chan os.Signal  // one slot, for one SIGHUP or several
 
 	handed        chan os.Signal // for the children; with room for a burst
@@ -55,21 +56,30 @@ func watchSignals(logger *slog.Logger, children bool) *signals {
 	return s
 }
 
+// sameStop is how long after the first stop signal another one is the same request:
+// a supervisor signals the process and its group, or timeout(1) does.
+const sameStop = time.Second
+
 func (s *signals) loop(logger *slog.Logger) {
+	var begun time.Time
 	hurried := false
 	for {
 		select {
 		case <-s.quit:
 			return
 		case sig := <-s.stops:
-			switch {
-			case s.ctx.Err() == nil:
-				s.cancel() // whatever becomes of the line
-				logger.Info(logmsg.Stopping, logkey.Signal, signalName(sig))
+			name := signalName(sig)
+			switch { // each acts before it logs
+			case begun.IsZero():
+				begun = time.Now()
+				s.cancel()
+				logger.Info(logmsg.Stopping, logkey.Signal, name)
+			case time.Since(begun) < sameStop:
+				logger.Info(logmsg.StopRepeated, logkey.Signal, name, logkey.Hint, "a signal after a second kills the children and ends certagent at once")
 			case !hurried:
 				hurried = true
 				close(s.hurry)
-				logger.Warn(logmsg.StoppingAtOnce, logkey.Signal, signalName(sig))
+				logger.Warn(logmsg.StoppingAtOnce, logkey.Signal, name)
 			}
 		case sig := <-s.others:
 			if sig != syscall.SIGPIPE {

@@ -44,7 +44,8 @@ type Result struct {
 //
 // When ctx ends, the command is stopped as after its timeout, but has at most one
 // second to exit. Processes that a command left in the background keep running unless
-// it was stopped; their stdout and stderr are closed pipes.
+// it was stopped. They can go on writing to their stdout and stderr, also after this
+// process has ended; nobody reads that.
 func Run(ctx context.Context, c Command) (Result, error) { return run(ctx, c, startProcess) }
 
 func run(ctx context.Context, c Command, start starter) (Result, error) {

@@ -8,6 +8,8 @@ import (
 	"context"
 	"errors"
 	"os"
+	osexec "os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -77,6 +79,56 @@ func TestRunKeepsTheEndOfTheOutput(t *testing.T) {
 	}
 	if len(r.Output) != outputLimit || !strings.HasSuffix(r.Output, "x\nend\n") {
 		t.Errorf("kept %d bytes that end in %q", len(r.Output), r.Output[max(0, len(r.Output)-10):])
+	}
+}
+
+// serverThatPrints starts a server in the background that prints, and then says so.
+const serverThatPrints = `(until [ -e "$1.go" ]; do sleep 0.01; done
+	i=0; while [ $i -lt 20 ]; do echo line $i; i=$((i+1)); done
+	head -c 4000000 /dev/zero
+	echo lives > "$1.new"; mv "$1.new" "$1") & echo started`
+
+// What a command leaves running can go on printing, while certagent runs and after it
+// has ended.
+func TestRunLeavesAServer(t *testing.T) {
+	lives := func(t *testing.T, path string) {
+		t.Helper()
+		if err := os.WriteFile(path+".go", nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		becomes(t, "the server lives on", func() bool { text, _ := os.ReadFile(path); return string(text) == "lives\n" })
+	}
+	t.Run("while it is read", func(t *testing.T) {
+		t.Parallel()
+		path := filepath.Join(t.TempDir(), "server")
+		r, err := Run(t.Context(), Command{Args: []string{"sh", "-c", serverThatPrints, "sh", path}})
+		if err != nil || r.Output != "started\n" {
+			t.Fatalf("got %q, %v", r.Output, err)
+		}
+		lives(t, path)
+	})
+	t.Run("after its starter has ended", func(t *testing.T) {
+		t.Parallel()
+		path := filepath.Join(t.TempDir(), "server")
+		cmd := osexec.Command(os.Args[0])
+		cmd.Env = as("leave=" + path)
+		if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+			t.Fatalf("%q, %v", out, err)
+		}
+		lives(t, path)
+	})
+}
+
+// What comes after the end of a command is not its output, and the writer is not touched
+// any more.
+func TestRunStdoutApartEndsWithTheCommand(t *testing.T) {
+	t.Parallel()
+	var stdout bytes.Buffer
+	if _, err := Run(t.Context(), Command{Args: []string{"sh", "-c", "(sleep 0.5; echo late) & echo early"}, Stdout: &stdout}); err != nil {
+		t.Fatal(err)
+	}
+	if got := stdout.String(); got != "early\n" {
+		t.Errorf("got %q", got)
 	}
 }
 

@@ -29,6 +29,7 @@ func TestMain(m *testing.M) {
 		play(strings.Fields(role))
 		os.Exit(0)
 	}
+	hostNamespace = func() bool { return true } // no test signals the process 1 of the container that it runs in
 	goleak.VerifyTestMain(m)
 }
 
@@ -46,11 +47,20 @@ func play(role []string) {
 			fmt.Println(arg)
 		case "env":
 			fmt.Println(os.Getenv(arg))
+		case "signal-pid-file":
+			if err := SignalPIDFile(arg, syscall.SIGUSR1); err != nil {
+				fmt.Println(err)
+			}
 		case "pid":
 			fmt.Println(os.Getpid())
-		case "drip": // until the pipe is closed
-			for range time.Tick(10 * time.Millisecond) {
+		case "drip": // for longer than the output is collected
+			for range 40 {
+				time.Sleep(10 * time.Millisecond)
 				fmt.Print(".")
+			}
+		case "leave": // a server that prints more than a pipe holds, after this process has ended
+			if _, err := Run(context.Background(), Command{Args: []string{"sh", "-c", serverThatPrints, "sh", arg}}); err != nil {
+				fmt.Println(err)
 			}
 		case "flood": // more than any pipe or buffer holds
 			line := strings.Repeat("x", 1023) + "\n"

@@ -7,16 +7,33 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
+
+// A command may leave processes running that hold its stdout and stderr: a server that it
+// has started in the background. They must be able to go on writing, or the next line
+// that such a server prints would end it (SIGPIPE). So
+//
+//   - the pipe is read for as long as somebody holds its other end, and what comes after
+//     the command's end is thrown away;
+//   - the command gets its end for reading and writing, so that the pipe has a reader even
+//     after this process has ended;
+//   - from the command's end on, writing does not block: once nobody reads any more and
+//     the pipe is full, writes fail and the writer lives on.
 
 const (
 	outputLimit = 4 << 10
-	// outputDelay is how long output is read after the command has exited. It is used
-	// up only if another process holds the pipe open. What the command itself wrote
+	// outputDelay is how long output is collected after the command has exited. It is
+	// used up only if another process holds the pipe open. What the command itself wrote
 	// is in the pipe by then.
 	outputDelay = 250 * time.Millisecond
+	// pipeSize is how much a pipe holds, if the system allows it.
+	pipeSize = 256 << 10
 )
 
 // outputs are the pipes that a command writes to.
@@ -53,8 +70,10 @@ func (o *outputs) close() string {
 
 // output is a pipe whose writer never blocks for long: its reader reads all the time.
 type output struct {
-	r, w *os.File
-	read chan struct{} // closed when the reader has returned
+	w    *os.File
+	mu   sync.Mutex
+	keep func([]byte)  // nil once the output is not wanted any more
+	read chan struct{} // closed at the end of the file
 }
 
 func newOutput(keep func([]byte)) (*output, error) {
@@ -62,27 +81,53 @@ func newOutput(keep func([]byte)) (*output, error) {
 	if err != nil {
 		return nil, fmt.Errorf("creating a pipe for a command's output: %w", err)
 	}
-	o := &output{r: r, w: w, read: make(chan struct{})}
-	go func() { // close waits for this goroutine
-		defer close(o.read)
-		buf := make([]byte, 32<<10)
-		for {
-			n, err := r.Read(buf)
-			keep(buf[:n])
-			if err != nil { // end of file or deadline
-				return
-			}
-		}
-	}()
+	o := &output{w: forReadingToo(w), keep: keep, read: make(chan struct{})}
+	go o.drain(r) // ends with the last process that holds the other end
 	return o, nil
 }
 
-// close waits until everything has been read. The writing process must have exited.
+// forReadingToo replaces the writing end of a pipe by one that is a reader as well.
+// Without /proc there is none.
+func forReadingToo(w *os.File) *os.File {
+	fd := int(w.Fd()) // blocking from here on, as the command expects it
+	_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, pipeSize)
+	both, err := unix.Open("/proc/self/fd/"+strconv.Itoa(fd), unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return w
+	}
+	w.Close()
+	return os.NewFile(uintptr(both), "output of a command")
+}
+
+func (o *output) drain(r *os.File) {
+	defer close(o.read)
+	defer r.Close()
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := r.Read(buf)
+		o.mu.Lock()
+		if o.keep != nil {
+			o.keep(buf[:n])
+		}
+		o.mu.Unlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+// close waits until everything has been read, or until it is clear that another process
+// holds the pipe. The command must have exited.
 func (o *output) close() {
+	_ = unix.SetNonblock(int(o.w.Fd()), true) // for all that have inherited it
 	o.w.Close()
-	_ = o.r.SetReadDeadline(time.Now().Add(outputDelay)) // pipes have deadlines
-	<-o.read
-	o.r.Close()
+	select {
+	case <-o.read:
+	case <-time.After(outputDelay):
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.keep = nil
 }
 
 // tailBuffer keeps the last outputLimit bytes.

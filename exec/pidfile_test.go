@@ -55,6 +55,7 @@ func TestSignalPIDFile(t *testing.T) {
 		want    error
 	}{
 		{"plain", "web.pid", "%", 0, nil},
+		{"the first of several lines", "postmaster.pid", "%\n/var/lib/postgresql/15/main\n1700000000\n5432\n/var/run/postgresql\nlocalhost\n  5432001    163840\nready\n", 0, nil},
 		{"with blanks around it", "web.pid", " \t%\r\n\n", 0, nil},
 		{"written long after the start", "web.pid", "%", time.Hour, nil},
 		{"written a little before the start, by a coarse clock", "web.pid", "%", -time.Second, nil},

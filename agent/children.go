@@ -17,6 +17,7 @@ import (
 	"github.com/certagent/certagent/exec"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
+	"github.com/certagent/certagent/redact"
 )
 
 // children are the programs of the exec blocks, with the variables that the
@@ -78,6 +79,16 @@ func (cs *children) StopTimeout(name string) time.Duration {
 		sum += c.config.KillTimeout
 	}
 	return sum
+}
+
+// CheckEnv returns an error if no child could be started with these values of variables.
+func (cs *children) CheckEnv(values map[string]redact.Bytes) error {
+	for _, c := range cs.all {
+		if err := cs.fits(c.config.Command, values); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Any reports whether there is a child.

@@ -4,8 +4,10 @@
 package agent
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/certagent/certagent/exec"
@@ -37,13 +39,35 @@ func (e *environment) HasEnv(name string, value redact.Bytes) bool {
 	return known && string(old) == string(value)
 }
 
+// fits returns an error if a program could not be started with these values of variables
+// and the present ones of the others.
+func (e *environment) fits(argv []string, values map[string]redact.Bytes) error {
+	for name := range values {
+		if name == "" || strings.ContainsAny(name, "=\x00") {
+			return fmt.Errorf("environment variable %q: no environment can hold a variable of this name", name)
+		}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	all := maps.Clone(e.values)
+	if all == nil {
+		all = make(map[string]redact.Bytes)
+	}
+	maps.Copy(all, values)
+	return exec.CheckEnviron(argv, environ(all))
+}
+
 // environ returns a child's environment.
 func (e *environment) environ() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	return environ(e.values)
+}
+
+func environ(values map[string]redact.Bytes) []string {
 	var extra []string
-	for _, name := range slices.Sorted(maps.Keys(e.values)) {
-		extra = append(extra, name+"="+string(e.values[name]))
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		extra = append(extra, name+"="+string(values[name]))
 	}
 	return exec.Environ(extra)
 }

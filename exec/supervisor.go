@@ -36,14 +36,17 @@ type Supervisor struct {
 	cfg           SupervisorConfig
 	child         *child
 	random        func() float64
-	startRequests chan chan<- error // each ends the delay and gets the result of the start
-	failedStarts  chan int          // the exit codes of starts that failed
+	possible      func(argv, env []string) error // why a start would fail; nil if it is not known to
+	startRequests chan chan<- error              // each ends the delay and gets the result of the start
+	failedStarts  chan int                       // the exit codes of starts that failed
 }
 
 // NewSupervisor returns a supervisor whose child is not running. Stop or Kill must be
 // called in the end; otherwise a goroutine leaks.
 func NewSupervisor(cfg SupervisorConfig) *Supervisor {
-	return newSupervisor(cfg, startProcess)
+	s := newSupervisor(cfg, startProcess)
+	s.possible = checkStart
+	return s
 }
 
 func newSupervisor(cfg SupervisorConfig, start starter) *Supervisor {
@@ -57,6 +60,7 @@ func newSupervisor(cfg SupervisorConfig, start starter) *Supervisor {
 		cfg:           cfg,
 		child:         newChild(cfg.ChildConfig, start),
 		random:        rand.Float64,
+		possible:      func(_, _ []string) error { return nil },
 		startRequests: make(chan chan<- error),
 		failedStarts:  make(chan int, 1),
 	}
@@ -158,11 +162,19 @@ func (s *Supervisor) recordFailedStart(err error) bool {
 // requested while one is in progress share one new process. A child whose restart is
 // delayed is started at once, because the reason of its failure may be gone.
 //
+// The child is not stopped if it is known that the next process could not be started: its
+// program is missing, or no program can have such an environment. That is a *StartError
+// as well; the child keeps running.
+//
 // It fails with ErrNotRunning if the child is not running, with ErrStopped, or with a
-// *StartError. After a *StartError Run retries by the policy or, if that never
+// *StartError. After a *StartError of a child that was stopped, Run retries by the policy or, if that never
 // restarts, waits for the next Restart.
 func (s *Supervisor) Restart(ctx context.Context) error {
-	err := s.child.Restart(ctx, s.cfg.Environ())
+	env := s.cfg.Environ()
+	if err := s.possible(s.cfg.Command, env); err != nil && s.child.Running() {
+		return err
+	}
+	err := s.child.Restart(ctx, env)
 	if errors.Is(err, ErrNotRunning) {
 		return s.startNow(ctx)
 	}

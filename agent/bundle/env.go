@@ -56,6 +56,9 @@ type Children interface {
 	// HasEnv reports whether it has that value.
 	SetEnv(name string, value redact.Bytes)
 	HasEnv(name string, value redact.Bytes) bool
+	// CheckEnv returns an error if no child could be started with these values of
+	// variables.
+	CheckEnv(values map[string]redact.Bytes) error
 }
 
 // EveryChild is the name for all children that restart when a variable of theirs

@@ -92,6 +92,19 @@ func (g *generation) inspect(now time.Time) error {
 	return nil
 }
 
+// checkVariables returns an error if no environment can hold the variables. Without it
+// the child would be stopped first, and could not be started again.
+func (g *generation) checkVariables(child Children) error {
+	if len(g.variables) == 0 {
+		return nil
+	}
+	values := make(map[string]redact.Bytes, len(g.variables))
+	for _, v := range g.variables {
+		values[v.name] = v.value
+	}
+	return child.CheckEnv(values)
+}
+
 // compare compares the generation with the files on disk and the children's
 // environment, and records which reactions have something that differs.
 func (g *generation) compare(p sinks.Publisher, reactions int, child Children) (plan.Content, error) {

@@ -49,6 +49,9 @@ func (b *Bundle) render(ctx context.Context) error {
 	if err := generation.inspect(now()); err != nil {
 		return err
 	}
+	if err := generation.checkVariables(b.env.Children); err != nil {
+		return err
+	}
 	if err := b.target.lookUp(); err != nil {
 		return err
 	}

@@ -30,6 +30,7 @@ var mayOpen = map[string]string{
 	"agent/child.go os.OpenFile":           "writes the output of a child",
 	"cmd/certagent/logfile.go os.OpenFile": "writes the log",
 	"cmd/certagent/dev.go os.Create":       "writes a file of certagent dev",
+	"exec/output.go unix.Open":             "a pipe of its own, by its descriptor",
 	"exec/procfs.go os.Open":               "lists the directory /proc",
 	"exec/procfs.go os.ReadFile":           "reads hundreds of files below /proc in a row",
 }

@@ -23,7 +23,7 @@ type bundles struct {
 	wg     sync.WaitGroup
 
 	mu     sync.Mutex
-	owner  map[vaultreq.Request]*running
+	users  map[vaultreq.Request][]*running
 	merges []merging
 	merge  chan struct{} // one slot: there is something in merges
 }
@@ -42,7 +42,7 @@ type merging struct{ a, b *running }
 func newBundles(board *statusBoard) *bundles {
 	return &bundles{
 		board: board,
-		owner: make(map[vaultreq.Request]*running), merge: make(chan struct{}, 1),
+		users: make(map[vaultreq.Request][]*running), merge: make(chan struct{}, 1),
 		orders: make(chan func(context.Context)), pings: make(chan struct{}),
 	}
 }
@@ -93,7 +93,9 @@ func (bs *bundles) stop(r *running) {
 func (bs *bundles) start(ctx context.Context, b *bundle.Bundle) *running {
 	ctx, halt := context.WithCancel(ctx)
 	r := &running{Bundle: b, halt: halt, done: make(chan struct{})}
-	b.ClaimWith(func(requests []vaultreq.Request) bool { return bs.claim(r, requests) })
+	b.ClaimWith(func(requests []vaultreq.Request, binds func(vaultreq.Request) bool) bool {
+		return bs.claim(r, requests, binds)
+	})
 	bs.all = append(bs.all, r)
 	bs.wg.Go(func() {
 		defer close(r.done)
@@ -105,24 +107,28 @@ func (bs *bundles) start(ctx context.Context, b *bundle.Bundle) *running {
 }
 
 // claim records that a bundle makes the requests. If another bundle makes one of
-// them already, it asks for a merge and returns false; the caller's loop then ends.
-func (bs *bundles) claim(r *running, requests []vaultreq.Request) bool {
+// them already, and neither is loose or the request binds, it asks for a merge and
+// returns false; the caller's loop then ends.
+func (bs *bundles) claim(r *running, requests []vaultreq.Request, binds func(vaultreq.Request) bool) bool {
 	bs.mu.Lock()
 	defer bs.mu.Unlock()
+	apart := true
 	for _, request := range requests {
-		other := bs.owner[request]
-		if other == nil || other == r {
-			bs.owner[request] = r
-			continue
+		for _, other := range bs.users[request] {
+			if other == r || (r.Loose() || other.Loose()) && !binds(request) {
+				continue
+			}
+			bs.merges, apart = append(bs.merges, merging{r, other}), false
+			select {
+			case bs.merge <- struct{}{}:
+			default:
+			}
 		}
-		bs.merges = append(bs.merges, merging{r, other})
-		select {
-		case bs.merge <- struct{}{}:
-		default:
+		if !slices.Contains(bs.users[request], r) {
+			bs.users[request] = append(bs.users[request], r)
 		}
-		return false
 	}
-	return true
+	return apart
 }
 
 func (bs *bundles) takeMerges() []merging {
@@ -148,9 +154,10 @@ func (bs *bundles) forget(gone ...*running) {
 	bs.all = slices.DeleteFunc(bs.all, func(r *running) bool { return slices.Contains(gone, r) })
 	bs.mu.Lock()
 	defer bs.mu.Unlock()
-	for request, r := range bs.owner {
-		if slices.Contains(gone, r) {
-			delete(bs.owner, request)
+	for request, users := range bs.users {
+		users = slices.DeleteFunc(users, func(r *running) bool { return slices.Contains(gone, r) })
+		if bs.users[request] = users; len(users) == 0 {
+			delete(bs.users, request)
 		}
 	}
 }

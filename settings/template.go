@@ -9,6 +9,7 @@ type TemplateText struct {
 	Contents string
 
 	ErrorOnMissingKey     bool     // a missing key of a map is an error
+	AllowNoValue          bool     // the output may contain "<no value>" for a missing key
 	LeftDelim, RightDelim string   // "" means "{{" and "}}"
 	FunctionDenylist      []string // globs of functions that fail when they are called
 }

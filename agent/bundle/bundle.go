@@ -8,11 +8,14 @@ import (
 	"crypto/x509"
 	"errors"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/certagent/certagent/agent/config"
 	"github.com/certagent/certagent/agent/plan"
+	"github.com/certagent/certagent/agent/render"
 	"github.com/certagent/certagent/agent/secrets"
 	"github.com/certagent/certagent/agent/watch"
 	"github.com/certagent/certagent/logkey"
@@ -57,9 +60,10 @@ type Bundle struct {
 	lastError lastError
 	absent    error // why nobody could be told, while a change waits for its target
 
-	// claim is told what the bundle asks for. It returns false if another bundle
-	// asks for some of it, and the two are about to be merged.
-	claim func([]vaultreq.Request) bool
+	// claim is told what the bundle asks for, and which answers bind even loose
+	// members. It returns false if another bundle asks for some of it, and the two are
+	// about to be merged.
+	claim Claim
 
 	asks        sync.WaitGroup
 	answers     chan issueResult // with room for one of each certificate
@@ -150,12 +154,23 @@ func (b *Bundle) Indexes() []int {
 // whenever they change. It returns false if another bundle makes one of them, and
 // the two are about to be merged. The requests of a bundle block are not claimed:
 // the block stays a bundle of its own. ClaimWith must not be called while Run runs.
-func (b *Bundle) ClaimWith(claim func([]vaultreq.Request) bool) {
+func (b *Bundle) ClaimWith(claim Claim) {
 	if b.block != nil {
-		claim = func([]vaultreq.Request) bool { return true }
+		claim = func([]vaultreq.Request, func(vaultreq.Request) bool) bool { return true }
 	}
 	b.claim = claim
-	b.claim(b.wanted)
+	b.claim(b.wanted, writes)
+}
+
+// Claim records the requests that a bundle makes. binds reports whether the answer to a
+// request binds even loose bundles. Claim returns false if the bundle shares a request
+// with another one that the two have to be merged for.
+type Claim func(requests []vaultreq.Request, binds func(vaultreq.Request) bool) bool
+
+// Loose reports whether the bundle is to stay apart from others that make the same
+// request, unless its answer binds.
+func (b *Bundle) Loose() bool {
+	return !slices.ContainsFunc(b.templates, func(m *templateMember) bool { return !m.loose })
 }
 
 // rest waits for an event, for at most recheck.
@@ -221,7 +236,7 @@ func (b *Bundle) noteFailure(ctx context.Context, do plan.Action, err error) {
 	}
 	if logged, leftOut := logmsg.Repeat(attempt); logged {
 		b.log.Error(stepFailed[do], logkey.Error, err, logkey.Attempt, attempt, logkey.LeftOutCount(leftOut),
-			logkey.Retry, retry.Sub(f.Now).Round(time.Millisecond))
+			logkey.Retry, retry.Sub(f.Now).Round(time.Millisecond), templateHint(err))
 	}
 	if b.env.ExitOnRetryFailure && attempt > b.env.Retries {
 		failure := &Failure{Kind: Publish, Err: err}
@@ -231,6 +246,21 @@ func (b *Bundle) noteFailure(ctx context.Context, do plan.Action, err error) {
 		_ = errors.As(err, &failure) // the step may know better
 		b.env.Fail(failure)
 	}
+}
+
+// templateHint returns the log's attribute for the hints of errors in templates, if there are
+// any.
+func templateHint(err error) slog.Attr {
+	var hints []string
+	for _, e := range render.All(err) {
+		if e.Hint != "" && !slices.Contains(hints, e.Hint) {
+			hints = append(hints, e.Hint)
+		}
+	}
+	if len(hints) == 0 {
+		return slog.Attr{}
+	}
+	return slog.String(logkey.Hint, strings.Join(hints, "; "))
 }
 
 // countFailure returns how often the step has failed in a row, and when it is tried

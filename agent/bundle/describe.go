@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/certagent/certagent/agent/config"
+	"github.com/certagent/certagent/agent/render"
 	"github.com/certagent/certagent/exec"
 	"github.com/certagent/certagent/vaultreq"
 )
@@ -33,7 +34,7 @@ func (all *Members) Check(oneShot bool) (summary string, problems config.Problem
 	for i, m := range all.templates {
 		problems = append(problems, m.check("")...)
 		if m.template != nil {
-			requests[i] = m.firstRequests()
+			requests[i] = m.bindingRequests()
 		}
 	}
 	for _, indexes := range group(requests) {
@@ -112,7 +113,27 @@ func (m *templateMember) check(block string) config.Problems {
 		return config.Problems{{Kind: config.Warning, Pos: m.pos, Block: m.title(block), Name: "source", Message: err.Error(),
 			Hint: "the template is not checked; the agent waits for the file"}}
 	}
-	return config.Problems{{Kind: config.StartError, Pos: m.pos, Block: m.title(block), Message: err.Error()}}
+	found := config.Problems{}
+	for _, p := range problemsOf(err) {
+		p.Kind, p.Pos, p.Block = config.StartError, m.pos, m.title(block)
+		if m.loose && block == "" {
+			p.Kind, p.Hint = config.Warning, strings.TrimPrefix(p.Hint+"; without it nothing else stands still: error_fatal is false", "; ")
+		}
+		found = append(found, p)
+	}
+	return found
+}
+
+// problemsOf returns the mistakes in a template, each with its hint.
+func problemsOf(err error) (found config.Problems) {
+	var mistakes render.Errors
+	if !errors.As(err, &mistakes) {
+		return config.Problems{{Message: err.Error()}}
+	}
+	for _, m := range mistakes {
+		found = append(found, config.Problem{Message: m.Error(), Hint: m.Hint})
+	}
+	return found
 }
 
 const (

@@ -7,6 +7,8 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
@@ -70,7 +72,7 @@ func (m *Members) formTemplates(e *Env, a *Adopter) []*Bundle {
 		if err := t.load(); err != nil {
 			continue // the first rendering reports the error
 		}
-		requests[i] = t.firstRequests()
+		requests[i] = t.bindingRequests()
 		a.add(t, requests[i])
 	}
 	var bundles []*Bundle
@@ -89,11 +91,60 @@ func (m *Members) formTemplates(e *Env, a *Adopter) []*Bundle {
 // firstRequests returns the requests that the template makes before it has any
 // answer. It executes the template only if its text does not show them.
 func (m *templateMember) firstRequests() []vaultreq.Request {
-	if requests := m.template.Requests(); len(requests) > 0 {
+	if requests := m.template.Requests(); len(requests) > 0 || !m.template.Asks() {
 		return requests
 	}
-	result, _ := m.template.Execute(noAnswers{}) // the first rendering reports the error
+	ctx, cancel := context.WithTimeout(context.Background(), firstRequestsTimeout)
+	defer cancel()
+	result, _ := m.template.Execute(ctx, noAnswers{}) // the first rendering reports the error
 	return result.Missing
+}
+
+// firstRequestsTimeout limits the search for a template's first requests. Without them
+// its first rendering finds them.
+const firstRequestsTimeout = time.Second
+
+// bindingRequests returns those of the first requests that the template shares a bundle
+// for, with whoever makes them as well.
+func (m *templateMember) bindingRequests() []vaultreq.Request {
+	requests := m.firstRequests()
+	if !m.loose {
+		return requests
+	}
+	return slices.DeleteFunc(requests, func(r vaultreq.Request) bool { return !writes(r) })
+}
+
+// writes reports whether a request writes to Vault: its answer may be a new certificate.
+// Any other answer has to be there to tell.
+func writes(r vaultreq.Request) bool {
+	return r.Kind == vaultreq.Certificate || r.Kind == vaultreq.Write
+}
+
+// binds reports whether a request binds even members that are loose: its answer has the
+// parts of one thing, a certificate or credentials, which different files may hold.
+func (s *source) binds(r vaultreq.Request) bool {
+	if writes(r) {
+		return true
+	}
+	answer := s.seen[r]
+	return answer != nil && answer.Secret != nil && (answer.Secret.LeaseID != "" || holdsPEM(answer.Secret.Data))
+}
+
+// holdsPEM reports whether a certificate or a key is in the data of an answer.
+func holdsPEM(value any) bool {
+	switch v := value.(type) {
+	case string:
+		return strings.Contains(v, "-----BEGIN ")
+	case []any:
+		return slices.ContainsFunc(v, holdsPEM)
+	case map[string]any:
+		for _, item := range v {
+			if holdsPEM(item) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // group partitions members into bundles: members that share a request, directly or

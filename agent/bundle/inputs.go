@@ -31,7 +31,7 @@ func (b *Bundle) reload(ctx context.Context) {
 			continue
 		}
 		if err := m.load(); err != nil {
-			b.log.Error(logmsg.TemplateNotReloaded, logkey.Path, m.source, logkey.Error, err)
+			b.log.Error(logmsg.TemplateNotReloaded, logkey.Path, m.source, logkey.Error, err, templateHint(err))
 		}
 	}
 	switch {

@@ -43,7 +43,7 @@ func OnDisk(cfg *config.Config) (*Disk, error) {
 	requests := make([][]vaultreq.Request, len(all.templates))
 	for i, m := range all.templates {
 		if m.load() == nil { // the agent says what is wrong with the others
-			requests[i] = m.firstRequests()
+			requests[i] = m.bindingRequests()
 		}
 	}
 	for _, indexes := range group(requests) {

@@ -33,7 +33,10 @@ func (b *Bundle) render(ctx context.Context) error {
 	if again { // a file that is watched only from now on may have changed meanwhile
 		return b.render(ctx)
 	}
-	if !b.claim(asked) {
+	if ctx.Err() != nil {
+		return nil
+	}
+	if !b.claim(asked, source.binds) {
 		b.apply(plan.RenderIncomplete{})
 		return errRegroup
 	}
@@ -127,13 +130,13 @@ func (g *generation) make(m *certificateMember, source *source) (complete bool, 
 	return true, nil
 }
 
-func (m *templateMember) execute(source render.Source) (render.Result, error) {
+func (m *templateMember) execute(source *source) (render.Result, error) {
 	if m.template == nil {
 		if err := m.load(); err != nil {
 			return render.Result{}, err
 		}
 	}
-	return m.template.Execute(source)
+	return m.template.Execute(source.ctx, source)
 }
 
 // take adds what a member rendered, with the owners looked up.

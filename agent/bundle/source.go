@@ -67,12 +67,37 @@ func (s *source) File(path string) (string, error) {
 
 // Plugin implements render.Source.
 func (s *source) Plugin(name string, args []string) (string, error) {
-	var stdout bytes.Buffer
-	_, err := exec.Run(s.ctx, exec.Command{Args: append([]string{name}, args...), Timeout: pluginTimeout, Stdout: &stdout})
-	if err != nil {
+	ctx, cancel := context.WithCancel(s.ctx)
+	defer cancel()
+	stdout := pluginOutput{full: cancel}
+	_, err := exec.Run(ctx, exec.Command{Args: append([]string{name}, args...), Timeout: pluginTimeout, Stdout: &stdout})
+	switch {
+	case stdout.exceeded:
+		return "", fmt.Errorf("plugin: command %q: it printed more than %d MiB", exec.CommandLine([]string{name}), largestOutput>>20)
+	case err != nil:
 		return "", fmt.Errorf("plugin: %w", err)
 	}
 	return stdout.String(), nil
+}
+
+// largestOutput is how much a plugin may print, in bytes.
+const largestOutput = 16 << 20
+
+// pluginOutput collects what a plugin prints, and calls full if that is too much.
+type pluginOutput struct {
+	bytes.Buffer
+	full     func()
+	exceeded bool
+}
+
+// Write implements io.Writer.
+func (o *pluginOutput) Write(p []byte) (int, error) {
+	if o.Len()+len(p) > largestOutput {
+		o.exceeded = true
+		o.full()
+		return len(p), nil
+	}
+	return o.Buffer.Write(p)
 }
 
 // digests returns the digests of the files that were read.

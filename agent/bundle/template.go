@@ -24,6 +24,7 @@ type templateMember struct {
 	input    render.Input
 	file     sinks.File // where the output goes, without content
 	wait     config.Wait
+	loose    bool             // shares a bundle only with templates whose certificate or key it uses
 	config   *config.Template // nil for a variable
 
 	template *render.Template // nil as long as the source cannot be read or parsed
@@ -37,6 +38,7 @@ func newFileMember(index int, t *config.Template, path string) *templateMember {
 		input:  render.Input{TemplateText: t.TemplateText, Name: t.Destination, SandboxPath: t.SandboxPath},
 		file:   sinks.File{Path: config.Absolute(path), UID: -1, GID: -1, CreateDirs: t.CreateDestDirs, Backup: t.Backup},
 		wait:   t.Wait,
+		loose:  !t.ErrorFatal,
 		config: t,
 	}
 	if t.PermsSet {
@@ -50,6 +52,7 @@ func newVariableMember(index int, t config.EnvTemplate) *templateMember {
 		member:   member{index: index, pos: t.Pos, name: t.Name},
 		source:   t.Source,
 		variable: t.Name,
+		loose:    !t.ErrorFatal,
 		input:    render.Input{TemplateText: t.TemplateText, Name: t.Name},
 	}
 }
@@ -80,7 +83,7 @@ func (m *templateMember) load() error {
 // whether the files on disk were rendered from the same one.
 func (m *templateMember) digest() string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%q %q %q %q %q %v\n", m.file.Path, m.variable, m.input.Contents, m.input.LeftDelim, m.input.RightDelim, m.input.ErrorOnMissingKey)
+	fmt.Fprintf(h, "%q %q %q %q %q %v %v\n", m.file.Path, m.variable, m.input.Contents, m.input.LeftDelim, m.input.RightDelim, m.input.ErrorOnMissingKey, m.input.AllowNoValue)
 	fmt.Fprintf(h, "%o %q %q\n", m.file.Mode, m.owner.user, m.owner.group)
 	names, _ := m.template.Environment()
 	for _, name := range names {

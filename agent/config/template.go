@@ -35,8 +35,9 @@ type Template struct {
 // Text holds what template and env_template blocks have in common.
 type Text struct {
 	settings.TemplateText
-	// ErrorFatal is read for compatibility only: with false a failed template
-	// does not stop Vault Agent. In certagent it never does.
+	// ErrorFatal is not set if a template that fails is to hurt nothing else. A
+	// template at the top level then shares a bundle only with templates whose
+	// certificate or key it uses, and the agent starts even if it does not parse.
 	ErrorFatal bool
 }
 
@@ -104,7 +105,9 @@ func readText(s *scope) Text {
 	t := Text{ErrorFatal: true}
 	get(s, "source", asString, &t.Source)
 	get(s, "contents", asString, &t.Contents)
-	get(s, "error_on_missing_key", asBool, &t.ErrorOnMissingKey)
+	if get(s, "error_on_missing_key", asBool, &t.ErrorOnMissingKey) {
+		t.AllowNoValue = !t.ErrorOnMissingKey // as in Vault Agent, if it is written
+	}
 	get(s, "error_fatal", asBool, &t.ErrorFatal)
 	get(s, "left_delimiter", asString, &t.LeftDelim)
 	get(s, "right_delimiter", asString, &t.RightDelim)

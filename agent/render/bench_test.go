@@ -41,7 +41,7 @@ func BenchmarkExecute(b *testing.B) {
 			tmpl, w := parsed(b, text(contents)), certificates()
 			for b.Loop() {
 				w.asked = w.asked[:0]
-				if _, err := tmpl.Execute(w); err != nil {
+				if _, err := tmpl.Execute(b.Context(), w); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -4,6 +4,8 @@
 package render
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -54,6 +56,27 @@ func (e Errors) Unwrap() []error {
 	return errs
 }
 
+// left and right return the delimiters.
+func (in Input) left() string  { return cmp.Or(in.LeftDelim, "{{") }
+func (in Input) right() string { return cmp.Or(in.RightDelim, "}}") }
+
+// All returns all errors in templates that err wraps.
+func All(err error) []*Error {
+	switch e := err.(type) {
+	case nil:
+		return nil
+	case *Error:
+		return []*Error{e}
+	case interface{ Unwrap() []error }:
+		var all []*Error
+		for _, wrapped := range e.Unwrap() {
+			all = append(all, All(wrapped)...)
+		}
+		return all
+	}
+	return All(errors.Unwrap(err))
+}
+
 // errorAt returns an error at a line and column.
 func (in Input) errorAt(line, column int, message string) *Error {
 	e := &Error{Template: in.Source, Line: line, Column: column, Message: message}
@@ -86,14 +109,19 @@ func (in Input) syntaxError(err error) *Error {
 		return in.errorAt(0, 0, err.Error())
 	}
 	line, _ := strconv.Atoi(m[1])
-	return in.errorAt(line, 0, m[4])
+	e := in.errorAt(line, 0, m[4])
+	if m[4] == "unexpected EOF" {
+		e.Hint = fmt.Sprintf("a %[1]s with %[2]s, %[1]s if %[2]s, %[1]s range %[2]s, %[1]s define %[2]s or %[1]s block %[2]s has no %[1]s end %[2]s", in.left(), in.right())
+	}
+	return e
 }
 
-// executionError returns the Error for an error of an execution, without secrets.
-func (in Input) executionError(err error, known []string) *Error {
-	m := placed.FindStringSubmatch(err.Error())
+// failure returns the Error for the error of the execution, without secrets.
+func (e *execution) failure() *Error {
+	in, known := e.template.in, e.known()
+	m := placed.FindStringSubmatch(e.err.Error())
 	if m == nil {
-		return in.errorAt(0, 0, hide(err.Error(), known, in.Contents))
+		return in.errorAt(0, 0, hide(e.err.Error(), known, in.Contents))
 	}
 	line, _ := strconv.Atoi(m[1])
 	column := 0
@@ -104,5 +132,20 @@ func (in Input) executionError(err error, known []string) *Error {
 	if m[3] != "" {
 		message = "executing <" + m[3] + ">: " + message
 	}
-	return in.errorAt(line, column, message)
+	failure := in.errorAt(line, column, message)
+	failure.Hint = e.hintFor(m[4], m[3])
+	return failure
+}
+
+// stoppedError returns the Error for an execution that was stopped, at the place where it
+// was.
+func (in Input) stoppedError(err, reason error) *Error {
+	line, column := 0, 0
+	if m := placed.FindStringSubmatch(err.Error()); m != nil {
+		line, _ = strconv.Atoi(m[1])
+		if zeroBased, err := strconv.Atoi(m[2]); err == nil {
+			column = zeroBased + 1
+		}
+	}
+	return in.errorAt(line, column, reason.Error())
 }

@@ -30,14 +30,14 @@ func TestSyntaxErrors(t *testing.T) {
 		want     Error
 	}{
 		{"a\n{{ if }}{{ end }}\nb", Error{Line: 2, Text: "{{ if }}{{ end }}", Message: "missing value for if"}},
-		{"a\r\n\r\n{{ if true }}\r\nb", Error{Line: 4, Text: "b", Message: "unexpected EOF"}},
+		{"a\r\n\r\n{{ if true }}\r\nb", Error{Line: 4, Text: "b", Message: "unexpected EOF", Hint: "a {{ with }}, {{ if }}, {{ range }}, {{ define }} or {{ block }} has no {{ end }}"}},
 		{"{{ \"a }}", Error{Line: 1, Text: "{{ \"a }}", Message: "unterminated quoted string"}},
 		{"{{ $x }}", Error{Line: 1, Text: "{{ $x }}", Message: `undefined variable "$x"`}},
 		{"{{ end }}", Error{Line: 1, Text: "{{ end }}", Message: "unexpected {{end}}"}},
 		{"\n{{ break }}", Error{Line: 2, Text: "{{ break }}", Message: "{{break}} outside {{range}}"}},
 		{"{{/* a", Error{Line: 1, Text: "{{/* a", Message: "unclosed comment"}},
 		{"{{ define \"a: b\" }}{{ if }}", Error{Line: 1, Text: "{{ define \"a: b\" }}{{ if }}", Message: "missing value for if"}},
-		{"{{ (secrt \"x\").Data }}", Error{Line: 1, Column: 5, Text: "{{ (secrt \"x\").Data }}", Message: `unknown function "secrt"`, Hint: "did you mean secret?"}},
+		{"{{ (secrt \"x\").Data }}", Error{Line: 1, Column: 5, Text: "{{ (secrt \"x\").Data }}", Message: `unknown function "secrt"`, Hint: `did you mean "secret"?`}},
 		{"é\n  {{ quite_unlike_anything }}", Error{Line: 2, Column: 6, Text: "  {{ quite_unlike_anything }}", Message: `unknown function "quite_unlike_anything"`}},
 	} {
 		c.want.Template = "/etc/app.tpl"
@@ -87,7 +87,7 @@ func TestExecutionErrors(t *testing.T) {
 		"{{ range loop 1 2 3 }}{{ end }}":                                  `test:1:10: executing <loop 1 2 3>: error calling loop: wrong number of arguments, expected 1 or 2, but got 3`,
 		"{{ define \"T\" }}\n{{ index 1 2 }}{{ end }}{{ template \"T\" }}": `test:2:4: executing <index 1 2>: error calling index: can't index item of type int`,
 	} {
-		_, err := parsed(t, text(contents)).Execute(&world{})
+		_, err := parsed(t, text(contents)).Execute(t.Context(), &world{})
 		if err == nil || err.Error() != want {
 			t.Errorf("%q\ngot  %v\nwant %s", contents, err, want)
 		}

@@ -4,18 +4,21 @@
 package render
 
 import (
-	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"text/template"
+	"text/template/parse"
+	"time"
 
-	consultemplate "github.com/hashicorp/consul-template/template"
 	"github.com/hashicorp/vault/api"
 
 	"github.com/certagent/certagent/redact"
 	"github.com/certagent/certagent/vaultreq"
 )
 
-// Source supplies what is not in the template. Only the goroutine of Execute calls it.
+// Source supplies what is not in the template. Only the goroutine that called Execute
+// calls it.
 type Source interface {
 	// Secret returns the answer to a request, and false if there is none yet. The
 	// answer may be nil: some writes return nothing. Answers are not changed.
@@ -43,63 +46,103 @@ type Result struct {
 //
 // If an answer is missing there is neither an output nor an error, because the execution
 // may only have failed for lack of the answer.
-func (t *Template) Execute(source Source) (Result, error) {
-	e := &execution{source: source, sandbox: t.in.SandboxPath, answers: map[vaultreq.Request]any{}}
-	output, err := t.run(e.functions())
+//
+// The execution ends with an error if its output, or a value that it computes, becomes
+// larger than 16 MiB, if it takes longer than 10 seconds, without those that the source
+// takes, or if ctx ends. A call of a function that cannot be stopped is left behind: it
+// ends on its own, without effects, and until then the template is not executed again.
+func (t *Template) Execute(ctx context.Context, source Source) (Result, error) {
+	if left := t.left.Load(); left != nil && !left.ended() {
+		return Result{}, t.in.errorAt(0, 0, fmt.Sprintf("not executed: a function of an execution that took longer than %v is still running", t.limits.time))
+	}
+	e := newExecution(t, source)
+	go func() { // await waits for its end, for a while
+		defer close(e.done)
+		e.output, e.err = e.run()
+	}()
+	stuck := e.await(ctx)
 	result := Result{Used: e.used, Missing: e.missing, Inputs: e.inputs}
-	if len(e.missing) > 0 {
+	switch {
+	case stuck:
+		t.left.Store(e)
+		return result, t.in.errorAt(0, 0, e.reason.Error()+", and cannot be stopped: it takes up to one CPU until it ends")
+	case e.reason != nil && e.err != nil:
+		return result, t.in.stoppedError(e.err, e.reason)
+	case e.limit != nil && e.err != nil: // whatever is missing
+		return result, t.in.stoppedError(e.err, e.limit)
+	case len(e.missing) > 0:
 		return result, nil
+	case e.err != nil:
+		return result, e.failure()
 	}
-	if err != nil {
-		return result, t.in.executionError(err, e.known())
-	}
-	if err := t.holes(output, e.written); err != nil {
+	if err := e.holes(); err != nil {
 		return result, err
 	}
-	result.Output, result.Written = output, e.written
+	result.Output, result.Written = e.output, e.written
 	return result, nil
 }
 
-// run executes the template with text/template if it calls no function of
-// consul-template. This takes some 20 µs instead of 150, because consul-template
-// registers 330 functions.
-func (t *Template) run(functions template.FuncMap) ([]byte, error) {
-	if t.facts.library {
-		return t.runLibrary(functions)
+// await calls the source for the execution until that has ended, its time is up, or ctx
+// ends. It reports whether the execution has not ended even then.
+func (e *execution) await(ctx context.Context) (stuck bool) {
+	left := e.template.limits.time
+	for {
+		began := time.Now()
+		timer := time.NewTimer(left)
+		select {
+		case <-e.done:
+			timer.Stop()
+			return false
+		case f := <-e.calls:
+			timer.Stop()
+			left -= time.Since(began)
+			f()
+		case <-timer.C:
+			return e.stop(fmt.Errorf("rendering takes longer than %v", e.template.limits.time))
+		case <-ctx.Done():
+			timer.Stop()
+			return e.stop(errors.New("rendering was stopped"))
+		}
 	}
-	for name := range t.facts.denied {
-		functions[name] = denied
-	}
-	tmpl := template.New("").Funcs(functions).Option(t.missingKey()).Delims(t.in.LeftDelim, t.in.RightDelim)
-	if _, err := tmpl.Parse(t.in.Contents); err != nil {
-		return nil, err
-	}
-	var output bytes.Buffer
-	if err := tmpl.Execute(&output, nil); err != nil {
-		return nil, err
-	}
-	return output.Bytes(), nil
 }
 
-// runLibrary executes the template with consul-template. The brain, which is its store of
-// data, stays empty: every function that reads it is replaced or refused.
-func (t *Template) runLibrary(functions template.FuncMap) ([]byte, error) {
-	tmpl, err := consultemplate.NewTemplate(&consultemplate.NewTemplateInput{
-		Contents:         t.in.Contents,
-		LeftDelim:        t.in.LeftDelim,
-		RightDelim:       t.in.RightDelim,
-		ErrMissingKey:    t.in.ErrorOnMissingKey,
-		FunctionDenylist: t.in.FunctionDenylist,
-		ExtFuncMap:       functions,
-	})
-	if err != nil {
+// stop ends the execution as soon as it calls a function, writes, or begins the next
+// round of a range. It reports whether it has not ended after a while.
+func (e *execution) stop(reason error) (stuck bool) {
+	e.reason = reason
+	close(e.stopped)
+	timer := time.NewTimer(e.template.limits.patience)
+	defer timer.Stop()
+	select {
+	case <-e.done:
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// run executes the template with text/template.
+func (e *execution) run() ([]byte, error) {
+	t := e.template
+	trees := map[string]*parse.Tree{}
+	root := parse.New("")
+	root.Mode = parse.SkipFuncCheck
+	if _, err := root.Parse(t.in.Contents, t.in.LeftDelim, t.in.RightDelim, trees); err != nil {
 		return nil, err
 	}
-	result, err := tmpl.Execute(&consultemplate.ExecuteInput{Brain: consultemplate.NewBrain()})
-	if err != nil {
+	e.tmpl = template.New("").Funcs(e.functions()).Option(t.missingKey())
+	for name, tree := range trees {
+		e.printed = instrument(tree, e.printed)
+		if _, err := e.tmpl.AddParseTree(name, tree); err != nil {
+			return nil, err
+		}
+	}
+	defer e.library.close()
+	output := limitedBuffer{execution: e}
+	if err := e.tmpl.Execute(&output, nil); err != nil {
 		return nil, err
 	}
-	return result.Output, nil
+	return output.content, nil
 }
 
 // missingKey returns the option that consul-template sets.

@@ -83,7 +83,7 @@ func TestSecrets(t *testing.T) {
 	}
 	for _, keys := range []any{"text", []any{1}} {
 		answer := &api.Secret{Data: map[string]any{"keys": keys}}
-		if _, err := parsed(t, in).Execute(&world{secrets: map[vaultreq.Request]*api.Secret{list: answer}}); err == nil {
+		if _, err := parsed(t, in).Execute(t.Context(), &world{secrets: map[vaultreq.Request]*api.Secret{list: answer}}); err == nil {
 			t.Errorf("keys %v: no error", keys)
 		}
 	}
@@ -91,7 +91,7 @@ func TestSecrets(t *testing.T) {
 
 func TestErrorOnMissingKey(t *testing.T) {
 	in := Input{TemplateText: settings.TemplateText{Contents: "a\n" + with(`{{ .Data.absent }}`), ErrorOnMissingKey: true}}
-	_, err := parsed(t, in).Execute(kv(map[string]any{"a": "b"}))
+	_, err := parsed(t, in).Execute(t.Context(), kv(map[string]any{"a": "b"}))
 	want := `test:2:35: executing <.Data.absent>: map has no entry for key "absent"`
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
@@ -105,7 +105,7 @@ func TestNoValueIsAnError(t *testing.T) {
 		{with(`{{ printf "x\n%s" "<no value>" | writeToFile "/f" "" "" "600" }}`), ""},
 		{with(`{{ if eq (print .Data.absent) "<no value>" }}{{ end }}{{ .Data.absent }}`), ""},
 	} {
-		result, err := parsed(t, text(c.template)).Execute(kv(map[string]any{"a": "b"}))
+		result, err := parsed(t, text(c.template)).Execute(t.Context(), kv(map[string]any{"a": "b"}))
 		if c.want == "" && err != nil || c.want != "" && (err == nil || err.Error() != c.want) {
 			t.Errorf("%s\ngot  %v\nwant %s", c.template, err, c.want)
 		}
@@ -114,7 +114,7 @@ func TestNoValueIsAnError(t *testing.T) {
 		}
 	}
 	written := `{{ executeTemplate "T" | writeToFile "/f" "" "" "600" }}{{ define "T" }}{{ (secret "kv/app").Data.absent }}{{ end }}`
-	_, err := parsed(t, text(written)).Execute(kv(map[string]any{"a": "b"}))
+	_, err := parsed(t, text(written)).Execute(t.Context(), kv(map[string]any{"a": "b"}))
 	if want := `test: line 1 of /f would hold "<no value>": a key is missing`; err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
@@ -134,7 +134,7 @@ func TestDenylist(t *testing.T) {
 		{`{{ secrets "x" }}`, "*", true},
 	} {
 		tmpl := parsed(t, Input{TemplateText: settings.TemplateText{Contents: c.template, FunctionDenylist: []string{"other", c.pattern}}})
-		_, err := tmpl.Execute(&world{})
+		_, err := tmpl.Execute(t.Context(), &world{})
 		if denied := err != nil && strings.HasSuffix(err.Error(), ": function is disabled"); denied != c.denied {
 			t.Errorf("%s with %s denied: %v", c.template, c.pattern, err)
 		}
@@ -179,7 +179,7 @@ func TestFile(t *testing.T) {
 				w.files = nil
 			}
 			in := Input{TemplateText: settings.TemplateText{Contents: `{{ file ` + strconv.Quote(c.path) + ` }}{{ file ` + strconv.Quote(c.path) + ` }}`}, SandboxPath: c.sandbox}
-			result, err := parsed(t, in).Execute(w)
+			result, err := parsed(t, in).Execute(t.Context(), w)
 			if c.want == "" && (err != nil || string(result.Output) != "content\ncontent\n") {
 				t.Errorf("output %q, error %v", []byte(result.Output), err)
 			}
@@ -203,7 +203,7 @@ func TestPlugin(t *testing.T) {
 	if string(result.Output) != "[A]" || !slices.Equal(got, []string{"a", "b"}) {
 		t.Errorf("output %q, arguments %q", []byte(result.Output), got)
 	}
-	if _, err := parsed(t, text(`{{ plugin "absent" }}`)).Execute(w); err == nil {
+	if _, err := parsed(t, text(`{{ plugin "absent" }}`)).Execute(t.Context(), w); err == nil {
 		t.Error("no error")
 	}
 }
@@ -231,7 +231,7 @@ func TestConcurrentExecutions(t *testing.T) {
 	w := kv(map[string]any{"m": map[string]any{"n": "0"}})
 	one := func(tmpl *Template, want string) error {
 		// The world counts what it is asked: each execution has its own.
-		result, err := tmpl.Execute(&world{secrets: w.secrets})
+		result, err := tmpl.Execute(t.Context(), &world{secrets: w.secrets})
 		if err != nil || string(result.Output) != want {
 			return fmt.Errorf("output %q, want %q, error %v", []byte(result.Output), want, err)
 		}

@@ -8,38 +8,77 @@ import (
 	"maps"
 	"slices"
 	"text/template"
+	"text/template/parse"
 
 	"github.com/hashicorp/vault/api"
 
 	"github.com/certagent/certagent/vaultreq"
 )
 
-// execution is one execution of a template. It belongs to one goroutine.
+// execution is one execution of a template. It has two goroutines: that of Execute, to
+// which the source and what is known of its answers belong, and one that executes the
+// template, to which the rest belongs until it has ended.
 type execution struct {
-	source  Source
-	sandbox string
+	template *Template
+	source   Source
 
 	answers  map[vaultreq.Request]any // what the functions returned; nil if missing
 	used     []vaultreq.Request
 	missing  []vaultreq.Request
 	inputs   []string
-	written  []Written
-	secrets  []*api.Secret // what Source answered, to keep it out of errors
+	secrets  []answered // what Source answered, to keep it out of errors
 	external []string      // what files and plugins held, for the same reason
+
+	tmpl    *template.Template
+	printed []parse.Node // what prints a value
+	absent  parse.Node   // that of them which first printed a missing key or nil
+	library libraryCalls
+	depth   int // of the templates that call each other
+	written []Written
+	size    int // of the content in written
+	output  []byte
+	err     error
+	limit   error // that was exceeded
+
+	calls   chan func()   // of the source, for the goroutine of Execute
+	done    chan struct{} // closed when the template was executed
+	stopped chan struct{} // closed when the execution is to stop
+	reason  error         // why; set before
 }
 
-// functions returns the functions that replace those of consul-template.
-func (e *execution) functions() template.FuncMap {
-	return template.FuncMap{
-		"file":        e.file,
-		"loop":        loop,
-		"pkiCert":     e.pkiCert,
-		"plugin":      e.plugin,
-		"secret":      e.secret,
-		"secrets":     e.list,
-		"spew_dump":   func(...any) string { return "" },
-		"spew_printf": func(string, ...any) string { return "" },
-		"writeToFile": e.writeToFile,
+// answered is a request with its answer.
+type answered struct {
+	request vaultreq.Request
+	secret  *api.Secret
+}
+
+func newExecution(t *Template, source Source) *execution {
+	return &execution{
+		template: t, source: source, answers: map[vaultreq.Request]any{},
+		calls: make(chan func()), done: make(chan struct{}), stopped: make(chan struct{}),
+	}
+}
+
+// ended reports whether the template was executed.
+func (e *execution) ended() bool {
+	select {
+	case <-e.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// outside runs f in the goroutine of Execute, and returns when it has.
+func (e *execution) outside(f func() error) error {
+	var err error
+	ran := make(chan struct{})
+	select {
+	case e.calls <- func() { defer close(ran); err = f() }:
+		<-ran
+		return err
+	case <-e.stopped:
+		return e.reason
 	}
 }
 
@@ -84,7 +123,15 @@ func (e *execution) pkiCert(args ...string) (any, error) {
 
 // ask returns the converted answer to a request; nil if there is none yet. Within one
 // execution a request has one answer.
-func (e *execution) ask(request vaultreq.Request, convert func(*api.Secret) (any, error)) (any, error) {
+func (e *execution) ask(request vaultreq.Request, convert func(*api.Secret) (any, error)) (answer any, err error) {
+	err = e.outside(func() error {
+		answer, err = e.answer(request, convert)
+		return err
+	})
+	return answer, err
+}
+
+func (e *execution) answer(request vaultreq.Request, convert func(*api.Secret) (any, error)) (any, error) {
 	if answer, ok := e.answers[request]; ok {
 		return answer, nil
 	}
@@ -96,7 +143,7 @@ func (e *execution) ask(request vaultreq.Request, convert func(*api.Secret) (any
 		return nil, nil
 	}
 	if secret != nil {
-		e.secrets = append(e.secrets, secret)
+		e.secrets = append(e.secrets, answered{request, secret})
 	}
 	answer, err := convert(secret)
 	if err != nil {
@@ -109,7 +156,8 @@ func (e *execution) ask(request vaultreq.Request, convert func(*api.Secret) (any
 // known returns the texts that must not appear in an error.
 func (e *execution) known() []string {
 	list := slices.Clone(e.external)
-	for _, s := range e.secrets {
+	for _, a := range e.secrets {
+		s := a.secret
 		list = append(texts(list, s.Data), s.LeaseID)
 		if s.Auth != nil {
 			list = append(list, s.Auth.ClientToken, s.Auth.Accessor)

@@ -5,6 +5,7 @@ package render
 
 import (
 	"slices"
+	"strconv"
 	"text/template/parse"
 
 	glob "github.com/ryanuber/go-glob"
@@ -17,7 +18,7 @@ import (
 type facts struct {
 	calls               []callee           // in the order of the text
 	denied              map[string]bool    // of the functions that are called; nil for none
-	library             bool               // a function of consul-template is called
+	shapes              []shape            // of the calls, each once
 	requests            []vaultreq.Request // see Template.Requests
 	environment         []string           // sorted
 	environmentComputed bool
@@ -54,8 +55,12 @@ func (f *facts) record(in Input, fn *parse.IdentifierNode, args arguments) {
 			f.denied[fn.Ident] = true
 		}
 	}
-	if !own.has(fn.Ident) && !builtin.has(fn.Ident) {
-		f.library = true
+	s := shape{fn.Ident, len(args.nodes)}
+	if args.piped != nil {
+		s.arguments++
+	}
+	if !slices.Contains(f.shapes, s) {
+		f.shapes = append(f.shapes, s)
 	}
 	if unreproducible.has(fn.Ident) {
 		f.unreproducible = true
@@ -81,7 +86,7 @@ func (f *facts) check(in Input) Errors {
 		} else if !known(c.name) {
 			e := in.errorAtPos(c.pos, "unknown function %q", c.name)
 			if name := nearestFunction(c.name); name != "" {
-				e.Hint = "did you mean " + name + "?"
+				e.Hint = "did you mean " + strconv.Quote(name) + "?"
 			}
 			errs = append(errs, e)
 		}

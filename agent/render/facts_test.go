@@ -66,7 +66,7 @@ func TestRequestsAreWhatTheExecutionAsks(t *testing.T) {
 		`{{ define "T" }}{{ "kv/%61pp?b=2&a=1" | secret }}{{ end }}{{ range secrets "kv/" }}{{ end }}{{ template "T" }}`,
 	} {
 		tmpl, w := parsed(t, text(template)), &world{}
-		if _, err := tmpl.Execute(w); err != nil {
+		if _, err := tmpl.Execute(t.Context(), w); err != nil {
 			t.Errorf("%s: %v", template, err)
 		}
 		if got := tmpl.Requests(); len(got) == 0 || !slices.Equal(got, w.asked) {

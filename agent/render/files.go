@@ -46,6 +46,9 @@ func (e *execution) writeToFile(path, user, group, perms string, rest ...string)
 	if strings.Contains(flags, "newline") {
 		content += "\n"
 	}
+	if e.size += len(content); e.size > e.template.limits.size {
+		return "", e.tooBig("what the template writes to files")
+	}
 	earlier := slices.IndexFunc(e.written, func(o Written) bool { return o.Path == w.Path })
 	if earlier < 0 {
 		w.Content = redact.Bytes(content)
@@ -69,17 +72,21 @@ func (e *execution) file(path string) (string, error) {
 	if path = strings.TrimSpace(path); path == "" {
 		return "", errors.New("the path is empty")
 	}
-	if !slices.Contains(e.inputs, path) {
-		e.inputs = append(e.inputs, path)
-	}
-	if err := inSandbox(e.sandbox, path); err != nil {
-		return "", err
-	}
-	content, err := e.source.File(path)
+	var content string
+	err := e.outside(func() (err error) {
+		if !slices.Contains(e.inputs, path) {
+			e.inputs = append(e.inputs, path)
+		}
+		if err := inSandbox(e.template.in.SandboxPath, path); err != nil {
+			return err
+		}
+		content, err = e.source.File(path)
+		e.external = append(e.external, strings.TrimSpace(content))
+		return err
+	})
 	if err != nil {
 		return "", err
 	}
-	e.external = append(e.external, strings.TrimSpace(content))
 	return content, nil
 }
 
@@ -114,11 +121,15 @@ func (e *execution) plugin(name string, args ...string) (string, error) {
 			trimmed = append(trimmed, arg)
 		}
 	}
-	output, err := e.source.Plugin(name, trimmed)
+	var output string
+	err := e.outside(func() (err error) {
+		output, err = e.source.Plugin(name, trimmed)
+		output = strings.TrimSpace(output)
+		e.external = append(e.external, output)
+		return err
+	})
 	if err != nil {
 		return "", err
 	}
-	output = strings.TrimSpace(output)
-	e.external = append(e.external, output)
 	return output, nil
 }

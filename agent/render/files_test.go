@@ -48,7 +48,7 @@ func TestWriteToFileRefuses(t *testing.T) {
 		`{{ writeToFile "/f" "" "" "rw-" "x" }}`:         `perms "rw-" is not an octal number`,
 		`{{ writeToFile "/f" "" "" "888" "x" }}`:         `perms "888" is not an octal number`,
 	} {
-		if _, err := parsed(t, text(template)).Execute(&world{}); err == nil || !strings.HasSuffix(err.Error(), want) {
+		if _, err := parsed(t, text(template)).Execute(t.Context(), &world{}); err == nil || !strings.HasSuffix(err.Error(), want) {
 			t.Errorf("%s\ngot  %v\nwant %s", template, err, want)
 		}
 	}

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/Masterminds/sprig/v3"
-
 	"github.com/certagent/certagent/nearest"
 )
 
@@ -37,7 +35,7 @@ var refused = names("Consul", `
 
 // own are the functions that this package replaces. A template that calls only these and
 // those of text/template does not need consul-template.
-var own = names("own", `file loop pkiCert plugin secret secrets spew_dump spew_printf writeToFile`)
+var own = names("own", `executeTemplate file loop pkiCert plugin secret secrets spew_dump spew_printf writeToFile`)
 
 // builtin are the functions of text/template.
 var builtin = names("text/template", `
@@ -46,7 +44,7 @@ var builtin = names("text/template", `
 // library are the functions of consul-template, without those of Sprig.
 var library = names("consul-template", `
 	add base64Decode base64Encode base64URLDecode base64URLEncode byKey byMeta byPort byTag contains
-	containsAll containsAny containsNone containsNotAll divide env envOrDefault executeTemplate explode
+	containsAll containsAny containsNone containsNotAll divide env envOrDefault explode
 	explodeMap hmacSHA256Hex in indent join maximum md5sum mergeMap mergeMapWithOverride minimum modulo
 	multiply mustEnv parseBool parseFloat parseInt parseJSON parseUint parseYAML regexMatch regexReplaceAll
 	replaceAll scratch sha256Hex sockaddr spew_sdump spew_sprintf split splitToMap subtract timestamp toJSON
@@ -72,8 +70,8 @@ var local = names("local", `file mustEnv plugin sprig_fail`)
 // sprigNames are the functions of Sprig, with the names of consul-template.
 var sprigNames = sync.OnceValue(func() set {
 	s := set{}
-	for name := range sprig.HermeticTxtFuncMap() {
-		s["sprig_"+name] = "Sprig"
+	for name := range sprigFunctions() {
+		s[name] = "Sprig"
 	}
 	return s
 })

@@ -106,7 +106,7 @@ var table = []struct{ template, want string }{
 	{`{{ sprig_upper "a" }} {{ sprig_b64enc "a" }} {{ sprig_default "d" "" }} {{ sprig_nindent 1 "a" }} {{ sprig_list 1 2 }}`, "A YQ== d \n a [1 2]"},
 }
 
-// ours executes a template with our functions, by both ways where there are two.
+// ours executes a template with our functions.
 func ours(t *testing.T, in Input) string {
 	t.Helper()
 	w := &world{secrets: map[vaultreq.Request]*api.Secret{}}
@@ -114,16 +114,9 @@ func ours(t *testing.T, in Input) string {
 		w.secrets[read(path)] = secret
 	}
 	tmpl := parsed(t, in)
-	result, err := tmpl.Execute(w)
+	result, err := tmpl.Execute(t.Context(), w)
 	if err != nil {
 		t.Fatalf("Execute: %v", err)
-	}
-	if !tmpl.facts.library && in.Contents != "" {
-		tmpl.facts.library = true
-		again, err := tmpl.Execute(w)
-		if err != nil || string(again.Output) != string(result.Output) {
-			t.Errorf("through consul-template: %q, %v", []byte(again.Output), err)
-		}
 	}
 	return string(result.Output)
 }

@@ -73,7 +73,7 @@ func TestErrorsHideSecrets(t *testing.T) {
 				"tell": func(args []string) (string, error) { return "", fmt.Errorf("failed: %s", args) },
 				"say":  func([]string) (string, error) { return "canaryPLUGIN", nil },
 			}
-			_, err := parsed(t, text(with(action))).Execute(w)
+			_, err := parsed(t, text(with(action))).Execute(t.Context(), w)
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -97,7 +97,7 @@ func TestErrorsHideWhatIsBesideTheData(t *testing.T) {
 		WrapInfo: &api.SecretWrapInfo{Token: "canaryWRAP", WrappedAccessor: "canaryWRAPPED"},
 	}}}
 	for _, field := range []string{".LeaseID", ".Auth.ClientToken", ".Auth.Accessor", ".Auth.Metadata.a", ".WrapInfo.Token", ".WrapInfo.WrappedAccessor"} {
-		_, err := parsed(t, text(`{{ with secret "auth" }}{{ sprig_fail `+field+` }}{{ end }}`)).Execute(w)
+		_, err := parsed(t, text(`{{ with secret "auth" }}{{ sprig_fail `+field+` }}{{ end }}`)).Execute(t.Context(), w)
 		if err == nil || strings.Contains(err.Error(), "canary") {
 			t.Errorf("%s: %v", field, err)
 		}
@@ -112,7 +112,7 @@ func TestErrorsKeepWhatIsNoSecret(t *testing.T) {
 		`{{ .Data.text | index 5 }}`:   `can't index item of type int`,
 		`{{ .Data.text.field }}`:       `can't evaluate field field in type interface {}`,
 	} {
-		_, err := parsed(t, text(with(action))).Execute(kv(canaries))
+		_, err := parsed(t, text(with(action))).Execute(t.Context(), kv(canaries))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s\ngot  %v\nwant %s", action, err, want)
 		}

@@ -5,8 +5,8 @@
 // functions, except that secret, secrets, pkiCert, file and plugin call a [Source], and
 // writeToFile records its arguments.
 //
-// It has no side effects: it writes no file, starts no process and no goroutine, and
-// makes no request to Vault. An execution without all its secrets returns the missing
+// It has no side effects: it writes no file, starts no process and makes no request to
+// Vault. An execution is bounded in time and size. An execution without all its secrets returns the missing
 // ones, and no output.
 //
 // It differs from consul-template on purpose in these places:
@@ -22,6 +22,7 @@ package render
 
 import (
 	"slices"
+	"sync/atomic"
 	"text/template/parse"
 
 	"github.com/certagent/certagent/settings"
@@ -42,13 +43,18 @@ type Input struct {
 // It does not keep the syntax trees, which take ten times the memory of the text: most
 // templates are executed once a day, and parsing takes microseconds.
 type Template struct {
-	in    Input
-	facts facts
+	in     Input
+	facts  facts
+	limits limits
+	left   atomic.Pointer[execution] // the last one that did not end when it should
 }
 
 // Parse checks a template's syntax and the names of its functions. Its error is
 // of type [Errors].
 func Parse(in Input) (*Template, error) {
+	if err := in.checkSource(); err != nil {
+		return nil, Errors{err}
+	}
 	trees := map[string]*parse.Tree{}
 	root := parse.New("")
 	root.Mode = parse.SkipFuncCheck
@@ -59,13 +65,18 @@ func Parse(in Input) (*Template, error) {
 	if errs := facts.check(in); len(errs) > 0 {
 		return nil, errs
 	}
-	return &Template{in: in, facts: facts}, nil
+	return &Template{in: in, facts: facts, limits: defaultLimits}, nil
 }
 
 // Requests returns the requests that every execution makes: the calls of secret, secrets
 // and pkiCert with literal arguments outside the bodies of if, with and range. A caller
 // that fetches them beforehand needs only one execution for most templates.
 func (t *Template) Requests() []vaultreq.Request { return slices.Clone(t.facts.requests) }
+
+// Asks reports whether the template calls secret, secrets or pkiCert at all.
+func (t *Template) Asks() bool {
+	return slices.ContainsFunc(t.facts.calls, func(c callee) bool { return c.name == "secret" || c.name == "secrets" || c.name == "pkiCert" })
+}
 
 // Environment returns the environment variables that the template may read, sorted by
 // name. known is false if a name is computed.

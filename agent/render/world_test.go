@@ -75,7 +75,7 @@ func parsed(t testing.TB, in Input) *Template {
 // rendered executes a template, which must succeed.
 func rendered(t testing.TB, in Input, w *world) Result {
 	t.Helper()
-	result, err := parsed(t, in).Execute(w)
+	result, err := parsed(t, in).Execute(t.Context(), w)
 	if err != nil {
 		t.Fatalf("Execute(%q): %v", in.Contents, err)
 	}

@@ -35,7 +35,7 @@ func newFileMember(index int, t *config.Template, path string) *templateMember {
 	m := &templateMember{
 		member: member{index: index, pos: t.Pos, name: t.Destination, owner: owner{t.User, t.Group}},
 		source: t.Source,
-		input:  render.Input{TemplateText: t.TemplateText, Name: t.Destination, SandboxPath: t.SandboxPath},
+		input:  render.Input{TemplateText: t.TemplateText, Name: "contents", SandboxPath: t.SandboxPath},
 		file:   sinks.File{Path: config.Absolute(path), UID: -1, GID: -1, CreateDirs: t.CreateDestDirs, Backup: t.Backup},
 		wait:   t.Wait,
 		loose:  !t.ErrorFatal,
@@ -53,7 +53,7 @@ func newVariableMember(index int, t config.EnvTemplate) *templateMember {
 		source:   t.Source,
 		variable: t.Name,
 		loose:    !t.ErrorFatal,
-		input:    render.Input{TemplateText: t.TemplateText, Name: t.Name},
+		input:    render.Input{TemplateText: t.TemplateText, Name: "contents"},
 	}
 }
 

@@ -100,7 +100,7 @@ func TestErrorOnMissingKey(t *testing.T) {
 
 func TestNoValueIsAnError(t *testing.T) {
 	for _, c := range []struct{ template, want string }{
-		{"a\n\n" + with(`b {{ .Data.absent }}`), `test: line 3 of the output would hold "<no value>": a key is missing`},
+		{"a\n\n" + with(`b {{ .Data.absent }}`), `test:3:37: executing <.Data.absent>: map has no entry for key "absent", or it is null`},
 		{with(`{{ .Data.absent | print | writeToFile "/f" "" "" "600" }}`), ""}, // print says <nil>, as in consul-template
 		{with(`{{ printf "x\n%s" "<no value>" | writeToFile "/f" "" "" "600" }}`), ""},
 		{with(`{{ if eq (print .Data.absent) "<no value>" }}{{ end }}{{ .Data.absent }}`), ""},
@@ -115,7 +115,7 @@ func TestNoValueIsAnError(t *testing.T) {
 	}
 	written := `{{ executeTemplate "T" | writeToFile "/f" "" "" "600" }}{{ define "T" }}{{ (secret "kv/app").Data.absent }}{{ end }}`
 	_, err := parsed(t, text(written)).Execute(t.Context(), kv(map[string]any{"a": "b"}))
-	if want := `test: line 1 of /f would hold "<no value>": a key is missing`; err == nil || err.Error() != want {
+	if want := `test:1:93: executing <(secret "kv/app").Data.absent>: map has no entry for key "absent", or it is null`; err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
 }

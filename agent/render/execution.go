@@ -27,7 +27,7 @@ type execution struct {
 	missing  []vaultreq.Request
 	inputs   []string
 	secrets  []answered // what Source answered, to keep it out of errors
-	external []string      // what files and plugins held, for the same reason
+	external []string   // what files and plugins held, for the same reason
 
 	tmpl    *template.Template
 	printed []parse.Node // what prints a value

@@ -22,13 +22,16 @@ var (
 	// quoted finds what functions put in quotation marks, usually the invalid value.
 	quoted = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`|(?:^|[\\s(:=])'[^']*'")
 
-	// bare finds the values that text/template's range and consul-template's
-	// mustEnv print without quotation marks.
-	bare = regexp.MustCompile(`(?s)(range can't iterate over |required environment variable )(.+?)( is empty|$)`)
+	// word finds the words and numbers of a message.
+	word = regexp.MustCompile(`[\pL\pN_]+`)
+
+	// marks finds hidden words beside each other, with what is between them.
+	marks = regexp.MustCompile(`\[redacted\](?:[^\pL\pN_\n]*\[redacted\])+`)
 )
 
-// hide replaces secrets in the text of an error: the known ones, and each quoted value
-// that is not part of the template, because it may be derived from a secret.
+// hide replaces secrets in the text of an error: the known ones, each quoted value and
+// each word that is neither part of the template nor one that the functions' messages
+// consist of, because it may be derived from a secret.
 func hide(text string, known []string, template string) string {
 	text = replaceAll(text, known)
 	text = quoted.ReplaceAllStringFunc(text, func(match string) string {
@@ -39,10 +42,31 @@ func hide(text string, known []string, template string) string {
 		}
 		return match[:open+1] + redact.Mark + match[len(match)-1:]
 	})
-	if m := bare.FindStringSubmatch(text); m != nil && !strings.Contains(template, m[2]) {
-		text = strings.Replace(text, m[0], m[1]+redact.Mark+m[3], 1)
+	if isOrdinary(text) {
+		return text
 	}
-	return text
+	own := make(map[string]bool)
+	for _, w := range word.FindAllString(template, -1) {
+		own[w] = true
+	}
+	text = word.ReplaceAllStringFunc(text, func(w string) string {
+		if own[w] || ordinary(w) {
+			return w
+		}
+		return redact.Mark
+	})
+	return marks.ReplaceAllString(text, redact.Mark)
+}
+
+// isOrdinary reports whether a text consists of ordinary words.
+func isOrdinary(text string) bool {
+	return !slices.ContainsFunc(word.FindAllString(text, -1), func(w string) bool { return !ordinary(w) })
+}
+
+// ordinary reports whether a word is one of the messages' own, a letter, or a small
+// number such as a line.
+func ordinary(w string) bool {
+	return vocabulary()[w] || len(w) == 1 || len(w) <= 2 && strings.Trim(w, "0123456789") == ""
 }
 
 // replaceAll replaces each known text, whole, as %q prints it and line by line.

@@ -94,8 +94,10 @@ func (e *execution) versionHint(key string, fields []string) string {
 			return fmt.Sprintf("%s is KV version 2: its values are below .Data.data (keys: %s)", a.request.Path, keysOf(below))
 		case !is2 && belowData && a.request.Kind == vaultreq.Read && !hasKey(a.secret.Data, "data") && len(a.secret.Data) > 0:
 			return fmt.Sprintf("%s is not KV version 2: its values are below .Data (keys: %s)", a.request.Path, keysOf(a.secret.Data))
-		case is2 && belowData && key != "" && !hasKey(below, key):
+		case is2 && key != "" && !hasKey(below, key):
 			return fmt.Sprintf("%s has the keys %s", a.request.Path, keysOf(below))
+		case !is2 && key != "" && !hasKey(a.secret.Data, key) && len(e.secrets) == 1 && len(a.secret.Data) > 0:
+			return fmt.Sprintf("%s has the keys %s", a.request.Path, keysOf(a.secret.Data))
 		}
 	}
 	return ""

@@ -72,6 +72,20 @@ func (l Law) After(f Failure) time.Duration {
 	return l.jitter(min(l.bound(f), l.expiryBound(f)), f.Random) + l.retryAfter(f)
 }
 
+// Doubled returns the sum of the first n delays of a back-off without jitter that
+// doubles from first up to longest.
+func Doubled(first, longest time.Duration, n int) time.Duration {
+	var sum time.Duration
+	for delay := min(first, longest); n > 0; n-- {
+		if sum > math.MaxInt64-delay {
+			return math.MaxInt64
+		}
+		sum += delay
+		delay = min(times(delay, 2), longest)
+	}
+	return sum
+}
+
 // SlowMax returns the largest bound of a slow failure.
 func (l Law) SlowMax() time.Duration { return times(l.Max, slowMax) }
 

@@ -172,3 +172,25 @@ func TestLawStaysWithinItsBound(t *testing.T) {
 		}
 	}
 }
+
+// The sums are those of Vault Agent's vault.retry, as it was measured.
+func TestDoubled(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		first, longest time.Duration
+		n              int
+		want           time.Duration
+	}{
+		{250 * time.Millisecond, time.Minute, 12, 303750 * time.Millisecond},
+		{250 * time.Millisecond, time.Minute, 4, 3750 * time.Millisecond},
+		{time.Second, time.Second, 3, 3 * time.Second},
+		{2 * time.Second, time.Second, 2, 2 * time.Second},
+		{time.Second, time.Minute, 0, 0},
+		{time.Second, time.Minute, -1, 0},
+		{time.Hour, math.MaxInt64, 100, math.MaxInt64},
+	} {
+		if got := backoff.Doubled(test.first, test.longest, test.n); got != test.want {
+			t.Errorf("%s up to %s, %d times: got %s, want %s", test.first, test.longest, test.n, got, test.want)
+		}
+	}
+}

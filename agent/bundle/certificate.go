@@ -29,7 +29,8 @@ type certificateMember struct {
 	issuedCertificate        // the one that was issued last
 	issuerVersion     uint64 // of the latest answer about its issuer
 
-	clock *clockRefusal // of the last answer; nil if the clocks are no reason
+	failure issueFailure  // of the last request
+	clock   *clockRefusal // of the last answer; nil if the clocks are no reason
 }
 
 // output is one file of a certificate.

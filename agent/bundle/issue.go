@@ -113,7 +113,7 @@ func (b *Bundle) answered(ctx context.Context, a issueResult) {
 	if failures := b.state.Certificates[a.index].Failures; failures > 0 {
 		b.log.Info(logmsg.IssueRecovered, logkey.Certificate, m.name, logkey.Attempt, failures+1)
 	}
-	m.clock = nil
+	m.clock, m.failure = nil, issueFailure{}
 	m.accept(pair, m.spec.Identity(), now)
 	renewal := m.renewal(b.env.Host, now)
 	renews := renewal.At
@@ -158,7 +158,40 @@ func (b *Bundle) issueFailed(index int, err error, now time.Time) {
 	if logged {
 		b.log.Error(logmsg.IssueFailed, attributes...)
 	}
-	if b.env.ExitOnRetryFailure && c.Failures > b.env.Retries {
-		b.env.Fail(&Failure{Kind: Secrets, Err: err})
+	b.certificates[index].failure = b.certificates[index].failure.next(err, c.Failures, b.env.Store)
+	b.giveUp()
+}
+
+// issueFailure is why a certificate cannot be had, since when, and for how long that is
+// borne with exit_on_retry_failure. The zero value is no failure.
+type issueFailure struct {
+	err      error
+	since    time.Time // with the monotonic clock
+	patience time.Duration
+}
+
+// next returns the failure after another one, which is the count-th in a row.
+func (f issueFailure) next(err error, count int, store *secrets.Store) issueFailure {
+	class := secrets.Refused
+	if failed := (*secrets.Error)(nil); errors.As(err, &failed) {
+		class = failed.Class
+	}
+	since := f.since
+	if count == 1 {
+		since = time.Now()
+	}
+	return issueFailure{err, since, store.Patience(class)}
+}
+
+// giveUp ends the agent if exit_on_retry_failure is set and a certificate could not be
+// had for too long.
+func (b *Bundle) giveUp() {
+	if !b.env.ExitOnRetryFailure {
+		return
+	}
+	for _, m := range b.certificates {
+		if m.failure.err != nil && time.Since(m.failure.since) >= m.failure.patience {
+			b.env.Fail(&Failure{Kind: Secrets, Err: m.failure.err})
+		}
 	}
 }

@@ -62,6 +62,7 @@ func (b *Bundle) observeCertificates(now time.Time) []plan.Clock {
 	}
 	b.loadFromDisk(b.state.Published.Origin.Certificates, now)
 	b.observeIssuers(now)
+	b.giveUp()
 	clocks := make([]plan.Clock, len(b.certificates))
 	for i, m := range b.certificates {
 		if m.dropFormerCAs(now) {

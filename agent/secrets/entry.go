@@ -37,6 +37,7 @@ type entry struct {
 	deadline deadline      // the answer's; kept while attempts fail
 	distance time.Duration // how far the deadline was when it was set
 	err      *Error
+	failing  time.Duration // since when, by the uptime, if err is set
 
 	due         time.Time // when to act
 	act         act

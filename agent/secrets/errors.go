@@ -44,7 +44,8 @@ type Error struct {
 	// Status is the HTTP status, 0 if there was no answer.
 	Status int
 	// Failures is the number of failed attempts in a row. Exhausted reports whether
-	// they are more than Config.Retries, when Vault Agent exits; the Store continues.
+	// they have lasted for the Store's Patience, when Vault Agent exits; the Store
+	// continues.
 	Failures  int
 	Exhausted bool
 	// RetryAt is the time of the next attempt, by the wall clock.

@@ -165,22 +165,48 @@ func TestRecoveryWithEqualData(t *testing.T) {
 	})
 }
 
-// TestRetriesCount is vault.retry.num_retries: 3 retries are 4 attempts.
-func TestRetriesCount(t *testing.T) {
-	for _, tt := range []struct{ retries, exhausted int }{{3, 4}, {0, 13}, {-1, 1}, {-7, 1}} {
-		synctest.Test(t, func(t *testing.T) {
-			f := run(t, Config{Retries: tt.retries}, func(*http.Request, string) (int, any) { return 500, refusal("no") })
-			r := req(t, vaultreq.Read, "cubbyhole/a")
-			s := f.subscribe(r)
-			for {
-				<-s.C()
-				if _, err := failing(t, s, r); err.Exhausted || err.Failures > 20 {
-					if err.Failures != tt.exhausted || f.vault.count("GET") != tt.exhausted {
-						t.Errorf("%d retries: exhausted after %d failures and %d requests", tt.retries, err.Failures, f.vault.count("GET"))
+// TestPatience is vault.retry: a failure is final when Vault Agent's retries would be
+// over. In an outage that includes those of its client, which go on for up to 4.5 s at
+// each attempt; on what cannot heal it does not. How often is asked meanwhile does not
+// matter.
+func TestPatience(t *testing.T) {
+	const ms = time.Millisecond
+	seconds := func(min, max time.Duration) Config { return Config{MinBackoff: min, MaxBackoff: max} }
+	for name, test := range map[string]struct {
+		config  Config
+		retries int
+		status  int
+		sum     time.Duration
+	}{
+		"an outage, the defaults":         {Config{}, 0, 503, 303750*ms + 13*4500*ms},
+		"an outage, three retries":        {seconds(time.Second, time.Second), 3, 503, 3*time.Second + 4*4500*ms},
+		"an outage, no retries":           {Config{}, -1, 500, 4500 * ms},
+		"a full standby":                  {Config{}, 4, 412, 3750*ms + 5*4500*ms},
+		"a rate limit":                    {Config{}, 4, 429, 3750*ms + 5*4500*ms},
+		"no permission, the defaults":     {Config{}, 0, 403, 303750 * ms},
+		"no permission, three retries":    {seconds(time.Second, time.Second), 3, 403, 3 * time.Second},
+		"no such secret":                  {Config{}, 4, 404, 3750 * ms},
+		"no such secret, no retries":      {Config{}, -7, 404, 0},
+		"a refusal":                       {Config{}, 2, 400, 750 * ms},
+		"a refusal, an hour between them": {seconds(time.Hour, time.Hour), 2, 400, 2 * time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				test.config.Retries = test.retries
+				f := run(t, test.config, func(*http.Request, string) (int, any) { return test.status, refusal("no") })
+				r := req(t, vaultreq.Read, "sys/a")
+				begin := time.Now()
+				s := f.subscribe(r)
+				for {
+					<-s.C()
+					if _, err := failing(t, s, r); err.Exhausted || err.Failures > 1000 {
+						break
 					}
-					return
 				}
-			}
+				if took := time.Since(begin); took < test.sum || took > test.sum+test.sum/5+time.Second {
+					t.Errorf("final after %s, want %s", took, test.sum)
+				}
+			})
 		})
 	}
 }

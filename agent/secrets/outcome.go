@@ -117,12 +117,18 @@ func (l *loop) setError(e *entry, r result) {
 	err.Request, err.Failures = e.request, 1
 	if e.err != nil {
 		err.Failures = e.err.Failures + 1
+	} else {
+		e.failing = l.now.uptime
 	}
-	err.Exhausted = err.Failures > max(l.config.Retries, 0)
+	left := l.Patience(err.Class) - (l.now.uptime - e.failing)
+	err.Exhausted = left <= 0
 	wait := l.backoff.After(backoff.Failure{
 		Count: err.Failures, Slow: err.Slow(), RetryAfter: err.RetryAfter,
 		Life: e.life, Left: e.left(l.now.wall), Random: l.random(),
 	})
+	if left > 0 && err.RetryAfter == 0 { // the last attempt before the end of the patience is one at its end
+		wait = min(wait, left)
+	}
 	err.RetryAt = l.now.wall.Add(wait)
 	l.report.failure(e, &err, wait, l.now)
 

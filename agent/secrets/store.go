@@ -39,8 +39,8 @@ type Config struct {
 	StaticInterval time.Duration
 	// Concurrency is the limit of concurrent requests; 10 if not positive.
 	Concurrency int
-	// Retries is how many retries Vault Agent makes (vault.retry); after these, an
-	// Error is Exhausted. 12 if zero, none if negative.
+	// Retries is how many retries Vault Agent makes (vault.retry); after the time that
+	// these take, an Error is Exhausted, see Patience. 12 if zero, none if negative.
 	Retries int
 	// MinBackoff and MaxBackoff are the bounds of the first delay after a failure and
 	// of every delay; 250 ms and 1 minute if not positive.

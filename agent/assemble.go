@@ -89,6 +89,7 @@ func (r *assembly) bundleEnv() *bundle.Env {
 		Store:              r.store,
 		Watcher:            r.watcher,
 		Children:           r.children,
+		Claims:             &r.claims,
 		Progress:           r.progress,
 		Report:             r.board.put,
 		Fail:               r.fail,

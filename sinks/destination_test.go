@@ -64,8 +64,8 @@ func TestRefusedDestinations(t *testing.T) {
 
 			_, err := journal.Publish(t.Context(), Generation{Name: "web", Files: []File{other, f}})
 			wantError(t, err, test.want, filepath.Dir(path), test.hint)
-			if entries, err := os.ReadDir(root); err != nil || len(entries) != 1 {
-				t.Errorf("left %v, %v", entries, err)
+			if left := listing(t, root); len(left) != 1 {
+				t.Errorf("left %v", left)
 			}
 			if left := temps(t, root); left != nil {
 				t.Errorf("left %v", left)

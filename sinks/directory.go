@@ -9,17 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
-
-const (
-	lockPoll = 10 * time.Millisecond
-	lockWait = 5 * time.Second
-)
-
-var errLocked = errors.New("locked by another program")
 
 // directory is an open directory. All system calls on names in it are relative to
 // its descriptor: if a directory further up is replaced meanwhile, a set of files
@@ -28,19 +20,26 @@ type directory struct {
 	path    string
 	fd      int
 	changed bool // names in it have changed or are going to
+	locks   []descriptor
 }
 
 // cwd stands for no directory: names in it are paths.
 var cwd = &directory{fd: unix.AT_FDCWD}
 
-// openDirectory opens and locks a directory. Publishers lock it shared; Recover
-// locks it exclusively, so that no other process publishes in it.
-func openDirectory(ctx context.Context, path string, lock int) (*directory, error) {
+// openDirectory opens a directory to publish in it. Publishers lock it shared; Recover
+// locks it exclusively, so that no other process of this user publishes in it.
+func openDirectory(ctx context.Context, path string) (*directory, error) {
+	return openLocked(ctx, path, true)
+}
+
+// openLocked is openDirectory; createLock is whether it may create
+// the lock file.
+func openLocked(ctx context.Context, path string, createLock bool) (*directory, error) {
 	d, err := openUnlocked(path)
 	if err != nil {
 		return nil, err
 	}
-	if err := d.lock(ctx, lock); err != nil {
+	if err := d.lock(ctx, unix.LOCK_SH, createLock); err != nil {
 		d.close()
 		return nil, err
 	}
@@ -68,27 +67,13 @@ func (d *directory) openSubdir(name string) (*directory, error) {
 	return &directory{path: d.join(name), fd: int(f)}, nil
 }
 
-// lock waits for other processes, which hold the lock for milliseconds. On a file
-// system without locks it locks nothing.
-func (d *directory) lock(ctx context.Context, how int) error {
-	for deadline := time.Now().Add(lockWait); ; {
-		err := retryEINTR(func() error { return unix.Flock(d.fd, how|unix.LOCK_NB) })
-		if err != unix.EWOULDBLOCK {
-			return nil
-		}
-		if time.Now().After(deadline) {
-			return &Error{Op: "locking the directory", Path: d.path, Err: errLocked, hint: "lslocks shows which program holds the lock"}
-		}
-		select {
-		case <-ctx.Done():
-			return &Error{Op: "locking the directory", Path: d.path, Err: ctx.Err()}
-		case <-time.After(lockPoll):
-		}
-	}
-}
-
 // close ignores an error: nothing is written through the descriptor.
-func (d *directory) close() { unix.Close(d.fd) }
+func (d *directory) close() {
+	for _, f := range d.locks {
+		f.close()
+	}
+	unix.Close(d.fd)
+}
 
 func (d *directory) join(name string) string { return filepath.Join(d.path, name) }
 
@@ -228,7 +213,7 @@ func createDirectory(path string) error {
 	if err != nil {
 		return &Error{Op: "creating the directory", Path: path, Err: err}
 	}
-	parent, err := openDirectory(context.Background(), filepath.Dir(path), unix.LOCK_SH)
+	parent, err := openUnlocked(filepath.Dir(path))
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 // number of directories. It makes these system calls; TestSystemCalls compares
 // them with a trace:
 //
-//	for each directory           open(dir), flock(dir, LOCK_SH)
+//	for each directory           open(dir), openat(dir, lock), fstat, flock(lock, LOCK_SH)
 //	for each file                statx(dir, dest)
 //	                             openat, read, close          if the size is equal
 //	for each file to be written  see writeTemp: made durable under a temporary name;
@@ -28,7 +28,7 @@ import (
 //	for each directory           fsync(dir)                   if a file is written to it
 //	for each old file            unlinkat(dir, temp), or renameat(dir, temp, dir, backup)
 //	the old journal              unlinkat(dir, temp)
-//	for each directory           close
+//	for each directory           close(lock), close
 //
 // A crash before the commit leaves temporary files that mean nothing. After the
 // commit they are durable, and the journal has the SHA-256 of each: Recover finds
@@ -68,20 +68,26 @@ func (Journal) Publish(ctx context.Context, g Generation) (Record, error) {
 // Claim implements [Publisher]. It creates the directories of files with
 // CreateDirs.
 func (Journal) Claim(c *Claim, files []File) error {
+	create := map[string]bool{}
 	var paths []string
 	for _, f := range files {
 		path, err := absoluteDestination(f.Path)
 		if err != nil {
 			return err
 		}
-		if f.CreateDirs && !c.held[path] {
-			if err := createDirectory(filepath.Dir(path)); err != nil {
-				return &Error{Op: "opening the lock file of its directory", Path: path, Err: err}
-			}
-		}
+		create[path] = create[path] || f.CreateDirs
 		paths = append(paths, path)
 	}
-	return c.add(c.missing(paths))
+	paths = c.missing(paths)
+	for _, path := range paths {
+		if !create[path] {
+			continue
+		}
+		if err := createDirectory(filepath.Dir(path)); err != nil {
+			return &Error{Op: "opening the lock file of its directory", Path: path, Err: err}
+		}
+	}
+	return c.add(paths)
 }
 
 // Compare implements [Publisher].

@@ -305,8 +305,8 @@ func TestRefusedGenerations(t *testing.T) {
 			}
 		})
 	}
-	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
-		t.Errorf("left %v, %v", entries, err)
+	if left := listing(t, dir); len(left) != 0 {
+		t.Errorf("left %v", left)
 	}
 }
 

@@ -27,7 +27,7 @@ import (
 // Publish makes these system calls; TestSystemCallsOfLinkDir compares them with a
 // trace. D is the directory, ..gen-1 the current generation, ..gen-2 the new one.
 //
-//	open(D), flock(D, LOCK_SH), getdents64(D)
+//	open(D), openat(D, lock), fstat, flock(lock, LOCK_SH), getdents64(D)
 //	readlinkat(D, ..data)                   the current generation
 //	openat(D, ..gen-1), getdents64
 //	openat(D, ..gen-1.json), fstat, read, close
@@ -54,7 +54,7 @@ import (
 //	for each generation that is too old     openat, getdents64, unlinkat its files,
 //	                                        unlinkat(D, ..gen-0), close
 //	                                        unlinkat(D, ..gen-0.json)
-//	close(..gen-1), close(D)
+//	close(..gen-1), close(lock), close(D)
 //
 // Before and after each of these calls "..data" points to a complete generation,
 // whose record with its payload is on disk under the same number. Every stable name

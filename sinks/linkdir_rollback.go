@@ -34,7 +34,7 @@ func (d LinkDir) Rollback(ctx context.Context, g Generation) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
-	dir, err := openDirectory(ctx, d.Path, unix.LOCK_SH)
+	dir, err := openDirectory(ctx, d.Path)
 	if err != nil {
 		return Record{}, err
 	}

@@ -20,12 +20,12 @@ type openLinkDir struct {
 
 // open opens, locks and reads the directory. It creates it if it is missing.
 func (d LinkDir) open(ctx context.Context) (*openLinkDir, error) {
-	dir, err := openDirectory(ctx, d.Path, unix.LOCK_SH)
+	dir, err := openDirectory(ctx, d.Path)
 	if errors.Is(err, unix.ENOENT) {
 		if err := d.create(); err != nil {
 			return nil, err
 		}
-		dir, err = openDirectory(ctx, d.Path, unix.LOCK_SH)
+		dir, err = openDirectory(ctx, d.Path)
 	}
 	if err != nil {
 		return nil, err

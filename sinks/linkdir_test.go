@@ -64,12 +64,16 @@ func rollBack(t testing.TB, path string) Record {
 }
 
 // listing returns the names in a directory, links with their targets.
+// listing leaves out lock files.
 func listing(t testing.TB, path string) (names []string) {
 	t.Helper()
 	entries, err := os.ReadDir(path)
 	must(t, err)
 	for _, e := range entries {
 		name := e.Name()
+		if strings.HasPrefix(name, prefix) && strings.HasSuffix(name, lockSuffix) {
+			continue
+		}
 		if target, err := os.Readlink(filepath.Join(path, name)); err == nil {
 			name += " -> " + target
 		}

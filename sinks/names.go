@@ -20,6 +20,7 @@ const (
 	tempSuffix   = ".tmp"
 	recordSuffix = ".json"
 	backupSuffix = ".bak"
+	lockSuffix   = ".lock"
 
 	maxNameLength = 200 // of a bundle's name: names made from it must not exceed 255 bytes
 

@@ -12,8 +12,6 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 const recordVersion = 1
@@ -86,7 +84,7 @@ func Save(ctx context.Context, r Record) error {
 		return err
 	}
 	path, name := r.place()
-	d, err := openDirectory(ctx, path, unix.LOCK_SH)
+	d, err := openDirectory(ctx, path)
 	if err != nil {
 		return err
 	}
@@ -100,7 +98,7 @@ func Remove(ctx context.Context, r Record) error {
 		return err
 	}
 	path, name := r.place()
-	d, err := openDirectory(ctx, path, unix.LOCK_SH)
+	d, err := openDirectory(ctx, path)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -86,7 +87,7 @@ func (r *recovery) open(ctx context.Context, path string) (*lockedDir, error) {
 		return l, err
 	}
 	var all []string
-	if err = d.lock(ctx, unix.LOCK_EX); err == nil {
+	if err = d.lock(ctx, unix.LOCK_EX, false); err == nil { // a publisher creates the lock file first
 		all, err = d.list()
 	}
 	if err != nil {
@@ -148,6 +149,9 @@ func (r *recovery) removeTempFiles() {
 			if !strings.HasSuffix(name, tempSuffix) || l.kept[name] {
 				continue
 			}
+			if !l.mayRemove(name) {
+				continue
+			}
 			// A directory of such a name does not belong to certagent, nor does a file that must not be removed.
 			err := l.remove(name)
 			if err != nil && !errors.Is(err, unix.EISDIR) && !errors.Is(err, unix.EPERM) {
@@ -155,6 +159,14 @@ func (r *recovery) removeTempFiles() {
 			}
 		}
 	}
+}
+
+// mayRemove reports whether a temporary file was made by this user, who may have given
+// it to another one. If that one publishes here by itself, it may be a file that it is
+// working on: each user has a lock file, and cleans up after itself.
+func (l *lockedDir) mayRemove(name string) bool {
+	st, err := l.statx(name, unix.AT_SYMLINK_NOFOLLOW)
+	return err != nil || int(st.Uid) == os.Geteuid() || !l.ourNames[lockName(int(st.Uid))]
 }
 
 func (r *recovery) close() {

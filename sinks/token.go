@@ -8,8 +8,6 @@ import (
 	"io/fs"
 	"path/filepath"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/certagent/certagent/redact"
 )
 
@@ -42,7 +40,7 @@ func (t Token) Write(ctx context.Context, token redact.Bytes) error {
 	if err != nil {
 		return err
 	}
-	d, err := openDirectory(ctx, filepath.Dir(path), unix.LOCK_SH)
+	d, err := openLocked(ctx, filepath.Dir(path), false)
 	if err != nil {
 		return err
 	}

@@ -101,7 +101,7 @@ func (t *transaction) openDirOf(ctx context.Context, f File) (*directory, error)
 			return d, nil
 		}
 	}
-	d, err := openDirectory(ctx, path, unix.LOCK_SH)
+	d, err := openDirectory(ctx, path)
 	if errors.Is(err, unix.ENOENT) {
 		if !f.CreateDirs {
 			return nil, &Error{Op: "opening its directory", Path: f.Path, Err: unix.ENOENT, hint: "create the directory, or set create_dest_dirs"}
@@ -109,7 +109,7 @@ func (t *transaction) openDirOf(ctx context.Context, f File) (*directory, error)
 		if err := createDirectory(path); err != nil {
 			return nil, err
 		}
-		d, err = openDirectory(ctx, path, unix.LOCK_SH)
+		d, err = openDirectory(ctx, path)
 	}
 	if err != nil {
 		return nil, &Error{Op: "opening its directory", Path: f.Path, Err: err}

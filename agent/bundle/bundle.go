@@ -55,6 +55,7 @@ type Bundle struct {
 	published publication                 // what readers see
 	previous  *publication                // what they saw before, until the check has passed
 	runs      map[uint64]*run             // of the pending changes, by their tickets
+	notLocked string                      // why the destinations were not claimed, as it was logged
 	stamps    map[string]fileStat
 	checkedAt time.Time
 	lastError lastError

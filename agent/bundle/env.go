@@ -14,6 +14,7 @@ import (
 	"github.com/certagent/certagent/agent/status"
 	"github.com/certagent/certagent/agent/watch"
 	"github.com/certagent/certagent/redact"
+	"github.com/certagent/certagent/sinks"
 )
 
 // Env is what the bundles of one agent share. All bundles point to the same Env,
@@ -24,6 +25,7 @@ type Env struct {
 	Store              *secrets.Store  // required
 	Watcher            *watch.Watcher  // required
 	Children           Children        // required
+	Claims             *sinks.Claim    // holds the destinations; nil: nothing is claimed
 	Progress           Progress        // required
 	Report             func(Report)    // is called by each bundle's loop before each step; required
 	Fail               func(error)     // ends the agent, with a *Failure; required

@@ -24,7 +24,7 @@ import (
 // an error. What may come later, such as a pid file or a mount, is a warning. In
 // each directory it creates an empty file and removes it again.
 func (all *Members) CheckHost(sinks []config.Sink) config.Problems {
-	h := &hostCheck{directories: make(map[string]bool)}
+	h := &hostCheck{directories: make(map[string]bool), files: make(map[string]string)}
 	for _, s := range sinks {
 		h.sink(s)
 	}
@@ -44,7 +44,8 @@ func (all *Members) CheckHost(sinks []config.Sink) config.Problems {
 
 // hostCheck collects what CheckHost finds.
 type hostCheck struct {
-	directories map[string]bool // that have been checked
+	directories map[string]bool   // that have been checked
+	files       map[string]string // the destinations, by their path without links
 	found       config.Problems
 	pos         config.Pos // of the block that is being checked
 	title       string
@@ -93,11 +94,31 @@ func (h *hostCheck) member(b block, f sinks.File) {
 		h.file(f)
 		return
 	}
+	if name, err := filepath.Rel(config.Absolute(b.config.Directory), f.Path); err == nil {
+		first, _, _ := strings.Cut(name, "/")
+		h.once(filepath.Join(config.Absolute(b.config.Directory), first))
+	}
 	h.mountPoint(f.Path)
+}
+
+// once reports a destination that is the same file as another one, because a link leads
+// from one directory to the other: the two would replace each other.
+func (h *hostCheck) once(path string) {
+	dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+	if err != nil {
+		return // it does not exist yet
+	}
+	real := filepath.Join(dir, filepath.Base(path))
+	if other, is := h.files[real]; is && other != path {
+		h.report(config.StartError, "destination", fmt.Sprintf("%q is the same file as %q: a link leads from one directory to the other", path, other), "give each destination a path of its own")
+		return
+	}
+	h.files[real] = path
 }
 
 // file checks a destination.
 func (h *hostCheck) file(f sinks.File) {
+	h.once(f.Path)
 	if info, err := os.Stat(f.Path); err == nil && info.IsDir() {
 		h.report(config.StartError, "destination", strconv.Quote(f.Path)+" is a directory", "write the path of a file in it")
 		return
@@ -113,6 +134,7 @@ func (h *hostCheck) sink(s config.Sink) {
 	h.place(s.Pos, `auto_auth: sink "file"`)
 	h.readable("dh_path", s.DHPath)
 	path := config.Absolute(s.Path)
+	h.once(path)
 	if h.mountPoint(path) {
 		return
 	}

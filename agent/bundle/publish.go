@@ -68,6 +68,9 @@ func (b *Bundle) write(ctx context.Context, g *generation, follows plan.State) (
 		return sinks.Record{}, err
 	}
 	defer free()
+	if err := b.claimDestinations(g); err != nil {
+		return sinks.Record{}, err
+	}
 	record, err := b.target.Publish(ctx, sinks.Generation{
 		Name:    b.recordName,
 		Number:  b.published.record.Generation + 1,

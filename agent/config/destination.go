@@ -140,6 +140,28 @@ func (v validator) checkDestinations() {
 			below[dir] = t
 		}
 	}
+	v.checkSinkPaths(files, exclusive)
+}
+
+// checkSinkPaths reports token sinks that would write to a file of a template or a
+// bundle. The maps are those of checkDestinations.
+func (v validator) checkSinkPaths(files, exclusive map[string]outputFile) {
+	if v.autoAuth == nil {
+		return
+	}
+	for _, s := range v.autoAuth.Sinks {
+		path := Absolute(s.Path)
+		other, is := files[path]
+		for dir := path; !is && dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+			if other, is = exclusive[dir]; is && other.path == dir {
+				break // a file, not a directory that is replaced as a whole
+			}
+		}
+		is = is && (other.path == path || other.path != other.exclusive)
+		if is && s.Path != "" {
+			v.problem(ValidateError, s.Pos, `auto_auth: sink "file"`, "path", "the file is already written by "+other.writer(), "give the token a file of its own")
+		}
+	}
 }
 
 // conflict returns why a file cannot be written together with those already

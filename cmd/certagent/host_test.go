@@ -30,6 +30,9 @@ var hostCases = []struct {
 	{"broken template", login + strings.Replace(password(""), "{{ end }}", "", 1), false, `unexpected EOF`},
 	{"pid_file without a directory", `pid_file = "DIR/none/pid"` + login + password(""), false, `none`},
 
+	{"two destinations that are one", login + password("") + strings.Replace(password(""), "DIR/password", "DIR/link/password", 1), false, `link/password\\?" is the same file as .*/password\\?": a link leads from one directory to the other`},
+	{"sink that is a destination through a link", strings.Replace(login, "DIR/token", "DIR/link/password", 1) + password(""), false, `is the same file as`},
+
 	{"missing directory that is not to be created", login + password("create_dest_dirs = false") + strings.Replace(password("create_dest_dirs = false"), "DIR/password", "DIR/none/password", 1), true, `none/password.*no such file`},
 	{"a file in the place of the directory", login + strings.Replace(password(""), "DIR/password", "DIR/roleid/password", 1), true, `not a directory`},
 	{"missing directory that cannot be created", login + strings.ReplaceAll(webBlock("pki/web", `change_mode = "noop"`), "DIR/web", "/proc/certagent-none"), true, `/proc.*no such file`},
@@ -49,6 +52,7 @@ func TestAgentRefusesWhatValidateHostRefuses(t *testing.T) {
 	for _, c := range hostCases {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
 			w := newWorld(t)
+			w.Check(os.Symlink(".", w.Path("link")))
 			w.Write("agent.hcl", w.expand(c.text))
 			code := exitConfig
 			if c.warning {

@@ -28,8 +28,9 @@ func (w *world) certagent() *agent {
 
 // event is a line of certagent's log.
 type event struct {
-	Time        time.Time
-	Msg, Serial string
+	Time   time.Time `json:"@timestamp"`
+	Msg    string    `json:"@message"`
+	Serial string
 }
 
 // What the log says.
@@ -58,7 +59,7 @@ func (a *agent) events() []event {
 // logs waits until the log has the message that many times.
 func (a *agent) logs(msg string, times int) {
 	a.Helper()
-	a.SaysTimes(`"msg":"`+regexp.QuoteMeta(msg)+`"`, times)
+	a.SaysTimes(`"@message":"`+regexp.QuoteMeta(msg)+`"`, times)
 }
 
 // logsAfter waits until the log has a message after the first one of another.
@@ -109,7 +110,7 @@ func (a *agent) rotates(more int) {
 func (a *agent) undisturbed() {
 	a.Helper()
 	for line := range strings.Lines(a.String()) {
-		if strings.Contains(line, `"level":"ERROR"`) {
+		if strings.Contains(line, `"@level":"error"`) {
 			a.Errorf("certagent complains: %s", line)
 		}
 	}

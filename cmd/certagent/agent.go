@@ -62,7 +62,11 @@ func start(cfg *config.Config, problems config.Problems, c configFlags, s stream
 		complain(s.err, err.Error(), "check log_file and its directory's permissions")
 		return exitConfig
 	}
-	logger := newLogs(cfg.Log, s.err, file)
+	standard := s.err
+	if c.combineLogs {
+		standard = s.out
+	}
+	logger := newLogs(cfg.Log, standard, file)
 	signals := watchSignals(logger.Logger, len(cfg.Execs) > 0) // before the first line: see SIGPIPE there
 	defer signals.stop()
 	defer logger.close() // before that

@@ -25,10 +25,11 @@ func (p *paths) Set(path string) error {
 // configFlags are the flags that name the configuration and override it. They are
 // Vault Agent's.
 type configFlags struct {
-	paths      paths
-	values     config.Flags
-	verifyOnly bool
-	ignored    []string // given flags that have no effect
+	paths       paths
+	values      config.Flags
+	verifyOnly  bool
+	combineLogs bool     // log to standard output
+	ignored     []string // given flags that have no effect
 }
 
 func (c *configFlags) register(flags *flag.FlagSet) {
@@ -47,11 +48,12 @@ func (c *configFlags) register(flags *flag.FlagSet) {
 	flags.Var(boolFlag{&v.ExitAfterAuth}, "exit-after-auth", "")
 	flags.Var(boolFlag{&v.ExitAfterAuth}, "once", "") // consul-template's word for it
 	flags.BoolVar(&c.verifyOnly, "test-verify-only", false, "")
+	flags.BoolVar(&c.combineLogs, "combine-logs", false, "")
 	// Flags that Vault Agent accepts and that have no effect on an agent.
 	for _, name := range []string{"agent-address", "header", "mfa", "wrap-ttl", "unlock-key"} {
 		flags.Func(name, "", func(string) error { c.ignored = append(c.ignored, name); return nil })
 	}
-	for _, name := range []string{"combine-logs", "disable-gated-logs", "disable-redirects", "policy-override", "output-curl-string", "output-policy", "non-interactive"} {
+	for _, name := range []string{"disable-gated-logs", "disable-redirects", "policy-override", "output-curl-string", "output-policy", "non-interactive"} {
 		flags.BoolFunc(name, "", func(string) error { c.ignored = append(c.ignored, name); return nil })
 	}
 }

@@ -36,12 +36,12 @@ const flushTime = time.Second
 type logs struct {
 	*slog.Logger
 	level  *slog.LevelVar // can be changed while the log is in use
-	queues []*logQueue    // the first one is that of standard error
+	queues []*logQueue    // the first one is that of standard error or output
 	file   *logFile       // nil without log_file
 }
 
-// newLogs returns the log that the configuration asks for. It writes to standard error
-// and, if file is not nil, to that, each even if the other one fails or stands still.
+// newLogs returns the log that the configuration asks for. It writes to a
+// standard file and, if file is not nil, to that, each even if the other one fails or stands still.
 // On a terminal the log has the terminal's form; JSON is the same everywhere.
 func newLogs(cfg config.Log, standard *os.File, file *logFile) *logs {
 	l := &logs{level: new(slog.LevelVar), file: file}
@@ -52,7 +52,7 @@ func newLogs(cfg config.Log, standard *os.File, file *logFile) *logs {
 		colour, width := wantsColour(), widthOf(standard)
 		form = func(level slog.Leveler, w io.Writer) slog.Handler { return newTerminalHandler(w, level, colour, width) }
 	}
-	handler := l.queue(steady{standard}, "standard error", form)
+	handler := l.queue(steady{standard}, standard.Name(), form)
 	if file != nil {
 		handler = slog.NewMultiHandler(handler, l.queue(file, file.path(), plain))
 		file.rotated = func(err error) { l.Logger.Error(logmsg.LogNotRotated, logkey.Writer, file.path(), logkey.Error, err) }
@@ -80,7 +80,7 @@ func (l *logs) queue(w io.Writer, name string, form func(slog.Leveler, io.Writer
 	return form(l.level, q)
 }
 
-// complain prints an error and a hint on standard error, after the lines of the log.
+// complain prints an error and a hint where the log goes to, after its lines.
 func (l *logs) complain(message, hint string) { complain(l.queues[0], message, hint) }
 
 // close waits up to flushTime until the log is written. Later lines are dropped.
@@ -100,9 +100,29 @@ func (l *logs) close() {
 // newHandler returns a handler that writes complete values in a format.
 func newHandler(format string, level slog.Leveler, w io.Writer) slog.Handler {
 	if format == "json" {
-		return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: readable})
+		handler := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: asVaultAgent})
+		return handler.WithAttrs([]slog.Attr{{Key: "@module", Value: slog.StringValue("agent")}})
 	}
 	return tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: "2006-01-02T15:04:05.000Z07:00", NoColor: true, ReplaceAttr: readable})
+}
+
+// asVaultAgent is readable with the keys, the level and the time of Vault Agent's JSON
+// log, so that pipelines and alerts go on working.
+func asVaultAgent(groups []string, a slog.Attr) slog.Attr {
+	if len(groups) > 0 {
+		return readable(groups, a)
+	}
+	switch a.Key {
+	case slog.TimeKey:
+		a.Key, a.Value = "@timestamp", slog.StringValue(a.Value.Time().Format("2006-01-02T15:04:05.000000Z07:00"))
+	case slog.LevelKey:
+		a.Key, a.Value = "@level", slog.StringValue(strings.ToLower(readable(groups, a).Value.String()))
+	case slog.MessageKey:
+		a.Key = "@message"
+	default:
+		return readable(groups, a)
+	}
+	return a
 }
 
 // readable names the trace level, and writes errors and durations as text, also in

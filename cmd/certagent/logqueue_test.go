@@ -439,7 +439,7 @@ func TestLogFileOnAFullDisk(t *testing.T) {
 		}
 		lines = append(lines, line)
 	}
-	if lines[1]["msg"] != logmsg.LogNotWritten || lines[1][logkey.Writer] != dir.Path("agent.log") || !strings.Contains(fmt.Sprint(lines[1][logkey.Error]), "no space left") {
+	if lines[1]["@message"] != logmsg.LogNotWritten || lines[1][logkey.Writer] != dir.Path("agent.log") || !strings.Contains(fmt.Sprint(lines[1][logkey.Error]), "no space left") {
 		t.Errorf("standard error says %v", lines[1])
 	}
 	harness.Eventually(t, "the report is lost too", func() bool {

@@ -95,6 +95,7 @@ func (r *assembly) bundleEnv() *bundle.Env {
 		Fail:               r.fail,
 		LoginFailed:        r.loginFailed,
 		CommandEnv:         commandEnv(r.Config.Vault),
+		Hide:               r.known.Hide,
 		DiskInterval:       cmp.Or(r.DiskInterval, 30*time.Second),
 		ExitOnRetryFailure: r.Config.TemplateConfig.ExitOnRetryFailure,
 		Retries:            max(r.Config.Vault.NumRetries, 0),

@@ -31,6 +31,9 @@ func (b *Bundle) command(ctx context.Context, command []string, timeout, killTim
 	debug := b.log.Enabled(ctx, slog.LevelDebug)
 	if result.Output != "" && (err != nil || debug) {
 		result.Output = b.secretsHeld(all).hide(result.Output)
+		if b.env.Hide != nil {
+			result.Output = b.env.Hide(result.Output)
+		}
 	}
 	switch {
 	case err != nil:

@@ -20,20 +20,21 @@ import (
 // Env is what the bundles of one agent share. All bundles point to the same Env,
 // which must not be copied once a bundle was made with it.
 type Env struct {
-	Log                *slog.Logger    // required
-	Host               string          // seeds what is drawn once for each host; "" is a valid name
-	Store              *secrets.Store  // required
-	Watcher            *watch.Watcher  // required
-	Children           Children        // required
-	Claims             *sinks.Claim    // holds the destinations; nil: nothing is claimed
-	Progress           Progress        // required
-	Report             func(Report)    // is called by each bundle's loop before each step; required
-	Fail               func(error)     // ends the agent, with a *Failure; required
-	LoginFailed        <-chan struct{} // is closed once a login has failed
-	CommandEnv         []string        // the environment of commands, besides the agent's own
-	DiskInterval       time.Duration   // how often published files are looked at; required
-	ExitOnRetryFailure bool            // a step that fails too often ends the agent
-	Retries            int             // how often a step is tried again before that: vault.retry.num_retries
+	Log                *slog.Logger        // required
+	Host               string              // seeds what is drawn once for each host; "" is a valid name
+	Store              *secrets.Store      // required
+	Watcher            *watch.Watcher      // required
+	Children           Children            // required
+	Claims             *sinks.Claim        // holds the destinations; nil: nothing is claimed
+	Progress           Progress            // required
+	Report             func(Report)        // is called by each bundle's loop before each step; required
+	Fail               func(error)         // ends the agent, with a *Failure; required
+	LoginFailed        <-chan struct{}     // is closed once a login has failed
+	CommandEnv         []string            // the environment of commands, besides the agent's own
+	DiskInterval       time.Duration       // how often published files are looked at; required
+	ExitOnRetryFailure bool                // a step that fails too often ends the agent
+	Retries            int                 // how often a step is tried again before that: vault.retry.num_retries
+	Hide               func(string) string // replaces the secrets of the agent in what a command prints; nil for none
 
 	runs       runQueue
 	publishing slots

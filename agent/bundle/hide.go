@@ -4,8 +4,6 @@
 package bundle
 
 import (
-	"cmp"
-	"encoding/base64"
 	"fmt"
 	"regexp"
 	"slices"
@@ -15,22 +13,24 @@ import (
 	"github.com/certagent/certagent/safefile"
 )
 
-// held are texts that a command's output must not show: what the answers of Vault and
-// the bundle's files hold.
-type held map[string]bool
+// held is what a command's output must not show.
+type held struct {
+	values []redact.Secret // of the answers of Vault, and passwords
+	lines  map[string]bool // of the files, and words in them
+}
 
 const (
-	// shortestHeld is the length from which a value or a line counts: shorter ones occur
-	// by chance.
-	shortestHeld = 6
+	// shortestLine is the length from which a line or a number counts: shorter ones
+	// occur by chance.
+	shortestLine = 6
 	// mostHeld is how much of a file is looked at.
 	mostHeld = 1 << 20
 )
 
 // secretsHeld returns what the bundle holds, and what is in the files of the bundles that
 // a command runs for.
-func (b *Bundle) secretsHeld(all []about) held {
-	h := make(held)
+func (b *Bundle) secretsHeld(all []about) *held {
+	h := &held{lines: make(map[string]bool)}
 	for _, request := range b.wanted {
 		if answer, _ := b.secrets.Get(request); answer != nil && answer.Secret != nil {
 			h.addValue(answer.Secret.Data)
@@ -65,15 +65,10 @@ func (b *Bundle) secretsHeld(all []about) held {
 	return h
 }
 
-func (h held) add(text string) {
-	if len(text) >= shortestHeld {
-		h[text] = true
-		h[base64.StdEncoding.EncodeToString([]byte(text))] = true
-	}
-}
+func (h *held) add(text string) { h.values = append(h.values, redact.Secret(text)) }
 
 // addValue adds every text in the data of an answer.
-func (h held) addValue(value any) {
+func (h *held) addValue(value any) {
 	switch v := value.(type) {
 	case map[string]any:
 		for _, item := range v {
@@ -84,11 +79,11 @@ func (h held) addValue(value any) {
 			h.addValue(item)
 		}
 	case nil, bool:
-	default:
-		text := fmt.Sprint(v)
-		h.add(text)
-		if strings.Contains(text, "\n") {
-			h.addFile(text)
+	case string:
+		h.add(v)
+	default: // a number
+		if text := fmt.Sprint(v); len(text) >= shortestLine {
+			h.add(text)
 		}
 	}
 }
@@ -97,34 +92,28 @@ func (h held) addValue(value any) {
 var word = regexp.MustCompile(`[A-Za-z0-9+/=_.-]{16,}`)
 
 // addFile adds the lines of a file, and the words in them that could be a secret.
-func (h held) addFile(text string) {
+func (h *held) addFile(text string) {
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
-		if len(line) < shortestHeld || strings.HasPrefix(line, "-----") {
+		if len(line) < shortestLine || strings.HasPrefix(line, "-----") {
 			continue
 		}
-		h[line] = true
+		h.lines[line] = true
 		for _, w := range word.FindAllString(line, -1) {
 			if strings.ContainsAny(w, "0123456789") && !strings.HasPrefix(w, "/") {
-				h[w] = true
+				h.lines[w] = true
 			}
 		}
 	}
 }
 
 // hide replaces what is held.
-func (h held) hide(text string) string {
-	forms := make([]string, 0, len(h))
-	for form := range h {
-		if strings.Contains(text, form) {
-			forms = append(forms, form)
+func (h *held) hide(text string) string {
+	values := h.values
+	for line := range h.lines {
+		if strings.Contains(text, line) {
+			values = append(values, redact.Secret(line))
 		}
 	}
-	// The replacer takes the first match: a text must come before its prefixes.
-	slices.SortFunc(forms, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
-	var pairs []string
-	for _, form := range forms {
-		pairs = append(pairs, form, redact.Mark)
-	}
-	return strings.NewReplacer(pairs...).Replace(text)
+	return redact.NewHider(values).Hide(text)
 }

@@ -1,0 +1,198 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/certagent/certagent/dev/seed"
+	"github.com/certagent/certagent/internal/harness"
+	"github.com/certagent/certagent/logmsg"
+)
+
+// situations returns all of the page.
+func situations() []situation {
+	return slices.Concat(vaultSituations, loginSituations, certificateSituations, fileSituations, consumerSituations, hostSituations)
+}
+
+// web is a bundle of one certificate, which lives for an hour.
+func web(more string) func(*world) string {
+	return func(*world) string { return login + webBlock("pki/web", cmpOr(more, `change_mode = "noop"`)) }
+}
+
+// renewing is a bundle whose certificate is renewed every few seconds, long before its
+// end.
+func renewing(more string) func(*world) string {
+	return func(*world) string { return renewingText("60s", more) }
+}
+
+func renewingText(ttl, more string) string {
+	block := webBlock("pki/web", cmpOr(more, `change_mode = "noop"`)+"\n renew_at = 0.05")
+	return login + strings.Replace(block, "common_name", "ttl = \""+ttl+"\"\n common_name", 1)
+}
+
+func cmpOr(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
+
+func replaced(text func(*world) string, pairs ...string) func(*world) string {
+	return func(w *world) string { return strings.NewReplacer(pairs...).Replace(text(w)) }
+}
+
+// answering has the server answer all requests, or those whose path has a prefix.
+func answering(prefix string, status int, body string) func(*world) {
+	return func(w *world) {
+		w.Dev.Intercept(func(rw http.ResponseWriter, r *http.Request) bool {
+			if !strings.HasPrefix(r.URL.Path, prefix) {
+				return false
+			}
+			_, _ = io.Copy(io.Discard, r.Body)
+			answers(status, body)(rw, r)
+			return true
+		})
+	}
+}
+
+func later(begin func(*world)) func(*world, *process) {
+	return func(w *world, _ *process) { begin(w) }
+}
+
+func seal(w *world) { w.Dev.Seal() }
+
+// away puts an address at which nobody listens for the server's.
+func away(text func(*world) string) func(*world) string {
+	return func(w *world) string { return strings.Replace(text(w), "ADDRESS", "http://"+nobodyAt(w), 1) }
+}
+
+// publishedBefore has an earlier run publish what a configuration says.
+func publishedBefore(text func(*world) string) func(*world) {
+	return func(w *world) { w.start(text(w), "-once").Ends(exitOK) }
+}
+
+var vaultSituations = []situation{
+	{name: "Vault refuses connections; no files yet", text: away(web(""))},
+	{name: "Vault refuses connections; valid files on disk", before: publishedBefore(web("")), text: away(web(""))},
+	{name: "Vault's host name is unknown", text: replaced(web(""), "ADDRESS", "http://vualt.certagent.invalid:8200")},
+	{name: "Vault does not answer", env: impatient, text: web(""), before: func(w *world) {
+		w.Dev.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
+			_, _ = io.Copy(io.Discard, r.Body) // or the end of the connection is not noticed
+			<-r.Context().Done()
+			return true
+		})
+	}},
+	{name: "Vault is sealed; no files yet", text: web(""), before: seal},
+	{name: "Vault is sealed when a certificate is due", text: renewing(""), then: later(seal)},
+	{name: "Vault has no active node", text: web(""), before: answering("", 500, `{"errors":["local node not active but active cluster node not found"]}`)},
+	{name: "Vault is not initialised", text: web(""), before: answering("", 501, `{"errors":["Vault is not initialized"]}`)},
+	{name: "Vault limits requests", text: web(""), before: answering("", 429, `{"errors":["rate limit quota exceeded"]}`)},
+	{name: "`https://` for a Vault without TLS", text: func(w *world) string {
+		return strings.Replace(web("")(w), "ADDRESS", strings.Replace(w.URL, "http://", "https://", 1), 1)
+	}},
+	{name: "`http://` for a Vault with TLS", options: harness.ServerOptions{TLS: true}, text: func(w *world) string {
+		return strings.Replace(web("")(w), "ADDRESS", strings.Replace(w.URL, "https://", "http://", 1), 1)
+	}},
+	{name: "Vault's CA is unknown", options: harness.ServerOptions{TLS: true}, text: web("")},
+	{name: "Vault's certificate is for another name", options: harness.ServerOptions{TLS: true},
+		before: func(w *world) { w.Write("vault-ca.crt", string(w.CA)) },
+		text:   replaced(web(""), "address = \"ADDRESS\"", "address = \"ADDRESS\"\n ca_cert = \"DIR/vault-ca.crt\"\n tls_server_name = \"vault.other.test\"\n")},
+	{name: "a proxy answers in Vault's place", text: web(""), before: answering("", 502, `<html><h1>502 Bad Gateway</h1></html>`)},
+	{name: "another web server answers", text: web(""), before: answering("", 200, `<!DOCTYPE html><title>It works!</title>`)},
+}
+
+var loginSituations = []situation{
+	{name: "the secret id is wrong or used up", text: web(""), before: func(w *world) { w.Write("secretid", "11111111-2222-3333-4444-555555555555") }},
+	{name: "the role id is wrong", text: web(""), before: func(w *world) { w.Write("roleid", "11111111-2222-3333-4444-555555555555") }},
+	{name: "the secret id's file is missing", text: web(""), before: func(w *world) { w.Check(os.Remove(w.Path("secretid"))) }},
+	{name: "the auth method is mounted elsewhere", text: replaced(web(""), `method "approle" {`, "method \"approle\" {\n mount_path = \"auth/none\"")},
+	{name: "the token was revoked", text: renewing(""), then: func(w *world, _ *process) { w.Dev.RevokeToken(w.Read("token")) }},
+	{name: "the token's directory is missing", text: replaced(web(""), "DIR/token", "DIR/none/token")},
+}
+
+var certificateSituations = []situation{
+	{name: "the policy does not allow the certificate", text: web(""), before: func(w *world) {
+		w.Check(seed.Policy(w.Context(), w.Client, "agent", `path "secret/*" { capabilities = ["read"] }`))
+	}},
+	{name: "there is no such role", text: func(*world) string { return login + webBlock("pki/nobody", `change_mode = "noop"`) }},
+	{name: "the role does not allow the name", text: func(*world) string { return login + webBlock("pki/strict", `change_mode = "noop"`) }, before: func(w *world) {
+		_, err := w.Client.Logical().Write("pki/roles/strict", map[string]any{"allowed_domains": "other.test", "allow_subdomains": true, "key_type": "ec"})
+		w.Check(err)
+	}},
+	{name: "the answer holds no certificate", text: web(""), before: answering("/v1/pki/sign/", 200, `{"request_id":"x","data":{"serial_number":"1"}}`)},
+	{name: "a KV secret does not exist", file: "password", text: func(*world) string { return login + strings.Replace(password(""), "data/app", "data/none", 1) }},
+	{name: "a key is missing in a KV secret", file: "password", text: func(*world) string { return login + strings.Replace(password(""), "data.password", "data.none", 1) }},
+	{name: "a template misspells a function", file: "password", text: func(*world) string { return login + strings.Replace(password(""), "with secret", "with secrt", 1) }},
+	{name: "a template's file is missing", file: "other", text: func(*world) string {
+		return login + "template {\n source = \"DIR/none.tpl\"\n destination = \"DIR/other\"\n}\n"
+	}},
+}
+
+var fileSituations = []situation{
+	{name: "the directory cannot be made", text: replaced(web(""), "DIR/web", "DIR/roleid")},
+	{name: "the disk is full; no files yet", file: "tls/tls.crt", text: func(*world) string { return login + certificate(once, "") },
+		before: func(w *world) { fill(w, w.mount()) }},
+	{name: "the disk is full when a certificate is due", file: "tls/tls.crt", text: replaced(renewing(""), "DIR/web", "DIR/tls"),
+		before: func(w *world) { w.mount() }, then: func(w *world, p *process) { fill(w, w.Path("tls")); p.Says(logmsg.PublishFailed) }},
+	{name: "the file system is read-only", file: "tls/tls.crt", text: replaced(renewing(""), "DIR/web", "DIR/tls"),
+		before: func(w *world) { w.mount() }, then: func(w *world, p *process) { mountReadOnly(w, w.Path("tls")); p.Says(logmsg.PublishFailed) }},
+	{name: "a user does not exist", text: web("change_mode = \"noop\"\n user = \"nobody-of-that-name\"")},
+	{name: "a destination is a directory", file: "none", text: func(*world) string { return login + strings.Replace(password(""), "DIR/password", "DIR", 1) }},
+	{name: "a second agent for the same files", text: web(""), before: func(w *world) { w.start(web("")(w)).Says(logmsg.AllPublished) }},
+	{name: "somebody removes a published file", text: web(""), then: func(w *world, p *process) {
+		w.Check(os.Remove(w.Path(certFile)))
+		p.SaysTimes(`INF `+logmsg.Published+" ", 2)
+	}},
+}
+
+// signalling is a change by pid file.
+const signalling = "change_mode = \"signal\"\n change_signal = \"SIGUSR1\"\n pid_file = \"DIR/server.pid\"\n"
+
+func verifying(address string) string {
+	return "change_mode = \"noop\"\n verify {\n address = \"" + address + "\"\n server_name = \"example.test\"\n timeout = \"1s\"\n}\n"
+}
+
+var consumerSituations = []situation{
+	{name: "the check fails; no files before", text: web("change_mode = \"noop\"\n check { command = [\"sh\", \"-c\", \"echo unknown directive >&2; exit 1\"] }")},
+	{name: "the check fails when a certificate is renewed", text: renewing("change_mode = \"noop\"\n check { command = [\"DIR/check\"] }"),
+		before: func(w *world) { w.script("check", "exit 0") }, then: func(w *world, p *process) {
+			w.script("check", "echo unknown directive >&2; exit 1")
+			p.Says(logmsg.RolledBack)
+		}},
+	{name: "the command fails", text: web("change_mode = \"command\"\n command = [\"sh\", \"-c\", \"echo unknown directive >&2; exit 1\"]")},
+	{name: "the command does not end", text: web("change_mode = \"command\"\n change_script {\n command = \"DIR/reload\"\n timeout = \"300ms\"\n}"), before: func(w *world) { w.script("reload", "sleep 4711") }},
+	{name: "the command does not exist", text: web("change_mode = \"command\"\n command = [\"DIR/reload\"]")},
+	{name: "the pid file does not exist", text: web(signalling)},
+	{name: "the pid file names no process", text: web(signalling), before: func(w *world) { w.Write("server.pid", "4194000\n") }},
+	{name: "the pid file holds no number", text: web(signalling), before: func(w *world) { w.Write("server.pid", "nginx\n") }},
+	{name: "no server listens on the verify address", text: func(w *world) string { return web(verifying(nobodyAt(w)))(w) }},
+	{name: "the verify address does not speak TLS", text: func(w *world) string {
+		return web(verifying(strings.TrimPrefix(w.URL, "http://")))(w)
+	}},
+	{name: "the verify address has an unknown host", text: web(verifying("www.certagent.invalid:443"))},
+	{name: "another certificate is served", text: func(w *world) string { return web(verifying(serveOther(w)))(w) }},
+}
+
+var hostSituations = []situation{
+	{name: "a key of the configuration is misspelt", text: replaced(web(""), "common_name", "comon_name")},
+	{name: "`ca_cert` does not exist", text: replaced(web(""), "address = \"ADDRESS\"", "address = \"ADDRESS\"\n ca_cert = \"DIR/none.crt\"\n")},
+	{name: "the directory of `pid_file` is missing", text: func(w *world) string { return "pid_file = \"DIR/none/pid\"\n" + web("")(w) }},
+	{name: "SIGHUP with a broken configuration", text: web(""), then: func(w *world, p *process) {
+		w.Write("agent.hcl", "bundle \"web\" {\n")
+		p.Signal(syscall.SIGHUP)
+	}},
+	{name: "SIGHUP with another address of Vault", text: web(""), then: func(w *world, p *process) {
+		w.Write("agent.hcl", strings.Replace(w.Read("agent.hcl"), w.URL, "http://127.0.0.1:1", 1))
+		p.Signal(syscall.SIGHUP)
+	}},
+	{name: "the child does not exist", text: func(w *world) string { return web("")(w) + "exec {\n command = [\"certagent-no-such-command\"]\n}\n" }},
+	{name: "the child exits", text: func(w *world) string { return web("")(w) + child("sleep 1; exit 9", "") }},
+	{name: "the child exits again and again", text: func(w *world) string { return web("")(w) + child("exit 9", `restart = "always"`) }},
+}

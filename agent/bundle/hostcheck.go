@@ -133,6 +133,9 @@ func (h *hostCheck) file(f sinks.File) {
 func (h *hostCheck) sink(s config.Sink) {
 	h.place(s.Pos, `auto_auth: sink "file"`)
 	h.readable("dh_path", s.DHPath)
+	if !mayChown(s.UID, s.GID) {
+		h.report(config.StartError, "owner", fmt.Sprintf("certagent runs as user %d, which may not give the token to user %d, group %d", os.Geteuid(), s.UID, s.GID), chownHint)
+	}
 	path := config.Absolute(s.Path)
 	h.once(path)
 	if h.mountPoint(path) {

@@ -5,16 +5,18 @@ package render
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 
 	"github.com/hashicorp/consul-template/dependency"
 	"github.com/hashicorp/vault/api"
 )
 
-// librarySecret returns an answer in the type that templates expect. The data is a copy,
-// because functions such as mergeMap change their arguments.
+// librarySecret returns an answer in the type that templates expect; nil for one without
+// content, such as that to a write to KV version 1, so that "with" takes its "else". The
+// data is a copy, because functions such as mergeMap change their arguments.
 func librarySecret(s *api.Secret) *dependency.Secret {
-	if s == nil {
+	if s == nil || reflect.DeepEqual(*s, api.Secret{}) {
 		return nil
 	}
 	c := &dependency.Secret{

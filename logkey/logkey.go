@@ -24,6 +24,7 @@ const (
 	Error       = "error"       // why something failed
 	Expires     = "expires"     // when a certificate, lease or token ends
 	Files       = "files"       // how many files, or which
+	From        = "from"        // where a value comes from, such as VAULT_ADDR
 	Generation  = "generation"  // the number of a bundle's generation
 	Handshakes  = "handshakes"  // how many TLS handshakes it took
 	Hint        = "hint"        // what to do about it

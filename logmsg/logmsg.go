@@ -43,6 +43,8 @@ const (
 	TokenRenewalRefused = "token renewal refused; logging in again"
 	TokenNotRenewable   = "token cannot be renewed; logging in again before it expires"
 	TokenNotRenewed     = "token renewal failed; retrying"
+	SecretIDRemoved     = "secret id read and removed"
+	JWTRemoved          = "login JWT read and removed"
 	SecretIDNotRemoved  = "removing the secret_id file failed"
 	JWTNotRemoved       = "removing the JWT file failed"
 	TokenWritten        = "token written"

@@ -12,6 +12,7 @@ import (
 
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
+	"github.com/certagent/certagent/redact"
 	"github.com/certagent/certagent/settings"
 )
 
@@ -28,6 +29,7 @@ type AppRole struct {
 	Logger *slog.Logger // nil means that nothing is logged
 
 	roleID   credential
+	accepted redact.Secret // the role ID of the last login that succeeded
 	secretID credential
 	wrapped  wrappedSecretID
 }
@@ -51,22 +53,36 @@ func (a *AppRole) Login(ctx context.Context, c *api.Client) (*api.Secret, error)
 		return nil, err
 	}
 	body := map[string]any{"role_id": string(roleID)}
-	hint := "check the role id in " + a.RoleIDFile + ", mount_path and namespace"
 	if a.SecretIDFile != "" {
 		if body["secret_id"], err = a.readSecretID(ctx, c); err != nil {
 			return nil, err
 		}
-		hint = "the secret id may be used up or expired: deliver a new one in " + a.SecretIDFile +
-			"; or check the role id, mount_path and namespace"
 	}
-	secret, err := logIn(ctx, c, cmp.Or(a.MountPath, "auth/approle"), body, hint)
+	secret, err := logIn(ctx, c, cmp.Or(a.MountPath, "auth/approle"), body, a.hint(roleID))
 	if err == nil {
+		a.accepted = roleID
 		a.removeSecretID()
 	}
 	return secret, err
 }
 
+// hint returns what to do if Vault refuses the IDs, of which it does not tell the wrong
+// one: if the role ID was accepted before, it is the secret ID.
+func (a *AppRole) hint(roleID redact.Secret) string {
+	switch {
+	case a.SecretIDFile == "":
+		return "check the role id in " + a.RoleIDFile + ", mount_path and namespace"
+	case roleID == a.accepted:
+		return "the secret id may be used up or expired: deliver a new one in " + a.SecretIDFile
+	}
+	return "check the role id in " + a.RoleIDFile + "; the secret id in " + a.SecretIDFile +
+		" may be that of another role, used up or expired; check mount_path and namespace too"
+}
+
 func (a *AppRole) readSecretID(ctx context.Context, c *api.Client) (string, error) {
+	if a.RemoveSecretIDFile {
+		a.secretID.removal = "remove_secret_id_file_after_reading"
+	}
 	if a.WrappingPath == "" {
 		a.secretID.what = "secret id"
 		secretID, err := a.secretID.read(a.SecretIDFile)
@@ -88,7 +104,11 @@ func (a *AppRole) removeSecretID() {
 	if a.SecretIDFile == "" || !a.RemoveSecretIDFile {
 		return
 	}
-	if err := a.secretID.remove(a.SecretIDFile, false); err != nil {
+	switch removed, err := a.secretID.remove(a.SecretIDFile, false); {
+	case err != nil:
 		orDiscard(a.Logger).Warn(logmsg.SecretIDNotRemoved, logkey.Path, a.SecretIDFile, logkey.Error, err)
+	case removed:
+		orDiscard(a.Logger).Info(logmsg.SecretIDRemoved, logkey.Path, a.SecretIDFile,
+			logkey.Hint, "remove_secret_id_file_after_reading = false keeps it")
 	}
 }

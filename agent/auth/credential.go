@@ -18,8 +18,9 @@ import (
 
 // credential is a file that contains one credential, and its last content.
 type credential struct {
-	what string // what it contains, for messages
-	held redact.Secret
+	what    string // what it contains, for messages
+	removal string // the setting that makes certagent remove the file; "" if it does not
+	held    redact.Secret
 }
 
 // read returns the file's content without the white space around it. When the
@@ -35,6 +36,8 @@ func (c *credential) read(path string) (redact.Secret, error) {
 		return "", c.failure(err, "let the agent's user read the file")
 	case c.held != "":
 		return c.held, nil
+	case err != nil && c.removal != "":
+		return "", c.failure(err, "certagent removes this file after reading it ("+c.removal+"): deliver a new "+c.what+", or set it to false")
 	case err != nil:
 		return "", c.failure(err, "put the "+c.what+" into this file")
 	}
@@ -46,19 +49,20 @@ func (c *credential) failure(err error, hint string) error {
 }
 
 // remove removes the file that was read, or the file that its link leads to if follow is
-// set. It keeps a file whose content has changed since, because that is a new
-// credential.
-func (c *credential) remove(path string, follow bool) error {
+// set, and reports whether it has. It keeps a file whose content has changed since,
+// because that is a new credential.
+func (c *credential) remove(path string, follow bool) (removed bool, err error) {
 	content, err := readCredential(path)
 	if err != nil || content != c.held {
-		return nil
+		return false, nil
 	}
 	if follow {
 		if path, err = filepath.EvalSymlinks(path); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return os.Remove(path)
+	err = os.Remove(path)
+	return err == nil, err
 }
 
 // readCredential reads a regular file, or one that a link leads to.

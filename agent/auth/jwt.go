@@ -39,6 +39,9 @@ func (j *JWT) Inputs() []string { return []string{j.Path} }
 // Login implements Method.
 func (j *JWT) Login(ctx context.Context, c *api.Client) (*api.Secret, error) {
 	j.token.what = "JWT"
+	if j.RemoveAfterReading {
+		j.token.removal = "remove_jwt_after_reading"
+	}
 	token, err := j.token.read(j.Path)
 	if err != nil {
 		return nil, err
@@ -46,10 +49,20 @@ func (j *JWT) Login(ctx context.Context, c *api.Client) (*api.Secret, error) {
 	secret, err := logIn(ctx, c, cmp.Or(j.MountPath, "auth/jwt"),
 		map[string]any{"role": j.Role, "jwt": string(token)},
 		"the JWT may have expired: deliver a new one in "+j.Path+"; or check role, mount_path and namespace")
-	if err == nil && j.RemoveAfterReading {
-		if err := j.token.remove(j.Path, j.RemoveFollowsSymlinks); err != nil {
-			orDiscard(j.Logger).Warn(logmsg.JWTNotRemoved, logkey.Path, j.Path, logkey.Error, err)
-		}
+	if err == nil {
+		j.remove()
 	}
 	return secret, err
+}
+
+func (j *JWT) remove() {
+	if !j.RemoveAfterReading {
+		return
+	}
+	switch removed, err := j.token.remove(j.Path, j.RemoveFollowsSymlinks); {
+	case err != nil:
+		orDiscard(j.Logger).Warn(logmsg.JWTNotRemoved, logkey.Path, j.Path, logkey.Error, err)
+	case removed:
+		orDiscard(j.Logger).Info(logmsg.JWTRemoved, logkey.Path, j.Path, logkey.Hint, "remove_jwt_after_reading = false keeps it")
+	}
 }

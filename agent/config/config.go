@@ -22,6 +22,9 @@ import (
 // Config is the whole configuration. It is not changed after Load.
 type Config struct {
 	Vault Vault
+	// AddressFrom is where Vault.Address comes from: "-address", "VAULT_ADDR",
+	// "vault.address" or "default".
+	AddressFrom string
 	// AutoAuth is not nil in a configuration without errors.
 	AutoAuth       *AutoAuth
 	Templates      []Template
@@ -73,6 +76,7 @@ func Load(paths []string, o Overrides) (*Config, Problems) {
 // document is the content of one file, or of several files merged.
 type document struct {
 	vault          *Vault
+	addressFrom    string
 	autoAuth       *AutoAuth
 	templates      []Template
 	envTemplates   []EnvTemplate

@@ -137,6 +137,7 @@ func (l *loader) finish() *Config {
 	d.setDefaultExec()
 	c := &Config{
 		Vault:                  *d.vault,
+		AddressFrom:            d.addressFrom,
 		AutoAuth:               d.autoAuth,
 		Templates:              d.templates,
 		EnvTemplates:           d.envTemplates,

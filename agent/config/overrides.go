@@ -29,6 +29,7 @@ type Flags struct {
 
 // apply sets the flags and environment variables in the document.
 func (o Overrides) apply(d *document, problems *Problems) {
+	d.addressFrom = o.addressFrom(d.vault)
 	if d.vault == nil {
 		d.vault = &Vault{}
 	}
@@ -41,6 +42,20 @@ func (o Overrides) apply(d *document, problems *Problems) {
 	d.disableIdleConnections = subsystemsFromEnv(o, "VAULT_AGENT_DISABLE_IDLE_CONNECTIONS",
 		d.disableIdleConnections, problems)
 	d.disableKeepAlives = subsystemsFromEnv(o, "VAULT_AGENT_DISABLE_KEEP_ALIVES", d.disableKeepAlives, problems)
+}
+
+// addressFrom returns where the address comes from that applyVault chooses.
+func (o Overrides) addressFrom(v *Vault) string {
+	set, isSet := o.LookupEnv("VAULT_ADDR")
+	switch {
+	case o.Flags.Address != nil && *o.Flags.Address != "":
+		return "-address"
+	case o.Flags.Address == nil && set != "":
+		return "VAULT_ADDR"
+	case o.Flags.Address == nil && !isSet && v != nil && v.Address != "":
+		return "vault.address"
+	}
+	return "default"
 }
 
 func (o Overrides) applyVault(v *Vault, problems *Problems) {

@@ -70,7 +70,7 @@ func start(cfg *config.Config, problems config.Problems, c configFlags, s stream
 	signals := watchSignals(logger.Logger, len(cfg.Execs) > 0) // before the first line: see SIGPIPE there
 	defer signals.stop()
 	defer logger.close() // before that
-	logger.Info(logmsg.Starting, logkey.Version, version(), logkey.Files, cfg.Files, logkey.Address, cfg.Vault.Address)
+	logger.Info(logmsg.Starting, logkey.Version, version(), logkey.Files, cfg.Files, logkey.Address, cfg.Vault.Address, logkey.From, cfg.AddressFrom)
 	warn(problems, c.ignored, logger.Logger)
 	removePIDFile, err := writePIDFile(cfg.PIDFile)
 	if err != nil {

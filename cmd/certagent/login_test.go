@@ -71,7 +71,8 @@ func TestCredentialFiles(t *testing.T) {
 			}
 			return os.Mkdir(path, 0o700)
 		}, `reading the secret id: .*/secretid: is a directory, not a regular file`},
-		{"another secret id", "secretid", func(path string) error { return os.WriteFile(path, []byte("11111111-2222"), 0o600) }, `invalid role or secret ID.* hint="the secret id may be used up or expired: deliver a new one in`},
+		{"another secret id", "secretid", func(path string) error { return os.WriteFile(path, []byte("11111111-2222"), 0o600) }, `invalid role or secret ID.* hint="check the role id in \S*/roleid; the secret id in \S*/secretid may be that of another role, used up or expired`},
+		{"another role id", "roleid", func(path string) error { return os.WriteFile(path, []byte("11111111-2222"), 0o600) }, `invalid role or secret ID.* hint="check the role id in \S*/roleid; the secret id in`},
 	} {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
 			w := newWorld(t)
@@ -96,4 +97,39 @@ func TestExitOnErr(t *testing.T) {
 	p.Says(logmsg.ExitingOnError + ` error="logging in by approle: .*Vault is sealed`)
 	p.Ends(4)
 	p.leavesNothing()
+}
+
+// What removes the secret id says so, and what needs it afterwards says what happened.
+func TestSecretIDIsRemoved(t *testing.T) {
+	w := newWorld(t)
+	text := strings.Replace(login, "remove_secret_id_file_after_reading = false", "", 1) + password("")
+	p := w.start(text)
+	p.Says(logmsg.SecretIDRemoved + ` path=\S*/secretid hint="remove_secret_id_file_after_reading = false keeps it"`)
+	p.Says(logmsg.AllPublished)
+	p.stop()
+	p = w.start(text)
+	p.Says(logmsg.LoginFailed + `.*secretid: no such file or directory.*hint="certagent removes this file after reading it \(remove_secret_id_file_after_reading\): deliver a new secret id, or set it to false"`)
+	p.stop()
+}
+
+// The first line says where Vault's address comes from.
+func TestAddressIsFrom(t *testing.T) {
+	for name, c := range map[string]struct {
+		env, flags []string
+		block      string
+		want       string
+	}{
+		"file":     {block: `vault { address = "http://127.0.0.1:1" }`, want: `address=http://127.0.0.1:1 from=vault.address`},
+		"variable": {env: []string{"VAULT_ADDR=http://127.0.0.1:2"}, block: `vault { address = "http://127.0.0.1:1" }`, want: `address=http://127.0.0.1:2 from=VAULT_ADDR`},
+		"flag":     {env: []string{"VAULT_ADDR=http://127.0.0.1:2"}, flags: []string{"-address=http://127.0.0.1:3"}, want: `address=http://127.0.0.1:3 from=-address`},
+		"nothing":  {want: `address=https://127.0.0.1:8200 from=default`},
+		"emptied":  {env: []string{"VAULT_ADDR="}, block: `vault { address = "http://127.0.0.1:1" }`, want: `address=https://127.0.0.1:8200 from=default`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			p := w.startEnv(c.env, c.block+strings.Replace(login, `vault { address = "ADDRESS" }`, "", 1)+password(""), c.flags...)
+			p.Says(logmsg.Starting + `.*` + c.want)
+			p.stop()
+		})
+	}
 }

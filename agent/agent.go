@@ -37,6 +37,10 @@ type Agent struct {
 	// killed.
 	Hurry <-chan struct{}
 
+	// AdoptOrphans is set if no other part of the process starts processes: orphans may
+	// then become children of this process, which reaps them.
+	AdoptOrphans bool
+
 	// Signals delivers signals to forward to the children; nil delivers none.
 	Signals <-chan os.Signal
 

@@ -69,6 +69,7 @@ func (r *assembly) run(ctx context.Context) error {
 	r.end.childrenStopped(r.children.stop(r.Hurry))
 	stopWork()
 	parts.Wait()
+	exec.CloseOutputs()
 	client.Release(r.client)
 	if r.login.LoginClient != nil {
 		client.Release(r.login.LoginClient)
@@ -80,12 +81,13 @@ func (r *assembly) run(ctx context.Context) error {
 var errFinished = errors.New("everything is done")
 
 // setSubreaper makes this process a child subreaper, see prctl(2), if it is
-// configured.
+// configured, or if it has children, of which it has to see that they go into the
+// background.
 func (r *assembly) setSubreaper() {
-	if !r.Config.Subreaper {
+	if !r.Config.Subreaper && !(r.AdoptOrphans && r.children.Any()) {
 		return
 	}
-	if err := exec.SetSubreaper(); err != nil {
+	if err := exec.SetSubreaper(); err != nil && r.Config.Subreaper {
 		r.Logger.Warn(logmsg.SubreaperFailed, logkey.Error, err)
 	}
 }

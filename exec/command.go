@@ -60,6 +60,7 @@ func run(ctx context.Context, c Command, start starter) (Result, error) {
 		return Result{}, err
 	}
 	began := time.Now()
+	defer commands.begin()()
 	p, err := start(spec{argv: c.Args, env: c.Env, stdout: out.stdout.w, stderr: out.stderr.w})
 	if err != nil {
 		out.close()

@@ -18,6 +18,8 @@ type Exit struct {
 	Signal syscall.Signal // the signal that ended it, 0 if none did
 	Lived  time.Duration  // how long it ran, if it was a child
 	Err    error          // why its status is not known; Code is then 1
+
+	proc process // what has ended, until a Supervisor has looked at what it left behind
 }
 
 // String returns a phrase such as "exit code 3" or "ended by SIGKILL".

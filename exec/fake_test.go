@@ -93,6 +93,8 @@ func (p *fakeProcess) Signal(to target, sig syscall.Signal) error {
 	return nil
 }
 
+func (p *fakeProcess) Left() map[int]stat { return nil }
+
 func (p *fakeProcess) EndedBy(sig syscall.Signal) bool { return sig == p.fatal }
 
 func (p *fakeProcess) GroupHasOthers() bool {

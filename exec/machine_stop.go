@@ -102,7 +102,7 @@ func (m *machine) finish() {
 	// This kills a process that was forked while /proc was being read. It must come
 	// before Reap, after which the kernel may reuse the number.
 	_ = m.proc.Signal(group, syscall.SIGKILL)
-	pid, alone, next := m.proc.PID(), m.unasked, m.next
+	proc, pid, alone, next := m.proc, m.proc.PID(), m.unasked, m.next
 	m.last = m.proc.Reap()
 	m.last.Lived = m.lived
 	m.proc, m.next = nil, nil
@@ -118,6 +118,7 @@ func (m *machine) finish() {
 		next.answer(err)
 	case alone:
 		exit := m.last
+		exit.proc = proc
 		m.pendingExit = &exit
 	}
 }

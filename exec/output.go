@@ -6,7 +6,9 @@ package exec
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -70,10 +72,12 @@ func (o *outputs) close() string {
 
 // output is a pipe whose writer never blocks for long: its reader reads all the time.
 type output struct {
-	w    *os.File
+	r, w *os.File
 	mu   sync.Mutex
 	keep func([]byte)  // nil once the output is not wanted any more
 	read chan struct{} // closed at the end of the file
+
+	ended bool // the lock of heldOutputs guards it
 }
 
 func newOutput(keep func([]byte)) (*output, error) {
@@ -81,9 +85,28 @@ func newOutput(keep func([]byte)) (*output, error) {
 	if err != nil {
 		return nil, fmt.Errorf("creating a pipe for a command's output: %w", err)
 	}
-	o := &output{w: forReadingToo(w), keep: keep, read: make(chan struct{})}
-	go o.drain(r) // ends with the last process that holds the other end
+	o := &output{r: r, w: forReadingToo(w), keep: keep, read: make(chan struct{})}
+	go o.drain() // ends with the last process that holds the other end, or by CloseOutputs
 	return o, nil
+}
+
+// heldOutputs are the outputs of commands that have ended and left processes which hold
+// them.
+var heldOutputs struct {
+	mu  sync.Mutex
+	all map[*output]bool
+}
+
+// CloseOutputs ends the reading of what processes print that commands have left running.
+// It is for the end of this process; they live on.
+func CloseOutputs() {
+	heldOutputs.mu.Lock()
+	all := slices.Collect(maps.Keys(heldOutputs.all))
+	heldOutputs.mu.Unlock()
+	for _, o := range all {
+		_ = o.r.SetReadDeadline(time.Now()) // pipes have deadlines
+		<-o.read
+	}
 }
 
 // forReadingToo replaces the writing end of a pipe by one that is a reader as well.
@@ -99,12 +122,13 @@ func forReadingToo(w *os.File) *os.File {
 	return os.NewFile(uintptr(both), "output of a command")
 }
 
-func (o *output) drain(r *os.File) {
+func (o *output) drain() {
 	defer close(o.read)
-	defer r.Close()
+	defer o.r.Close()
+	defer o.release()
 	buf := make([]byte, 32<<10)
 	for {
-		n, err := r.Read(buf)
+		n, err := o.r.Read(buf)
 		o.mu.Lock()
 		if o.keep != nil {
 			o.keep(buf[:n])
@@ -116,6 +140,25 @@ func (o *output) drain(r *os.File) {
 	}
 }
 
+func (o *output) release() {
+	heldOutputs.mu.Lock()
+	defer heldOutputs.mu.Unlock()
+	o.ended = true
+	delete(heldOutputs.all, o)
+}
+
+func (o *output) hold() {
+	heldOutputs.mu.Lock()
+	defer heldOutputs.mu.Unlock()
+	if o.ended {
+		return
+	}
+	if heldOutputs.all == nil {
+		heldOutputs.all = make(map[*output]bool)
+	}
+	heldOutputs.all[o] = true
+}
+
 // close waits until everything has been read, or until it is clear that another process
 // holds the pipe. The command must have exited.
 func (o *output) close() {
@@ -124,6 +167,7 @@ func (o *output) close() {
 	select {
 	case <-o.read:
 	case <-time.After(outputDelay):
+		o.hold()
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()

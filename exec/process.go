@@ -25,6 +25,9 @@ type process interface {
 	Wait()
 	// GroupHasOthers reports whether other processes of its group are alive.
 	GroupHasOthers() bool
+	// Left returns the processes that it has left behind outside of its group, once it
+	// has exited.
+	Left() map[int]stat
 	// Reap reaps it and frees its number. It is called once, after Wait.
 	Reap() Exit
 }
@@ -54,6 +57,7 @@ type spec struct {
 
 type osProcess struct {
 	cmd      *osexec.Cmd
+	started  int64 // at the earliest, in ticks since boot
 	followed bool
 	tty      *terminal // nil unless it is followed and stdin is the controlling terminal
 }
@@ -79,7 +83,7 @@ func startProcess(s spec) (process, error) {
 		cmd.Stderr = s.stderr
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	p := &osProcess{cmd: cmd, followed: s.followed}
+	p := &osProcess{cmd: cmd, followed: s.followed, started: ticksNow()}
 	if p.followed {
 		p.tty = controllingTerminal(s.stdin)
 	}
@@ -112,6 +116,7 @@ func (p *osProcess) Wait() {
 	for {
 		s, err := waitid(unix.P_PID, p.PID(), options)
 		if err != nil || s.code != cldStopped {
+			p.awaitDetached()
 			return // an error means that there is nothing to wait for; Reap reports it
 		}
 		// Consume this state change; otherwise waitid returns it again.

@@ -103,6 +103,10 @@ func (s *Supervisor) Run(ctx context.Context) (Exit, error) {
 func (s *Supervisor) awaitExit(ctx context.Context) (Exit, error) {
 	select {
 	case exit := <-s.child.Exited():
+		if exit.wentIntoBackground() {
+			exit = s.endBackground(ctx, exit)
+		}
+		exit.proc = nil
 		return exit, nil
 	case code := <-s.failedStarts:
 		return Exit{Code: code}, nil

@@ -40,6 +40,7 @@ const (
 	PID         = "pid"         // a process
 	Path        = "path"        // a path in Vault, or a file that is read
 	Position    = "position"    // file:line:column in a configuration
+	Processes   = "processes"   // numbers and names of processes
 	Reason      = "reason"      // why something is done
 	Remedy      = "remedy"      // what is done about it
 	Renews      = "renews"      // when a secret will be renewed

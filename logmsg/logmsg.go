@@ -134,6 +134,7 @@ const (
 	ChildStopping      = "stopping the child"
 	ChildExited        = "child exited"
 	ChildNotRestarted  = "child not restarted after its exit"
+	ChildInBackground  = "child went into the background; ending what it left"
 	ChildGroupLeft     = "stopping processes that the child left behind"
 	ChildKilled        = "child did not stop in time; killing it"
 	ChildGroupStuck    = "processes of the child's group survived SIGKILL"

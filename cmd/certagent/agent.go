@@ -87,6 +87,8 @@ func start(cfg *config.Config, problems config.Problems, c configFlags, s stream
 	a := &agent.Agent{
 		Config: cfg, Logger: logger.Logger, UserAgent: "certagent/" + version(),
 		Stdin: s.in, Stdout: s.out, Stderr: s.err,
+		AdoptOrphans: true,
+
 		Hurry:    signals.hurry,
 		Signals:  signals.handed,
 		Reloads:  r.reloads,

@@ -204,10 +204,12 @@ func TestSubreaperCollectsOrphans(t *testing.T) {
 	p.stop()
 }
 
+// Without a child there is nothing that could go into the background.
 func TestOrphansAreNotAdoptedUnasked(t *testing.T) {
 	w := newWorld(t)
-	p := w.start(login + password("") + leavesOrphan)
-	orphan := p.number("orphan")
+	p := w.start(login + password(`command = ["sh", "-c", "(sleep 1000 > /dev/null 2>&1 & echo $! > DIR/orphan)"]`))
+	orphan := w.number("orphan")
+	t.Cleanup(func() { _ = syscall.Kill(orphan, syscall.SIGKILL) })
 	var parent int
 	harness.Eventually(t, "its parent has ended", func() bool {
 		var group int

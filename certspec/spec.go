@@ -50,6 +50,9 @@ type KeySpec struct {
 	// Reuse keeps the private key for the next certificate. A new key is made only
 	// if there is none, or if it is of another kind.
 	Reuse bool
+	// ByRole is set if neither type nor size is configured: if the role requires
+	// another kind of key, that is made instead.
+	ByRole bool
 }
 
 // KeyType is a kind of key, named as in the configuration.
@@ -68,6 +71,10 @@ const (
 var keySizes = map[KeyType][]int{
 	EC: {256, 384, 521}, RSA: {2048, 3072, 4096}, Ed25519: nil, Vault: nil,
 }
+
+// Sizes returns the sizes that keys of the type may have, in ascending order; nil for no
+// choice.
+func (t KeyType) Sizes() []int { return keySizes[t] }
 
 // WithDefaults returns the specification with the defaults filled in.
 func (k KeySpec) WithDefaults() KeySpec {

@@ -70,14 +70,17 @@ const (
 
 // Certificates.
 const (
-	Issuing         = "requesting a certificate"
-	Issued          = "certificate issued"
-	IssueFailed     = "issuing failed"
-	IssueRecovered  = "issuing succeeded after retries"
-	IssueLimited    = "issuing paused: max_issues_per_hour is reached"
-	IssuerChanged   = "issuer changed; publishing its CAs first"
-	PasswordMissing = "reading the keystore password failed"
-	CertificateKept = "certificate on disk is valid; keeping it"
+	Issuing            = "requesting a certificate"
+	Issued             = "certificate issued"
+	IssueFailed        = "issuing failed"
+	KeyByRole          = "role requires another kind of key; generating that"
+	LifetimeShortened  = "certificate ends earlier than ttl asks for"
+	RenewBeforeNotKept = "renew_before is longer than the certificate lives; renewing at two thirds of its lifetime"
+	IssueRecovered     = "issuing succeeded after retries"
+	IssueLimited       = "issuing paused: max_issues_per_hour is reached"
+	IssuerChanged      = "issuer changed; publishing its CAs first"
+	PasswordMissing    = "reading the keystore password failed"
+	CertificateKept    = "certificate on disk is valid; keeping it"
 )
 
 // A bundle's files.

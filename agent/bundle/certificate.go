@@ -26,6 +26,8 @@ type certificateMember struct {
 	outputs  []output
 	password password // of the outputs that have one
 
+	required certspec.KeySpec // the kind of key that the role has required; zero if unknown
+
 	issuedCertificate        // the one that was issued last
 	issuerVersion     uint64 // of the latest answer about its issuer
 

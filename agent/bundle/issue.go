@@ -16,6 +16,7 @@ import (
 	"github.com/certagent/certagent/agent/plan"
 	"github.com/certagent/certagent/agent/secrets"
 	"github.com/certagent/certagent/certinfo"
+	"github.com/certagent/certagent/certspec"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
 )
@@ -24,6 +25,7 @@ import (
 type issueResult struct {
 	index   int // of the certificate
 	request certificate.Request
+	kind    certspec.KeySpec // of the key
 	secret  *api.Secret
 	err     error
 }
@@ -44,8 +46,8 @@ func (b *Bundle) issue(ctx context.Context, index int) {
 	b.log.Log(ctx, level, logmsg.Issuing, logkey.Certificate, m.name, logkey.Path, m.spec.Path(),
 		logkey.Reason, string(due.Reason), detail(due.Detail))
 	b.apply(plan.IssueStarted{Index: index})
-	held, last := m.pair.Key, m.clock
-	b.asks.Go(func() { b.answers <- b.ask(ctx, index, m, held, last) })
+	held, kind, last := m.pair.Key, m.keyKind(), m.clock
+	b.asks.Go(func() { b.answers <- b.ask(ctx, index, m, kind, held, last) })
 }
 
 // hold keeps a certificate that was issued too often from being requested.
@@ -98,6 +100,7 @@ func (b *Bundle) answered(ctx context.Context, a issueResult) {
 		return
 	}
 	m, now := b.certificates[a.index], now()
+	b.noteKind(m, a.kind)
 	err := a.err
 	var pair certificate.Pair
 	if err == nil {
@@ -119,6 +122,7 @@ func (b *Bundle) answered(ctx context.Context, a issueResult) {
 	renews := renewal.At
 	b.count(ctx, m, renewal.Scheduled(), now)
 	b.apply(plan.Issued{Index: a.index, Now: now, Due: renews})
+	b.tellLifetime(ctx, m, a.secret.Warnings, renews, now)
 	b.log.Info(logmsg.Issued, logkey.Certificate, m.name, logkey.Serial, certinfo.Serial(pair.Leaf), expires(pair.Leaf.NotAfter),
 		logkey.Renews, renews)
 }
@@ -138,7 +142,7 @@ func (b *Bundle) issueFailed(index int, err error, now time.Time) {
 	switch {
 	case errors.As(err, &failed):
 		e.RetryAfter, e.Slow = failed.RetryAfter, failed.Slow()
-		hint = failed.Hint()
+		hint = cmp.Or(certificate.Hint(b.certificates[index].spec, failed.Error()), failed.Hint())
 	case b.certificates[index].clock != nil:
 		hint = certinfo.SkewHint(b.certificates[index].clock.skew)
 	case errors.As(err, &answer):

@@ -29,6 +29,8 @@ type issuedCertificate struct {
 	// successor is the default issuer if it should have signed the leaf and has
 	// not; nil otherwise, also if the role has an issuer of its own.
 	successor *x509.Certificate
+	// told are the warnings about the certificate that were logged.
+	told string
 	// follows is set once a leaf of this role was signed by the default issuer.
 	follows bool
 }
@@ -44,6 +46,7 @@ type issuedPayload struct {
 	// fingerprint.
 	Former  map[string]time.Time `json:"former,omitempty"`
 	Breaker certificate.Breaker  `json:"breaker,omitzero"`
+	Told    string               `json:"told,omitempty"`
 	Follows bool                 `json:"follows,omitempty"`
 }
 
@@ -68,7 +71,7 @@ func (p issuedPayload) JSON() json.RawMessage {
 }
 
 func (h *issuedCertificate) payload() issuedPayload {
-	m := issuedPayload{Identity: h.identity, IssuedAt: h.issuedAt, Breaker: h.breaker, Follows: h.follows}
+	m := issuedPayload{Identity: h.identity, IssuedAt: h.issuedAt, Breaker: h.breaker, Told: h.told, Follows: h.follows}
 	if h.pair.Leaf != nil {
 		m.Leaf = fingerprint(h.pair.Leaf)
 	}
@@ -92,7 +95,7 @@ func (h *issuedCertificate) restore(pair certificate.Pair, trust certificate.Tru
 		return
 	}
 	if m.Leaf == fingerprint(pair.Leaf) {
-		h.identity, h.issuedAt, h.follows = m.Identity, m.IssuedAt, m.Follows
+		h.identity, h.issuedAt, h.follows, h.told = m.Identity, m.IssuedAt, m.Follows, m.Told
 		for i, t := range trust {
 			trust[i].Until = m.Former[fingerprint(t.Certificate)]
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/certagent/certagent/agent/certificate"
 	"github.com/certagent/certagent/agent/plan"
 	"github.com/certagent/certagent/certinfo"
+	"github.com/certagent/certagent/certspec"
 )
 
 // clockRefusal is an answer with a certificate that was not valid when it came, because
@@ -49,7 +50,7 @@ func (b *Bundle) clockRefusal(a issueResult, err error, now time.Time) *clockRef
 // ask requests a certificate. While the clocks are the reason that the last one was
 // refused, it does not: another one would be refused, too. Once they are right, the last
 // one is taken if it is valid.
-func (b *Bundle) ask(ctx context.Context, index int, m *certificateMember, held certificate.PrivateKey, last *clockRefusal) issueResult {
+func (b *Bundle) ask(ctx context.Context, index int, m *certificateMember, kind certspec.KeySpec, held certificate.PrivateKey, last *clockRefusal) issueResult {
 	a := issueResult{index: index}
 	if last != nil {
 		if a.err = b.env.Store.CheckClock(ctx, m.spec.Path(), last.clock); a.err != nil {
@@ -59,9 +60,7 @@ func (b *Bundle) ask(ctx context.Context, index int, m *certificateMember, held 
 			return last.answer
 		}
 	}
-	if a.request, a.err = certificate.NewRequest(m.spec, held); a.err == nil {
-		a.secret, a.err = b.env.Store.Ask(ctx, a.request.Path, a.request.Params)
-	}
+	b.request(ctx, &a, m.spec, kind, held)
 	return a
 }
 

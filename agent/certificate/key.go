@@ -69,10 +69,10 @@ func generateKey(k certspec.KeySpec) (PrivateKey, error) {
 }
 
 // checkKey returns an error if a public key is not of the specified kind. A key made
-// by Vault may be of any kind.
+// by Vault, or as the role requires it, may be of any kind.
 func checkKey(k certspec.KeySpec, public crypto.PublicKey) error {
 	k = k.WithDefaults()
-	if k.Type == certspec.Vault {
+	if k.Type == certspec.Vault || k.ByRole {
 		return nil
 	}
 	kind, bits := kindOf(public)

@@ -36,7 +36,7 @@ func inBundle(keys string) string {
 // of its own.
 func defaultCertificate() *config.Certificate {
 	return &config.Certificate{
-		Spec: certspec.Spec{Role: "pki/web", CommonName: "example.test", Key: certspec.KeySpec{Type: "ec", Bits: 256}},
+		Spec: certspec.Spec{Role: "pki/web", CommonName: "example.test", Key: certspec.KeySpec{Type: "ec", Bits: 256, ByRole: true}},
 		Files: []config.File{
 			{Output: certspec.Output{Kind: certspec.Cert}, Destination: "tls.crt", Perms: 0o644},
 			{Output: certspec.Output{Kind: certspec.Key, Form: certspec.PKCS8}, Destination: "tls.key", Perms: 0o600},
@@ -170,7 +170,7 @@ template {
 	want := []config.Member{
 		{Template: &config.Template{Text: config.Text{TemplateText: settings.TemplateText{Contents: "x"}, ErrorFatal: true}, Destination: "conf/first.conf",
 			CreateDestDirs: true, User: "root", Perms: 0o444, PermsSet: true}},
-		{Certificate: &config.Certificate{Spec: certspec.Spec{Role: "a/b/c", AltNames: []string{"a.test"}, Key: certspec.KeySpec{Type: "ec", Bits: 256}},
+		{Certificate: &config.Certificate{Spec: certspec.Spec{Role: "a/b/c", AltNames: []string{"a.test"}, Key: certspec.KeySpec{Type: "ec", Bits: 256, ByRole: true}},
 			Files: []config.File{{Output: certspec.Output{Kind: certspec.Combined, Form: certspec.PKCS8}, Destination: "a.pem", Perms: 0o400}},
 			User:  "app", Group: "app", Renew: certspec.Renew{At: 0.8}}},
 		{Template: &config.Template{Text: config.Text{TemplateText: settings.TemplateText{Contents: "y"}, ErrorFatal: true}, Destination: "second.conf",

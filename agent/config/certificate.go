@@ -155,6 +155,8 @@ func (c *Certificate) readKey(s *scope) (key *scope, format certspec.Form) {
 	default:
 		s.problem(LoadError, "key", "unknown value "+v.Describe(), `write "local", "vault", or { type = "ec", bits = 256 }`)
 	}
+	// The other forms are for one type of key.
+	c.Key.ByRole = c.Key.Type == "" && c.Key.Bits == 0 && (format == "" || format == certspec.PKCS8)
 	c.Key = c.Key.WithDefaults()
 	return key, format
 }

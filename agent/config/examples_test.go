@@ -54,6 +54,7 @@ func exampleBundle(t *testing.T, got config.Bundle) {
 	c := want.Members[0].Certificate
 	c.Role, c.AltNames, c.TTL = "pki/example-dot-com", []string{"www.example.test"}, 72*time.Hour
 	c.Files = append(c.Files, config.File{Output: certspec.Output{Kind: certspec.CA}, Destination: "ca.crt", Perms: 0o644})
+	c.Key.ByRole = false // it is written
 	if diff := cmp.Diff(want, got, noPos); diff != "" {
 		t.Errorf("bundle (-want +got):\n%s", diff)
 	}

@@ -21,6 +21,9 @@ const (
 	spread = 0.05
 	// minDelay is the shortest delay, for answers with hardly any lifetime.
 	minDelay = 500 * time.Millisecond
+	// margin is the least time between a certificate's renewal and its end, within which
+	// it is requested, published and taken up; a third of what is left if that is less.
+	margin = 500 * time.Millisecond
 )
 
 // facts are what the renewal schedule depends on.
@@ -48,24 +51,40 @@ type deadline struct {
 }
 
 // next returns the deadline of an answer. It follows Vault Agent (leaseCheckWait and
-// goodFor in consul-template's dependency package) with three exceptions: certificates of
+// goodFor in consul-template's dependency package) with four exceptions: certificates of
 // pkiCert have jitter, which is zero there; an answer that has already expired is not
-// requested in a loop; and a host whose clock is behind does not wait longer than a
-// certificate is valid.
+// requested in a loop; a host whose clock is behind does not wait longer than a
+// certificate is valid; and a renewal leaves margin, where a tenth of a few seconds is
+// less than a busy host needs.
 func next(f facts, p policy) deadline {
-	var d deadline
-	switch lease := leaseOf(f.secret); {
-	case f.window.present() && (f.kind == vaultreq.Certificate || f.adopted):
-		d = certificateDeadline(f, p)
-	case renewable(f.secret) && lease > 0:
-		d = leaseDeadline(f, p, lease)
-	default:
-		d = plainDeadline(f, p, lease)
+	d := byKind(f, p)
+	if left := d.expires.Sub(f.asked); d.absolute && left > 0 {
+		// All draws move by the same time, so that the spread remains.
+		least, greatest := f, f
+		least.draw, greatest.draw = 0, 1
+		latest := byKind(least, p).at
+		if at := byKind(greatest, p).at; at.After(latest) {
+			latest = at
+		}
+		if early := latest.Sub(d.expires) + min(margin, left/3); early > 0 {
+			d.at = d.at.Add(-early)
+		}
 	}
 	if earliest := f.asked.Add(minDelay); !f.adopted && d.at.Before(earliest) {
 		d.at = earliest
 	}
 	return d
+}
+
+func byKind(f facts, p policy) deadline {
+	switch lease := leaseOf(f.secret); {
+	case f.window.present() && (f.kind == vaultreq.Certificate || f.adopted):
+		return certificateDeadline(f, p)
+	case renewable(f.secret) && lease > 0:
+		return leaseDeadline(f, p, lease)
+	default:
+		return plainDeadline(f, p, lease)
+	}
 }
 
 // certificateDeadline counts from NotBefore, so that a restart does not move it.

@@ -105,7 +105,7 @@ func TestNext(t *testing.T) {
 		}, {
 			name:  "certificate of secret that lives five seconds",
 			facts: facts{kind: vaultreq.Write, secret: &api.Secret{}, window: live(30*time.Second, 5*time.Second)},
-			at:    4500 * time.Millisecond, spread: 500 * time.Millisecond, expires: 5 * time.Second, fixed: true,
+			at:    4250 * time.Millisecond, spread: 500 * time.Millisecond, expires: 5 * time.Second, fixed: true,
 		}, {
 			name:  "certificate of secret that is over",
 			facts: facts{kind: vaultreq.Write, secret: &api.Secret{}, window: live(time.Hour, -time.Minute)},
@@ -252,6 +252,28 @@ func TestNext(t *testing.T) {
 				near(t, "expires", d.expires.Sub(noon), tt.expires)
 			}
 		})
+	}
+}
+
+// TestRenewalLeavesTimeBeforeTheEnd: a tenth of two seconds is less than a busy host
+// needs to request, publish and load a certificate.
+func TestRenewalLeavesTimeBeforeTheEnd(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ life, margin time.Duration }{
+		{time.Second, time.Second / 3},
+		{2 * time.Second, time.Second / 2},
+		{5 * time.Second, time.Second / 2},
+		{20 * time.Second, time.Second},
+	} {
+		for _, kind := range []vaultreq.Kind{vaultreq.Read, vaultreq.Certificate} {
+			d := next(facts{
+				kind: kind, window: window{noon, noon.Add(tt.life), ""}, asked: noon, draw: 0.999,
+				secret: &api.Secret{Data: map[string]any{}},
+			}, policy{0.9, time.Minute})
+			if left := d.expires.Sub(d.at); left < tt.margin-time.Millisecond {
+				t.Errorf("kind %v: renewed %v before the end of %v, want %v", kind, left, tt.life, tt.margin)
+			}
+		}
 	}
 }
 

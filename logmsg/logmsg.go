@@ -104,6 +104,7 @@ const (
 	OwnerUnknown        = "looking up the directory's owner failed"
 	FileChanged         = "another process changed a published file"
 	FileRepaired        = "owner or mode of a file repaired"
+	KeyReadable         = "a private key can be read by every user of this host"
 	FileNotRepaired     = "repairing the owner or mode of a file failed"
 )
 

@@ -5,6 +5,8 @@ package sinks
 
 import (
 	"io/fs"
+	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,27 +22,36 @@ type attributes struct {
 
 const specialBits = unix.S_ISUID | unix.S_ISGID
 
-// attributes returns the mode and owner of the new file, given the old one.
+// attributes returns the mode and owner of the new file, given the old one. They are
+// not taken from a file that somebody else could have put there beforehand, nor does a
+// key stay readable for everybody.
 func (f File) attributes(old fileInfo) attributes {
 	a := attributes{mode: bits(f.Mode), uid: f.UID, gid: f.GID}
+	inherit := old.known && old.trusted && !(f.Key && old.foreignTarget)
 	if a.mode == 0 {
 		switch {
-		case old.known:
+		case f.Key && (!inherit || old.mode&othersBits != 0):
+			a.mode = keyMode
+		case inherit:
 			a.mode = old.mode
-		case f.Key:
-			a.mode = 0o600
 		default:
-			a.mode = 0o644
+			a.mode = fileMode
 		}
 	}
-	if old.known && f.UID < 0 {
+	if inherit && f.UID < 0 {
 		a.uid, a.keepUID = old.uid, true
 	}
-	if old.known && f.GID < 0 {
+	if inherit && f.GID < 0 {
 		a.gid, a.keepGID = old.gid, true
 	}
 	return a
 }
+
+const (
+	keyMode    = 0o600
+	fileMode   = 0o644
+	othersBits = 0o007
+)
 
 // bits returns the twelve bits of a mode as chmod(2) numbers them.
 func bits(m fs.FileMode) uint32 {
@@ -108,6 +119,13 @@ type fileInfo struct {
 	mode    uint32
 	uid     int
 	gid     int
+
+	// trusted is whether nobody but root, this user and the owner could have put the
+	// file there: then its mode and owner are somebody's decision.
+	trusted bool
+	// foreignTarget is whether a symbolic link leads to a file of another user than
+	// root and this one, who can change its mode.
+	foreignTarget bool
 }
 
 // statDestination returns what is at a destination, and an error if it cannot be
@@ -124,13 +142,30 @@ func (d *directory) statDestination(name string) (fileInfo, error) {
 	if err != nil {
 		return fileInfo{}, &Error{Op: "examining the existing file", Path: d.join(name), Err: err}
 	}
-	f := fileInfo{exists: true, regular: fileType(st) == unix.S_IFREG, size: st.Size, known: true}
+	f := fileInfo{exists: true, regular: fileType(st) == unix.S_IFREG, size: st.Size, known: true, trusted: d.trusts(name, int(st.Uid))}
 	if !f.regular {
 		st, err = d.statx(name, 0)
 		f.known = err == nil
+		f.foreignTarget = !isOwn(int(st.Uid))
 	}
 	f.mode, f.uid, f.gid = uint32(st.Mode&0o7777), int(st.Uid), int(st.Gid)
 	return f, nil
+}
+
+// isOwn reports whether a user is root or that of this process.
+func isOwn(uid int) bool { return uid == 0 || uid == os.Geteuid() }
+
+// trusts reports whether a file with this owner was put at name by root, by this user,
+// or by its owner in a directory where no other user can put files.
+func (d *directory) trusts(name string, owner int) bool {
+	if isOwn(owner) {
+		return true
+	}
+	var st unix.Stat_t
+	if err := retryEINTR(func() error { return unix.Fstatat(d.fd, filepath.Dir(name), &st, 0) }); err != nil {
+		return false
+	}
+	return (isOwn(int(st.Uid)) || int(st.Uid) == owner) && st.Mode&0o022 == 0
 }
 
 func (d *directory) statx(name string, flags int) (st unix.Statx_t, err error) {

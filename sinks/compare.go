@@ -47,6 +47,8 @@ func (d *directory) compare(name string, f File, is fileInfo) (Status, error) {
 		return Unknown, &Error{Op: "reading the existing file", Path: d.join(name), Err: err}
 	case !equal:
 		return Content, nil
+	case f.UID < 0 && !is.trusted:
+		return Content, nil // somebody else's file, who can still change it
 	case f.drifted(is):
 		return Drift, nil
 	}
@@ -60,7 +62,7 @@ func (d *directory) compareAndRepair(name string, f File, is fileInfo) (Status, 
 	if status != Drift {
 		return status, err
 	}
-	if err := d.repair(name, f); errors.Is(err, unix.EPERM) {
+	if err := d.repair(name, f); errors.Is(err, unix.EPERM) || errors.Is(err, unix.EAGAIN) {
 		return Content, nil
 	} else if err != nil {
 		return Unknown, err
@@ -70,7 +72,7 @@ func (d *directory) compareAndRepair(name string, f File, is fileInfo) (Status, 
 
 // drifted reports whether a file has another mode or owner than f asks for.
 func (f File) drifted(is fileInfo) bool {
-	return f.Mode != 0 && bits(f.Mode) != is.mode || f.UID >= 0 && f.UID != is.uid || f.GID >= 0 && f.GID != is.gid
+	return f.Mode != 0 && bits(f.Mode) != is.mode || f.Mode == 0 && f.Key && is.mode&othersBits != 0 || f.UID >= 0 && f.UID != is.uid || f.GID >= 0 && f.GID != is.gid
 }
 
 func (d *directory) repair(name string, f File) error {
@@ -79,11 +81,15 @@ func (d *directory) repair(name string, f File) error {
 		return &Error{Op: "opening the file to repair its mode or owner", Path: d.join(name), Err: err}
 	}
 	defer file.close()
-	if st, err := file.stat(); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
+	st, err := file.stat()
+	if err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return &Error{Op: "repairing the mode or owner", Path: d.join(name), Err: errors.Join(err, ErrNotRegular)}
 	}
 	if err := file.chown(attributes{uid: f.UID, gid: f.GID}); err != nil {
 		return &Error{Op: "repairing the owner", Path: d.join(name), Err: err}
+	}
+	if f.Mode == 0 && f.Key && st.Mode&othersBits != 0 {
+		f.Mode = keyMode
 	}
 	if f.Mode == 0 {
 		return nil

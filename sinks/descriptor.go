@@ -57,7 +57,7 @@ func (d *directory) readFile(name string) ([]byte, fileInfo, error) {
 	if err == nil && len(content) > safefile.MaxPublished {
 		err = errTooLarge
 	}
-	is := fileInfo{exists: true, regular: true, size: uint64(st.Size), known: true, mode: st.Mode & 0o7777, uid: int(st.Uid), gid: int(st.Gid)}
+	is := fileInfo{exists: true, regular: true, size: uint64(st.Size), known: true, mode: st.Mode & 0o7777, uid: int(st.Uid), gid: int(st.Gid), trusted: d.trusts(name, int(st.Uid))}
 	return content, is, err
 }
 

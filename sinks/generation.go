@@ -43,11 +43,14 @@ type File struct {
 
 	// Mode holds the twelve permission bits as chmod(2) numbers them; Go's own bits
 	// for setuid, setgid and sticky mean the same. Zero keeps the mode of an
-	// existing file; a new one gets 0644, or 0600 if Key is set.
+	// existing file, unless another user could have put it there, or it is a key that
+	// others than its owner and group can access; then, and for a new file, it is 0644,
+	// or 0600 if Key is set.
 	Mode fs.FileMode
 
 	// UID and GID are the owner. A negative number keeps that of an existing file
-	// if the process is allowed to set it, and is the process's own for a new file.
+	// if the process is allowed to set it, and no other user could have put the file
+	// there. It is the process's own for a new file.
 	UID, GID int
 
 	// CreateDirs creates the missing directories of Path, with mode 0755 less the

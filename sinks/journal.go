@@ -134,6 +134,9 @@ func (Journal) Previous(files []File) []File {
 		if err != nil {
 			return nil
 		}
+		if f.Key && f.Mode == 0 && is.mode&othersBits != 0 {
+			is.mode = keyMode
+		}
 		f.Content, f.Mode, f.UID, f.GID, f.Backup = content, fs.FileMode(is.mode&0o777), is.uid, is.gid, false
 		all = append(all, f)
 	}

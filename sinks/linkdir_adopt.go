@@ -73,7 +73,7 @@ func (s *openLinkDir) publishPlainFiles(ctx context.Context, bundle string, file
 		}
 		path := s.dir.join(name)
 		s.state.stats[path] = is
-		existing = append(existing, File{Path: path, Content: redact.Bytes(content), UID: -1, GID: -1})
+		existing = append(existing, File{Path: path, Content: redact.Bytes(content), UID: -1, GID: -1, Key: slices.ContainsFunc(files, func(f File) bool { return f.Path == path && f.Key })})
 	}
 	record := s.newRecord(Generation{Name: bundle, Payload: s.state.record.Payload}, existing)
 	record.Generation = s.state.highestNumber() + 1

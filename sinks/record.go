@@ -56,6 +56,7 @@ type RecordedFile struct {
 	UID    int         `json:"uid"`
 	GID    int         `json:"gid"`
 	Backup bool        `json:"backup,omitempty"`
+	Key    bool        `json:"key,omitempty"` // it holds a private key
 }
 
 type sum [sha256.Size]byte

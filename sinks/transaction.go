@@ -83,7 +83,7 @@ func (t *transaction) add(ctx context.Context, f File, temp string) error {
 
 func (f File) recorded(a attributes) RecordedFile {
 	content := sha256.Sum256(f.Content)
-	r := RecordedFile{Path: f.Path, SHA256: hex.EncodeToString(content[:]), Mode: fs.FileMode(a.mode), UID: a.uid, GID: a.gid, Backup: f.Backup}
+	r := RecordedFile{Path: f.Path, SHA256: hex.EncodeToString(content[:]), Mode: fs.FileMode(a.mode), UID: a.uid, GID: a.gid, Backup: f.Backup, Key: f.Key}
 	if r.UID < 0 {
 		r.UID = os.Geteuid()
 	}

@@ -55,6 +55,7 @@ type Bundle struct {
 	published publication                 // what readers see
 	previous  *publication                // what they saw before, until the check has passed
 	runs      map[uint64]*run             // of the pending changes, by their tickets
+	readable  map[string]bool             // keys of which every user can read that have been warned of
 	notLocked string                      // why the destinations were not claimed, as it was logged
 	stamps    map[string]fileStat
 	checkedAt time.Time

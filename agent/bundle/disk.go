@@ -4,6 +4,7 @@
 package bundle
 
 import (
+	"fmt"
 	"os"
 	"syscall"
 	"time"
@@ -21,6 +22,38 @@ func (b *Bundle) stamp(files []sinks.File) {
 		b.stamps[f.Path] = statOf(f.Path)
 	}
 	b.checkedAt = now()
+	b.warnOfReadableKeys()
+}
+
+// tightenKeys gives the recorded keys their mode back, if others can access them now
+// and could not when they were published.
+func (b *Bundle) tightenKeys() {
+	const others = 0o007
+	for _, f := range b.published.record.Files {
+		if !f.Key || f.Mode&others != 0 || statOf(f.Path).mode&others == 0 {
+			continue
+		}
+		if err := b.target.Repair(sinks.File{Path: f.Path, Mode: f.Mode, UID: -1, GID: -1}); err != nil {
+			b.log.Error(logmsg.FileNotRepaired, logkey.Destination, f.Path, logkey.Error, err)
+			continue
+		}
+		b.log.Warn(logmsg.FileRepaired, logkey.Destination, f.Path)
+	}
+}
+
+// warnOfReadableKeys logs, once for each, the private keys that every user can read:
+// only perms can ask for that.
+func (b *Bundle) warnOfReadableKeys() {
+	for _, f := range b.published.record.Files {
+		if !f.Key || f.Mode&0o004 == 0 || b.readable[f.Path] {
+			continue
+		}
+		if b.readable == nil {
+			b.readable = make(map[string]bool)
+		}
+		b.readable[f.Path] = true
+		b.log.Warn(logmsg.KeyReadable, logkey.Destination, f.Path, logkey.Mode, fmt.Sprintf("%04o", f.Mode), logkey.Hint, `write perms = "0600"`)
+	}
 }
 
 // stampRecord records the stat of the files in the record.

@@ -318,10 +318,15 @@ func Unreadable(path string) string {
 }
 
 // KeyAccess returns a line for each file with a private key that a certificate block
-// writes: its mode and owner, and so which users can read it.
+// writes: its mode and owner, and so which users can read it; and one for each directory
+// of a bundle, which decides who can read anything in it.
 func KeyAccess(cfg *config.Config) string {
 	var b strings.Builder
 	for _, block := range NewMembers(cfg, 0).blocks {
+		if dir := block.config.Directory; dir != "" {
+			perms := block.config.DirectoryPerms
+			fmt.Fprintf(&b, "directory %s: mode %04o, %s\n", config.Absolute(dir), perms.Perm(), owner{block.config.User, block.config.Group}.entrants(perms))
+		}
 		for _, m := range block.certificates {
 			for _, o := range m.outputs {
 				if o.Kind.HoldsKey() {
@@ -331,6 +336,15 @@ func KeyAccess(cfg *config.Config) string {
 		}
 	}
 	return b.String()
+}
+
+// entrants names the users that can read files in a directory with this owner and mode.
+func (o owner) entrants(mode fs.FileMode) string {
+	if mode&0o001 != 0 {
+		return "every user can read the files in it that are readable by every user"
+	}
+	text := strings.Replace(o.readers((mode&0o010)<<2), "readable by ", "its files are readable at most by ", 1)
+	return text + `; perms = { directory = "0755" } opens it`
 }
 
 // readers names the users that can read a file with this owner and mode.

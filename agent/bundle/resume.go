@@ -34,6 +34,7 @@ func (b *Bundle) resume(ctx context.Context, record sinks.Record) {
 		return
 	}
 	b.inputs.Set(append(b.sources(), slices.Collect(maps.Keys(e.Payload.Inputs))...))
+	b.tightenKeys()
 	b.stampRecord()
 	b.log.Info(logmsg.FilesKept,
 		logkey.Generation, record.Generation, logkey.Renews, e.FreshUntil, expires(e.Payload.Expires))

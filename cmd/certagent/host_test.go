@@ -171,6 +171,18 @@ func TestValidateHostShowsWhoCanReadTheKeys(t *testing.T) {
 	p := launch(w.T, w.Path(""), nil, "validate", "-host", "-config="+w.Path("agent.hcl"))
 	p.Ends(exitOK)
 	p.Says(`private key .*/web/tls\.key: mode 0640, readable by user \d+, group nogroup\n`)
+
+	text := strings.NewReplacer("DIR/web/", "", `bundle "web" {`, "bundle \"web\" {\n directory = \"DIR/web\"").Replace(webBlock("pki/web", `change_mode = "noop"`))
+	for perms, want := range map[string]string{
+		"":                                    `directory .*/web: mode 0750, its files are readable at most by user \d+, group \d+; perms = { directory = "0755" } opens it\n`,
+		"\n perms = { directory = \"0755\" }": `directory .*/web: mode 0755, every user can read the files in it that are readable by every user\n`,
+	} {
+		w.Write("agent.hcl", w.expand(login+strings.Replace(text, `change_mode`, strings.TrimSpace(perms)+"\n change_mode", 1)))
+		p := launch(w.T, w.Path(""), nil, "validate", "-host", "-config="+w.Path("agent.hcl"))
+		p.Ends(exitOK)
+		p.Says(want)
+		p.Says(`private key .*/web/tls\.key: mode 0600, readable by user \d+\n`)
+	}
 }
 
 // A certificate that no program is told of expires in use.

@@ -47,6 +47,14 @@ type Agent struct {
 	// Reloads delivers configurations to change to; nil delivers none.
 	Reloads <-chan Reload
 
+	// Timeout limits a one-shot run (exit_after_auth): Run then returns a *Failure with
+	// the exit code of what it waits for. 0 means no limit.
+	Timeout time.Duration
+
+	// RevokeToken has the token revoked at the end of a one-shot run, unless it is in a
+	// sink, was not got by a login, or something in the files would end with it.
+	RevokeToken bool
+
 	// DiskInterval is how often published files are checked for changes by other
 	// programs; 0 means 30 s.
 	DiskInterval time.Duration
@@ -58,6 +66,10 @@ type Agent struct {
 	Running  func(*Handle)
 	Ready    func()
 	Stopping func()
+
+	// Finished is called when a one-shot run is done, with how many bundles it has
+	// published, and how many were as they should be; nil is not called.
+	Finished func(renewed, kept int)
 
 	// bubble, in the tests that run in a synctest bubble, answers the requests to
 	// Vault. Neither connections nor file events can be waited for in a bubble.

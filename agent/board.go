@@ -29,7 +29,8 @@ type statusBoard struct {
 
 // report is what a bundle knows of itself, and its latest heartbeat.
 type report struct {
-	order     int // in the configuration
+	order     int    // in the configuration
+	first     uint64 // the generation of its first report
 	known     status.Bundle
 	heartbeat heartbeat
 }
@@ -64,7 +65,10 @@ func (b *statusBoard) put(r bundle.Report) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	before, known := b.reports[r.Of]
-	b.reports[r.Of] = report{order: r.Order, known: r.Status, heartbeat: beat(r.Step, r.Within)}
+	if !known {
+		before.first = r.Status.Generation
+	}
+	b.reports[r.Of] = report{order: r.Order, first: before.first, known: r.Status, heartbeat: beat(r.Step, r.Within)}
 	if !known || before.known != r.Status {
 		b.notify()
 	}

@@ -3,7 +3,10 @@
 
 package agent
 
-import "sync"
+import (
+	"maps"
+	"sync"
+)
 
 // progress holds the milestones of the members: published, so that the children
 // may start; ready, which is published and, where verify is set, served; settled,
@@ -66,6 +69,13 @@ func (m *milestone) change(gone, added []int) {
 	if len(m.waiting) == 0 {
 		close(m.reached)
 	}
+}
+
+// missing returns the members that have not passed.
+func (m *milestone) missing() map[int]bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return maps.Clone(m.waiting)
 }
 
 func (p *progress) change(gone, added []int) {

@@ -55,6 +55,9 @@ func (r *assembly) run(ctx context.Context) error {
 	start("the announcement", r.announce)
 	if r.Config.ExitAfterAuth {
 		start("the end of the one-shot run", r.finish)
+		if r.Timeout > 0 {
+			start("the time-out of the one-shot run", r.giveUp)
+		}
 	}
 	for _, c := range r.children.all {
 		start("the supervisor of "+bundle.ChildName(c.config.Name), func(ctx context.Context) error { return c.run(ctx, r.progress.published.reached) })
@@ -70,15 +73,13 @@ func (r *assembly) run(ctx context.Context) error {
 	stopWork()
 	parts.Wait()
 	exec.CloseOutputs()
+	r.revoke()
 	client.Release(r.client)
 	if r.login.LoginClient != nil {
 		client.Release(r.login.LoginClient)
 	}
 	return r.end.outcome(ctx)
 }
-
-// errFinished ends a one-shot run.
-var errFinished = errors.New("everything is done")
 
 // setSubreaper makes this process a child subreaper, see prctl(2), if it is
 // configured, or if it has children, of which it has to see that they go into the
@@ -127,15 +128,6 @@ func (r *assembly) announce(ctx context.Context) error {
 	r.board.announce()
 	close(r.announced)
 	return nil
-}
-
-// finish ends a one-shot run once every sink is written and every bundle is
-// settled.
-func (r *assembly) finish(ctx context.Context) error {
-	if !waitFor(ctx, append(r.sinksWritten(), r.progress.settled.reached, r.announced)) {
-		return nil
-	}
-	return errFinished
 }
 
 func (r *assembly) sinksWritten() []<-chan struct{} {

@@ -31,6 +31,7 @@ const (
 	LeftOut     = "left_out"    // how many equal failures were not logged since the last one that was
 	Level       = "log_level"   // the level in force
 	Lines       = "lines"       // how many lines of the log
+	Kept        = "kept"        // how many bundles needed nothing
 	Limit       = "limit"       // how often something may happen
 	Method      = "method"      // an auth method
 	Mode        = "mode"        // a change_mode, or a file's permissions
@@ -43,6 +44,7 @@ const (
 	Processes   = "processes"   // numbers and names of processes
 	Reason      = "reason"      // why something is done
 	Remedy      = "remedy"      // what is done about it
+	Renewed     = "renewed"     // how many bundles were published
 	Renews      = "renews"      // when a secret will be renewed
 	Retry       = "retry"       // how long until the next attempt
 	Serial      = "serial"      // a certificate's serial number

@@ -13,6 +13,7 @@ const (
 	ConfigWarning     = "configuration warning"
 	FlagIgnored       = "flag ignored: it has no effect"
 	Exiting           = "stopped"
+	Finished          = "one-shot run finished"
 	ExitingWithChild  = "exiting with the child's exit code"
 	ExitingOnError    = "exiting on error"
 	Stopping          = "stop requested"
@@ -47,6 +48,7 @@ const (
 	JWTRemoved          = "login JWT read and removed"
 	SecretIDNotRemoved  = "removing the secret_id file failed"
 	JWTNotRemoved       = "removing the JWT file failed"
+	TokenNotRevoked     = "revoking the token of the one-shot run failed"
 	TokenWritten        = "token written"
 	TokenNotWritten     = "writing the token failed"
 )

@@ -240,13 +240,14 @@ func (b *Bundle) noteFailure(ctx context.Context, do plan.Action, err error) {
 		b.log.Error(stepFailed[do], logkey.Error, err, logkey.Attempt, attempt, logkey.LeftOutCount(leftOut),
 			logkey.Retry, retry.Sub(f.Now).Round(time.Millisecond), templateHint(err))
 	}
+	failed := &Failure{Kind: Publish, Err: err}
+	if do == plan.Render {
+		failed.Kind = Secrets
+	}
+	_ = errors.As(err, &failed) // the step may know better
+	b.lastError.publish = failed.Kind == Publish
 	if b.env.ExitOnRetryFailure && attempt > b.env.Retries {
-		failure := &Failure{Kind: Publish, Err: err}
-		if do == plan.Render {
-			failure.Kind = Secrets
-		}
-		_ = errors.As(err, &failure) // the step may know better
-		b.env.Fail(failure)
+		b.env.Fail(failed)
 	}
 }
 

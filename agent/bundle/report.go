@@ -86,6 +86,8 @@ func (b *Bundle) known() status.Bundle {
 		Expires:     b.state.Published.Origin.Expires,
 		LastError:   b.lastError.text,
 		LastErrorAt: b.lastError.at,
+
+		PublishFailed: b.lastError.publish,
 	}
 }
 
@@ -106,11 +108,13 @@ type lastError struct {
 	err  error
 	text string
 	at   time.Time
+
+	publish bool // it is about the bundle's files
 }
 
 // noteError records the latest failure for the status.
 func (b *Bundle) noteError(err error) {
-	b.lastError = lastError{err, err.Error(), now()}
+	b.lastError = lastError{err: err, text: err.Error(), at: now()}
 }
 
 // awaits returns what the next generation waits for: answers from Vault, or an

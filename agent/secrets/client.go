@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/vault/api"
@@ -35,6 +36,7 @@ type question struct {
 type vault struct {
 	client *api.Client
 	mounts *mounts
+	leased atomic.Bool // an answer had a lease, or a token
 }
 
 func newVault(client *api.Client) *vault {
@@ -68,7 +70,11 @@ func (v *vault) ask(ctx context.Context, q question) (*api.Secret, *Error) {
 	if err != nil {
 		return nil, classify(response, err)
 	}
-	return parse(response, q)
+	secret, failure := parse(response, q)
+	if failure == nil && (secret.LeaseID != "" || secret.Auth != nil) {
+		v.leased.Store(true)
+	}
+	return secret, failure
 }
 
 // hide returns the text without what the question carries.

@@ -107,6 +107,10 @@ func New(c Config) *Store {
 	}
 }
 
+// Leased reports whether an answer had a lease or held a token: Vault revokes it with the
+// token that asked for it.
+func (s *Store) Leased() bool { return s.vault.leased.Load() }
+
 // Run makes requests until the context ends, which also ends those in progress. It
 // returns nil when all workers have ended. It can be called once.
 func (s *Store) Run(ctx context.Context) error {

@@ -45,6 +45,9 @@ type Bundle struct {
 	// success.
 	LastError   string
 	LastErrorAt time.Time
+	// PublishFailed is set if LastError is about the files of the bundle, and not about
+	// what they are made of.
+	PublishFailed bool
 }
 
 // Awaits is what something waits for.

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/certagent/certagent/agent"
 	"github.com/certagent/certagent/agent/bundle"
@@ -23,6 +24,8 @@ func runAgent(args []string, s streams) int {
 	var c configFlags
 	flags := flag.NewFlagSet("agent", flag.ContinueOnError)
 	c.register(flags)
+	timeout := timeoutFlag{}
+	flags.Var(&timeout, "timeout", "")
 	if code, ok := parse(flags, args, s, usageAgent); !ok {
 		return code
 	}
@@ -40,7 +43,17 @@ func runAgent(args []string, s streams) int {
 	if c.verifyOnly {
 		return verify(cfg, problems, s)
 	}
-	return start(cfg, problems, c, s)
+	o := oneShot{revoke: c.once}
+	switch {
+	case timeout.given && !cfg.ExitAfterAuth:
+		complain(s.err, "-timeout is for a run that ends", "add -once; certagent wait has a -timeout of its own")
+		return exitUsage
+	case timeout.given:
+		o.timeout = timeout.value
+	case c.once:
+		o.timeout = onceTimeout
+	}
+	return start(cfg, problems, c, o, s)
 }
 
 // verify checks the templates, and starts nothing.
@@ -56,7 +69,7 @@ func verify(cfg *config.Config, problems config.Problems, s streams) int {
 }
 
 // start sets up log, signals, systemd and reloads for an agent, and runs it.
-func start(cfg *config.Config, problems config.Problems, c configFlags, s streams) int {
+func start(cfg *config.Config, problems config.Problems, c configFlags, o oneShot, s streams) int {
 	file, err := openLog(cfg.Log)
 	if err != nil {
 		complain(s.err, err.Error(), "check log_file and its directory's permissions")
@@ -95,8 +108,45 @@ func start(cfg *config.Config, problems config.Problems, c configFlags, s stream
 		Running:  func(h *agent.Handle) { n.follow(h) },
 		Ready:    n.ready,
 		Stopping: n.stopping,
+
+		Timeout: o.timeout, RevokeToken: o.revoke,
+		Finished: func(renewed, kept int) { o.finished, o.renewed, o.kept = true, renewed, kept },
 	}
-	return exitCode(a.Run(signals.ctx), logger.Logger)
+	err = a.Run(signals.ctx)
+	if err == nil && o.finished {
+		logger.Info(logmsg.Finished, logkey.Renewed, o.renewed, logkey.Kept, o.kept)
+		return exitOK
+	}
+	return exitCode(err, logger.Logger)
+}
+
+// onceTimeout is the default of -timeout with -once. Vault Agent's exit_after_auth waits
+// for ever, and so does the flag -exit-after-auth.
+const onceTimeout = 10 * time.Minute
+
+// oneShot is how a one-shot run ends.
+type oneShot struct {
+	timeout       time.Duration // 0 is for ever
+	revoke        bool          // the token, at the end
+	finished      bool
+	renewed, kept int
+}
+
+// timeoutFlag is the value of -timeout.
+type timeoutFlag struct {
+	given bool
+	value time.Duration
+}
+
+func (f *timeoutFlag) String() string { return "" }
+
+func (f *timeoutFlag) Set(text string) error {
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		return errors.New("must be a duration, such as 5m, or 0 to wait for ever")
+	}
+	f.given, f.value = true, d
+	return nil
 }
 
 // warn logs the warnings about the configuration and the flags that are ignored.

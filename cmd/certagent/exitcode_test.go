@@ -81,7 +81,7 @@ func TestExitCodesOfAOneShotRun(t *testing.T) {
 	}{
 		{"all is well", func(*world) string {
 			return strict + webBlock("pki/web", `check { command = ["true"] }`) + password(`command = ["true"]`)
-		}, 0, logmsg.Exiting + `\n`},
+		}, 0, logmsg.Finished + ` renewed=2 kept=0\n`},
 		{"nobody serves it", func(w *world) string { return strict + webBlock("pki/web", verify(nobodyAt(w))) }, 0, logmsg.Unreachable},
 		{"a mistake", func(*world) string { return strict + webBlock("pki/web", `change_mode = "sometimes"`) }, 3, `change_mode`},
 		{"no client certificate", func(*world) string {

@@ -27,6 +27,7 @@ func (p *paths) Set(path string) error {
 type configFlags struct {
 	paths       paths
 	values      config.Flags
+	once        bool // -once was given
 	verifyOnly  bool
 	combineLogs bool     // log to standard output
 	ignored     []string // given flags that have no effect
@@ -46,7 +47,7 @@ func (c *configFlags) register(flags *flag.FlagSet) {
 	flags.Var(intFlag{&v.LogRotateMaxFiles}, "log-rotate-max-files", "")
 	flags.Var(boolFlag{&v.TLSSkipVerify}, "tls-skip-verify", "")
 	flags.Var(boolFlag{&v.ExitAfterAuth}, "exit-after-auth", "")
-	flags.Var(boolFlag{&v.ExitAfterAuth}, "once", "") // consul-template's word for it
+	flags.BoolFunc("once", "", c.setOnce)
 	flags.BoolVar(&c.verifyOnly, "test-verify-only", false, "")
 	flags.BoolVar(&c.combineLogs, "combine-logs", false, "")
 	// Flags that Vault Agent accepts and that have no effect on an agent.
@@ -56,6 +57,15 @@ func (c *configFlags) register(flags *flag.FlagSet) {
 	for _, name := range []string{"disable-gated-logs", "disable-redirects", "policy-override", "output-curl-string", "output-policy", "non-interactive"} {
 		flags.BoolFunc(name, "", func(string) error { c.ignored = append(c.ignored, name); return nil })
 	}
+}
+
+// setOnce sets -once: exit_after_auth for a job such as cron's, which has to end.
+func (c *configFlags) setOnce(text string) error {
+	if err := (boolFlag{&c.values.ExitAfterAuth}).Set(text); err != nil {
+		return err
+	}
+	c.once = *c.values.ExitAfterAuth
+	return nil
 }
 
 // load reads the configuration.

@@ -352,7 +352,7 @@ func TestLastLineOfTheLog(t *testing.T) {
 	}{
 		"a start that fails": {login + password("") + `pid_file = "DIR/nowhere/agent.pid"`, "certagent: hint: check pid_file", 3},
 		"a child that ends":  {login + password("") + child("exit 7", ""), logmsg.ExitingWithChild + ` code=7`, 7},
-		"a one-shot run":     {login + password("") + "exit_after_auth = true", logmsg.Exiting, 0},
+		"a one-shot run":     {login + password("") + "exit_after_auth = true", logmsg.Finished, 0},
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
 			w := newWorld(t)

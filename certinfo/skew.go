@@ -46,7 +46,20 @@ func SkewText(skew time.Duration) string {
 	if skew < 0 {
 		skew, direction = -skew, "behind"
 	}
-	return fmt.Sprintf("Vault's clock is %s %s this host's", skew.Round(time.Second), direction)
+	return fmt.Sprintf("Vault's clock is %s %s this host's", about(skew), direction)
+}
+
+// about returns a duration in its largest unit, of which there are at least two.
+func about(d time.Duration) string {
+	for _, unit := range []struct {
+		length time.Duration
+		name   string
+	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "min"}} {
+		if n := d.Round(unit.length) / unit.length; n >= 2 {
+			return fmt.Sprintf("%d %s", n, unit.name)
+		}
+	}
+	return fmt.Sprintf("%d s", d.Round(time.Second)/time.Second)
 }
 
 // SkewHint says what to do about it.

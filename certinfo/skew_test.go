@@ -41,7 +41,8 @@ func TestWrongClock(t *testing.T) {
 		}
 	}
 	for skew, want := range map[time.Duration]string{
-		2 * h: "Vault's clock is 2h0m0s ahead of this host's: check NTP on both", -90 * s: "Vault's clock is 1m30s behind this host's: check NTP on both",
+		2*h - s: "Vault's clock is 2 h ahead of this host's: check NTP on both", -80 * s: "Vault's clock is 80 s behind this host's: check NTP on both",
+		100 * h: "Vault's clock is 4 d ahead of this host's: check NTP on both", -40 * time.Minute: "Vault's clock is 40 min behind this host's: check NTP on both",
 	} {
 		if got := certinfo.SkewHint(skew); got != want {
 			t.Errorf("got %q", got)

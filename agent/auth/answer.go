@@ -25,6 +25,8 @@ func explainAnswer(r *api.ResponseError) *Failure {
 		f.Kind = Standby
 	case r.StatusCode == http.StatusTooManyRequests:
 		f.Kind = Limited
+	case wantsTLS(r):
+		f.Kind, f.Hint = Garbled, "the server speaks TLS at this address: should it begin with https:// ?"
 	case r.RawError && r.StatusCode < 500:
 		f.Kind, f.Hint = Garbled, garbledHint
 	case r.StatusCode == http.StatusBadRequest, r.StatusCode == http.StatusUnauthorized, r.StatusCode == http.StatusForbidden:
@@ -35,6 +37,14 @@ func explainAnswer(r *api.ResponseError) *Failure {
 		f.Kind = Unable
 	}
 	return f
+}
+
+// wantsTLS reports whether a server that speaks TLS says that the request did not, in the
+// words of net/http, of nginx or of Apache.
+func wantsTLS(r *api.ResponseError) bool {
+	text := strings.ToLower(strings.Join(r.Errors, " "))
+	return r.RawError && r.StatusCode == http.StatusBadRequest && (strings.Contains(text, "http request to an https server") ||
+		strings.Contains(text, "http request was sent to https port") || strings.Contains(text, "speaking plain http to an ssl-enabled"))
 }
 
 func answers(r *api.ResponseError, text string) bool {

@@ -101,6 +101,9 @@ func logIn(ctx context.Context, c *api.Client, mount string, body map[string]any
 	secret, err := request{method: http.MethodPut, path: path, body: body}.do(ctx, c)
 	if f := explain(err); f != nil && f.Kind == Refused && f.Hint == "" {
 		f.Hint = hint
+		if forbidden(err) { // Vault answers so for a mount that does not exist
+			f.Hint = "there may be no such mount: check mount_path and namespace; or " + hint
+		}
 		return nil, f
 	}
 	return secret, err

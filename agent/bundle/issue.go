@@ -159,10 +159,10 @@ func (b *Bundle) issueFailed(index int, err error, now time.Time) {
 	if hint != "" {
 		attributes = append(attributes, logkey.Hint, hint)
 	}
-	if logged {
-		b.log.Error(logmsg.IssueFailed, attributes...)
-	}
 	b.certificates[index].failure = b.certificates[index].failure.next(err, c.Failures, b.env.Store)
+	if logged {
+		b.log.Log(context.Background(), b.certificates[index].failure.level(e.Left), logmsg.IssueFailed, attributes...)
+	}
 	b.giveUp()
 }
 
@@ -185,6 +185,20 @@ func (f issueFailure) next(err error, count int, store *secrets.Store) issueFail
 		since = time.Now()
 	}
 	return issueFailure{err, since, store.Patience(class)}
+}
+
+// level returns the level to log the failure at, with what is left of the lifetime of
+// the certificate that there is: an error if an operator has to act, if it has lasted
+// for as long as Vault Agent would retry, or if half of what was left when the failures
+// began is over.
+func (f issueFailure) level(left time.Duration) slog.Level {
+	var failed *secrets.Error
+	lasted := time.Since(f.since)
+	held := left != 0
+	if errors.As(f.err, &failed) && failed.Temporary() && lasted < f.patience && !(held && left <= lasted) {
+		return slog.LevelWarn
+	}
+	return slog.LevelError
 }
 
 // giveUp ends the agent if exit_on_retry_failure is set and a certificate could not be

@@ -22,7 +22,7 @@ func classify(response *api.Response, err error) *Error {
 	if !errors.As(err, &refusal) {
 		return &Error{Class: Transient, cause: networkCause(err)}
 	}
-	e := &Error{Status: refusal.StatusCode, cause: errors.New(refusalText(refusal))}
+	e := &Error{Status: refusal.StatusCode, cause: errors.New(refusalText(refusal)), plain: wantsTLS(refusal)}
 	if response != nil {
 		e.RetryAfter = backoff.RetryAfter(response.Header.Get("Retry-After"), time.Now())
 	}
@@ -80,6 +80,14 @@ func oneLine(texts []string, longest int) string {
 		line = strings.ToValidUTF8(line[:longest], "") + "…"
 	}
 	return line
+}
+
+// wantsTLS reports whether a server that speaks TLS says that the request did not, in the
+// words of net/http, of nginx or of Apache.
+func wantsTLS(r *api.ResponseError) bool {
+	text := strings.ToLower(strings.Join(r.Errors, " "))
+	return r.RawError && r.StatusCode == http.StatusBadRequest && (strings.Contains(text, "http request to an https server") ||
+		strings.Contains(text, "http request was sent to https port") || strings.Contains(text, "speaking plain http to an ssl-enabled"))
 }
 
 func mentions(r *api.ResponseError, text string) bool {

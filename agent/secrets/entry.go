@@ -64,6 +64,13 @@ func (e *entry) left(now time.Time) time.Duration {
 	return e.answer.ExpiresAt.Sub(now)
 }
 
+// threatened reports whether half of the lifetime that was left when the failures began
+// is over.
+func (e *entry) threatened(now reading) bool {
+	left, failing := e.left(now.wall), now.uptime-e.failing
+	return e.err != nil && e.answer != nil && !e.answer.ExpiresAt.IsZero() && left <= failing
+}
+
 // afterSetBack adjusts the entry to a wall clock that was set back.
 func (e *entry) afterSetBack(by time.Duration, now time.Time) {
 	if e.answer != nil {

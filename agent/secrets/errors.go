@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/certagent/certagent/certinfo"
 	"github.com/certagent/certagent/vaultreq"
 )
 
@@ -56,6 +55,9 @@ type Error struct {
 
 	cause error
 	skew  time.Duration // of Vault's clock, for WrongClock
+	// target is where the request went, "" for the path itself: KV version 2 has others.
+	target string
+	plain  bool // the server speaks TLS, and the request did not
 }
 
 func (e *Error) Error() string {
@@ -68,22 +70,9 @@ func (e *Error) Unwrap() error { return e.cause }
 // retries suffice.
 func (e *Error) Slow() bool { return e.Class.slow() }
 
-// Hint returns what to do about the failure; "" if waiting is all.
-func (e *Error) Hint() string {
-	switch e.Class {
-	case Denied:
-		return fmt.Sprintf("the token's policies must allow %q on %q", e.Request.Kind.Capability(), e.Request.Path)
-	case NotFound:
-		return "check the path, its mount, and that the secret has not been deleted"
-	case Refused:
-		return "check the path, the parameters, and the role that they name"
-	case WrongClock:
-		return certinfo.SkewHint(e.skew)
-	case Malformed:
-		return "check the address: a proxy or another server may be answering there"
-	}
-	return ""
-}
+// Temporary reports whether the failure may pass without an operator: that of the network
+// or of Vault's availability, and a token that the agent replaces.
+func (e *Error) Temporary() bool { return e.Class == Transient || e.Class == InvalidToken }
 
 func malformed(format string, args ...any) *Error {
 	return &Error{Class: Malformed, cause: fmt.Errorf(format, args...)}

@@ -247,7 +247,7 @@ func TestOneFailureHurtsOnlyItself(t *testing.T) {
 			t.Errorf("the denied one was tried %d times in an hour", n)
 		}
 		_, err := failing(t, s, req(t, vaultreq.Read, "cubbyhole/denied"))
-		if want := `the token's policies must allow "read" on "cubbyhole/denied"`; err.Hint() != want {
+		if want := `the token's policies must allow "read" on "cubbyhole/denied", or there is no such mount`; err.Hint() != want {
 			t.Errorf("hint %q", err.Hint())
 		}
 	})
@@ -338,7 +338,7 @@ func TestLogTellsWhatToDo(t *testing.T) {
 		for _, want := range []string{
 			`level=ERROR msg="` + logmsg.SecretFailed + `" path=auth/wrong error="writing \"auth/wrong\": Vault answered 400: unknown role: wrong"`,
 			`hint="check the path, the parameters, and the role that they name"`,
-			`level=WARN msg="` + logmsg.SecretFailed + `" path=auth/gone error="reading \"auth/gone\": no secret exists at auth/gone"`,
+			`level=ERROR msg="` + logmsg.SecretFailed + `" path=auth/gone error="reading \"auth/gone\": no secret exists at auth/gone"`,
 			`hint="check the path, its mount, and that the secret has not been deleted"`,
 			`hint="check the address: a proxy or another server may be answering there"`,
 			`level=WARN msg="` + logmsg.VaultWarning + `" path=auth/warns error="TTL was capped"`,

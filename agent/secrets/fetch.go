@@ -144,6 +144,7 @@ func (v *vault) missing(path, target string, err *Error) *Error {
 	}
 	if err.Class == NotFound || err.Class == Denied {
 		v.mounts.forget(path)
+		err.target = target
 	}
 	return err
 }

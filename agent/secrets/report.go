@@ -66,7 +66,7 @@ func (p *reporter) failure(e *entry, err *Error, wait time.Duration, now reading
 		attributes = append(attributes, expires(e.answer.ExpiresAt))
 	}
 	level := slog.LevelWarn
-	if err.Class == Refused || err.Exhausted {
+	if !err.Temporary() || err.Exhausted || e.threatened(now) {
 		level = slog.LevelError
 	}
 	p.logger.Log(context.Background(), level, message, attributes...)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/certagent/certagent/dev/seed"
 	"github.com/certagent/certagent/internal/harness"
@@ -126,6 +127,8 @@ var certificateSituations = []situation{
 		_, err := w.Client.Logical().Write("pki/roles/strict", map[string]any{"allowed_domains": "other.test", "allow_subdomains": true, "key_type": "ec"})
 		w.Check(err)
 	}},
+	{name: "this host's clock is two hours slow", text: web(""), before: func(w *world) { w.Dev.SetAhead(2 * time.Hour) }},
+	{name: "this host's clock is two hours fast", text: web(""), before: func(w *world) { w.Dev.SetAhead(-2 * time.Hour) }},
 	{name: "the answer holds no certificate", text: web(""), before: answering("/v1/pki/sign/", 200, `{"request_id":"x","data":{"serial_number":"1"}}`)},
 	{name: "a KV secret does not exist", file: "password", text: func(*world) string { return login + strings.Replace(password(""), "data/app", "data/none", 1) }},
 	{name: "a key is missing in a KV secret", file: "password", text: func(*world) string { return login + strings.Replace(password(""), "data.password", "data.none", 1) }},

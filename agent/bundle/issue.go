@@ -160,8 +160,12 @@ func (b *Bundle) issueFailed(index int, err error, now time.Time) {
 		attributes = append(attributes, logkey.Hint, hint)
 	}
 	b.certificates[index].failure = b.certificates[index].failure.next(err, c.Failures, b.env.Store)
+	level := slog.LevelError
+	if b.certificates[index].failure.passes(e.Left) {
+		level = slog.LevelWarn
+	}
 	if logged {
-		b.log.Log(context.Background(), b.certificates[index].failure.level(e.Left), logmsg.IssueFailed, attributes...)
+		b.log.Log(context.Background(), level, logmsg.IssueFailed, attributes...)
 	}
 	b.giveUp()
 }
@@ -187,18 +191,14 @@ func (f issueFailure) next(err error, count int, store *secrets.Store) issueFail
 	return issueFailure{err, since, store.Patience(class)}
 }
 
-// level returns the level to log the failure at, with what is left of the lifetime of
-// the certificate that there is: an error if an operator has to act, if it has lasted
-// for as long as Vault Agent would retry, or if half of what was left when the failures
-// began is over.
-func (f issueFailure) level(left time.Duration) slog.Level {
+// passes reports whether the failure may pass by itself and threatens nothing yet, with
+// what is left of the lifetime of the certificate that there is; 0 if there is none. It
+// does once it has lasted for as long as Vault Agent would retry, or half of what was
+// left when the failures began is over.
+func (f issueFailure) passes(left time.Duration) bool {
 	var failed *secrets.Error
 	lasted := time.Since(f.since)
-	held := left != 0
-	if errors.As(f.err, &failed) && failed.Temporary() && lasted < f.patience && !(held && left <= lasted) {
-		return slog.LevelWarn
-	}
-	return slog.LevelError
+	return errors.As(f.err, &failed) && failed.Temporary() && lasted < f.patience && (left == 0 || left > lasted)
 }
 
 // giveUp ends the agent if exit_on_retry_failure is set and a certificate could not be

@@ -87,6 +87,7 @@ const (
 
 // A bundle's files.
 const (
+	FileUnusable        = "file on disk cannot be used; replacing it"
 	FilesKept           = "files on disk are valid; requesting nothing from Vault"
 	RecordIgnored       = "record of an earlier run ignored"
 	ChangePending       = "change pending from an earlier run"

@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/certagent/certagent/agent/certificate"
@@ -62,16 +63,20 @@ func assemblePair(files []diskFile) (certificate.Pair, certificate.Trust) {
 // load takes over the pair that is on disk, no matter what wrote it: from plain PEM
 // files, or from keystores if that is not complete. It returns false as long as
 // the password that this takes is not known.
-func (m *certificateMember) load(password redact.Secret, known bool, left issuedPayload, now time.Time) bool {
-	pair, trust := assemblePair(m.readDisk(readContent, "", false))
+//
+// damaged are the files that were read and are none that this certificate can have.
+func (m *certificateMember) load(password redact.Secret, known bool, left issuedPayload, now time.Time) (loaded bool, damaged []diskFile) {
+	files := m.readDisk(readContent, "", false)
+	pair, trust := assemblePair(files)
 	if pair.Leaf == nil || pair.Key.Signer() == nil {
 		if m.needsPassword() && !known {
-			return false
+			return false, nil
 		}
-		pair, trust = assemblePair(m.readDisk(readContent, password, true))
+		files = m.readDisk(readContent, password, true)
+		pair, trust = assemblePair(files)
 	}
 	m.restore(pair, trust, left, now)
-	return true
+	return true, slices.DeleteFunc(files, func(f diskFile) bool { return f.Err == nil })
 }
 
 // loadFromDisk takes over the certificates on disk, as far as that is possible
@@ -87,7 +92,11 @@ func (b *Bundle) loadFromDisk(left map[string]json.RawMessage, now time.Time) {
 		})
 		password, known, err := m.password.read(source)
 		payload, _ := parseIssued(left[m.name]) // resume has looked for errors
-		if !m.load(password, known && err == nil, payload, now) {
+		loaded, damaged := m.load(password, known && err == nil, payload, now)
+		for _, f := range damaged {
+			b.log.Warn(logmsg.FileUnusable, logkey.Certificate, m.name, logkey.Destination, f.file.Path, logkey.Error, f.Err)
+		}
+		if !loaded {
 			if err != nil && !b.state.Certificates[i].LoadFailed {
 				b.log.Error(logmsg.PasswordMissing, logkey.Certificate, m.name, logkey.Error, err)
 			}

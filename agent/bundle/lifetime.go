@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 // tellLifetime logs what Vault warns of, and which of the configured times the certificate
 // that was just issued does not keep: once, and again only if that changes.
 func (b *Bundle) tellLifetime(ctx context.Context, m *certificateMember, warnings []string, renews, now time.Time) {
+	warnings = slices.DeleteFunc(slices.Clone(warnings), isCSRWarning)
 	shortened, unkept := m.lifetimeWishes(now)
 	told := strings.Join([]string{strings.Join(warnings, "; "), shortened, unkept}, "\n")
 	if strings.TrimSpace(told) == "" {
@@ -38,6 +40,12 @@ func (b *Bundle) tellLifetime(ctx context.Context, m *certificateMember, warning
 		b.log.Warn(logmsg.RenewBeforeNotKept, logkey.Certificate, m.name, logkey.Detail, unkept, logkey.Renews, renews,
 			logkey.Hint, "write a shorter renew_before, or have the role grant a longer lifetime", expires(m.pair.Leaf.NotAfter))
 	}
+}
+
+// isCSRWarning reports whether Vault warns that it takes the names from the CSR. They are
+// the same there.
+func isCSRWarning(text string) bool {
+	return strings.Contains(text, "use_csr_common_name") || strings.Contains(text, "use_csr_sans")
 }
 
 // longestWarning is how much of Vault's warnings is logged.

@@ -6,6 +6,7 @@ package certificate
 import (
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"slices"
@@ -120,11 +121,7 @@ func certificatesIn(text string) ([]*x509.Certificate, error) {
 	if err != nil {
 		return nil, errors.New("it is neither PEM nor base64")
 	}
-	c, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, fmt.Errorf("reading a certificate: %w", err)
-	}
-	return []*x509.Certificate{c}, nil
+	return ParseCertificates(pem.EncodeToMemory(&pem.Block{Type: certificateLabel, Bytes: der}))
 }
 
 func parseKeyText(text string) (PrivateKey, error) {

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/certagent/certagent/certspec"
 	"github.com/certagent/certagent/redact"
@@ -20,9 +21,32 @@ type Decoded struct {
 	Err   error // why the content is not that of its kind
 }
 
-// Decode reads the content of a file. It does not check what it reads.
-func (o Output) Decode(content redact.Bytes) Decoded {
+// decodeTimeout limits how long Decode reads a keystore: what is encrypted in it can ask
+// for any amount of work.
+const decodeTimeout = 10 * time.Second
+
+// Decode reads the content of a file. It does not check what it reads. It takes a bounded
+// time, whoever made the content.
+func (o Output) Decode(content redact.Bytes) Decoded { return o.decodeWithin(decodeTimeout, content) }
+
+func (o Output) decodeWithin(timeout time.Duration, content redact.Bytes) Decoded {
 	o.Output = o.WithDefaults()
+	if !o.Kind.HasPassword() {
+		return o.decoded(content)
+	}
+	done := make(chan Decoded, 1)
+	go func() { done <- o.decoded(content) }() // ends on its own if it takes too long
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	select {
+	case d := <-done:
+		return d
+	case <-timer.C:
+		return Decoded{Err: fmt.Errorf("reading the file %s: it takes longer than %v", o.Kind, timeout)}
+	}
+}
+
+func (o Output) decoded(content redact.Bytes) Decoded {
 	p, trust, err := o.decode(content)
 	if err != nil {
 		return Decoded{Err: fmt.Errorf("reading the file %s: %w", o.Kind, err)}

@@ -6,6 +6,7 @@ package certificate
 import (
 	"bytes"
 	"crypto"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -60,9 +61,26 @@ func ParseCertificates(text []byte) ([]*x509.Certificate, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading a certificate: %w", err)
 		}
+		if bits := rsaBits(c); bits > mostRSABits {
+			return nil, fmt.Errorf("reading a certificate: its RSA key has %d bits, more than %d", bits, mostRSABits)
+		}
 		found = append(found, c)
 	}
 	return found, nil
+}
+
+// Keys of unlimited size take unlimited time to check.
+const (
+	mostRSABits = 16384
+	mostKeyDER  = 16 << 10 // bytes of a private key
+)
+
+// rsaBits returns the size of a certificate's RSA key; 0 for other keys.
+func rsaBits(c *x509.Certificate) int {
+	if key, is := c.PublicKey.(*rsa.PublicKey); is {
+		return key.N.BitLen()
+	}
+	return 0
 }
 
 // ParseKey returns the private key of a PEM text, whatever its form. There must be
@@ -100,6 +118,9 @@ func parseKeyBlock(block *pem.Block) (PrivateKey, error) {
 // parseKeyDER tries every form, because labels may be wrong; crypto/tls does the same.
 // It hides the parsers' errors, which may contain parts of the key.
 func parseKeyDER(der []byte) (PrivateKey, error) {
+	if len(der) > mostKeyDER {
+		return PrivateKey{}, fmt.Errorf("the private key is longer than %d KiB", mostKeyDER>>10)
+	}
 	for _, parse := range []func([]byte) (any, error){
 		x509.ParsePKCS8PrivateKey,
 		func(der []byte) (any, error) { return x509.ParseECPrivateKey(der) },

@@ -63,6 +63,9 @@ func (o Output) encodeTruststore(trust []*x509.Certificate) ([]byte, error) {
 func trustAlias(i int) string { return fmt.Sprintf("ca-%02d", i+1) }
 
 func (o Output) decodePKCS12(content []byte) (Pair, error) {
+	if err := checkPKCS12Work(content); err != nil {
+		return Pair{}, err
+	}
 	key, leaf, list, err := pkcs12.DecodeChain(content, string(o.Password))
 	if err != nil {
 		return Pair{}, err
@@ -74,6 +77,9 @@ func (o Output) decodePKCS12(content []byte) (Pair, error) {
 func (o Output) decodeTruststore(content []byte) ([]*x509.Certificate, error) {
 	if bytes.HasPrefix(content, jksMagic) {
 		return o.decodeTrustedJKS(content)
+	}
+	if err := checkPKCS12Work(content); err != nil {
+		return nil, err
 	}
 	return pkcs12.DecodeTrustStore(content, string(o.Password))
 }

@@ -112,6 +112,9 @@ func TestDefaultKeyWithARoleForAny(t *testing.T) {
 	if n := p.Count(logmsg.KeyByRole); n > 0 {
 		t.Errorf("said %d times", n)
 	}
+	if n := p.Count(logmsg.VaultWarning); n > 0 { // that the names are in the CSR as well
+		t.Errorf("%d warnings that mean nothing", n)
+	}
 }
 
 // What Vault warns of, and a ttl and a renew_before that are not kept, are logged once, and

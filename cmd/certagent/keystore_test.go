@@ -1,0 +1,46 @@
+// Copyright (c) The certagent authors
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"encoding/hex"
+	"testing"
+	"time"
+
+	"github.com/certagent/certagent/internal/harness"
+	"github.com/certagent/certagent/logmsg"
+)
+
+// A PKCS#12 file whose MAC asks for 2^31-1 rounds (anybody can make it, without the
+// password) holds up neither the start nor another bundle: it is replaced.
+func TestKeystoreWithManyRoundsIsReplaced(t *testing.T) {
+	const file = "3049020103301106092a864886f70d010701a004040230003031301f300706052b0e03021a041400" +
+		"00000000000000000000000000000000000000040873616c7473616c7402047fffffff"
+	content, err := hex.DecodeString(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t)
+	w.Write("storepass", "changeit\n")
+	w.Write("store.p12", string(content))
+	began := time.Now()
+	p := w.start(login + `
+bundle "web" {
+  certificate {
+    role        = "pki/web"
+    common_name = "example.test"
+    files       = { pkcs12 = "DIR/store.p12" }
+    password    = { file = "DIR/storepass" }
+  }
+  change_mode = "noop"
+}
+` + password(""))
+	p.Says(logmsg.FileUnusable + `.*destination=\S*store.p12 .*error=".*rounds`)
+	p.Says(logmsg.AllPublished)
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("published after %v", took)
+	}
+	harness.Eventually(t, "another keystore", func() bool { return w.Read("store.p12") != string(content) })
+	p.stop()
+}

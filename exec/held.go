@@ -8,7 +8,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
+	"time"
 )
 
 // A program that has just started has not installed the handlers of its signals yet, and
@@ -57,21 +59,43 @@ func endedBy(pid int, sig syscall.Signal) bool {
 	return ok && ok2 && !caught.has(sig) && !ignored.has(sig) && !blockedByAll(pid, sig)
 }
 
+const (
+	// A shell blocks every signal while it starts a program. What is blocked at each of
+	// several looks stays blocked.
+	blockedLooks = 4
+	blockedPause = 25 * time.Millisecond
+)
+
 // blockedByAll reports whether every thread blocks a signal, as a program does that
 // waits for it by sigwait or signalfd. Otherwise the kernel gives it to another thread.
 func blockedByAll(pid int, sig syscall.Signal) bool {
+	for look := range blockedLooks {
+		if look > 0 {
+			time.Sleep(blockedPause)
+		}
+		if !blockedNow(pid, sig) {
+			return false
+		}
+	}
+	return true
+}
+
+func blockedNow(pid int, sig syscall.Signal) bool {
 	threads, err := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/status")
-	if err != nil || len(threads) == 0 {
+	if err != nil {
 		return false
 	}
+	found := false
 	for _, path := range threads {
 		status, err := readStatusFile(path)
 		if err != nil { // it has ended
 			continue
 		}
-		if blocked, ok := status.signals("SigBlk"); !ok || !blocked.has(sig) {
+		// In state D it waits for a program that it has just started (vfork).
+		if blocked, ok := status.signals("SigBlk"); !ok || !blocked.has(sig) || strings.HasPrefix(status["State"], "D") {
 			return false
 		}
+		found = true
 	}
-	return true
+	return found
 }

@@ -220,5 +220,6 @@ func TestOrphansAreNotAdoptedUnasked(t *testing.T) {
 	if parent == p.PID() {
 		t.Error("certagent has adopted an orphan")
 	}
+	send(t, orphan, syscall.SIGKILL)
 	p.stop()
 }

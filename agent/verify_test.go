@@ -88,6 +88,46 @@ func TestServedOldFallsBackToARestart(t *testing.T) {
 	}
 }
 
+// A server that runs, as the handshake shows, and whose pid file does not exist: nobody
+// could be told, which is an error; then the fallback runs.
+func TestServedOldByAServerThatNobodyCouldTell(t *testing.T) {
+	w := newWorld(t)
+	address := harness.FreeAddress(t)
+	first := w.start(loginBlocks + webBundle("", ""))
+	first.Says(logmsg.AllPublished)
+	first.end()
+	old, err := tls.LoadX509KeyPair(w.Path("tls/tls.crt"), w.Path("tls/tls.key"))
+	w.Check(err)
+	listener, err := tls.Listen("tcp", address, &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		if _, err := os.Stat(w.Path("restarted")); err != nil {
+			return &old, nil
+		}
+		pair, err := tls.LoadX509KeyPair(w.Path("tls/tls.crt"), w.Path("tls/tls.key"))
+		return &pair, err
+	}})
+	w.Check(err)
+	server := &http.Server{ReadHeaderTimeout: time.Minute}
+	done := make(chan error)
+	go func() { done <- server.Serve(listener) }()
+	defer func() { server.Close(); <-done }()
+
+	r := w.start(loginBlocks + webBundle(`alt_names = ["www.example.test"]`, fmt.Sprintf(`change_mode = "signal"
+  pid_file = "DIR/ngnix.pid"
+  verify {
+    address     = %q
+    server_name = "example.test"
+    timeout     = "1s"
+    fallback {
+      command = ["touch", "DIR/restarted"]
+    }
+  }`, address)))
+	r.Says(`level=WARN msg="` + logmsg.NobodyTold)
+	r.Says(`level=ERROR msg="` + logmsg.ServedUntold + `" bundle=web address=` + address + ` error="pid file `)
+	r.Says(`remedy="fall back"`)
+	r.Says(logmsg.Verified)
+	r.end()
+}
+
 // A server that is restarted with its old certificate, or was never reloaded, is
 // found out when the agent starts.
 func TestServedOldIsNoticedAtTheStart(t *testing.T) {
@@ -170,6 +210,21 @@ func TestReadyThoughNobodyServesYet(t *testing.T) {
 			r.end()
 		})
 	}
+}
+
+// Bundles whose target is not there look for it at a slow pace, also if it is that of
+// several: a loop that did not rest would stop the clock of the bubble.
+func TestLooksForATargetAtASlowPace(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		change := "change_mode = \"signal\"\n  pid_file = \"DIR/absent.pid\""
+		r := w.start(loginBlocks + webBundle("", change) + strings.ReplaceAll(strings.ReplaceAll(webBundle("", change), `"web"`, `"other"`), "DIR/tls", "DIR/other"))
+		w.Eventually("both wait", func() bool { return r.Count(logmsg.NobodyTold) == 2 })
+		time.Sleep(10 * time.Minute)
+		r.end()
+		if got := r.Count(logmsg.NobodyTold) + r.Count(logmsg.ChangeWaits); got != 2 {
+			t.Errorf("%d lines about it, want one for each bundle", got)
+		}
+	})
 }
 
 // A verify that takes long holds nothing up.

@@ -271,6 +271,10 @@ func (h *hostCheck) change(c *config.Change) {
 // pidFile checks the file of a server, which may not have been started yet.
 func (h *hostCheck) pidFile(path string) {
 	if _, err := os.Stat(path); err == nil {
+		// A process that has ended left its file, and an empty file is about to be written.
+		if _, err := exec.FindPIDFile(path); err != nil && (!errors.Is(err, exec.ErrNotRunning) || errors.Is(err, exec.ErrStale)) {
+			h.report(config.Warning, "pid_file", err.Error(), "write the file in which the server writes its number")
+		}
 		return
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		h.report(config.Warning, "pid_file", err.Error(), "")

@@ -44,8 +44,10 @@ func (b *Bundle) observe(ctx context.Context) {
 	}
 	seen.Certificates = b.observeCertificates(now)
 	b.observeDisk(now)
-	for ticket, r := range b.runs {
-		seen.Scheduled[ticket] = b.env.runs.when(r)
+	for _, p := range b.state.Published.Pending {
+		if p.Absent == 0 && p.Held == 0 { // or it looks at its target at a pace of its own
+			seen.Scheduled[p.Ticket] = b.env.runs.when(b.runs[p.Ticket])
+		}
 	}
 	seen.VaultFailed = failure != nil || b.env.loginFailed()
 	waited := !b.state.Readiness.FromDisk

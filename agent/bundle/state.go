@@ -52,16 +52,21 @@ func (b *Bundle) setup() plan.Setup {
 func (b *Bundle) joinRuns() {
 	joined := make(map[uint64]*run, len(b.state.Published.Pending))
 	for _, p := range b.state.Published.Pending {
-		if joined[p.Ticket] = b.runs[p.Ticket]; joined[p.Ticket] == nil {
-			r := b.env.runs.join(p.Key, p.NotBefore, b.reaction(p).minInterval)
-			b.env.runs.attend(r, b, b.attendance(p))
+		if r := b.runs[p.Ticket]; r != nil {
 			joined[p.Ticket] = r
 		}
 	}
 	former := b.runs
 	b.runs = joined
-	for _, r := range former {
+	for _, r := range former { // before others are joined: a run that nobody wants is due at no time
 		b.leaveRun(r)
+	}
+	for _, p := range b.state.Published.Pending {
+		if joined[p.Ticket] == nil {
+			r := b.env.runs.join(p.Key, p.NotBefore, b.reaction(p).minInterval)
+			b.env.runs.attend(r, b, b.attendance(p))
+			joined[p.Ticket] = r
+		}
 	}
 }
 

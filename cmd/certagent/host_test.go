@@ -39,6 +39,7 @@ var hostCases = []struct {
 	{"missing template", login + password("") + "template {\n source = \"DIR/none.tpl\"\n destination = \"DIR/other\"\n}\n", true, `none\.tpl`},
 	{"missing secret id", strings.Replace(login, "DIR/secretid", "DIR/none", 1) + password(""), true, `DIR/none|/none: no such file`},
 	{"missing pid file", login + password("change_mode = \"signal\"\n pid_file = \"DIR/ngnix.pid\""), true, `ngnix\.pid.*does not exist`},
+	{"pid file that holds something else", login + password("change_mode = \"signal\"\n pid_file = \"DIR/roleid\""), true, `roleid.*the file does not hold one number`},
 	{"missing directory of a pid file", login + password("change_mode = \"signal\"\n pid_file = \"DIR/none/nginx.pid\""), true, `nor does its directory`},
 	{"missing command", login + password(`command = ["certagent-no-such-command"]`), true, `certagent-no-such-command`},
 	{"missing check", login + webBlock("pki/web", "change_mode = \"noop\"\n check { command = [\"certagent-no-such-command\"] }"), true, `certagent-no-such-command`},

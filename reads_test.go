@@ -24,15 +24,14 @@ var opening = map[string][]string{
 
 // mayOpen lists who opens files otherwise than through safefile, and why that is safe.
 var mayOpen = map[string]string{
-	"safefile/safefile.go unix.Open":       "the one way to read",
-	"sinks/directory.go unix.Open":         "O_DIRECTORY: fails at once for anything else",
-	"sinks/descriptor.go unix.Openat":      "in a directory that is open; to read O_NONBLOCK, with its kind looked at afterwards",
-	"agent/child.go os.OpenFile":           "writes the output of a child",
-	"cmd/certagent/logfile.go os.OpenFile": "writes the log",
-	"cmd/certagent/dev.go os.Create":       "writes a file of certagent dev",
-	"exec/output.go unix.Open":             "a pipe of its own, by its descriptor",
-	"exec/procfs.go os.Open":               "lists the directory /proc",
-	"exec/procfs.go os.ReadFile":           "reads hundreds of files below /proc in a row",
+	"safefile/safefile.go unix.Open":  "the one way to read",
+	"sinks/directory.go unix.Open":    "O_DIRECTORY: fails at once for anything else",
+	"sinks/descriptor.go unix.Openat": "in a directory that is open; to read O_NONBLOCK, with its kind looked at afterwards",
+	"safefile/append.go unix.Open":    "files that certagent appends to",
+	"cmd/certagent/dev.go os.Create":  "writes a file of certagent dev",
+	"exec/output.go unix.Open":        "a pipe of its own, by its descriptor",
+	"exec/procfs.go os.Open":          "lists the directory /proc",
+	"exec/procfs.go os.ReadFile":      "reads hundreds of files below /proc in a row",
 }
 
 // A named pipe, a device, or a file of 60 GB may stand at any path that certagent

@@ -17,6 +17,7 @@ import (
 	"github.com/certagent/certagent/exec"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
+	"github.com/certagent/certagent/safefile"
 )
 
 // ChildExit is the error of Run when a child has exited and is not restarted.
@@ -91,13 +92,16 @@ func stopSignal(cfg config.Exec) syscall.Signal {
 	return cfg.StopSignal
 }
 
+// ownMode is the mode of an output file that is not there yet.
+const ownMode = 0o600
+
 // openOutput opens the file that the child's output is appended to, or returns
 // standard. The file stays open until this process ends.
 func openOutput(path string, standard *os.File) (*os.File, error) {
 	if path == "" {
 		return standard, nil
 	}
-	return os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	return safefile.OpenAppend(path, ownMode)
 }
 
 // run starts the child when ready is closed, or at once if so configured, and keeps

@@ -7,15 +7,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/certagent/certagent/agent/bundle"
 	"github.com/certagent/certagent/agent/client"
@@ -23,6 +21,7 @@ import (
 	"github.com/certagent/certagent/exec"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
+	"github.com/certagent/certagent/safefile"
 )
 
 // resolveTimeout limits the look-up of one address.
@@ -92,21 +91,25 @@ func checkCredentials(m config.Method) (found config.Problems) {
 	return found
 }
 
-// checkAppend reports a file that cannot be opened for writing, or created.
+// checkAppend reports a file that cannot be opened for appending, or created.
 func checkAppend(pos config.Pos, block, name, path string) config.Problems {
 	if path == "" {
 		return nil
 	}
-	err := unix.Faccessat(unix.AT_FDCWD, path, unix.W_OK, unix.AT_EACCESS)
-	if errors.Is(err, unix.ENOENT) {
-		path = filepath.Dir(path)
-		err = unix.Faccessat(unix.AT_FDCWD, path, unix.W_OK|unix.X_OK, unix.AT_EACCESS)
-	}
+	err := safefile.CheckAppend(path)
 	if err == nil {
 		return nil
 	}
+	hint := "name a regular file in a directory in which nobody else can write, or let it belong to certagent's user"
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) {
+		hint = "create the directory, and let certagent's user write in it"
+	}
+	var failed *fs.PathError
+	if errors.As(err, &failed) {
+		path, err = failed.Path, failed.Err
+	}
 	return config.Problems{{Kind: config.StartError, Pos: pos, Block: block, Name: name,
-		Message: fmt.Sprintf("cannot write %q: %v (certagent runs as user %d)", path, err, os.Geteuid()), Hint: "create the directory, and let certagent's user write in it"}}
+		Message: fmt.Sprintf("cannot write %q: %v (certagent runs as user %d)", path, err, os.Geteuid()), Hint: hint}}
 }
 
 // CheckAddresses looks up the hosts of the verify addresses. A host that cannot be

@@ -7,7 +7,8 @@
 // socket, what is larger than its limit, and a file system that does not answer.
 //
 // All files that certagent reads by their path are read here; a test over the sources
-// makes sure of that. The package writes nothing.
+// makes sure of that. What it appends to, such as its log, is opened here too. The package
+// writes nothing itself.
 package safefile
 
 import (

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"strconv"
@@ -17,6 +18,7 @@ import (
 	"github.com/certagent/certagent/agent/config"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
+	"github.com/certagent/certagent/safefile"
 )
 
 // runAgent implements "certagent agent".
@@ -177,15 +179,36 @@ func exitCode(err error, logger *slog.Logger) int {
 	}
 }
 
-// writePIDFile writes the process's number to path, unless path is empty.
+// writePIDFile writes the process's number to path, unless path is empty. Whatever
+// else stands at the path stays as it is, and so does what has taken the file's place
+// until remove is called.
 func writePIDFile(path string) (remove func(), err error) {
 	if path == "" {
 		return func() {}, nil
 	}
-	if err := os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600); err != nil {
+	file, err := safefile.OpenAppend(path, 0o600)
+	if err != nil {
 		return nil, fmt.Errorf("writing pid_file: %w", err)
 	}
-	return func() { _ = os.Remove(path) }, nil // a stale pid file is harmless: its readers check the process
+	defer file.Close()
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "open", Path: path, Err: safefile.ErrNotRegular}
+	}
+	if err == nil {
+		err = file.Truncate(0)
+	}
+	if err == nil {
+		_, err = fmt.Fprintln(file, os.Getpid())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("writing pid_file: %w", err)
+	}
+	return func() {
+		if now, err := os.Lstat(path); err == nil && os.SameFile(info, now) {
+			_ = os.Remove(path) // a stale pid file is harmless: its readers check the process
+		}
+	}, nil
 }
 
 // count returns "1 error" or "3 errors".

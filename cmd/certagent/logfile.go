@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/certagent/certagent/safefile"
 )
 
 // rotateRetry is how long after a failed rotation the next one is tried.
@@ -28,10 +30,11 @@ type logFile struct {
 	now            func() time.Time
 	rotated        func(error) // called when a rotation fails
 
-	file   *os.File // nil if it could not be opened again
-	size   int64
-	opened time.Time
-	retry  time.Time // no rotation before, because one has failed
+	file    *os.File // nil if it could not be opened again
+	rotates bool
+	size    int64
+	opened  time.Time
+	retry   time.Time // no rotation before, because one has failed
 }
 
 // openLogFile opens the file for appending.
@@ -47,7 +50,7 @@ func openLogFile(path string, bytes int64, duration time.Duration, maxFiles int,
 func (l *logFile) path() string { return filepath.Join(l.dir, l.stem+l.ext) }
 
 func (l *logFile) open() error {
-	f, err := os.OpenFile(l.path(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
+	f, err := safefile.OpenAppend(l.path(), 0o600)
 	if err != nil {
 		return fmt.Errorf("opening log_file: %w", err)
 	}
@@ -57,6 +60,7 @@ func (l *logFile) open() error {
 		return fmt.Errorf("opening log_file: %w", err)
 	}
 	l.file, l.size, l.opened = f, info.Size(), l.now()
+	l.rotates = info.Mode().IsRegular() // not /dev/stdout
 	return nil
 }
 
@@ -81,7 +85,7 @@ func (l *logFile) Write(p []byte) (int, error) {
 // due reports whether the file must be rotated before n more bytes are written.
 func (l *logFile) due(n int) bool {
 	now := l.now()
-	if l.file == nil || l.size == 0 || now.Before(l.retry) {
+	if l.file == nil || !l.rotates || l.size == 0 || now.Before(l.retry) {
 		return false
 	}
 	return l.bytes > 0 && l.size+int64(n) > l.bytes || l.duration > 0 && now.Sub(l.opened) >= l.duration
@@ -129,7 +133,15 @@ func (l *logFile) prune() error {
 func (l *logFile) rotatedName(e fs.DirEntry) bool {
 	number, ok := strings.CutPrefix(strings.TrimSuffix(e.Name(), l.ext), l.stem+"-")
 	_, err := strconv.ParseInt(number, 10, 64)
-	return ok && err == nil && e.Type().IsRegular()
+	if !ok || err != nil || !e.Type().IsRegular() {
+		return false
+	}
+	info, err := e.Info()
+	if err != nil { // it has just been removed
+		return false
+	}
+	uid, _ := safefile.Owner(info)
+	return uid == 0 || uid == os.Geteuid() // nobody else has made it for us
 }
 
 // Close closes the file.

@@ -44,7 +44,7 @@ var arrows = map[string][]string{
 	"probe":    leaf,
 	"dev":      leaf,
 	"agent": leafAnd("sinks", "exec",
-		"agent/auth", "agent/bundle", "agent/client", "agent/config", "agent/secrets", "agent/status", "agent/watch"),
+		"agent/auth", "agent/bundle", "agent/client", "agent/config", "agent/expiry", "agent/secrets", "agent/status", "agent/watch"),
 	"agent/bundle": leafAnd("sinks", "exec", "probe",
 		"agent/config", "agent/plan", "agent/secrets", "agent/render", "agent/certificate", "agent/inspect", "agent/watch", "agent/status"),
 	"agent/plan":                  {"backoff"},

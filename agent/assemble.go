@@ -94,6 +94,7 @@ func (r *assembly) bundleEnv() *bundle.Env {
 		Report:             r.board.put,
 		Fail:               r.fail,
 		LoginFailed:        r.loginFailed,
+		LoginError:         r.board.loginFailure,
 		CommandEnv:         commandEnv(r.Config.Vault),
 		Hide:               r.known.Hide,
 		DiskInterval:       cmp.Or(r.DiskInterval, 30*time.Second),

@@ -17,7 +17,8 @@ import (
 
 // statusBoard holds the latest report of each loop.
 type statusBoard struct {
-	changed chan struct{} // one slot: the status has changed
+	changed  chan struct{} // one slot: the status has changed
+	expiring chan struct{} // one slot: so has something that it is told of with the ends of certificates
 
 	mu         sync.Mutex
 	reports    map[*bundle.Bundle]report
@@ -57,7 +58,7 @@ func beat(doing string, within time.Duration) heartbeat {
 func (h heartbeat) overdue(now time.Time) bool { return !h.due.IsZero() && now.After(h.due) }
 
 func newStatusBoard() *statusBoard {
-	return &statusBoard{changed: make(chan struct{}, 1), reports: make(map[*bundle.Bundle]report), login: status.Vault}
+	return &statusBoard{changed: make(chan struct{}, 1), expiring: make(chan struct{}, 1), reports: make(map[*bundle.Bundle]report), login: status.Vault}
 }
 
 // put takes a bundle's report.
@@ -124,6 +125,28 @@ func (b *statusBoard) notify() {
 	case b.changed <- struct{}{}:
 	default:
 	}
+	select {
+	case b.expiring <- struct{}{}:
+	default:
+	}
+}
+
+// loginFailure returns why the last login failed; "" if it did not.
+func (b *statusBoard) loginFailure() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.loginError
+}
+
+// expiries returns what is known of the bundles with certificates in use.
+func (b *statusBoard) expiries() []expiring {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var all []expiring
+	for _, r := range b.reports {
+		all = append(all, expiring{r.known, r.heartbeat, b.loginError})
+	}
+	return all
 }
 
 // status returns a copy of the status.

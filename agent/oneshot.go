@@ -89,7 +89,7 @@ func waitCode(b status.Bundle) int {
 		return ExitChange
 	case b.PublishFailed:
 		return ExitPublish
-	case !b.Published:
+	case !b.Published || b.Expired(time.Now()):
 		return ExitSecrets
 	}
 	return ExitChange

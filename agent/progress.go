@@ -4,8 +4,8 @@
 package agent
 
 import (
-	"maps"
 	"sync"
+	"time"
 )
 
 // progress holds the milestones of the members: published, so that the children
@@ -19,37 +19,61 @@ func newProgress(members int) *progress {
 	return &progress{published: newMilestone(members), ready: newMilestone(members), settled: newMilestone(members)}
 }
 
-// milestone is reached once every member has passed it.
+// counted is whether a member has passed a milestone, and until when that counts; zero
+// for ever.
+type counted struct {
+	passed bool
+	until  time.Time
+}
+
+// good reports whether the member counts now.
+func (c counted) good(now time.Time) bool {
+	return c.passed && (c.until.IsZero() || now.Before(c.until))
+}
+
+// milestone is reached once every member has passed it, and none of their
+// certificates has ended.
 type milestone struct {
 	mu      sync.Mutex
-	waiting map[int]bool // by the members' indexes
+	members map[int]counted // by their indexes; nil once it is reached
 	reached chan struct{}
 }
 
 func newMilestone(members int) *milestone {
-	m := &milestone{waiting: make(map[int]bool, members), reached: make(chan struct{})}
+	m := &milestone{members: make(map[int]counted, members), reached: make(chan struct{})}
 	for i := range members {
-		m.waiting[i] = true
+		m.members[i] = counted{}
 	}
-	if members == 0 {
-		close(m.reached)
-	}
+	m.judge()
 	return m
 }
 
-// pass records that the members have passed; a member may pass more than once.
-func (m *milestone) pass(indexes []int) {
+// pass records that the members have passed, and until when that counts; a member may
+// pass more than once.
+func (m *milestone) pass(indexes []int, until time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.waiting) == 0 {
+	if m.members == nil {
 		return
 	}
 	for _, index := range indexes {
-		delete(m.waiting, index)
+		if _, known := m.members[index]; known {
+			m.members[index] = counted{true, until}
+		}
 	}
-	if len(m.waiting) == 0 {
-		close(m.reached)
+	m.judge()
+}
+
+// judge ends the wait if nothing is left to wait for. The caller holds the lock.
+func (m *milestone) judge() {
+	now := time.Now().Round(0)
+	for _, c := range m.members {
+		if !c.good(now) {
+			return
+		}
 	}
+	m.members = nil
+	close(m.reached)
 }
 
 // change removes members that no longer exist and adds others. A milestone that
@@ -57,25 +81,30 @@ func (m *milestone) pass(indexes []int) {
 func (m *milestone) change(gone, added []int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.waiting) == 0 {
+	if m.members == nil {
 		return
 	}
 	for _, index := range gone {
-		delete(m.waiting, index)
+		delete(m.members, index)
 	}
 	for _, index := range added {
-		m.waiting[index] = true
+		m.members[index] = counted{}
 	}
-	if len(m.waiting) == 0 {
-		close(m.reached)
-	}
+	m.judge()
 }
 
-// missing returns the members that have not passed.
+// missing returns the members that have not passed, or whose certificates have ended.
 func (m *milestone) missing() map[int]bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return maps.Clone(m.waiting)
+	missing := make(map[int]bool)
+	now := time.Now().Round(0)
+	for index, c := range m.members {
+		if !c.good(now) {
+			missing[index] = true
+		}
+	}
+	return missing
 }
 
 func (p *progress) change(gone, added []int) {
@@ -85,6 +114,6 @@ func (p *progress) change(gone, added []int) {
 }
 
 // Published, Ready and Settled implement bundle.Progress.
-func (p *progress) Published(indexes []int) { p.published.pass(indexes) }
-func (p *progress) Ready(indexes []int)     { p.ready.pass(indexes) }
-func (p *progress) Settled(indexes []int)   { p.settled.pass(indexes) }
+func (p *progress) Published(indexes []int, until time.Time) { p.published.pass(indexes, until) }
+func (p *progress) Ready(indexes []int, until time.Time)     { p.ready.pass(indexes, until) }
+func (p *progress) Settled(indexes []int, until time.Time)   { p.settled.pass(indexes, until) }

@@ -51,6 +51,7 @@ func (r *assembly) run(ctx context.Context) error {
 	if r.Running != nil {
 		r.Running(&Handle{assembly: r, run: ctx})
 	}
+	start("the watch over expiry", r.watchExpiry)
 	start("the look-up of addresses", r.checkAddresses)
 	start("the announcement", r.announce)
 	if r.Config.ExitAfterAuth {

@@ -4,10 +4,16 @@
 package agent_test
 
 import (
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/certagent/certagent/logmsg"
 )
@@ -61,6 +67,61 @@ func TestEachRollbackSaysWhy(t *testing.T) {
 		}
 		r.end()
 	})
+}
+
+// After a rollback, what is verified is not the newest certificate: the last line is not
+// the happy one, also after a restart.
+func TestPreviousServedIsNoHappyLine(t *testing.T) {
+	w := newWorld(t)
+	w.Write("sound", "")
+	address := w.serveFromDisk()
+	text := func(names string) string {
+		return loginBlocks + webBundle(names, fmt.Sprintf(`check { command = ["sh", "-c", "test -e DIR/sound || { echo unknown directive; exit 1; }"] }
+  verify {
+    address     = %q
+    server_name = "example.test"
+  }`, address))
+	}
+	r := w.start(text(""))
+	r.Says(logmsg.Verified)
+	r.end()
+	if err := os.Remove(w.Path("sound")); err != nil {
+		t.Fatal(err)
+	}
+	r = w.start(text(`alt_names = ["www.example.test"]`))
+	r.Says(logmsg.RolledBack)
+	r.Says(`level=WARN msg="` + logmsg.PreviousServed + `" bundle=web serial=.* expires=.* because="the check refuses its successor: .*unknown directive`)
+	if text := r.String(); strings.LastIndex(text, logmsg.Verified) > strings.Index(text, logmsg.RolledBack) {
+		t.Error("verified after a rollback")
+	}
+	r.end()
+	happy := r.Count(logmsg.Verified)
+	if happy > 1 { // the one that an earlier run left, before its successor was there
+		t.Errorf("verified %d times", happy)
+	}
+	w.Write("sound", "")
+	r = w.start(text(`alt_names = ["www.example.test"]`))
+	w.Eventually("the new name", func() bool { return w.Leaf("tls/tls.crt").VerifyHostname("www.example.test") == nil })
+	w.Eventually("the happy line", func() bool {
+		return strings.LastIndex(r.String(), logmsg.Verified) > strings.LastIndex(r.String(), "msg="+logmsg.Published)
+	})
+	r.end()
+}
+
+// serveFromDisk serves the certificate that is on disk at each handshake, and returns
+// the address.
+func (w *world) serveFromDisk() string {
+	w.Helper()
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		pair, err := tls.LoadX509KeyPair(w.Path("tls/fullchain.pem"), w.Path("tls/tls.key"))
+		return &pair, err
+	}})
+	w.Check(err)
+	server := &http.Server{ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0)}
+	done := make(chan error)
+	go func() { done <- server.Serve(listener) }()
+	w.Cleanup(func() { server.Close(); <-done })
+	return listener.Addr().String()
 }
 
 func TestBundleRejectedIsRememberedOverARestart(t *testing.T) {

@@ -12,6 +12,7 @@ import "log/slog"
 const (
 	Address     = "address"     // host:port or URL of a server
 	Attempt     = "attempt"     // how many times something was tried, from 1
+	Because     = "because"     // what keeps something from being done
 	Block       = "block"       // a configuration block, such as template
 	Bundle      = "bundle"      // the name of a bundle
 	Certificate = "certificate" // a certificate of a bundle, by its first file
@@ -22,12 +23,14 @@ const (
 	Detail      = "detail"      // what exactly, such as the names that are missing
 	Duration    = "duration"    // how long something took
 	Error       = "error"       // why something failed
+	Expired     = "expired"     // when a certificate ended
 	Expires     = "expires"     // when a certificate, lease or token ends
 	Files       = "files"       // how many files, or which
 	From        = "from"        // where a value comes from, such as VAULT_ADDR
 	Generation  = "generation"  // the number of a bundle's generation
 	Handshakes  = "handshakes"  // how many TLS handshakes it took
 	Hint        = "hint"        // what to do about it
+	Left        = "left"        // how long until something ends
 	LeftOut     = "left_out"    // how many equal failures were not logged since the last one that was
 	Level       = "log_level"   // the level in force
 	Lines       = "lines"       // how many lines of the log
@@ -51,6 +54,7 @@ const (
 	Served      = "served"      // the serial number of the certificate that a server serves
 	Signal      = "signal"      // a signal's name
 	Skew        = "skew"        // by how much Vault's clock is ahead of this host's
+	Since       = "since"       // since when something has been wrong
 	Sink        = "sink"        // a token sink's path
 	Stalled     = "stalled"     // how long something did not go on
 	Started     = "started"     // how many were started

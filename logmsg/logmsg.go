@@ -83,6 +83,10 @@ const (
 	IssuerChanged      = "issuer changed; publishing its CAs first"
 	PasswordMissing    = "reading the keystore password failed"
 	CertificateKept    = "certificate on disk is valid; keeping it"
+	Expiring           = "the certificate expires and cannot be replaced"
+	Expired            = "the certificate has expired and is still in use"
+	ExpiredUntold      = "the certificate has expired, and nobody was told of its successor"
+	ExpiredReplaced    = "the expired certificate is not in use any more"
 )
 
 // A bundle's files.
@@ -128,6 +132,8 @@ const (
 	ChangeFailed    = "change failed; retrying"
 	CommandOutput   = "command output"
 	Verified        = "verified: the published certificate is served"
+	PreviousServed  = "previous certificate is still served: the check refused its successor"
+	ExpiredServed   = "verify: the published certificate is served, and has expired"
 	ServedOld       = "verify failed: another certificate is served"
 	Unreachable     = "no server is listening on the verify address"
 	ProbeFailed     = "cannot verify the served certificate"

@@ -60,7 +60,8 @@ type Bundle struct {
 	stamps    map[string]fileStat
 	checkedAt time.Time
 	lastError lastError
-	absent    error // why nobody could be told, while a change waits for its target
+	absent    error                  // why nobody could be told, while a change waits for its target
+	reasons   map[plan.Trouble]error // the latest of each
 
 	// claim is told what the bundle asks for, and which answers bind even loose
 	// members. It returns false if another bundle asks for some of it, and the two are
@@ -230,7 +231,7 @@ func (b *Bundle) noteFailure(ctx context.Context, do plan.Action, err error) {
 	if err == nil {
 		return
 	}
-	b.noteError(err)
+	b.noteError(do, err)
 	f := failure()
 	attempt, retry := b.countFailure(do, f)
 	if do == plan.Publish && attempt == 1 { // what could not be published was issued all the same

@@ -46,7 +46,7 @@ func (b *Bundle) react(ctx context.Context, index int) {
 		b.changeHeld(ctx, index, r, held, err)
 	case ctx.Err() != nil: // shutting down or merging: it stays pending
 	default:
-		b.noteError(err)
+		b.noteError(plan.React, err)
 		f := failure()
 		b.apply(plan.ChangeFailed{Index: index, Failure: f})
 		p = b.state.Published.Pending[index]
@@ -127,7 +127,7 @@ func (b *Bundle) changeHeld(ctx context.Context, index int, r *reaction, held *e
 		b.save(ctx)
 		log.Debug(logmsg.ChangeHeld, logkey.Error, err)
 	case logged && p.HeldLong():
-		b.noteError(err)
+		b.noteError(plan.React, err)
 		log.Warn(logmsg.ChangeHeld, logkey.Error, err, logkey.Hint,
 			`the change stays pending: write as change_signal the signal that reloads the program, or change_mode = "restart"`,
 			logkey.Attempt, p.Held, logkey.LeftOutCount(leftOut))

@@ -34,7 +34,7 @@ func (b *Bundle) check(ctx context.Context) {
 	default:
 		b.apply(plan.CheckVetoed{})
 		b.published.veto = err
-		b.noteError(err)
+		b.noteError(plan.Check, err)
 		if logged, leftOut := logmsg.Repeat(b.state.Vetoes); logged {
 			b.log.Error(logmsg.CheckFailed, logkey.Command, exec.CommandLine(c.Command), logkey.Error, err, outputOf(err),
 				logkey.Generation, b.published.record.Generation, logkey.Attempt, b.state.Vetoes, logkey.LeftOutCount(leftOut))
@@ -80,6 +80,7 @@ func (b *Bundle) rollback(ctx context.Context) error {
 	}
 	b.published, b.previous = former, nil
 	e.Visible = exec.Moment()
+	e.Ending = b.endingOnDisk(e.Now)
 	b.apply(e)
 	if b.rendered = nil; b.state.Content == plan.Differs { // the vetoed one is published again later
 		b.rendered = vetoed.generation

@@ -30,6 +30,7 @@ type Env struct {
 	Report             func(Report)        // is called by each bundle's loop before each step; required
 	Fail               func(error)         // ends the agent, with a *Failure; required
 	LoginFailed        <-chan struct{}     // is closed once a login has failed
+	LoginError         func() string       // why the last login failed; "" while there is a token, or before the first; required
 	CommandEnv         []string            // the environment of commands, besides the agent's own
 	DiskInterval       time.Duration       // how often published files are looked at; required
 	ExitOnRetryFailure bool                // a step that fails too often ends the agent
@@ -69,16 +70,17 @@ type Children interface {
 const EveryChild = "*"
 
 // Progress counts the members, by their indexes, that have come so far. A member
-// may be counted more than once.
+// may be counted more than once. It counts until its first certificate ends; a zero
+// time means that none does.
 type Progress interface {
 	// Published counts members whose files are valid on disk, so that the
 	// children may start.
-	Published(indexes []int)
+	Published(indexes []int, until time.Time)
 	// Ready counts members that are published and, where that is verified, served.
-	Ready(indexes []int)
+	Ready(indexes []int, until time.Time)
 	// Settled counts members with nothing left to do, so that a one-shot run may
 	// end.
-	Settled(indexes []int)
+	Settled(indexes []int, until time.Time)
 }
 
 // Report is a bundle's heartbeat: what it knows of itself, and which step it

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/certagent/certagent/agent/inspect"
@@ -80,11 +81,20 @@ func (g *generation) inspect(now time.Time) error {
 	for i := range g.files {
 		g.files[i].Key = keys[g.files[i].Path]
 	}
-	g.Origin.Expires = report.NotAfter
-	for _, leaf := range g.leaves {
-		if g.Origin.Expires.IsZero() || leaf.NotAfter.Before(g.Origin.Expires) {
-			g.Origin.Expires = leaf.NotAfter
+	leaves := slices.Clone(g.leaves)
+	for _, leaf := range report.Leaves {
+		leaves = append(leaves, leaf.Certificate)
+	}
+	for _, v := range g.variables {
+		inside, _ := inspect.Inspect([]inspect.File{{Path: v.name, Content: v.value}}, now) // what is wrong with a part of a set is no reason
+		for _, leaf := range inside.Leaves {
+			leaves = append(leaves, leaf.Certificate)
 		}
+	}
+	ending := endingOf(leaves)
+	g.Origin.Expires, g.Origin.Serial, g.Until = ending.At, ending.Serial, firstValid(leaves, now)
+	if len(leaves) > 0 && g.Until.IsZero() {
+		return fmt.Errorf("%w at %s", errAllEnded, ending.At.UTC().Format(time.RFC3339))
 	}
 	for _, file := range g.own {
 		g.addFile(0, file)

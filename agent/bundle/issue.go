@@ -129,7 +129,7 @@ func (b *Bundle) answered(ctx context.Context, a issueResult) {
 
 // issueFailed holds the next request back, and logs the failure.
 func (b *Bundle) issueFailed(index int, err error, now time.Time) {
-	b.noteError(err)
+	b.noteError(plan.Issue, err)
 	leaf := b.certificates[index].pair.Leaf
 	e := plan.IssueFailed{Index: index, Failure: failure(), Refused: refused(err)}
 	e.Now = now

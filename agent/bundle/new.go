@@ -4,6 +4,7 @@
 package bundle
 
 import (
+	"github.com/certagent/certagent/agent/plan"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/vaultreq"
 )
@@ -46,6 +47,7 @@ func newBundle(e *Env, name string) *Bundle {
 		name:    name,
 		log:     e.Log.With(logkey.Bundle, name),
 		noticed: make(map[vaultreq.Request]uint64),
+		reasons: make(map[plan.Trouble]error),
 		stamps:  make(map[string]fileStat),
 		target:  newTarget(nil),
 	}

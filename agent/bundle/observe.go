@@ -33,6 +33,7 @@ func (b *Bundle) observe(ctx context.Context) {
 		answer, err := b.secrets.Get(request)
 		if err != nil {
 			failure = err
+			seen.SecretFails = seen.SecretFails || answer == nil || answer.Serial != ""
 		}
 		switch {
 		case answer == nil:
@@ -49,6 +50,7 @@ func (b *Bundle) observe(ctx context.Context) {
 			seen.Scheduled[p.Ticket] = b.env.runs.when(b.runs[p.Ticket])
 		}
 	}
+	seen.LoggedOut = b.env.LoginError() != ""
 	seen.VaultFailed = failure != nil || b.env.loginFailed()
 	waited := !b.state.Readiness.FromDisk
 	if b.apply(seen); waited && b.state.Readiness.FromDisk {
@@ -70,7 +72,8 @@ func (b *Bundle) observeCertificates(now time.Time) []plan.Clock {
 		if m.dropFormerCAs(now) {
 			b.apply(plan.SecretsChanged{Now: now})
 		}
-		clocks[i] = plan.Clock{Absent: !m.publishable(), Due: now.Add(recheck)}
+		ended := m.ended(now)
+		clocks[i] = plan.Clock{Absent: !m.publishable() || ended && !b.isPublished(m.pair.Leaf), Ended: ended, Due: now.Add(recheck)}
 		if b.state.Certificates[i].Loaded { // before that, the files on disk cannot be read
 			clocks[i].Due = m.renewal(b.env.Host, now).At
 		}
@@ -82,7 +85,7 @@ func (b *Bundle) observeCertificates(now time.Time) []plan.Clock {
 // configured and has failed too often.
 func (b *Bundle) noteSecretFailure(failure error) {
 	if failure != nil && failure != b.lastError.err { // it is met again and again
-		b.noteError(failure)
+		b.noteError(plan.Fetch, failure)
 	}
 	var refused *secrets.Error
 	if errors.As(failure, &refused) && refused.Exhausted && b.env.ExitOnRetryFailure {

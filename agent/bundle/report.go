@@ -74,18 +74,24 @@ func limit(timeout, after time.Duration) time.Duration {
 
 // known returns the bundle's status.
 func (b *Bundle) known() status.Bundle {
+	inUse, _ := b.state.InUse()
 	return status.Bundle{
-		Name:        b.name,
-		Generation:  b.published.record.Generation,
-		Published:   b.state.Readiness.MayStart,
-		Awaits:      b.awaits(),
-		Check:       b.checkState(),
-		Proof:       b.proofState(),
-		Owed:        b.owed(),
-		Renews:      b.renews(),
-		Expires:     b.state.Published.Origin.Expires,
-		LastError:   b.lastError.text,
-		LastErrorAt: b.lastError.at,
+		Name:         b.name,
+		Generation:   b.published.record.Generation,
+		Published:    b.state.Readiness.MayStart,
+		Awaits:       b.awaits(),
+		Check:        b.checkState(),
+		Proof:        b.proofState(),
+		Owed:         b.owed(),
+		Renews:       b.renews(),
+		Tries:        b.tries(),
+		Expires:      inUse.At,
+		Serial:       inUse.Serial,
+		Trouble:      b.because(),
+		Untold:       b.state.Trouble() == plan.AbsentTrouble,
+		AwaitsAnswer: b.state.Trouble() == plan.AnswerTrouble,
+		LastError:    b.lastError.text,
+		LastErrorAt:  b.lastError.at,
 
 		PublishFailed: b.lastError.publish,
 	}
@@ -112,9 +118,10 @@ type lastError struct {
 	publish bool // it is about the bundle's files
 }
 
-// noteError records the latest failure for the status.
-func (b *Bundle) noteError(err error) {
+// noteError records the latest failure, of that step, for the status.
+func (b *Bundle) noteError(of plan.Action, err error) {
 	b.lastError = lastError{err: err, text: err.Error(), at: now()}
+	b.reasons[troubles[of]] = err
 }
 
 // awaits returns what the next generation waits for: answers from Vault, or an
@@ -174,6 +181,18 @@ func (b *Bundle) proofState() status.Proof {
 		return status.Unproven
 	}
 	return status.Served
+}
+
+// tries returns when the next request for a certificate that is due is made, if it is
+// held back; zero otherwise.
+func (b *Bundle) tries() time.Time {
+	var first time.Time
+	for _, c := range b.state.Certificates {
+		if !c.Asking && !c.Due.After(b.state.ObservedAt) && c.NotBefore.After(b.state.ObservedAt) && (first.IsZero() || c.NotBefore.Before(first)) {
+			first = c.NotBefore
+		}
+	}
+	return first
 }
 
 // renews returns when the first renewal is due; zero if nothing is to be renewed.

@@ -23,6 +23,7 @@ func (b *Bundle) resume(ctx context.Context, record sinks.Record) {
 	b.published.record = record
 	b.loadFromDisk(e.Payload.Certificates, e.Now)
 	b.published.leaves = b.leavesHeld()
+	e.Ending = b.endingOnDisk(e.Now)
 	e.OnDisk = b.validOnDisk(e.Now, record)
 	e.Serves = b.verifies() && len(b.leavesToServe()) > 0
 	if e.OnDisk && record.Intact {

@@ -23,6 +23,9 @@ func (b *Bundle) begin() {
 // apply changes the state by an event, and brings runs and probes in line with it.
 func (b *Bundle) apply(e plan.Event) {
 	b.state = b.state.After(e)
+	if b.state.Content != plan.Differs && b.state.Content != plan.Drifted {
+		b.rendered = nil // it has waited for too long
+	}
 	b.joinRuns()
 	b.cancelStaleProbe()
 }
@@ -97,14 +100,15 @@ func (b *Bundle) orderOf(r *reaction) int {
 // announceProgress reports how far the bundle has come to those that wait for it.
 func (b *Bundle) announceProgress() {
 	r := b.state.Readiness
+	until := b.state.Published.Origin.Expires
 	if r.MayStart {
-		b.env.Progress.Published(b.Indexes())
+		b.env.Progress.Published(b.Indexes(), until)
 	}
 	if r.Ready || r.FromDisk {
-		b.env.Progress.Ready(b.Indexes())
+		b.env.Progress.Ready(b.Indexes(), until)
 	}
 	if r.Settled {
-		b.env.Progress.Settled(b.Indexes())
+		b.env.Progress.Settled(b.Indexes(), until)
 	}
 }
 

@@ -115,9 +115,22 @@ func (b *Bundle) conclude(ctx context.Context, r probeResult) {
 	default:
 		b.apply(plan.Verified{Probe: r.number})
 		for _, leaf := range r.leaves {
-			b.log.Info(logmsg.Verified, logkey.Outcome, r.report.Outcome.String(),
-				logkey.Serial, certinfo.Serial(leaf), logkey.Handshakes, r.handshakes)
+			b.verified(leaf, r)
 		}
+	}
+}
+
+// verified reports that the published certificate is being served. That is good news
+// only of the newest one, and of none that has ended.
+func (b *Bundle) verified(leaf *x509.Certificate, r probeResult) {
+	switch now := now(); {
+	case !now.Before(leaf.NotAfter):
+		b.log.Error(logmsg.ExpiredServed, logkey.Serial, certinfo.Serial(leaf), logkey.Expired, leaf.NotAfter, logkey.Because, b.because())
+	case b.state.Rejected != "":
+		b.log.Warn(logmsg.PreviousServed, logkey.Serial, certinfo.Serial(leaf), expires(leaf.NotAfter), logkey.Because, b.because())
+	default:
+		b.log.Info(logmsg.Verified, logkey.Outcome, r.report.Outcome.String(),
+			logkey.Serial, certinfo.Serial(leaf), logkey.Handshakes, r.handshakes)
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 
 // probeFailed logs a probe that could not tell, for no fault of the server.
 func (b *Bundle) probeFailed(err error, f plan.Failure) {
-	b.noteError(err)
+	b.noteError(plan.Verify, err)
 	v := b.state.Verification
 	if logged, leftOut := logmsg.Repeat(v.Unanswered); logged {
 		b.log.Error(logmsg.ProbeFailed, logkey.Error, err, logkey.Attempt, v.Unanswered, logkey.LeftOutCount(leftOut),
@@ -28,7 +28,7 @@ func (b *Bundle) probeFailed(err error, f plan.Failure) {
 // servedOld reports that the served certificate is not the published one, and records
 // which change runs because of that.
 func (b *Bundle) servedOld(ctx context.Context, r probeResult) {
-	b.noteError(errServedOld)
+	b.noteError(plan.Verify, errServedOld)
 	untold := b.untold()
 	f, tickets := failure(), b.state.Tickets
 	b.apply(plan.ServedOld{Probe: r.number, Failure: f})

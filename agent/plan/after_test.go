@@ -88,6 +88,10 @@ func TestAfter(t *testing.T) {
 			}, plan.Observed{Now: now, Certificates: []plan.Clock{{Due: in(-second)}}}, func(s *state) { s.Certificates[0].Due = in(-second) }},
 			{"another bundle's equal change comes sooner", func(s *state) { s.Published.Pending = list(pend(1, reload, in(minute)), pend(2, restart, in(minute))) },
 				plan.Observed{Now: now, Scheduled: map[uint64]time.Time{2: in(second), 7: now}}, func(s *state) { s.Published.Pending[1].NotBefore = in(second) }},
+			{"the run that all join is due, but the target was looked for just now: each looks at its own pace", func(s *state) {
+				s.Published.Pending = []plan.PendingChange{{Ticket: 1, Absent: 1, NotBefore: in(second)}, {Ticket: 2, Held: 1, NotBefore: in(second)}, {Ticket: 3, Absent: 1, NotBefore: in(second)}}
+			}, plan.Observed{Now: now, Scheduled: map[uint64]time.Time{1: in(-second), 2: in(-second), 3: in(minute)}},
+				func(s *state) { s.Published.Pending[2].NotBefore = in(minute) }},
 			{"Vault is slow, files are on disk: the child may not start yet", func(s *state) { s.Readiness.OnDisk = true },
 				plan.Observed{Now: in(10 * second)}, func(s *state) { s.ObservedAt = in(10 * second) }},
 			{"Vault is too slow, files are on disk: the child may start", func(s *state) { s.Readiness.OnDisk = true },
@@ -148,7 +152,7 @@ func TestAfter(t *testing.T) {
 			{"the password cannot be read", asIs, plan.LoadFailed{Index: 1, Failed: true}, func(s *state) { s.Certificates[1].LoadFailed = true }},
 			{"the password is yet to come", func(s *state) { s.Certificates[1].LoadFailed = true }, plan.LoadFailed{Index: 1}, func(s *state) { s.Certificates[1].LoadFailed = false }},
 			{"asked", asIs, plan.IssueStarted{Index: 1}, func(s *state) { s.Certificates[1].Asking = true }},
-			{"issued too often: held back", asIs, plan.IssueHeld{Index: 1, Until: in(minute)}, func(s *state) { s.Certificates[1].NotBefore = in(minute) }},
+			{"issued too often: held back", asIs, plan.IssueHeld{Index: 1, Until: in(minute)}, func(s *state) { s.Certificates[1].NotBefore, s.Certificates[1].Limited = in(minute), true }},
 			{"issued: render, and forget what failed before", func(s *state) {
 				s.Certificates[1] = plan.Issuance{Due: in(-second), NotBefore: now, Absent: true, Asking: true, Failures: 2, Refused: true, Loaded: true}
 			}, plan.Issued{Index: 1, Now: now, Due: in(time.Hour)}, func(s *state) {

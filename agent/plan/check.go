@@ -24,6 +24,8 @@ type (
 		Certificates map[string]json.RawMessage
 		// Visible is that of the publication that readers see again.
 		Visible string
+		// Ending is what is seen on disk, if the previous generation is not remembered.
+		Ending Ending
 	}
 
 	// NoPrevious reports that there is no generation to go back to: the vetoed one
@@ -36,7 +38,7 @@ type (
 
 func (CheckPassed) after(s State) State {
 	s.Published.Check, s.Published.Previous = Passed, nil
-	return s.accepted().progressed()
+	return s.accepted().taken().progressed()
 }
 
 // accepted forgets what the check has vetoed: what is wanted has passed.
@@ -65,6 +67,9 @@ func (e RolledBack) after(s State) State {
 	}
 	s.Published.Visible = e.Visible
 	s.Published.Origin.Certificates = e.Certificates
+	if s.Published.Origin.Expires.IsZero() {
+		s.Published.Origin.Expires, s.Published.Origin.Serial = e.Ending.At, e.Ending.Serial
+	}
 	s.Rejected = vetoed.Digest
 	s.FreshUntil = time.Time{} // that was of the vetoed one
 	s.Failures.Rollback = 0

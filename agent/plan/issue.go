@@ -98,11 +98,11 @@ func (e LoadFailed) after(s State) State {
 }
 
 func (e IssueStarted) after(s State) State {
-	return s.issuance(e.Index, func(c *Issuance) { c.Asking = true })
+	return s.issuance(e.Index, func(c *Issuance) { c.Asking, c.Limited = true, false })
 }
 
 func (e IssueHeld) after(s State) State {
-	return s.issuance(e.Index, func(c *Issuance) { c.NotBefore = e.Until })
+	return s.issuance(e.Index, func(c *Issuance) { c.NotBefore, c.Limited = e.Until, true })
 }
 
 func (e Issued) after(s State) State {

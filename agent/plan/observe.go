@@ -32,8 +32,10 @@ type (
 		// Scheduled are when pending changes run, by their tickets. Those of other
 		// bundles may have moved them.
 		Scheduled map[uint64]time.Time
-		// VaultFailed is set if Vault does not answer.
-		VaultFailed bool
+		// VaultFailed is set if Vault does not answer, LoggedOut if there is no token
+		// because of that or for another reason, and SecretFails if a template's
+		// certificate cannot be renewed.
+		VaultFailed, LoggedOut, SecretFails bool
 	}
 
 	// SecretsChanged reports that a secret, a certificate or a CA that the files are
@@ -51,8 +53,9 @@ type (
 type Clock struct {
 	// Due is when to ask for it.
 	Due time.Time
-	// Absent is set while there is none that could be published.
-	Absent bool
+	// Absent is set while there is none that could be published, Ended while the one
+	// that is published has ended.
+	Absent, Ended bool
 }
 
 func (Started) after(s State) State {
@@ -75,22 +78,32 @@ func (FetchStarted) after(s State) State {
 func (e Observed) after(s State) State {
 	s = s.setBack(s.ObservedAt.Sub(e.Now))
 	s.ObservedAt = e.Now
-	s.Missing = e.Missing
+	s.Missing, s.LoggedOut, s.SecretFails = e.Missing, e.LoggedOut, e.SecretFails
+	if until := s.Rendered.Until; !until.IsZero() && !until.After(e.Now) { // it has waited for too long
+		s.Stale, s.Content, s.Rendered = true, Unknown, Generation{}
+	}
 	s.Certificates = slices.Clone(s.Certificates)
 	for i, c := range e.Certificates {
-		s.Certificates[i].Due, s.Certificates[i].Absent = c.Due, c.Absent
-		if c.Due.Before(e.Now) && !s.Fetching {
+		if overdue := s.Certificates[i].Due; !c.Due.After(e.Now) && !overdue.IsZero() && overdue.Before(c.Due) {
+			c.Due = overdue // what has been due stays due since then
+		}
+		s.Certificates[i].Due, s.Certificates[i].Absent, s.Certificates[i].Ended = c.Due, c.Absent, c.Ended
+		if (c.Due.Before(e.Now) || c.Ended) && !s.Fetching {
 			s.FreshUntil = time.Time{}
 		}
 	}
 	s.Published.Pending = slices.Clone(s.Published.Pending)
 	for i, p := range s.Published.Pending {
-		if at, ok := e.Scheduled[p.Ticket]; ok {
+		at, ok := e.Scheduled[p.Ticket]
+		if p.Absent > 0 || p.Held > 0 { // nothing was run: the run that all join is due still
+			at = later(at, p.NotBefore)
+		}
+		if ok {
 			s.Published.Pending[i].NotBefore = at
 		}
 	}
 	r := &s.Readiness
-	if r.OnDisk && !r.MayStart && (e.VaultFailed || e.Now.Sub(s.BornAt) > patience) {
+	if r.OnDisk && !r.MayStart && !s.ended() && (e.VaultFailed || e.Now.Sub(s.BornAt) > patience) {
 		r.FromDisk, r.MayStart = true, true
 	}
 	return s

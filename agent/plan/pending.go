@@ -117,7 +117,7 @@ func (s State) drop(index int) State {
 	if len(s.Published.Pending) == 0 {
 		s.Published.Pending = nil
 	}
-	return s
+	return s.taken()
 }
 
 // reschedule gives a pending change a new ticket. The caller owns the slice.

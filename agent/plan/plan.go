@@ -113,10 +113,17 @@ func (s State) render(now time.Time, wake *waker) (Step, bool) {
 	if !s.Fetching || !s.Stale || s.Missing > 0 {
 		return Step{}, false
 	}
+	ended := 0
 	for _, c := range s.Certificates {
 		if c.awaited() {
 			return Step{}, false
 		}
+		if c.Ended {
+			ended++
+		}
+	}
+	if ended > 0 && ended == len(s.Certificates) { // expired is not published
+		return Step{}, false
 	}
 	return Step{Do: Render}, wake.reached(later(s.Retry.Render, s.Quiet.until()), now)
 }

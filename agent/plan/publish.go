@@ -42,6 +42,9 @@ func (e Published) after(s State) State {
 		next.Check = Unchecked
 		next.Previous = s.Published.asPrevious()
 	}
+	if len(next.Pending) > 0 || next.Check != Passed {
+		next.InUse = s.Published.used()
+	}
 	s.Published = next
 	s = s.schedulePending()
 	s.Failures.Publish = 0
@@ -72,7 +75,7 @@ func (p Publication) asPrevious() *Publication {
 // unverified notes that other files than before are visible: a probe of those is of
 // no use any more.
 func (s State) unverified() State {
-	s.Verification = Verification{Unverified: s.Setup.Verifies, Probe: s.Verification.Probe + 1}
+	s.Verification = Verification{Unverified: s.Setup.Verifies, Probe: s.Verification.Probe + 1, Served: s.Verification.Served}
 	return s
 }
 

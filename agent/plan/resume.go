@@ -15,12 +15,15 @@ import (
 // secret and no command: a pending change is named by a digest, so that write
 // access to the directory is not enough to have a command run.
 type Payload struct {
-	// The first five are those of Origin.
+	// The first six are those of Origin.
 	Config     string            `json:"config"`
 	Requests   []string          `json:"requests"`
 	Inputs     map[string]string `json:"inputs,omitempty"`
 	FreshUntil time.Time         `json:"fresh_until,omitzero"`
 	Expires    time.Time         `json:"expires,omitzero"`
+	Serial     string            `json:"serial,omitempty"`
+	// InUse is that of Publication.
+	InUse Ending `json:"in_use,omitzero"`
 	// Pending are the digests of the changes that have yet to succeed.
 	Pending []string `json:"owed,omitempty"`
 	// Visible is since when readers have seen what these changes are about.
@@ -59,14 +62,15 @@ func (p Payload) JSON() json.RawMessage {
 
 // Origin returns what the published generation was made from.
 func (p Payload) Origin() Origin {
-	return Origin{p.Config, p.Requests, p.Inputs, p.FreshUntil, p.Expires, p.Certificates}
+	return Origin{p.Config, p.Requests, p.Inputs, p.FreshUntil, p.Expires, p.Serial, p.Certificates}
 }
 
 // Remembered returns what the next start has to know. It is the payload of a Resumed.
 func (s State) Remembered() Payload {
 	o := s.Published.Origin
 	p := Payload{
-		Config: o.Config, Requests: o.Requests, Inputs: o.Inputs, FreshUntil: o.FreshUntil, Expires: o.Expires,
+		Config: o.Config, Requests: o.Requests, Inputs: o.Inputs, FreshUntil: o.FreshUntil, Expires: o.Expires, Serial: o.Serial,
+		InUse:        s.Published.InUse,
 		Certificates: o.Certificates,
 		Pending:      digests(s.Published.Pending),
 		Unchecked:    s.Published.Check != Passed,
@@ -90,6 +94,8 @@ type (
 		OnDisk bool
 		// Serves is set if one of the certificates on disk is to be served.
 		Serves bool
+		// Ending is what is seen on disk; the zero value leaves it to the payload.
+		Ending Ending
 		// FreshUntil is set if the files on disk are the answer to the present
 		// configuration until then.
 		FreshUntil time.Time
@@ -107,12 +113,17 @@ func (e Resumed) after(s State) State {
 	s.ObservedAt = e.Now
 	s.Readiness.OnDisk = e.OnDisk
 	s.Published.Origin = e.Payload.Origin()
+	if e.Ending.At.IsZero() {
+		e.Ending = e.Payload.Origin().Ending()
+	}
+	s.Published.Origin.Expires, s.Published.Origin.Serial = e.Ending.At, e.Ending.Serial
+	s.Published.InUse = e.Payload.InUse
 	s.Published.Pending = s.Setup.pending(e.Payload.Pending, e.Now)
 	s.Published.Visible = e.Payload.Visible
 	if s.Setup.Checks { // or what an earlier one has left counts no more
 		s = s.resumeCheck(e)
 	}
-	s = s.schedulePending()
+	s = s.schedulePending().taken()
 	s.Verification.Unverified = s.Setup.Verifies && e.Serves // or there is nothing to verify before it is published
 	if e.FreshUntil.IsZero() {
 		return s

@@ -25,6 +25,9 @@ type State struct {
 	// FreshUntil is set while what is on disk is known to be the answer to the
 	// present configuration: no secret is asked for before that instant.
 	FreshUntil time.Time
+	// LoggedOut is set while there is no token and logging in fails; SecretFails while
+	// a certificate of a template cannot be renewed.
+	LoggedOut, SecretFails bool
 	// Missing is how many secrets the bundle still waits for.
 	Missing int
 	// Certificates are those that the bundle asks for itself.
@@ -114,6 +117,9 @@ type Generation struct {
 	Origin Origin
 	// Digest identifies the content. It is empty if an earlier run made it.
 	Digest string
+	// Until is when the first of the certificates that were valid at the rendering
+	// ends; zero for none. After that the generation is not published.
+	Until time.Time
 	// Differs lists, for each of the bundle's changes, whether a file that it
 	// reacts to differs from what is on disk.
 	Differs []bool
@@ -130,8 +136,10 @@ type Origin struct {
 	// FreshUntil is when the first of the bundle's certificates is to be
 	// renewed. Zero: ask anew after a restart.
 	FreshUntil time.Time
-	// Expires is when the first of the bundle's certificates ends.
+	// Expires is when the first of the bundle's certificates ends, Serial its serial
+	// number.
 	Expires time.Time
+	Serial  string
 	// Certificates are what the next start needs to know of the certificates that
 	// the bundle asks for itself, by their names. Package plan does not look into it.
 	Certificates map[string]json.RawMessage
@@ -162,6 +170,9 @@ type Publication struct {
 	// Pending are the changes that have yet to succeed, in the order of the
 	// configuration.
 	Pending []PendingChange
+	// InUse is what the consumer uses until the check has passed and the pending
+	// changes have succeeded; zero if that is what is published, or unknown.
+	InUse Ending
 	// Previous is what readers saw before, as long as the check has not passed.
 	Previous *Publication
 }
@@ -207,8 +218,11 @@ type Issuance struct {
 	// NotBefore holds asking back: the back-off of what failed, or the limit of
 	// how often it may be issued.
 	NotBefore time.Time
-	// Absent is set while there is none that could be published.
-	Absent bool
+	// Limited is set while it is held back because it was issued too often.
+	Limited bool
+	// Absent is set while there is none that could be published, Ended while the one
+	// that is published has ended.
+	Absent, Ended bool
 	// Asking is set while Vault is being asked.
 	Asking bool
 	// Failures counts the requests that failed since one succeeded.
@@ -239,6 +253,9 @@ type Verification struct {
 	Unanswered int
 	// Absent is set while no server is listening.
 	Absent bool
+	// Served is a certificate that a server was seen to serve in place of the published
+	// one.
+	Served Ending
 }
 
 // Failures counts failures in a row.
@@ -274,10 +291,11 @@ func New(setup Setup, certificates int, now time.Time) State {
 	return State{Setup: setup, BornAt: now, ObservedAt: now, Certificates: make([]Issuance, certificates)}
 }
 
-// progressed notes how far the bundle has come.
+// progressed notes how far the bundle has come. With a certificate that has ended it has
+// not come anywhere.
 func (s State) progressed() State {
 	current := s.Content == Same || !s.Fetching && !s.FreshUntil.IsZero()
-	if s.Published.Check != Passed || !current && s.Rejected == "" {
+	if s.Published.Check != Passed || !current && s.Rejected == "" || s.ended() {
 		return s
 	}
 	s.Readiness.MayStart = true

@@ -60,6 +60,8 @@ type walk struct {
 	missing   int
 	due       []time.Time
 	absent    []bool
+	ended     []bool    // the certificate on disk has
+	until     time.Time // when the first certificate of what is rendered ends
 	asking    []bool
 	probes    []int // the numbers of those in progress, or given up
 	scheduled map[uint64]time.Time
@@ -115,6 +117,7 @@ func newWalk(t *testing.T, seed uint64) *walk {
 	w.wanted = make([]int, len(setup.Changes))
 	w.disk.content = slices.Repeat([]int{-1}, len(setup.Changes))
 	w.due, w.absent, w.asking = make([]time.Time, certificates), slices.Repeat([]bool{true}, certificates), make([]bool, certificates)
+	w.ended = make([]bool, certificates)
 	w.s = plan.New(setup, certificates, w.now)
 	w.begun = w.now
 	w.resume(w.s.Setup, plan.Payload{})
@@ -182,7 +185,7 @@ func (w *walk) outstanding() int {
 // converged reports whether nothing is left to do.
 func (w *walk) converged() bool {
 	return slices.Equal(w.disk.content, w.wanted) && !w.drifted && w.disk.check == plan.Passed &&
-		len(w.disk.pending) == 0 && !w.disk.unverified && !slices.Contains(w.absent, true) && !w.s.Stale
+		len(w.disk.pending) == 0 && !w.disk.unverified && !slices.Contains(w.absent, true) && !slices.Contains(w.ended, true) && !w.s.Stale
 }
 
 // apply gives the state an event.
@@ -290,6 +293,10 @@ func (w *walk) judge(step plan.Step) {
 		w.fail("check again")
 	case !w.s.Fetching && is(plan.Issue, plan.Render, plan.Publish, plan.Repair):
 		w.fail("%v before secrets are asked for", do)
+	case do == plan.Render && w.allEnded():
+		w.fail("%v of what has expired", do)
+	case is(plan.Publish, plan.Repair) && !w.until.IsZero() && !w.until.After(w.now):
+		w.fail("%v of what expired while it waited", do)
 	case do == plan.Render && (w.missing > 0 || slices.Contains(w.absent, true)):
 		w.fail("something is missing")
 	case is(plan.Publish, plan.Repair) && !slices.Equal(w.rendered, w.wanted):
@@ -304,6 +311,9 @@ func (w *walk) judge(step plan.Step) {
 		w.judgeRest(step.Until)
 	}
 }
+
+// allEnded reports whether there are certificates and all of them have ended.
+func (w *walk) allEnded() bool { return len(w.ended) > 0 && !slices.Contains(w.ended, false) }
 
 // judgeRest refuses to wait for ever.
 func (w *walk) judgeRest(until time.Time) {
@@ -329,10 +339,13 @@ func (w *walk) judgeRest(until time.Time) {
 func (w *walk) observe() {
 	e := plan.Observed{Now: w.now, Missing: w.missing, VaultFailed: w.chance(20), Scheduled: make(map[uint64]time.Time)}
 	for i := range w.due {
-		if w.absent[i] {
+		if w.absent[i] || w.ended[i] {
 			w.due[i] = w.now
 		}
-		e.Certificates = append(e.Certificates, plan.Clock{Due: w.due[i], Absent: w.absent[i]})
+		e.Certificates = append(e.Certificates, plan.Clock{Due: w.due[i], Absent: w.absent[i], Ended: w.ended[i]})
+	}
+	if w.rendered != nil && !w.until.IsZero() && !w.until.After(w.now) {
+		w.rendered = nil
 	}
 	for _, p := range w.s.Published.Pending {
 		if _, ok := w.scheduled[p.Ticket]; !ok {
@@ -444,7 +457,12 @@ func (w *walk) render() {
 		}
 	}
 	w.rendered = nil
+	w.until = time.Time{}
 	if content != plan.Same {
+		if !w.good && w.IntN(2) == 0 {
+			w.until = w.now.Add(w.upTo(time.Hour))
+			g.Until = w.until
+		}
 		w.rendered = slices.Clone(w.wanted)
 	} else if w.disk.check == plan.Passed {
 		w.rejected = ""
@@ -521,7 +539,7 @@ func (w *walk) rollback() {
 	}
 	w.apply(plan.RolledBack{Failure: w.failure()})
 	if w.rendered = nil; w.s.Rendered.Digest != "" { // a digest that the bundle does not know fails in verify
-		w.rendered = vetoed.made
+		w.rendered, w.until = vetoed.made, w.s.Rendered.Until
 	}
 	if !unknown {
 		return
@@ -605,7 +623,7 @@ func (w *walk) issued(i int) {
 		w.apply(e)
 		w.again(plan.Issue, i)
 	default:
-		w.absent[i] = false
+		w.absent[i], w.ended[i] = false, false
 		w.due[i] = w.now.Add(time.Hour + w.upTo(10*time.Hour))
 		w.wanted[0], w.fresh = w.fresh, w.fresh+1
 		w.apply(plan.Issued{Index: i, Now: w.now, Due: w.due[i]})
@@ -688,6 +706,12 @@ func (w *walk) happen() {
 		w.reload()
 	case 10:
 		w.merge()
+	case 12:
+		for i := range w.ended {
+			if !w.absent[i] && !w.asking[i] && w.IntN(2) == 0 {
+				w.ended[i], w.due[i] = true, w.now
+			}
+		}
 	case 11:
 		w.apply(plan.Stopping{})
 		w.mustBe = plan.Stop

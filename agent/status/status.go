@@ -38,9 +38,19 @@ type Bundle struct {
 	Proof  Proof
 	// Owed is how many changes have yet to succeed.
 	Owed int
-	// Renews is when the first of its secrets is renewed; Expires is when the first
-	// of its certificates expires. Zero means that there is none.
-	Renews, Expires time.Time
+	// Renews is when the first of its secrets is renewed. Tries is when the next request
+	// is made, if one that is due is held back. Zero means that there is none.
+	Renews, Tries time.Time
+	// Expires is when the first of its certificates in use expires, Serial its serial
+	// number: the published ones, those that its consumer has yet to exchange for them,
+	// and those that a server is seen to serve. Zero means that there is none.
+	Expires time.Time
+	Serial  string
+	// Trouble is what keeps that certificate from being replaced; "" if nothing is
+	// known to. AwaitsAnswer is set if it is only that Vault is being asked, Untold if
+	// the program to be told of the new one is not there.
+	Trouble              string
+	AwaitsAnswer, Untold bool
 	// LastError is the last error, and LastErrorAt its time. It is kept after a later
 	// success.
 	LastError   string
@@ -49,6 +59,13 @@ type Bundle struct {
 	// what they are made of.
 	PublishFailed bool
 }
+
+// Expired reports whether a certificate in use has expired.
+func (b Bundle) Expired(now time.Time) bool { return !b.Expires.IsZero() && !now.Before(b.Expires) }
+
+// good reports whether the bundle is published and none of its certificates has
+// expired.
+func (b Bundle) good(now time.Time) bool { return b.Published && !b.Expired(now) }
 
 // Awaits is what something waits for.
 type Awaits int

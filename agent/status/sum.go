@@ -28,21 +28,21 @@ func (a Agent) AwaitsVault() bool {
 	return awaits
 }
 
-// Renews returns when the first bundle renews a secret; zero if none does.
-func (a Agent) Renews() time.Time {
-	var first time.Time
+// renews returns when the first bundle renews a secret, and when it tries to if that
+// is held back; zero if none does.
+func (a Agent) renews() (first, tries time.Time) {
 	for _, b := range a.Bundles {
 		if !b.Renews.IsZero() && (first.IsZero() || b.Renews.Before(first)) {
-			first = b.Renews
+			first, tries = b.Renews, b.Tries
 		}
 	}
-	return first
+	return first, tries
 }
 
-func (a Agent) published() int {
+func (a Agent) published(now time.Time) int {
 	n := 0
 	for _, b := range a.Bundles {
-		if b.Published {
+		if b.good(now) {
 			n++
 		}
 	}

@@ -89,6 +89,10 @@ func notYet(r result) bool {
 	return r.act == ask && r.window.present() && r.window.notBefore.After(r.asked.Add(certinfo.Tolerance))
 }
 
+// uselessBackoff spaces requests whose answers are of no use. The configured back-off may
+// be short; each of these requests leaves a certificate behind in Vault.
+var uselessBackoff = backoff.Law{Min: 250 * time.Millisecond, Max: time.Minute}
+
 // judge notes whether an answer is of use, and holds the next request back if it is not.
 func (l *loop) judge(e *entry, r result, d deadline) deadline {
 	e.wrongClock, e.window = certinfo.WrongClock{}, r.window
@@ -107,7 +111,7 @@ func (l *loop) judge(e *entry, r result, d deadline) deadline {
 		return d
 	}
 	e.useless++
-	wait := l.backoff.After(backoff.Failure{Count: e.useless, Slow: r.window.present(), Random: l.random()})
+	wait := uselessBackoff.After(backoff.Failure{Count: e.useless, Slow: r.window.present(), Random: l.random()})
 	if earliest := l.now.wall.Add(wait); d.at.Before(earliest) {
 		d.at, d.absolute = earliest, false
 	}

@@ -82,6 +82,7 @@ func explain(err error) *Failure {
 		refusal  *net.OpError
 		record   tls.RecordHeaderError
 		hostname x509.HostnameError
+		invalid  x509.CertificateInvalidError
 		request  *url.Error
 	)
 	switch {
@@ -93,6 +94,8 @@ func explain(err error) *Failure {
 		return explainAnswer(answer)
 	case errors.As(err, &hostname):
 		return &Failure{Untrusted, err, "set tls_server_name to a name that the server's certificate has"}
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return &Failure{Untrusted, err, "renew the server's certificate, or check the clock of this host"}
 	case errors.As(err, &insecure):
 		return &Failure{Untrusted, err, "check ca_cert, or ca_path, and the server's certificate"}
 	case errors.As(err, &refusal) && refusal.Op == "remote error": // crypto/tls: an alert

@@ -6,6 +6,7 @@ package auth
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +73,17 @@ func TestExplainAnswers(t *testing.T) {
 				t.Error("nothing says what to do")
 			}
 		})
+	}
+}
+
+// A certificate of the server that is not valid now may be the clock's fault.
+func TestExplainExpiredServer(t *testing.T) {
+	t.Parallel()
+	f := explain(&url.Error{Op: "Put", URL: "https://vault.test", Err: &tls.CertificateVerificationError{
+		Err: x509.CertificateInvalidError{Reason: x509.Expired},
+	}})
+	if f.Kind != Untrusted || !strings.Contains(f.Hint, "clock of this host") {
+		t.Errorf("got %+v", f)
 	}
 }
 

@@ -4,8 +4,11 @@
 package secrets
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -20,7 +23,7 @@ import (
 func classify(response *api.Response, err error) *Error {
 	var refusal *api.ResponseError
 	if !errors.As(err, &refusal) {
-		return &Error{Class: Transient, cause: networkCause(err)}
+		return &Error{Class: Transient, cause: networkCause(err), untrusted: untrusted(err)}
 	}
 	e := &Error{Status: refusal.StatusCode, cause: errors.New(refusalText(refusal)), plain: wantsTLS(refusal)}
 	if response != nil {
@@ -40,6 +43,30 @@ func classify(response *api.Response, err error) *Error {
 		e.Class = Refused
 	}
 	return e
+}
+
+// untrusted returns what to do if TLS was refused by either side; "" if it was not.
+func untrusted(err error) string {
+	var (
+		hostname x509.HostnameError
+		invalid  x509.CertificateInvalidError
+		insecure *tls.CertificateVerificationError
+		refusal  *net.OpError
+		record   tls.RecordHeaderError
+	)
+	switch {
+	case errors.As(err, &hostname):
+		return "set tls_server_name to a name that the server's certificate has"
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "renew the server's certificate, or check the clock of this host"
+	case errors.As(err, &insecure):
+		return "check ca_cert, or ca_path, and the server's certificate"
+	case errors.As(err, &refusal) && refusal.Op == "remote error": // crypto/tls: an alert
+		return "check client_cert and client_key: the server does not accept them, or wants some"
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
+		return "the server does not speak TLS at this address: should it begin with http:// ?"
+	}
+	return ""
 }
 
 // networkCause removes the method and the URL, which the Error contains already.

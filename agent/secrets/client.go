@@ -98,6 +98,9 @@ func parse(response *api.Response, q question) (*api.Secret, *Error) {
 	if data, ok := secret.Data["data"]; ok && data == nil && len(secret.Data) == 1 {
 		secret.Data = nil
 	}
+	for i, warning := range secret.Warnings { // which may quote the request
+		secret.Warnings[i] = q.hide(warning)
+	}
 	return secret, nil
 }
 

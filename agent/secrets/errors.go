@@ -57,7 +57,10 @@ type Error struct {
 	skew  time.Duration // of Vault's clock, for WrongClock
 	// target is where the request went, "" for the path itself: KV version 2 has others.
 	target string
-	plain  bool // the server speaks TLS, and the request did not
+	// untrusted is what to do if TLS was refused by either side; "" if it was not.
+	untrusted string
+
+	plain bool // the server speaks TLS, and the request did not
 }
 
 func (e *Error) Error() string {
@@ -72,7 +75,9 @@ func (e *Error) Slow() bool { return e.Class.slow() }
 
 // Temporary reports whether the failure may pass without an operator: that of the network
 // or of Vault's availability, and a token that the agent replaces.
-func (e *Error) Temporary() bool { return e.Class == Transient || e.Class == InvalidToken }
+func (e *Error) Temporary() bool {
+	return e.Class == Transient && e.untrusted == "" || e.Class == InvalidToken
+}
 
 func malformed(format string, args ...any) *Error {
 	return &Error{Class: Malformed, cause: fmt.Errorf(format, args...)}

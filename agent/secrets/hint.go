@@ -29,6 +29,9 @@ func (e *Error) Hint() string {
 	case Malformed:
 		return "check the address: a proxy or another server may be answering there"
 	}
+	if e.untrusted != "" {
+		return e.untrusted
+	}
 	return e.reasonHint() // Vault answers some lasting failures of a PKI with 500
 }
 

@@ -4,7 +4,12 @@
 package secrets
 
 import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -43,6 +48,21 @@ func TestHints(t *testing.T) {
 		if got := e.Hint(); got != test.want {
 			t.Errorf("%d %s: got %q, want %q", test.status, test.reason, got, test.want)
 		}
+	}
+	for want, cause := range map[string]error{
+		"clock of this host":             &tls.CertificateVerificationError{Err: x509.CertificateInvalidError{Reason: x509.Expired}},
+		"tls_server_name":                &tls.CertificateVerificationError{Err: x509.HostnameError{}},
+		"ca_cert":                        &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}},
+		"client_cert":                    &net.OpError{Op: "remote error", Err: errors.New("tls: certificate required")},
+		"should it begin with http:// ?": http.ErrSchemeMismatch,
+	} {
+		e := classify(nil, &url.Error{Op: "Get", URL: "https://vault.test", Err: cause})
+		if !strings.Contains(e.Hint(), want) || e.Temporary() {
+			t.Errorf("%v: got %q, temporary %t", cause, e.Hint(), e.Temporary())
+		}
+	}
+	if e := classify(nil, &url.Error{Op: "Get", Err: errors.New("connection refused")}); e.Hint() != "" || !e.Temporary() {
+		t.Errorf("no connection: got %q, temporary %t", e.Hint(), e.Temporary())
 	}
 	for _, page := range []string{
 		"Client sent an HTTP request to an HTTPS server.\n", "<center>The plain HTTP request was sent to HTTPS port</center>",

@@ -14,8 +14,6 @@ import (
 	"github.com/certagent/certagent/certinfo"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
-	"github.com/certagent/certagent/redact"
-	"github.com/certagent/certagent/vaultreq"
 )
 
 // quiet is how long a failure that concerns many requests is not logged again.
@@ -79,7 +77,6 @@ func (p *reporter) answer(e *entry, a *Answer, w window, now reading) {
 	p.recovered(e)
 	if warning := Warning(a.Secret); warning != e.warned {
 		e.warned = warning
-		warning = redact.NewHider(vaultreq.SecretsIn([]byte(a.Request.Params))).Hide(warning)
 		if warning != "" && p.firstTime("warning "+warning, now) {
 			p.logger.Warn(logmsg.VaultWarning, logkey.Path, a.Request.Path, logkey.Error, warning)
 		}

@@ -101,6 +101,8 @@ const (
 	RepairFailed        = "repair failed; keeping the files on disk"
 	RollbackFailed      = "rollback failed; keeping the files on disk"
 	Published           = "published"
+	VariableRendered    = "env_template rendered for the child's environment"
+	WrongName           = "certificate does not have a name that the template asked for"
 	AllPublished        = "every bundle is published"
 	LeftoversNotRemoved = "removing the old generation failed"
 	RecordNotUpdated    = "updating the record failed; the files are correct"

@@ -51,6 +51,7 @@ type Bundle struct {
 	wanted    []vaultreq.Request
 	first     []vaultreq.Request          // the requests before any answer
 	noticed   map[vaultreq.Request]uint64 // the versions that were last seen
+	named     map[vaultreq.Request]uint64 // the versions whose names were compared
 	rendered  *generation                 // waits to be published; nil for none
 	published publication                 // what readers see
 	previous  *publication                // what they saw before, until the check has passed

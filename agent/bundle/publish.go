@@ -46,7 +46,11 @@ func (b *Bundle) publish(ctx context.Context) error {
 	if len(e.NotNeeded) > 0 {
 		b.save(ctx)
 	}
-	b.log.Info(logmsg.Published, logkey.Generation, next.record.Generation, logkey.Files, len(g.files), expires(g.Origin.Expires))
+	if len(g.files) > 0 {
+		b.log.Info(logmsg.Published, logkey.Generation, next.record.Generation, logkey.Files, len(g.files), expires(g.Origin.Expires))
+	} else {
+		b.log.Info(logmsg.VariableRendered, expires(g.Origin.Expires))
+	}
 	b.stamp(g.files)
 	return nil
 }

@@ -5,13 +5,22 @@ package bundle
 
 import (
 	"context"
+	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
+	"strings"
+	"unicode"
 
+	"github.com/certagent/certagent/agent/certificate"
 	"github.com/certagent/certagent/agent/plan"
 	"github.com/certagent/certagent/agent/render"
 	"github.com/certagent/certagent/agent/secrets"
+	"github.com/certagent/certagent/certinfo"
+	"github.com/certagent/certagent/logkey"
+	"github.com/certagent/certagent/logmsg"
 	"github.com/certagent/certagent/sinks"
 	"github.com/certagent/certagent/vaultreq"
 )
@@ -63,6 +72,7 @@ func (b *Bundle) render(ctx context.Context) error {
 		return &Failure{Kind: Publish, Err: err}
 	}
 	for request, answer := range source.seen {
+		b.tellWrongName(request, answer)
 		b.noticed[request] = answer.Version
 	}
 	rendered := plan.Rendered{Generation: generation.Generation, Content: content}
@@ -73,6 +83,49 @@ func (b *Bundle) render(ctx context.Context) error {
 	b.rendered = generation
 	b.apply(rendered)
 	return nil
+}
+
+// tellWrongName logs that a certificate which a template asked for does not have the name.
+// The template gets it all the same, as in Vault Agent.
+func (b *Bundle) tellWrongName(r vaultreq.Request, answer *secrets.Answer) {
+	if !issuesCertificate(r) || answer.Version == b.named[r] {
+		return
+	}
+	if b.named == nil {
+		b.named = make(map[vaultreq.Request]uint64)
+	}
+	b.named[r] = answer.Version
+	text, _ := answer.Secret.Data["certificate"].(string)
+	list, err := certificate.ParseCertificates([]byte(text))
+	if err != nil || len(list) == 0 {
+		return
+	}
+	if missing := missingNames(r, list[0]); len(missing) > 0 {
+		b.log.Warn(logmsg.WrongName, logkey.Path, r.Path, logkey.Serial, certinfo.Serial(list[0]), logkey.Detail, strings.Join(missing, ", "))
+	}
+}
+
+// missingNames returns the names in a request that a certificate does not have.
+func missingNames(r vaultreq.Request, leaf *x509.Certificate) (missing []string) {
+	var params map[string]string
+	if json.Unmarshal([]byte(r.Params), &params) != nil {
+		return nil
+	}
+	has := append(slices.Concat(leaf.DNSNames, leaf.EmailAddresses), leaf.Subject.CommonName)
+	for _, ip := range leaf.IPAddresses {
+		has = append(has, ip.String())
+	}
+	for _, name := range strings.FieldsFunc(params["common_name"]+","+params["alt_names"]+","+params["ip_sans"], func(c rune) bool { return c == ',' || c == ' ' }) {
+		address, err := netip.ParseAddr(name)
+		if err == nil {
+			name = address.String()
+		}
+		ascii := !strings.ContainsFunc(name, func(c rune) bool { return c > unicode.MaxASCII }) // others are written in another way
+		if ascii && !slices.ContainsFunc(has, func(h string) bool { return strings.EqualFold(h, name) }) {
+			missing = append(missing, name)
+		}
+	}
+	return missing
 }
 
 // execute renders every member. The generation is nil as long as something is

@@ -98,10 +98,20 @@ func (c *Certificate) readDestinations(s *scope, b *Bundle, perms filePerms) {
 	if len(s.items) == 0 {
 		s.problem(LoadError, "", "is empty", `write for example cert = "tls.crt"`)
 	}
+	s.unknownHint = "write one of " + kindNames()
 	s.finish(LoadError)
 	if !readable {
 		c.Files = nil
 	}
+}
+
+// kindNames lists the kinds of file.
+func kindNames() string {
+	var names []string
+	for _, kind := range certspec.Kinds() {
+		names = append(names, string(kind))
+	}
+	return strings.Join(names, ", ")
 }
 
 // checkKeptOnRestart warns if the certificate or its key is not in any file. At

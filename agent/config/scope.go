@@ -40,6 +40,7 @@ type scope struct {
 	accepted      []string
 	invalid       []string // keys that get has reported
 	caseSensitive bool     // for the names of keys
+	unknownHint   string   // for unknown keys that are like no known one
 }
 
 // problem reports a problem with a key of this block or, if name is empty, with
@@ -99,7 +100,9 @@ func (s *scope) finish(unknown Kind) {
 		}
 		hint := ""
 		if count++; count <= mostHints {
-			hint = didYouMean(it.Name, s.accepted)
+			if hint = didYouMean(it.Name, s.accepted); hint == "" {
+				hint = s.unknownHint
+			}
 		}
 		s.report(unknown, s.title, it.Name, it.Offset, message, hint)
 	}

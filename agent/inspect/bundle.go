@@ -94,6 +94,9 @@ func (b *bundle) readCertificate(path string, block block) error {
 		if err != nil {
 			return err
 		}
+		if key, is := parsed.PublicKey.(*rsa.PublicKey); is && key.N.BitLen() > mostRSABits {
+			return fmt.Errorf("its RSA key has %d bits, more than %d", key.N.BitLen(), mostRSABits)
+		}
 		c = &certificate{Certificate: parsed}
 		b.certificates[string(block.der)] = c
 		b.order = append(b.order, c)
@@ -136,6 +139,9 @@ func (b *bundle) readKey(path string, block block) error {
 // publicOf returns the public key of a private key; nil if Go does not know its kind.
 // Like crypto/tls it does not rely on the label.
 func publicOf(block block) (publicKey, error) {
+	if len(block.der) > mostKeyDER {
+		return nil, fmt.Errorf("the key is longer than %d KiB", mostKeyDER>>10)
+	}
 	var private any
 	var err error
 	if private, err = x509.ParsePKCS8PrivateKey(block.der); err != nil {
@@ -159,6 +165,12 @@ func publicOf(block block) (publicKey, error) {
 	}
 	return nil, nil
 }
+
+// Keys of unlimited size take unlimited time to check.
+const (
+	mostRSABits = 16384
+	mostKeyDER  = 16 << 10 // bytes of a private key
+)
 
 // isWhole reports whether der is one complete ASN.1 value.
 func isWhole(der []byte) bool {

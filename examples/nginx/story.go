@@ -27,7 +27,8 @@ const (
 	vetoed     = "x"
 	rolledBack = "b"
 	changed    = "c"
-	needless   = "n" // a change whose target is not running
+	untold     = "n" // a change whose target is not running
+	needless   = "s" // the same, and the target has started since
 	verified   = "v"
 )
 
@@ -36,7 +37,8 @@ var words = map[string]string{
 	vetoed:     " ERR " + logmsg.CheckFailed + " ",
 	rolledBack: " WRN " + logmsg.RolledBack + " ",
 	changed:    " INF " + logmsg.ChangeDone + " ",
-	needless:   " INF " + logmsg.ChangeNotNeeded + " ",
+	untold:     " WRN " + logmsg.NobodyTold + " ",
+	needless:   " INF " + logmsg.TargetStarted + " ",
 	verified:   " INF " + logmsg.Verified + " ",
 }
 

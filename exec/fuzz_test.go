@@ -71,7 +71,7 @@ func FuzzParseStat(f *testing.F) {
 			return
 		}
 		written := fmt.Sprintf("1 (a) b) %s %d %d %d %d 5 6 7 8 9 10 11 12 13 14 15 16 17 18 %d", []byte{s.state}, s.parent, s.group, s.session, s.tty, s.start)
-		s.name = "a) b"
+		s.name, s.flags = "a) b", 6
 		if again, err := parseStat([]byte(written)); err != nil || again != s {
 			t.Errorf("read %+v from %q, and again %+v, %v", s, text, again, err)
 		}

@@ -26,9 +26,10 @@ func Moment() string {
 	return id + "/" + strconv.FormatInt(int64(at), 10)
 }
 
-// StartedSince reports whether a process is known to have started after a moment. It
-// is false if that is not known. A process of this boot has started after every moment
-// of an earlier one.
+// StartedSince reports whether the program that a process runs is known to have started
+// after a moment. It is false if that is not known, as of a daemon: the process that it was
+// forked from may have started before. A process of this boot has started after every
+// moment of an earlier one.
 func StartedSince(pid int, moment string) bool {
 	boot, number, ok := strings.Cut(moment, "/")
 	at, err := strconv.ParseInt(number, 10, 64)
@@ -42,7 +43,7 @@ func StartedSince(pid int, moment string) bool {
 	if id := bootID(); id != boot {
 		return id != ""
 	}
-	return s.sinceBoot() >= time.Duration(at) // the kernel rounds its start down
+	return !s.forked() && s.sinceBoot() >= time.Duration(at) // the kernel rounds its start down
 }
 
 var bootID = sync.OnceValue(func() string {

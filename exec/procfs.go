@@ -21,8 +21,13 @@ type stat struct {
 	session int    // the session of the group
 	tty     int    // the device of its controlling terminal, 0 if it has none
 	start   int64  // when it started, in clock ticks since boot
+	flags   int64  // of the kernel, PF_…
 	name    string // of the program, at most 15 bytes
 }
+
+// forked reports whether the process has been forked from another one and has not started
+// a program of its own (PF_FORKNOEXEC): what that one had read, it has read.
+func (s stat) forked() bool { return s.flags&0x40 != 0 }
 
 // alive reports whether the process has not exited. A zombie is not alive.
 func (s stat) alive() bool { return s.state != 'Z' && s.state != 'X' }
@@ -46,7 +51,7 @@ func parseStat(text []byte) (stat, error) {
 		return stat{}, errors.New("malformed stat")
 	}
 	var n [20]int64
-	for _, i := range []int{1, 2, 3, 4, 19} {
+	for _, i := range []int{1, 2, 3, 4, 6, 19} {
 		var err error
 		if n[i], err = strconv.ParseInt(string(fields[i]), 10, 64); err != nil {
 			return stat{}, err
@@ -55,8 +60,8 @@ func parseStat(text []byte) (stat, error) {
 	return stat{
 		state:  fields[0][0],
 		parent: int(n[1]), group: int(n[2]), session: int(n[3]), tty: int(n[4]),
-		start: n[19],
-		name:  strings.ToValidUTF8(string(text[first+1:name]), "\uFFFD"),
+		start: n[19], flags: n[6],
+		name: strings.ToValidUTF8(string(text[first+1:name]), "\uFFFD"),
 	}, nil
 }
 

@@ -19,8 +19,8 @@ func TestParseStat(t *testing.T) {
 		want       stat
 		ok         bool
 	}{
-		{"plain", "42 (nginx) S" + rest, stat{'S', 10, 4711, 12, 34816, 987654, "nginx"}, true},
-		{"a name full of traps", "42 (a) R (b c) Z" + rest, stat{'Z', 10, 4711, 12, 34816, 987654, "a) R (b c"}, true},
+		{"plain", "42 (nginx) S" + rest, stat{'S', 10, 4711, 12, 34816, 987654, 4194560, "nginx"}, true},
+		{"a name full of traps", "42 (a) R (b c) Z" + rest, stat{'Z', 10, 4711, 12, 34816, 987654, 4194560, "a) R (b c"}, true},
 		{"empty", "", stat{}, false},
 		{"no name", "42 nginx S" + rest, stat{}, false},
 		{"cut short", "42 (nginx) S 10 4711", stat{}, false},

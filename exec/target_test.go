@@ -206,6 +206,26 @@ func TestStartedSince(t *testing.T) {
 	}
 }
 
+// A daemon may have started after the publication, and have read the files before: a
+// server reads them, forks, and the parent ends.
+func TestStartedSinceOfADaemon(t *testing.T) {
+	t.Parallel()
+	before := Moment()
+	time.Sleep(2 * tick)
+	path := filepath.Join(t.TempDir(), "pid")
+	program(t, 0, "sh", "-c", `(while :; do sleep 0.01; done) & echo $! > "$1.new"; mv "$1.new" "$1"; wait`, "sh", path)
+	var pid int
+	becomes(t, "the daemon runs", func() bool {
+		text, _ := os.ReadFile(path)
+		pid, _ = strconv.Atoi(strings.TrimSpace(string(text)))
+		return pid > 0
+	})
+	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
+	if StartedSince(pid, before) {
+		t.Error("it is taken to have read what its parent has read before")
+	}
+}
+
 // The wall clock was set, once forward by an hour and once back by two: a process is
 // taken to have started at the earliest time that the clock may have shown.
 func TestWallClockThatWasSet(t *testing.T) {

@@ -8,7 +8,9 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -135,13 +137,61 @@ func (d *directory) readlink(name string) (target string, err error) {
 	return string(buf[:max(n, 0)]), err
 }
 
+// unfinished is the mode of a directory that is being made. Only this user may enter it,
+// and the sticky bit, which directories of root seldom have, tells Recover that it is
+// certagent's.
+const unfinished = unix.S_ISVTX | 0o700
+
 // makeSubdir creates a directory that only this user may enter, and opens it.
 func (d *directory) makeSubdir(name string) (*directory, error) {
 	err := retryEINTR(func() error { return unix.Mkdirat(d.fd, name, 0o700) })
 	if err != nil {
 		return nil, &Error{Op: "creating the directory", Path: d.join(name), Err: err}
 	}
+	made, err := d.openMade(name)
+	if err == nil {
+		if err = descriptor(made.fd).chmod(unfinished); err != nil {
+			err = &Error{Op: "setting the mode", Path: made.path, Err: err}
+			made.close()
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, d.removeSubdir(name))
+	}
+	return made, nil
+}
+
+// openMade opens a directory that was just created. With a umask such as 0777 not even
+// its owner may open it.
+func (d *directory) openMade(name string) (*directory, error) {
+	made, err := d.openSubdir(name)
+	if !errors.Is(err, unix.EACCES) {
+		return made, err
+	}
+	if err := d.letOwnerIn(name, 0o700); err != nil {
+		return nil, err
+	}
 	return d.openSubdir(name)
+}
+
+// letOwnerIn adds bits to the mode of a directory of this user. It follows no link.
+func (d *directory) letOwnerIn(name string, mode uint32) error {
+	f, err := d.openFile(name, unix.O_PATH|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return &Error{Op: "opening the directory", Path: d.join(name), Err: err}
+	}
+	defer f.close()
+	st, err := f.stat()
+	if err == nil && int(st.Uid) != os.Geteuid() {
+		err = unix.EACCES // not the one that was made
+	}
+	if err == nil && st.Mode&mode != mode {
+		err = retryEINTR(func() error { return unix.Chmod("/proc/self/fd/"+strconv.Itoa(int(f)), st.Mode&0o7777|mode) })
+	}
+	if err != nil {
+		return &Error{Op: "setting the mode", Path: d.join(name), Err: err}
+	}
+	return nil
 }
 
 // finish sets the mode and owner of a directory whose content is complete, and
@@ -164,27 +214,42 @@ func (d *directory) removeSubdir(name string) error {
 
 // removeTree removes one of our directories with all that is in it.
 func (d *directory) removeTree(name string) error {
+	return d.removeTreeIf(name, func(*directory) error { return nil })
+}
+
+// removeTreeIf is removeTree for a directory, and those below it, of which check returns
+// no error.
+func (d *directory) removeTreeIf(name string, check func(*directory) error) error {
 	tree, err := d.openSubdir(name)
 	if errors.Is(err, unix.ENOENT) {
 		return nil
+	}
+	if errors.Is(err, unix.EACCES) && d.removeSubdir(name) == nil {
+		return nil // empty, made with a umask that kept even its owner out
 	}
 	if err != nil {
 		return err
 	}
 	defer tree.close()
+	if err := check(tree); err != nil {
+		if d.removeSubdir(name) == nil {
+			return nil // empty
+		}
+		return &Error{Op: "removing", Path: tree.path, Err: err, hint: "if nobody needs it, remove it"}
+	}
 	names, err := tree.list()
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		if err := tree.removeAny(name); err != nil {
+		if err := tree.removeAny(name, check); err != nil {
 			return err
 		}
 	}
 	return d.removeSubdir(name)
 }
 
-func (d *directory) removeAny(name string) error {
+func (d *directory) removeAny(name string, check func(*directory) error) error {
 	err := d.remove(name)
 	if errors.Is(err, unix.EACCES) { // the directory's mode may forbid even its owner to write
 		if descriptor(d.fd).chmod(0o700) == nil {
@@ -192,13 +257,13 @@ func (d *directory) removeAny(name string) error {
 		}
 	}
 	if errors.Is(err, unix.EISDIR) {
-		return d.removeTree(name)
+		return d.removeTreeIf(name, check)
 	}
 	return err
 }
 
 // createDirectory creates path and what is missing above it, and makes each new
-// name durable.
+// name durable. The umask applies, but not to what its owner may do.
 func createDirectory(path string) error {
 	err := retryEINTR(func() error { return unix.Mkdir(path, 0o755) })
 	if err == unix.ENOENT {
@@ -218,6 +283,9 @@ func createDirectory(path string) error {
 		return err
 	}
 	defer parent.close()
+	if err := parent.letOwnerIn(filepath.Base(path), 0o700); err != nil {
+		return err
+	}
 	return parent.sync()
 }
 

@@ -36,8 +36,9 @@ import (
 //	                                        openat, read, close  if the size is equal
 //	fstat(..gen-1)                          its mode and owner
 //
-//	mkdirat(D, ..gen-2, 0700), openat       not visible to readers until the rename
-//	for each subdirectory                   mkdirat(..gen-2, dir, 0700), openat
+//	mkdirat(D, ..gen-2, 0700), openat, fchmod
+//	                                        not visible to readers until the rename
+//	for each subdirectory                   mkdirat(..gen-2, dir, 0700), openat, fchmod
 //	for each file                           openat(..gen-2, name, O_CREAT|O_EXCL, 0600),
 //	                                        fchmod, fchown, write: mode and owner are
 //	                                        final before the first byte
@@ -51,7 +52,7 @@ import (
 //	for each new stable name                symlinkat(..data/name, D, name)
 //	fsync(D)
 //
-//	for each generation that is too old     openat, getdents64, unlinkat its files,
+//	for each generation that is too old     fstat(D), openat, getdents64, unlinkat its files,
 //	                                        unlinkat(D, ..gen-0), close
 //	                                        unlinkat(D, ..gen-0.json)
 //	close(..gen-1), close(lock), close(D)

@@ -23,8 +23,8 @@ import (
 //	openat(D, temp), write, fsync, close     its record with the new payload, which
 //	renameat(D, temp, D, ..gen-1.json)       is not in use yet
 //	                                         ..data changes as in LinkDir
-//	renameat(D, ..gen-2, D, ..rejected-2)
-//	unlinkat                                 the record of the rejected generation,
+//	fstat(D), renameat(D, ..gen-2, D, ..rejected-2)
+//	unlinkat, fstat(D)                       the record of the rejected generation,
 //	                                         the one rejected before, and the oldest
 func (d LinkDir) Rollback(ctx context.Context, g Generation) (Record, error) {
 	if err := checkName(g.Name); err != nil {
@@ -97,9 +97,13 @@ var errDamaged = errors.New("a file is missing or does not hold what the record 
 // verifyGeneration returns an error that wraps errDamaged if the files of a
 // generation are not as recorded.
 func (d *directory) verifyGeneration(record Record) error {
-	g, err := d.openSubdir(generationName(record.Generation))
+	return d.verifyFiles(generationName(record.Generation), record)
+}
+
+func (d *directory) verifyFiles(name string, record Record) error {
+	g, err := d.openSubdir(name)
 	if errors.Is(err, unix.ENOENT) {
-		return &Error{Op: "reading the generation", Path: d.join(generationName(record.Generation)), Err: errDamaged}
+		return &Error{Op: "reading the generation", Path: d.join(name), Err: errDamaged}
 	}
 	if err != nil {
 		return err
@@ -149,6 +153,7 @@ func (s *openLinkDir) removeOldGenerations(record Record) error {
 	oldest := slices.Min(keep)
 	rejected := s.state.rejected
 	var errs []error
+	left := map[uint64]bool{} // not removed
 	for _, n := range s.state.generations {
 		switch {
 		case slices.Contains(keep, n):
@@ -156,23 +161,27 @@ func (s *openLinkDir) removeOldGenerations(record Record) error {
 			errs = append(errs, s.renameRejected(n))
 			rejected = append(slices.Clone(rejected), n)
 		default:
-			errs = append(errs, s.dir.removeTree(generationName(n)))
+			err := s.dir.removeGeneration(generationName(n), n)
+			errs, left[n] = append(errs, err), err != nil
 		}
 	}
 	for _, n := range s.state.records {
-		if !slices.Contains(keep, n) {
+		if !slices.Contains(keep, n) && !left[n] {
 			errs = append(errs, s.dir.remove(generationRecordName(n)))
 		}
 	}
 	for _, n := range rejected {
 		if n != slices.Max(rejected) || n < oldest {
-			errs = append(errs, s.dir.removeTree(rejectedName(n)))
+			errs = append(errs, s.dir.removeGeneration(rejectedName(n), n))
 		}
 	}
 	return errors.Join(errs...)
 }
 
 func (s *openLinkDir) renameRejected(n uint64) error {
+	if st, err := descriptor(s.dir.fd).stat(); err == nil && !onlyOursRename(st) && s.dir.holdsRecorded(n, generationName(n)) {
+		s.dir.mark(generationName(n)) // its record will be removed
+	}
 	if err := s.dir.rename(generationName(n), rejectedName(n)); err != nil {
 		return &Error{Op: "keeping the rejected generation for inspection", Path: s.dir.join(generationName(n)), Err: err}
 	}

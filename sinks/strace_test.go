@@ -278,9 +278,9 @@ var linkDirCalls = map[string][]string{
 		compared("d/..gen-3", "tls.key"), compared("d/..gen-3", "tls.crt"), compared("d/..gen-3", "certs/ca.crt"),
 		[]string{"statx(d/..gen-3, new.crt)", "fstat(d/..gen-3)"},
 
-		[]string{"mkdirat(d, ..gen-4)", "openat(d, ..gen-4)"},
+		[]string{"mkdirat(d, ..gen-4)", "openat(d, ..gen-4)", "fchmod(d/..gen-4)"},
 		written("d/..gen-4", "tls.key"), written("d/..gen-4", "tls.crt"),
-		[]string{"mkdirat(d/..gen-4, certs)", "openat(d/..gen-4, certs)"},
+		[]string{"mkdirat(d/..gen-4, certs)", "openat(d/..gen-4, certs)", "fchmod(d/..gen-4/certs)"},
 		written("d/..gen-4/certs", "ca.crt"), written("d/..gen-4", "new.crt"),
 		[]string{"openat(d, ..gen-4.json)", "fchmod(d/..gen-4.json)", "write(d/..gen-4.json)"},
 		[]string{"fsync(d/..gen-4.json)", "fsync(d/..gen-4/certs/ca.crt)", "fsync(d/..gen-4/new.crt)", "fsync(d/..gen-4/tls.crt)", "fsync(d/..gen-4/tls.key)"},
@@ -291,12 +291,12 @@ var linkDirCalls = map[string][]string{
 		[]string{"readlinkat(d, old.crt)", "unlinkat(d, old.crt)"},
 		[]string{"symlinkat(d, .certagent-data.tmp)", "fsync(d)", "renameat(d, .certagent-data.tmp, d, ..data)"},
 		[]string{"symlinkat(d, new.crt)", "fsync(d)"},
-		[]string{"openat(d, ..gen-1)", "getdents64(d/..gen-1)"},
+		[]string{"fstat(d)", "openat(d, ..gen-1)", "getdents64(d/..gen-1)"},
 	),
 	"taking over": slices.Concat(
 		[]string{"openat(d, tls.key)", "fstat(d/tls.key)", "read(d/tls.key)", "close(d/tls.key)"},
 		[]string{"openat(d, tls.crt)", "fstat(d/tls.crt)", "read(d/tls.crt)", "close(d/tls.crt)"},
-		[]string{"openat(d, .certagent-web.json)", "mkdirat(d, ..gen-1)", "openat(d, ..gen-1)"},
+		[]string{"openat(d, .certagent-web.json)", "mkdirat(d, ..gen-1)", "openat(d, ..gen-1)", "fchmod(d/..gen-1)"},
 		written("d/..gen-1", "tls.key"), written("d/..gen-1", "tls.crt"),
 		[]string{"openat(d, ..gen-1.json)", "fchmod(d/..gen-1.json)", "write(d/..gen-1.json)"},
 		[]string{"fsync(d/..gen-1.json)", "fsync(d/..gen-1/tls.crt)", "fsync(d/..gen-1/tls.key)"},
@@ -320,7 +320,7 @@ var linkDirCalls = map[string][]string{
 		[]string{"readlinkat(d, new.crt)", "unlinkat(d, new.crt)"},
 		[]string{"symlinkat(d, .certagent-data.tmp)", "fsync(d)", "renameat(d, .certagent-data.tmp, d, ..data)"},
 		[]string{"symlinkat(d, old.crt)", "fsync(d)"},
-		[]string{"renameat(d, ..gen-4, d, ..rejected-4)", "unlinkat(d, ..gen-4.json)", "openat(d, ..rejected-3)"},
+		[]string{"fstat(d)", "renameat(d, ..gen-4, d, ..rejected-4)", "unlinkat(d, ..gen-4.json)", "fstat(d)", "openat(d, ..rejected-3)"},
 	),
 }
 

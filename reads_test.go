@@ -25,7 +25,8 @@ var opening = map[string][]string{
 // mayOpen lists who opens files otherwise than through safefile, and why that is safe.
 var mayOpen = map[string]string{
 	"safefile/safefile.go unix.Open":  "the one way to read",
-	"sinks/directory.go unix.Open":    "O_DIRECTORY: fails at once for anything else",
+	"sinks/path.go unix.Openat2":      "O_DIRECTORY",
+	"sinks/path.go unix.Openat":       "O_PATH, or O_DIRECTORY",
 	"sinks/descriptor.go unix.Openat": "in a directory that is open; to read O_NONBLOCK, with its kind looked at afterwards",
 	"safefile/append.go unix.Open":    "files that certagent appends to",
 	"cmd/certagent/dev.go os.Create":  "writes a file of certagent dev",

@@ -110,6 +110,7 @@ const (
 	RecordNotRemoved    = "removing the record of a merged bundle failed"
 	RecoveryFailed      = "cleanup after an earlier run failed"
 	NotLocked           = "locking failed: another agent could publish to the same files"
+	DirectoryReplaced   = "the directory of a destination is another one than before"
 	OwnerUnknown        = "looking up the directory's owner failed"
 	FileChanged         = "another process changed a published file"
 	FileRepaired        = "owner or mode of a file repaired"

@@ -43,12 +43,15 @@ type Claim struct {
 	mu   sync.Mutex
 	dirs map[string]*claimedDir // by path
 	held map[string]claimed     // by the path of the destination
+
+	replaced []string // directories, since Replaced was called
 }
 
 // claimedDir is a directory with an open lock file.
 type claimedDir struct {
 	file descriptor
 	id   inode // of the lock file
+	dir  inode
 }
 
 // claimed is a destination, however many paths lead to it.
@@ -99,6 +102,9 @@ func (c *Claim) forgetReplaced(dir string) {
 	if err := unix.Lstat(path, &st); err != nil && err != unix.ENOENT || err == nil && (inode{st.Dev, st.Ino}) == d.id {
 		return
 	}
+	if unix.Stat(dir, &st) == nil && (inode{st.Dev, st.Ino}) != d.dir {
+		c.replaced = append(c.replaced, dir)
+	}
 	delete(c.dirs, dir)
 	for path := range c.held {
 		if filepath.Dir(path) == dir {
@@ -111,6 +117,15 @@ func (c *Claim) forgetReplaced(dir string) {
 		}
 	}
 	d.file.close()
+}
+
+// Replaced returns the directories of destinations that were found to be other ones
+// than those in which a destination was claimed, since the last call.
+func (c *Claim) Replaced() (dirs []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	dirs, c.replaced = c.replaced, nil
+	return dirs
 }
 
 // add locks paths that c does not hold yet, all or none. A destination that cannot be
@@ -214,7 +229,8 @@ func (a *addition) openNew(dir string) (*claimedDir, error) {
 		return nil, err
 	}
 	st, err := f.stat()
-	if err != nil {
+	is, dirErr := descriptor(parent.fd).stat()
+	if err = errors.Join(err, dirErr); err != nil {
 		f.close()
 		return nil, err
 	}
@@ -232,7 +248,7 @@ func (a *addition) openNew(dir string) (*claimedDir, error) {
 		return nil, err
 	}
 	parent.recordProcess(id)
-	return &claimedDir{f, id}, nil
+	return &claimedDir{f, id, inode{is.Dev, is.Ino}}, nil
 }
 
 // release lets other processes lock.

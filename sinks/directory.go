@@ -49,11 +49,10 @@ func openLocked(ctx context.Context, path string, createLock bool) (*directory, 
 }
 
 func openUnlocked(path string) (*directory, error) {
-	var fd int
-	err := retryEINTR(func() (err error) {
-		fd, err = unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-		return err
-	})
+	fd, err := openPath(path)
+	if errors.Is(err, ErrForeignLink) {
+		return nil, &Error{Op: "opening the directory", Path: path, Err: err, hint: linkHint}
+	}
 	if err != nil {
 		return nil, &Error{Op: "opening the directory", Path: path, Err: err}
 	}
@@ -265,25 +264,26 @@ func (d *directory) removeAny(name string, check func(*directory) error) error {
 // createDirectory creates path and what is missing above it, and makes each new
 // name durable. The umask applies, but not to what its owner may do.
 func createDirectory(path string) error {
-	err := retryEINTR(func() error { return unix.Mkdir(path, 0o755) })
-	if err == unix.ENOENT {
+	parent, err := openUnlocked(filepath.Dir(path))
+	if errors.Is(err, unix.ENOENT) && path != "/" {
 		if err := createDirectory(filepath.Dir(path)); err != nil {
 			return err
 		}
-		err = retryEINTR(func() error { return unix.Mkdir(path, 0o755) })
+		parent, err = openUnlocked(filepath.Dir(path))
 	}
+	if err != nil {
+		return err
+	}
+	defer parent.close()
+	name := filepath.Base(path)
+	err = retryEINTR(func() error { return unix.Mkdirat(parent.fd, name, 0o755) })
 	if err == unix.EEXIST {
 		return nil
 	}
 	if err != nil {
 		return &Error{Op: "creating the directory", Path: path, Err: err}
 	}
-	parent, err := openUnlocked(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	defer parent.close()
-	if err := parent.letOwnerIn(filepath.Base(path), 0o700); err != nil {
+	if err := parent.letOwnerIn(name, 0o700); err != nil {
 		return err
 	}
 	return parent.sync()

@@ -130,7 +130,7 @@ func (d *disk) look(text string) error {
 	args := splitArguments(m[2])
 	op := diskOp{text: strings.ReplaceAll(m[1]+"("+m[2]+")", d.root, "")}
 	switch m[1] {
-	case "read", "pread64", "statx", "fstat", "newfstatat", "readlinkat", "getdents64", "flock", "close", "fchown", "execve", "fcntl":
+	case "read", "pread64", "statx", "fstat", "newfstatat", "readlinkat", "getdents64", "flock", "close", "fchown", "execve", "fcntl", "openat2":
 		return nil
 	case "openat":
 		if !strings.Contains(args[2], "O_CREAT") || d.at(joinedPath(args)) != 0 {

@@ -122,7 +122,12 @@ func (Journal) Repair(f File) error {
 	if err != nil {
 		return err
 	}
-	return cwd.repair(path, f)
+	d, err := openUnlocked(filepath.Dir(path))
+	if err != nil {
+		return &Error{Op: "opening the directory of the file to repair", Path: path, Err: err}
+	}
+	defer d.close()
+	return d.repair(filepath.Base(path), f)
 }
 
 // Previous returns the files as they are now, or nil if one of them is missing or
@@ -130,7 +135,12 @@ func (Journal) Repair(f File) error {
 func (Journal) Previous(files []File) []File {
 	var all []File
 	for _, f := range files {
-		content, is, err := cwd.readFile(f.Path)
+		d, err := openUnlocked(filepath.Dir(f.Path))
+		if err != nil {
+			return nil
+		}
+		content, is, err := d.readFile(filepath.Base(f.Path))
+		d.close()
 		if err != nil {
 			return nil
 		}

@@ -49,6 +49,9 @@ func TestMain(m *testing.M) {
 }
 
 func helper(root string) error {
+	if umask, err := strconv.ParseUint(os.Getenv("SINKS_TEST_UMASK"), 8, 32); err == nil {
+		unix.Umask(int(umask))
+	}
 	if way := os.Getenv("SINKS_TEST_LINK_DIR"); way != "" {
 		return linkDirHelper(filepath.Join(root, "d"), way)
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 // The system calls that can change or read the disk.
-const traced = "openat,flock,statx,read,write,fchown,fchmod,fsync,close,renameat,renameat2,linkat,symlinkat,readlinkat,unlinkat,mkdirat,mkdir,getdents64,fstat"
+const traced = "openat,openat2,flock,statx,read,write,fchown,fchmod,fsync,close,renameat,renameat2,linkat,symlinkat,readlinkat,unlinkat,mkdirat,mkdir,getdents64,fstat"
 
 // A call is one system call of a publishing process, as strace saw it.
 type call struct {
@@ -89,7 +89,10 @@ func trace(t *testing.T, root, env string) (calls []call) {
 		if to := target.FindStringSubmatch(m[3]); to != nil && strings.HasPrefix(c.name, "renameat") {
 			c.text += ", " + short(to[1]) + ", " + to[2] + to[3]
 		}
-		c.text = c.name + "(" + c.text + ")"
+		c.text = strings.TrimSuffix(c.name, "2") + "(" + c.text + ")"
+		if c.name == "renameat2" {
+			c.text = "renameat2" + strings.TrimPrefix(c.text, "renameat")
+		}
 		arguments := m[3]
 		if c.name == "readlinkat" { // the rest is the result
 			arguments = argument.FindString(arguments)

@@ -57,7 +57,7 @@ func (w *witness) look(text string) (objection string) {
 
 func (w *witness) judge(name string, args []string, text string) string {
 	switch name {
-	case "read", "pread64", "statx", "fstat", "newfstatat", "readlinkat", "getdents64", "flock", "fsync", "close":
+	case "read", "pread64", "statx", "fstat", "newfstatat", "readlinkat", "getdents64", "flock", "fsync", "close", "openat2":
 	case "openat":
 		return w.open(joinedPath(args), args, text)
 	case "mkdirat":

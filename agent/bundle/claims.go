@@ -37,6 +37,9 @@ func (b *Bundle) claimDestinations(g *generation) error {
 		return nil
 	}
 	err := b.target.Claim(b.env.Claims, g.files)
+	for _, dir := range b.env.Claims.Replaced() {
+		b.log.Warn(logmsg.DirectoryReplaced, logkey.Destination, dir)
+	}
 	switch {
 	case err == nil:
 		b.notLocked = ""

@@ -33,6 +33,7 @@ func (all *Members) CheckHost(sinks []config.Sink) config.Problems {
 		if m.variable == "" {
 			h.owner(m.owner)
 			h.file(m.file)
+			h.exposed(m.file.Path, m.owner)
 			h.change(all.reactions[i].Change)
 		}
 	}
@@ -62,6 +63,7 @@ func (h *hostCheck) block(b block) {
 	if b.config.Directory != "" {
 		h.owner(owner{b.config.User, b.config.Group})
 		h.directory(filepath.Join(config.Absolute(b.config.Directory), "certagent-check"), true)
+		h.exposed(filepath.Join(config.Absolute(b.config.Directory), "certagent-check"), owner{b.config.User, b.config.Group})
 	}
 	h.change(&b.config.Change)
 	if c := b.config.Check; c != nil {
@@ -77,21 +79,22 @@ func (h *hostCheck) block(b block) {
 	for _, m := range b.templates {
 		h.place(m.pos, m.title(b.title()))
 		h.owner(m.owner)
-		h.member(b, m.file)
+		h.member(b, m.owner, m.file)
 	}
 	for _, m := range b.certificates {
 		h.place(m.pos, within(b.title(), "certificate "+strconv.Quote(m.name)))
 		h.owner(m.owner)
 		for _, o := range m.outputs {
-			h.member(b, o.file)
+			h.member(b, m.owner, o.file)
 		}
 	}
 }
 
 // member checks a file of a bundle. In the bundle's directory it is a link.
-func (h *hostCheck) member(b block, f sinks.File) {
+func (h *hostCheck) member(b block, o owner, f sinks.File) {
 	if b.config.Directory == "" {
 		h.file(f)
+		h.exposed(f.Path, o)
 		return
 	}
 	if name, err := filepath.Rel(config.Absolute(b.config.Directory), f.Path); err == nil {
@@ -180,10 +183,29 @@ func (h *hostCheck) directory(path string, create bool) {
 	switch {
 	case err == nil, errors.Is(err, sinks.ErrExposed):
 		return
+	case errors.Is(err, sinks.ErrForeignLink):
+		h.report(config.StartError, "destination", err.Error(), hintOf(err))
+		return
 	case errors.Is(err, unix.EACCES) && !errors.Is(missing, fs.ErrNotExist):
 		kind = config.StartError
 	}
 	h.report(kind, "destination", unwritable(dir, err), hintOf(err))
+}
+
+// exposed warns of directories above a destination that belong to other users than
+// those who may own the file.
+func (h *hostCheck) exposed(path string, o owner) {
+	uid, _, err := o.ids()
+	if err != nil {
+		return
+	}
+	for _, e := range sinks.Exposures(path, uid) {
+		if h.directories[e.Path+"/"] {
+			continue
+		}
+		h.directories[e.Path+"/"] = true
+		h.report(config.Warning, "destination", fmt.Sprintf("%q belongs to user %d, who can replace what is published in it", e.Path, e.User), "if that is not intended, let root or certagent's user own the directory")
+	}
 }
 
 // unwritable names the directory, its owner and mode, and the user of this process.

@@ -128,6 +128,7 @@ func TestDirectoryThatComesLaterIsClaimed(t *testing.T) {
 		return err == nil && string(content) == "two"
 	})
 	refused()
+	first.Says(logmsg.DirectoryReplaced + ` .*destination=.*/later\n`)
 	first.stop()
 }
 

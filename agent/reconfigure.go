@@ -104,7 +104,11 @@ func (r *assembly) rearrange(ctx context.Context, all *bundle.Members) error {
 	for _, b := range gone {
 		b.Close()
 	}
-	r.Logger.Info(logmsg.ConfigChanged, logkey.Stopped, len(gone), logkey.Started, all.Len())
+	if len(gone) == 0 && all.Len() == 0 {
+		r.Logger.Info(logmsg.NothingChanged)
+	} else {
+		r.Logger.Info(logmsg.ConfigChanged, logkey.Stopped, len(gone), logkey.Started, all.Len())
+	}
 	return ctx.Err()
 }
 

@@ -11,6 +11,7 @@ package logmsg
 const (
 	Starting          = "starting"
 	ConfigWarning     = "configuration warning"
+	ConfigError       = "configuration error"
 	FlagIgnored       = "flag ignored: it has no effect"
 	Exiting           = "stopped"
 	Finished          = "one-shot run finished"
@@ -23,7 +24,9 @@ const (
 	SignalIgnored     = "signal ignored"
 	Reloaded          = "configuration reloaded"
 	ReloadRefused     = "reload refused: the new configuration is invalid"
+	ReloadFailed      = "reload failed; the old configuration stays in use"
 	RestartNeeded     = "configuration change takes effect after a restart"
+	NothingChanged    = "no bundle is changed by the reload"
 	ConfigChanged     = "bundles changed by the reload"
 	LinesLost         = "log lines lost"
 	LogNotWritten     = "writing the log failed"

@@ -55,6 +55,18 @@ type Problem struct {
 // Error returns the problem as text: place and message, the source line, and
 // the hint.
 func (p Problem) Error() string {
+	text := p.Line()
+	if p.SourceLine != "" {
+		text += "\n    " + p.SourceLine
+	}
+	if p.Hint != "" {
+		text += "\n  hint: " + p.Hint
+	}
+	return text
+}
+
+// Line returns the problem as one line, without its hint: place and message.
+func (p Problem) Line() string {
 	severity := ""
 	if p.Kind == Warning {
 		severity = "warning"
@@ -65,14 +77,7 @@ func (p Problem) Error() string {
 			parts = append(parts, part)
 		}
 	}
-	text := strings.Join(parts, ": ")
-	if p.SourceLine != "" {
-		text += "\n    " + p.SourceLine
-	}
-	if p.Hint != "" {
-		text += "\n  hint: " + p.Hint
-	}
-	return text
+	return strings.Join(parts, ": ")
 }
 
 // Problems are all problems, sorted by file and line.

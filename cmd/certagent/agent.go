@@ -163,6 +163,7 @@ func warn(problems config.Problems, ignoredFlags []string, logger *slog.Logger) 
 func exitCode(err error, logger *slog.Logger) int {
 	var child *agent.ChildExit
 	var failure *agent.Failure
+	var problems config.Problems
 	switch {
 	case err == nil:
 		logger.Info(logmsg.Exiting)
@@ -170,6 +171,13 @@ func exitCode(err error, logger *slog.Logger) int {
 	case errors.As(err, &child):
 		logger.Info(logmsg.ExitingWithChild, logkey.Code, child.Code)
 		return child.Code
+	case errors.As(err, &problems):
+		code := exitConfig
+		if errors.As(err, &failure) {
+			code = failure.Code
+		}
+		logProblems(problems, code, logger)
+		return code
 	case errors.As(err, &failure):
 		logger.Error(logmsg.ExitingOnError, logkey.Error, err, logkey.Code, failure.Code)
 		return failure.Code
@@ -177,6 +185,19 @@ func exitCode(err error, logger *slog.Logger) int {
 		logger.Error(logmsg.ExitingOnError, logkey.Error, err, logkey.Code, exitError)
 		return exitError
 	}
+}
+
+// logProblems logs why the agent does not start, one line for each problem.
+func logProblems(problems config.Problems, code int, logger *slog.Logger) {
+	if len(problems) == 1 {
+		p := problems[0]
+		logger.Error(logmsg.ExitingOnError, logkey.Error, p.Line(), sourceOf(p), hintOf(p), logkey.Code, code)
+		return
+	}
+	for _, p := range problems {
+		logger.Error(logmsg.ConfigError, logkey.Error, p.Line(), sourceOf(p), hintOf(p))
+	}
+	logger.Error(logmsg.ExitingOnError, logkey.Error, count(len(problems), "error")+" in the configuration, or on this host", logkey.Code, code)
 }
 
 // writePIDFile writes the process's number to path, unless path is empty. Whatever

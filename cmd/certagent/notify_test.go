@@ -177,7 +177,7 @@ func TestNotify(t *testing.T) {
 	w.Write("other.hcl", w.expand(strings.ReplaceAll(login+password(""), "DIR/password", "DIR/theirs")))
 	other := launch(t, t.TempDir(), nil, "agent", "-config="+w.Path("other.hcl"))
 	other.Says(logmsg.AllPublished)
-	reload(text+strings.ReplaceAll(password(""), "DIR/password", "DIR/theirs"), logmsg.ReloadRefused+`.*theirs`)
+	reload(text+strings.ReplaceAll(password(""), "DIR/password", "DIR/theirs"), logmsg.ReloadFailed+`.*theirs`)
 	other.stop()
 	reload(text, logmsg.ConfigChanged)
 

@@ -79,7 +79,7 @@ func (r *reloader) hangUp(ctx context.Context, sig os.Signal) {
 func (r *reloader) reload(ctx context.Context) {
 	cfg, problems := r.flags.load()
 	if cfg == nil {
-		r.refused(errors.New(problems.Errors().Error()))
+		r.refused(problems.Errors())
 		return
 	}
 	switch err := r.change(ctx, cfg); {
@@ -109,6 +109,31 @@ func (r *reloader) change(ctx context.Context, cfg *config.Config) error {
 	}
 }
 
+// refused logs why a configuration is not in use, one line for each problem.
 func (r *reloader) refused(err error) {
-	r.logger.Error(logmsg.ReloadRefused, logkey.Error, err)
+	var problems config.Problems
+	if !errors.As(err, &problems) { // the configuration is not to blame
+		r.logger.Error(logmsg.ReloadFailed, logkey.Error, err)
+		return
+	}
+	for _, p := range problems {
+		r.logger.Error(logmsg.ReloadRefused, logkey.Error, p.Line(), sourceOf(p), hintOf(p))
+	}
+}
+
+// sourceOf returns the attribute for the line of a problem in its file, which is empty
+// without one.
+func sourceOf(p config.Problem) slog.Attr {
+	if p.SourceLine == "" {
+		return slog.Attr{}
+	}
+	return slog.String(logkey.Text, p.SourceLine)
+}
+
+// hintOf returns the attribute for the hint of a problem, which is empty without one.
+func hintOf(p config.Problem) slog.Attr {
+	if p.Hint == "" {
+		return slog.Attr{}
+	}
+	return slog.String(logkey.Hint, p.Hint)
 }

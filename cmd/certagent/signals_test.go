@@ -101,6 +101,53 @@ func TestSIGHUPWithAMistakeChangesNothing(t *testing.T) {
 	p.stop()
 }
 
+// A reload says what it has done: nothing, one line for each mistake, or that the
+// configuration is right and something else is in the way.
+func TestSIGHUPSaysWhatItHasDone(t *testing.T) {
+	w := newWorld(t)
+	text := login + password("")
+	p := w.start(text)
+	p.Says(logmsg.AllPublished)
+	p.Signal(syscall.SIGHUP)
+	p.Says(logmsg.NothingChanged + `\n`)
+	p.Says(logmsg.Reloaded)
+
+	w.Write("agent.hcl", w.expand(text)+"log_level = \"verbose\"\nlog_format = \"xml\"\n")
+	p.Signal(syscall.SIGHUP)
+	p.SaysTimes(logmsg.ReloadRefused, 2)
+	p.Says(logmsg.ReloadRefused + ` error="[^"]*agent.hcl:\d+:\d+: log_level: [^"]*"`)
+	p.Says(logmsg.ReloadRefused + ` error="[^"]*agent.hcl:\d+:\d+: log_format: [^"]*"`)
+
+	w.Write("other.hcl", w.expand(strings.ReplaceAll(text, "DIR/password", "DIR/theirs")))
+	other := launch(t, w.Path(""), nil, "agent", "-config="+w.Path("other.hcl"))
+	other.Says(logmsg.AllPublished)
+	w.Write("agent.hcl", w.expand(strings.ReplaceAll(text, "DIR/password", "DIR/theirs")))
+	p.Signal(syscall.SIGHUP)
+	p.Says(logmsg.ReloadFailed + `.*theirs`)
+	if n := p.Count(logmsg.ReloadRefused); n != 2 {
+		t.Errorf("%d lines blame the configuration, want 2", n)
+	}
+	if p.Count(logmsg.ConfigChanged) > 0 {
+		t.Error("the log says that bundles were changed")
+	}
+	if p.Count(`(?m)^[^2]`) > 0 {
+		t.Error("a message has several lines")
+	}
+	other.Signal(syscall.SIGTERM)
+	other.Ends(0)
+	p.stop()
+}
+
+// Each reason not to start is a line.
+func TestStartErrorsAreALineEach(t *testing.T) {
+	w := newWorld(t)
+	p := w.start(login + strings.ReplaceAll(password(`user = "nobody-of-that-name"`), "DIR/password", "DIR/one") + password(`user = "nobody-of-this-name"`))
+	p.Says(` ERR ` + logmsg.ConfigError + ` error="[^"]*agent.hcl:\d+:\d+: [^\n]*nobody-of-that-name`)
+	p.Says(` ERR ` + logmsg.ConfigError + ` error="[^"]*agent.hcl:\d+:\d+: [^\n]*nobody-of-this-name`)
+	p.Says(logmsg.ExitingOnError + ` error="2 errors in the configuration, or on this host" code=3`)
+	p.Ends(3)
+}
+
 // Flags count more than files, also in a configuration that is read again.
 // (With Vault Agent they do not.)
 func TestSIGHUPDoesNotOverruleAFlag(t *testing.T) {

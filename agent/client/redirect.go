@@ -5,7 +5,6 @@ package client
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -44,11 +43,5 @@ func (t *transport) trusts(from, to *url.URL) bool {
 	return from.Scheme == "https" && to.Scheme == "https" && t.files.hasCA() && !t.skipVerify
 }
 
-func sameHost(a, b *url.URL) bool {
-	return strings.EqualFold(a.Hostname(), b.Hostname()) || loopback(a.Hostname()) && loopback(b.Hostname())
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
-}
+// sameHost reports whether two URLs have the same host name, on whatever port.
+func sameHost(a, b *url.URL) bool { return strings.EqualFold(a.Hostname(), b.Hostname()) }

@@ -96,7 +96,13 @@ func (m *templateMember) firstRequests() []vaultreq.Request {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), firstRequestsTimeout)
 	defer cancel()
+	if m.slow == m.template {
+		return nil
+	}
 	result, _ := m.template.Execute(ctx, noAnswers{}) // the first rendering reports the error
+	if ctx.Err() != nil {
+		m.slow = m.template
+	}
 	return result.Missing
 }
 

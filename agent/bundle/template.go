@@ -28,6 +28,7 @@ type templateMember struct {
 	config   *config.Template // nil for a variable
 
 	template *render.Template // nil as long as the source cannot be read or parsed
+	slow     *render.Template // one whose first requests take too long to find
 }
 
 // newFileMember returns a member that renders to path.

@@ -33,7 +33,9 @@ type execution struct {
 	printed []parse.Node // what prints a value
 	absent  parse.Node   // that of them which first printed a missing key or nil
 	library libraryCalls
-	depth   int // of the templates that call each other
+	depth   int    // of the templates that call each other
+	rounds  int    // calls of mayContinue
+	memory  uint64 // of the process at the beginning
 	written []Written
 	size    int // of the content in written
 	output  []byte
@@ -54,7 +56,7 @@ type answered struct {
 
 func newExecution(t *Template, source Source) *execution {
 	return &execution{
-		template: t, source: source, answers: map[vaultreq.Request]any{},
+		template: t, source: source, memory: heap(), answers: map[vaultreq.Request]any{},
 		calls: make(chan func()), done: make(chan struct{}), stopped: make(chan struct{}),
 	}
 }

@@ -99,15 +99,17 @@ func (e *execution) guardLibrary(functions template.FuncMap, index int, s shape)
 // mayCall returns an error unless a function may be called with arguments.
 func (e *execution) mayCall(name string, arguments []reflect.Value) error {
 	if cheap.has(name) {
-		return e.alive()
+		return e.mayContinue(0)
 	}
 	if err := e.check("the argument of "+name, arguments...); err != nil {
 		return err
 	}
 	if cost := costs[name]; cost != nil {
-		if cost(newOperands(arguments), e.template.limits.size) > float64(e.template.limits.size) {
+		size := cost(newOperands(arguments), e.template.limits.size)
+		if size > float64(e.template.limits.size) {
 			return e.tooBig("the result of " + name)
 		}
+		return e.mayContinue(int(size))
 	}
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"runtime"
+	"runtime/metrics"
 	"time"
 )
 
@@ -15,9 +17,10 @@ type limits struct {
 	time     time.Duration // without what the source takes
 	patience time.Duration // for a function to return after the time is up
 	size     int           // of the output, and of each value in bytes
+	memory   uint64        // that the process may take in addition, in bytes
 }
 
-var defaultLimits = limits{time: 10 * time.Second, patience: time.Second, size: 16 << 20}
+var defaultLimits = limits{time: 10 * time.Second, patience: time.Second, size: 16 << 20, memory: 256 << 20}
 
 const (
 	// deepestCall is how deep templates may call each other. text/template's own
@@ -80,7 +83,32 @@ func (e *execution) alive() error {
 }
 
 // tick is called in each round of a range.
-func (e *execution) tick() (string, error) { return "", e.alive() }
+func (e *execution) tick() (string, error) { return "", e.mayContinue(0) }
+
+// mayContinue returns an error if the execution is to stop, or takes too much memory. size
+// is that of the values which a function is about to handle.
+func (e *execution) mayContinue(size int) error {
+	if err := e.alive(); err != nil {
+		return err
+	}
+	const large, rounds = 1 << 20, 256 // when to look at the memory
+	if e.rounds++; size < large && e.rounds%rounds != 0 {
+		return nil
+	}
+	if allowed := e.memory + e.template.limits.memory; heap() > allowed {
+		if runtime.GC(); heap() > allowed { // what is not garbage
+			return e.exceeded(fmt.Errorf("rendering takes more than %d MiB of memory", e.template.limits.memory>>20))
+		}
+	}
+	return nil
+}
+
+// heap returns how many bytes the process has allocated, garbage included.
+func heap() uint64 {
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
+}
 
 // enter and leave are called at the beginning and the end of each named template.
 func (e *execution) enter() (string, error) {
@@ -105,12 +133,10 @@ func (e *execution) show(index int, value any) (any, error) {
 
 // check returns an error if the execution is to stop, or if values are too big.
 func (e *execution) check(what string, values ...reflect.Value) error {
-	if err := e.alive(); err != nil {
-		return err
-	}
-	switch err := weigh(e.template.limits.size, values...); err {
+	size, err := weigh(e.template.limits.size, values...)
+	switch err {
 	case nil:
-		return nil
+		return e.mayContinue(size)
 	case errTooBig:
 		return e.tooBig(what)
 	default:
@@ -118,17 +144,17 @@ func (e *execution) check(what string, values ...reflect.Value) error {
 	}
 }
 
-// weigh returns errTooBig if it takes about more bytes than the limit to print values,
-// indented, and errTooDeep if they are nested too deeply. It takes no longer than the
+// weigh returns about how many bytes it takes to print values, indented. It returns
+// errTooBig if that is more than the limit, and errTooDeep if they are nested too deeply. It takes no longer than the
 // limit, even for lists that contain each other many times.
-func weigh(limit int, values ...reflect.Value) error {
+func weigh(limit int, values ...reflect.Value) (size int, err error) {
 	s := scale{left: limit}
 	for _, v := range values {
 		if err := s.add(v, 0); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	return limit - s.left, nil
 }
 
 // scale adds up sizes.

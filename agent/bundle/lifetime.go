@@ -5,6 +5,7 @@ package bundle
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"path"
 	"slices"
@@ -58,8 +59,7 @@ func slack(ttl time.Duration) time.Duration { return max(ttl/50, 5*time.Second) 
 // lifetimeWishes returns in which way the certificate does not have the configured ttl,
 // and why renew_before cannot be kept; "" for each that is kept.
 func (m *certificateMember) lifetimeWishes(now time.Time) (shortened, unkept string) {
-	leaf := m.pair.Leaf
-	granted := leaf.NotAfter.Sub(now)
+	granted := grantedLifetime(m.pair.Leaf, now)
 	if wanted := m.spec.TTL; wanted > 0 && granted < wanted-slack(wanted) {
 		shortened = fmt.Sprintf("ttl is %v, granted are %v", wanted, granted.Round(roundTo(granted)))
 	}
@@ -67,6 +67,17 @@ func (m *certificateMember) lifetimeWishes(now time.Time) (shortened, unkept str
 		unkept = fmt.Sprintf("renew_before is %v, the lifetime %v: renewed after two thirds of it", before, granted.Round(roundTo(granted)))
 	}
 	return shortened, unkept
+}
+
+// grantedLifetime returns how long a certificate that was just issued lives. Vault dates
+// it back by 30 s; this host's clock counts only if it agrees with that.
+func grantedLifetime(leaf *x509.Certificate, now time.Time) time.Duration {
+	const datedBack, agrees = 30 * time.Second, 2 * time.Minute
+	start := leaf.NotBefore.Add(datedBack)
+	if now.Sub(start).Abs() < agrees {
+		start = now
+	}
+	return leaf.NotAfter.Sub(start)
 }
 
 // roundTo returns the precision in which a lifetime is told, so that it reads the same for

@@ -37,7 +37,7 @@ func hide(text string, known []string, template string) string {
 	text = quoted.ReplaceAllStringFunc(text, func(match string) string {
 		open := strings.IndexAny(match, "\"'`")
 		inner := match[open+1 : len(match)-1]
-		if inner == redact.Mark || strings.Contains(template, inner) {
+		if inner == redact.Mark || strings.Contains(template, inner) || ordinary(inner) {
 			return match
 		}
 		return match[:open+1] + redact.Mark + match[len(match)-1:]
@@ -66,7 +66,7 @@ func isOrdinary(text string) bool {
 // ordinary reports whether a word is one of the messages' own, a letter, or a small
 // number such as a line.
 func ordinary(w string) bool {
-	return vocabulary()[w] || len(w) == 1 || len(w) <= 2 && strings.Trim(w, "0123456789") == ""
+	return vocabulary()[w] || len(w) <= 1 || len(w) <= 2 && strings.Trim(w, "0123456789") == ""
 }
 
 // replaceAll replaces each known text, whole, as %q prints it and line by line.

@@ -90,7 +90,15 @@ func (o Output) digest(content []byte) []byte {
 	return h.Sum(nil)
 }
 
-func (o Output) decodeJKS(content []byte) (Pair, error) {
+// recovered makes an error of a panic of the library, which some damaged keys cause.
+func recovered(err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("the file is damaged: %v", r)
+	}
+}
+
+func (o Output) decodeJKS(content []byte) (p Pair, err error) {
+	defer recovered(&err)
 	store, err := o.load(content)
 	if err != nil {
 		return Pair{}, err
@@ -114,12 +122,12 @@ func (o Output) decodeJKS(content []byte) (Pair, error) {
 	return Pair{Leaf: list[0], Chain: Order(list[0], list), Key: key}, err
 }
 
-func (o Output) decodeTrustedJKS(content []byte) ([]*x509.Certificate, error) {
+func (o Output) decodeTrustedJKS(content []byte) (list []*x509.Certificate, err error) {
+	defer recovered(&err)
 	store, err := o.load(content)
 	if err != nil {
 		return nil, err
 	}
-	var list []*x509.Certificate
 	for _, alias := range store.Aliases() {
 		entry, err := store.GetTrustedCertificateEntry(alias)
 		if err != nil {

@@ -7,7 +7,9 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -24,7 +26,7 @@ func situations() []situation {
 
 // web is a bundle of one certificate, which lives for an hour.
 func web(more string) func(*world) string {
-	return func(*world) string { return login + webBlock("pki/web", cmpOr(more, `change_mode = "noop"`)) }
+	return func(*world) string { return login + webBlock("pki/web", either(more, `change_mode = "noop"`)) }
 }
 
 // renewing is a bundle whose certificate is renewed every few seconds, long before its
@@ -33,12 +35,19 @@ func renewing(more string) func(*world) string {
 	return func(*world) string { return renewingText("60s", more) }
 }
 
+// living is a bundle whose certificate lives for a time.
+func living(ttl, more string) func(*world) string {
+	return func(*world) string {
+		return login + strings.Replace(webBlock("pki/web", either(more, `change_mode = "noop"`)), "common_name", "ttl = \""+ttl+"\"\n common_name", 1)
+	}
+}
+
 func renewingText(ttl, more string) string {
-	block := webBlock("pki/web", cmpOr(more, `change_mode = "noop"`)+"\n renew_at = 0.05")
+	block := webBlock("pki/web", either(more, `change_mode = "noop"`)+"\n renew_at = 0.05")
 	return login + strings.Replace(block, "common_name", "ttl = \""+ttl+"\"\n common_name", 1)
 }
 
-func cmpOr(text, otherwise string) string {
+func either(text, otherwise string) string {
 	if text == "" {
 		return otherwise
 	}
@@ -107,6 +116,18 @@ var vaultSituations = []situation{
 		text:   replaced(web(""), "address = \"ADDRESS\"", "address = \"ADDRESS\"\n ca_cert = \"DIR/vault-ca.crt\"\n tls_server_name = \"vault.other.test\"\n")},
 	{name: "a proxy answers in Vault's place", text: web(""), before: answering("", 502, `<html><h1>502 Bad Gateway</h1></html>`)},
 	{name: "another web server answers", text: web(""), before: answering("", 200, `<!DOCTYPE html><title>It works!</title>`)},
+	{name: "Vault is sealed when a template's secret is polled", file: "password", then: later(seal), text: func(*world) string { return login + eager + password("") }},
+	{name: "the CA file for Vault is damaged while certagent runs", options: harness.ServerOptions{TLS: true},
+		before: func(w *world) { w.Write("vault-ca.crt", string(w.CA)) },
+		text:   replaced(renewing(""), "address = \"ADDRESS\"", "address = \"ADDRESS\"\n ca_cert = \"DIR/vault-ca.crt\"\n"),
+		then:   func(w *world, _ *process) { w.Write("vault-ca.crt", "damaged") }},
+	{name: "this host's clock and Vault's differ", text: web(""), before: func(w *world) {
+		w.Dev.Intercept(func(rw http.ResponseWriter, _ *http.Request) bool {
+			rw.Header().Set("Date", time.Now().Add(2*time.Hour).UTC().Format(http.TimeFormat))
+			return false
+		})
+	}},
+	{name: "Vault shortens the lifetime", text: replaced(web(""), "common_name", "ttl = \"240h\"\n common_name")},
 }
 
 var loginSituations = []situation{
@@ -116,6 +137,28 @@ var loginSituations = []situation{
 	{name: "the auth method is mounted elsewhere", text: replaced(web(""), `method "approle" {`, "method \"approle\" {\n mount_path = \"auth/none\"")},
 	{name: "the token was revoked", text: renewing(""), then: func(w *world, _ *process) { w.Dev.RevokeToken(w.Read("token")) }},
 	{name: "the token's directory is missing", text: replaced(web(""), "DIR/token", "DIR/none/token")},
+	{name: "the token may not renew itself", text: web(""), before: func(w *world) {
+		shortToken(w)
+		answering("/v1/auth/token/renew-self", 403, `{"errors":["permission denied"]}`)(w)
+	}},
+	{name: "the token cannot be renewed in an outage", text: web(""), before: func(w *world) {
+		shortToken(w)
+		answering("/v1/auth/token/renew-self", 503, `{"errors":["Vault is sealed"]}`)(w)
+	}},
+	{name: "the token cannot be written", text: replaced(renewing(""), "DIR/token", "DIR/tokens/token"), before: func(w *world) { w.Write("tokens/x", "") },
+		then: func(w *world, p *process) {
+			p.Says(logmsg.TokenWritten)
+			token := w.Read("tokens/token")
+			w.Check(os.RemoveAll(w.Path("tokens")))
+			w.Dev.RevokeToken(token)
+		}},
+}
+
+// shortToken lets tokens live for some seconds.
+func shortToken(w *world) {
+	w.Helper()
+	_, err := w.Client.Logical().Write("auth/approle/role/agent", map[string]any{"token_policies": "agent", "token_ttl": "4s"})
+	w.Check(err)
 }
 
 var certificateSituations = []situation{
@@ -136,6 +179,28 @@ var certificateSituations = []situation{
 	{name: "a template's file is missing", file: "other", text: func(*world) string {
 		return login + "template {\n source = \"DIR/none.tpl\"\n destination = \"DIR/other\"\n}\n"
 	}},
+	{name: "a certificate expires in an outage", text: living("8s", ""), then: later(seal)},
+	{name: "a certificate has expired before the start, in an outage", text: away(living("2s", "")), before: func(w *world) {
+		publishedBefore(living("2s", ""))(w)
+		harness.Eventually(w.T, "it has expired", func() bool { return time.Now().After(w.Leaf(certFile).NotAfter) })
+	}},
+	{name: "a certificate expires because the check refuses its successors", text: living("8s", "change_mode = \"noop\"\n check { command = [\"DIR/check\"] }"),
+		before: func(w *world) { w.script("check", "exit 0") }, then: later(func(w *world) { w.script("check", "echo unknown directive >&2; exit 1") })},
+	{name: "a certificate expires because the disk is full", text: replaced(living("8s", ""), "DIR/web", "DIR/tls"), file: "tls/tls.crt",
+		before: func(w *world) { w.mount() }, then: later(func(w *world) { fill(w, w.Path("tls")) })},
+	{name: "a certificate expires because the command fails", text: living("8s", "change_mode = \"command\"\n command = [\"DIR/reload\"]"),
+		before: func(w *world) { w.script("reload", "exit 0") }, then: later(func(w *world) { w.script("reload", "echo unknown directive >&2; exit 1") })},
+	{name: "the names change too often", text: web("change_mode = \"noop\"\n max_issues_per_hour = 1"), then: func(w *world, p *process) {
+		w.Write("agent.hcl", strings.Replace(w.Read("agent.hcl"), "example.test", "www.example.test", 1))
+		p.Signal(syscall.SIGHUP)
+	}},
+	{name: "the role wants an RSA key", text: func(*world) string { return login + webBlock("pki/rsa", `change_mode = "noop"`) }, before: func(w *world) {
+		_, err := w.Client.Logical().Write("pki/roles/rsa", map[string]any{"allow_any_name": true, "key_type": "rsa", "key_bits": 2048, "ttl": "1h"})
+		w.Check(err)
+	}},
+	{name: "a template's file is damaged while certagent runs", file: "other", before: func(w *world) { w.Write("other.tpl", "good") }, text: func(*world) string {
+		return login + "template {\n source = \"DIR/other.tpl\"\n destination = \"DIR/other\"\n}\n"
+	}, then: later(func(w *world) { w.Write("other.tpl", "{{ if") })},
 }
 
 var fileSituations = []situation{
@@ -152,6 +217,15 @@ var fileSituations = []situation{
 	{name: "somebody removes a published file", text: web(""), then: func(w *world, p *process) {
 		w.Check(os.Remove(w.Path(certFile)))
 		p.SaysTimes(`INF `+logmsg.Published+" ", 2)
+	}},
+	{name: "somebody changes the mode of a published file", text: web(""), then: later(func(w *world) { w.Check(os.Chmod(w.Path(certFile), 0o666)) })},
+	{name: "the record beside the files is damaged", text: web(""), before: func(w *world) {
+		publishedBefore(web(""))(w)
+		w.Write("web/.certagent-web.json", "damaged")
+	}},
+	{name: "the key on disk is readable by everybody", text: web(""), before: func(w *world) {
+		publishedBefore(web(""))(w)
+		w.Check(os.Chmod(w.Path("web/tls.key"), 0o644))
 	}},
 }
 
@@ -181,6 +255,22 @@ var consumerSituations = []situation{
 	}},
 	{name: "the verify address has an unknown host", text: web(verifying("www.certagent.invalid:443"))},
 	{name: "another certificate is served", text: func(w *world) string { return web(verifying(serveOther(w)))(w) }},
+	{name: "the pid file names another process", text: web(signalling), before: func(w *world) {
+		w.Write("server.pid", "1")
+		w.Check(os.Chtimes(w.Path("server.pid"), time.Now().Add(-time.Hour), time.Now().Add(-time.Hour)))
+		sleeper := harness.Start(w.T, exec.Command("sleep", "1000"))
+		w.Check(os.WriteFile(w.Path("server.pid"), []byte(strconv.Itoa(sleeper.PID())), 0o600))
+		w.Check(os.Chtimes(w.Path("server.pid"), time.Now().Add(-time.Hour), time.Now().Add(-time.Hour)))
+	}},
+	{name: "the signal would end the target", text: web(signalling), before: func(w *world) {
+		w.Write("server.pid", strconv.Itoa(harness.Start(w.T, exec.Command("sleep", "1000")).PID()))
+	}},
+	{name: "the pid file is the wrong one, and the server serves the old certificate", text: func(w *world) string {
+		return web(signalling + strings.Replace(verifying(serveOther(w)), "change_mode = \"noop\"\n", "", 1))(w)
+	}},
+	{name: "the client certificate for verify is missing", text: func(w *world) string {
+		return web(strings.Replace(verifying(nobodyAt(w)), "timeout", "client_cert = \"DIR/none.crt\"\n client_key = \"DIR/none.key\"\n timeout", 1))(w)
+	}},
 }
 
 var hostSituations = []situation{
@@ -198,4 +288,9 @@ var hostSituations = []situation{
 	{name: "the child does not exist", text: func(w *world) string { return web("")(w) + "exec {\n command = [\"certagent-no-such-command\"]\n}\n" }},
 	{name: "the child exits", text: func(w *world) string { return web("")(w) + child("sleep 1; exit 9", "") }},
 	{name: "the child exits again and again", text: func(w *world) string { return web("")(w) + child("exit 9", `restart = "always"`) }},
+	{name: "the child does not end when it is told to", text: func(w *world) string {
+		return web("")(w) + child("trap '' TERM; while :; do sleep 0.1; done", `kill_timeout = "500ms"`)
+	},
+		then: func(w *world, p *process) { p.Says(logmsg.ChildStarted); p.Signal(syscall.SIGTERM) }},
+	{name: "`WATCHDOG_USEC` is no number", env: []string{"WATCHDOG_USEC=often"}, text: web("")},
 }

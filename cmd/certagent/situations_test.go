@@ -34,9 +34,6 @@ type situation struct {
 	file    string
 	env     []string
 	options harness.ServerOptions
-	args    []string // of the agent
-	// start, if not nil, starts the agent instead.
-	start func(w *world, env []string, text string) *process
 }
 
 const certFile = "web/tls.crt"
@@ -98,11 +95,7 @@ func (s situation) check(w *world, want row) {
 	}
 	old := w.Read(s.file)
 	m := newManager(w.T, fmt.Sprintf("@certagent-situation-%d-%d", os.Getpid(), lastManager.Add(1)))
-	start := s.start
-	if start == nil {
-		start = func(w *world, env []string, text string) *process { return w.startEnv(env, text, s.args...) }
-	}
-	p := start(w, append(m.env(), s.env...), s.text(w))
+	p := w.startEnv(append(m.env(), s.env...), s.text(w))
 	if s.then != nil {
 		p.Says(logmsg.AllPublished)
 		s.then(w, p)
@@ -126,7 +119,13 @@ func (s situation) check(w *world, want row) {
 	if len(want.lines) == 0 && p.Count(` (WRN|ERR) `) > p.Count(` WRN configuration warning `) {
 		w.Errorf("there are lines at WRN or ERR")
 	}
-	s.wait(w).Ends(want.wait)
+	// Files without a directory of their own are replaced one by one, and a look in between
+	// finds half of each set.
+	harness.Eventually(w.T, fmt.Sprintf("wait ends with %d", want.wait), func() bool {
+		p := s.wait(w)
+		<-p.Ended()
+		return p.State().ExitCode() == want.wait
+	})
 	if want.exits < 0 {
 		harness.Eventually(w.T, fmt.Sprintf("the status is %q", want.status), func() bool { return strings.Contains(m.status(), want.status) })
 	}
@@ -152,13 +151,7 @@ func (s situation) wait(w *world) *process {
 // once runs a one-shot agent with the configuration as it is now.
 func (s situation) once(w *world) *process {
 	w.Helper()
-	start := s.start
-	if start == nil {
-		start = func(w *world, env []string, text string) *process { return w.startEnv(env, text, "-once") }
-	}
-	text := strings.Replace(w.Read("agent.hcl"), "min_backoff", "exit_on_err = true\n min_backoff", 1)
-	text = strings.Replace(text, "vault {", "vault {\n retry { num_retries = -1 }", 1)
-	return start(w, s.env, text+"\ntemplate_config { exit_on_retry_failure = true }\n")
+	return launch(w.T, w.Path(""), s.env, "agent", "-once", "-timeout=3s", "-config="+w.Path("agent.hcl"))
 }
 
 // serves returns what readers find.

@@ -165,7 +165,8 @@ func (l *loop) take() *entry {
 	for l.open && len(l.queue) > 0 && !l.queue[0].due.After(l.now.wall) {
 		e := heap.Pop(&l.queue).(*entry)
 		switch {
-		case e.single != nil && !e.single.ready():
+		case e.single != nil && !e.single.ready(): // it is over
+			delete(l.refused, e)
 		case e.single == nil && e.act == ask && l.reconsider(e):
 		default:
 			return e

@@ -22,7 +22,9 @@ func (l *loop) handleResult(r result) {
 	case e.dropped:
 		delete(l.refused, e)
 	case e.single != nil:
-		l.replyTo(e, r)
+		if l.replyTo(e, r); e.place < 0 { // it is over
+			delete(l.refused, e)
+		}
 	case r.act == adopt && !adoptable(r):
 		e.act = ask
 		l.schedule(e, l.now.wall)

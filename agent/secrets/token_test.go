@@ -153,3 +153,46 @@ func TestTokenServes(t *testing.T) {
 		})
 	}
 }
+
+// TestTokenServesAfterSinglesEnd: requests that end unanswered are not waited for.
+func TestTokenServesAfterSinglesEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var served tokens
+		f := run(t, Config{TokenServed: served.add}, func(r *http.Request, _ string) (int, any) {
+			switch {
+			case r.URL.Path == "/v1/pki/sign/web" && r.Header.Get("X-Vault-Token") == "t1":
+				return invalidToken()
+			case r.URL.Path == "/v1/pki/sign/web":
+				return 403, refusal("permission denied")
+			}
+			return 200, data("a", "b")
+		})
+		ended := make(chan error)
+		go func() {
+			_, err := f.Ask(t.Context(), "pki/sign/web", nil)
+			ended <- err
+		}()
+		time.Sleep(time.Second)
+		f.Authenticated("t2") // the request is denied with it, and over
+		if err := <-ended; err == nil {
+			t.Error("no error")
+		}
+		go func() {
+			_, err := f.Ask(t.Context(), "pki/sign/web", nil)
+			ended <- err
+		}()
+		<-ended
+		f.Authenticated("t1")
+		go func() {
+			_, err := f.Ask(t.Context(), "pki/sign/web", nil) // refused, and answered so after a while
+			ended <- err
+		}()
+		<-ended
+		f.Authenticated("t3")
+		f.subscribe(req(t, vaultreq.Read, "cubbyhole/a"))
+		synctest.Wait()
+		if got := served.all(); len(got) != 1 || got[0] != "t3" {
+			t.Errorf("%d tokens served", len(got))
+		}
+	})
+}

@@ -5,6 +5,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"time"
@@ -77,7 +78,7 @@ func (s *tokenSink) run(ctx context.Context) {
 			delay := sinkBackoff.Delay(failures, rand.Float64())
 			if logged, leftOut := logmsg.Repeat(failures); logged {
 				s.log.Error(logmsg.TokenNotWritten,
-					logkey.Error, err, logkey.Attempt, failures, logkey.LeftOutCount(leftOut), logkey.Retry, delay.Round(time.Millisecond))
+					logkey.Error, err, logkey.Attempt, failures, logkey.LeftOutCount(leftOut), logkey.Retry, delay.Round(time.Millisecond), sinkHint(err))
 			}
 			retry = time.After(delay)
 			continue
@@ -89,6 +90,16 @@ func (s *tokenSink) run(ctx context.Context) {
 			close(s.written)
 		}
 	}
+}
+
+// sinkHint returns the log's attribute for what to do about a file that could not be
+// written.
+func sinkHint(err error) slog.Attr {
+	var failed *sinks.Error
+	if !errors.As(err, &failed) || failed.Hint() == "" {
+		return slog.Attr{}
+	}
+	return slog.String(logkey.Hint, failed.Hint())
 }
 
 // write wraps and encrypts the token as configured, in this order, and writes it.

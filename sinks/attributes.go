@@ -100,7 +100,7 @@ func (d *directory) setAttributes(a attributes) error {
 		return &Error{Op: "setting the mode", Path: d.path, Err: err}
 	}
 	if err := descriptor(d.fd).chown(a); err != nil {
-		return &Error{Op: "setting the owner", Path: d.path, Err: err}
+		return notOwner("setting the owner", d.path, a, err)
 	}
 	if a.mode&specialBits != 0 { // chown clears them
 		if err := descriptor(d.fd).chmod(a.mode); err != nil {
@@ -187,10 +187,10 @@ func checkReplaceable(st unix.Statx_t) error {
 		return ErrNotRegular
 	}
 	if st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0 {
-		return unix.EBUSY
+		return errMountPoint
 	}
 	if st.Attributes&(unix.STATX_ATTR_IMMUTABLE|unix.STATX_ATTR_APPEND) != 0 {
-		return unix.EPERM
+		return errImmutable
 	}
 	return nil
 }

@@ -145,7 +145,7 @@ const unfinished = unix.S_ISVTX | 0o700
 func (d *directory) makeSubdir(name string) (*directory, error) {
 	err := retryEINTR(func() error { return unix.Mkdirat(d.fd, name, 0o700) })
 	if err != nil {
-		return nil, &Error{Op: "creating the directory", Path: d.join(name), Err: err}
+		return nil, &Error{Op: "creating a directory in it", Path: d.path, Err: err}
 	}
 	made, err := d.openMade(name)
 	if err == nil {
@@ -314,6 +314,9 @@ func createDirectoryWith(path string, a attributes) error {
 	}
 	defer d.close()
 	if err := d.finish(a); err != nil {
+		if failure := (*Error)(nil); errors.As(err, &failure) {
+			failure.Path = path // not the temporary one
+		}
 		return errors.Join(err, parent.removeSubdir(temp))
 	}
 	if err := parent.rename(temp, filepath.Base(path)); err != nil {

@@ -18,11 +18,16 @@ type Error struct {
 	Path string // the destination, or a directory or record
 	Err  error  // the reason; usually a [unix.Errno]
 	hint string // replaces the hint that follows from Err
+	who  string // which user may not do what; "" if that is not the reason
 }
 
 // Error returns the destination, the step and the reason.
 func (e *Error) Error() string {
-	return strconv.Quote(e.Path) + ": " + e.Op + ": " + e.Err.Error()
+	text := strconv.Quote(e.Path) + ": " + e.Op + ": " + e.Err.Error()
+	if e.who != "" {
+		text += " (" + e.who + ")"
+	}
+	return text
 }
 
 // Unwrap returns the reason.
@@ -50,13 +55,16 @@ func withPath(op, path string, err error) error {
 }
 
 var hints = map[unix.Errno]string{
-	unix.EBUSY:  "a single file that is mounted cannot be replaced; mount the directory that holds it instead",
-	unix.EROFS:  "the file system is mounted read-only; choose another destination or mount it read-write",
-	unix.ENOSPC: "free some space or inodes on the file system",
-	unix.EDQUOT: "the disk quota is used up; free some space or raise it",
-	unix.EACCES: "let the user that certagent runs as write in the directory",
-	unix.EPERM:  "this needs a privilege that certagent does not have, or the file is immutable (see lsattr)",
-	unix.EISDIR: "the destination must name a file; add the file's name to it",
+	unix.EBUSY:   "a single file that is mounted cannot be replaced; mount the directory that holds it instead",
+	unix.EXDEV:   "the file is on another file system than its directory; mount the directory that holds it instead",
+	unix.ETXTBSY: "the kernel is using the file, as a program or as swap space; choose another destination",
+	unix.EROFS:   "the file system is mounted read-only; choose another destination or mount it read-write",
+	unix.ENOSPC:  "free some space or inodes on the file system",
+	unix.EDQUOT:  "the disk quota is used up; free some space or raise it",
+	unix.EACCES:  "let the user that certagent runs as write in the directory",
+	unix.EPERM:   "this needs a privilege that certagent does not have, or the file or its directory is immutable (see lsattr)",
+	unix.EISDIR:  "the destination must name a file; add the file's name to it",
+	unix.ENOTDIR: "a parent directory of the destination is a file",
 }
 
 // The errors that callers distinguish, besides those of the system.

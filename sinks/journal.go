@@ -41,7 +41,12 @@ import (
 type Journal struct{}
 
 // Publish implements [Publisher].
-func (Journal) Publish(ctx context.Context, g Generation) (Record, error) {
+func (j Journal) Publish(ctx context.Context, g Generation) (Record, error) {
+	r, err := j.publish(ctx, g)
+	return r, explain(err)
+}
+
+func (Journal) publish(ctx context.Context, g Generation) (Record, error) {
 	g, err := g.checked()
 	if err != nil {
 		return Record{}, err

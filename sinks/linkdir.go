@@ -90,6 +90,11 @@ const (
 // readers see either the old files or g, and Rollback returns to the old files. A
 // directory or a foreign link at a stable name is an error.
 func (d LinkDir) Publish(ctx context.Context, g Generation) (Record, error) {
+	r, err := d.publish(ctx, g)
+	return r, explain(err)
+}
+
+func (d LinkDir) publish(ctx context.Context, g Generation) (Record, error) {
 	d, files, err := d.checked(g)
 	if err != nil {
 		return Record{}, err

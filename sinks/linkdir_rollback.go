@@ -27,6 +27,11 @@ import (
 //	unlinkat, fstat(D)                       the record of the rejected generation,
 //	                                         the one rejected before, and the oldest
 func (d LinkDir) Rollback(ctx context.Context, g Generation) (Record, error) {
+	r, err := d.rollback(ctx, g)
+	return r, explain(err)
+}
+
+func (d LinkDir) rollback(ctx context.Context, g Generation) (Record, error) {
 	if err := checkName(g.Name); err != nil {
 		return Record{}, err
 	}

@@ -21,6 +21,7 @@ const (
 	recordSuffix = ".json"
 	backupSuffix = ".bak"
 	lockSuffix   = ".lock"
+	badSuffix    = ".bad" // of a record that cannot be used
 
 	maxNameLength = 200 // of a bundle's name: names made from it must not exceed 255 bytes
 

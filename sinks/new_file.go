@@ -65,7 +65,7 @@ func (f newFile) fill(content []byte, a attributes) error {
 		}
 	}
 	if err := f.chown(a); err != nil {
-		return f.failed("setting the owner", err)
+		return notOwner("setting the owner", f.destination, a, err)
 	}
 	if _, err := f.Write(content); err != nil {
 		return f.failed("writing the new content", err)

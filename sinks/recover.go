@@ -31,7 +31,8 @@ import (
 // generation is lost, the newest complete one becomes the current one.
 //
 // The error joins everything that went wrong; the records are valid nevertheless. A
-// record that is damaged or has another version is renamed, with ".bad" appended;
+// record that is damaged or has another version is renamed, with ".bad" appended, and
+// removed by a later call, once there is a good one;
 // one that other users could have written is left alone. Recover changes only
 // recorded destinations and their backups, names that begin with ".certagent-", and
 // in a LinkDir "..data", "..gen-<n>", "..rejected-<n>" and links into "..data".
@@ -53,6 +54,7 @@ func Recover(ctx context.Context, dirs []string) ([]Record, error) {
 		records = append(records, r.recoverJournals(ctx, r.order[i])...)
 	}
 	r.removeTempFiles()
+	r.removeBadRecords()
 	return records, errors.Join(r.errs...)
 }
 
@@ -129,7 +131,7 @@ func (r *recovery) recoverJournals(ctx context.Context, l *lockedDir) (records [
 func (r *recovery) rejectRecord(l *lockedDir, file string, err error) {
 	r.errs = append(r.errs, &Error{Op: "reading the record", Path: l.join(file), Err: err})
 	if errors.Is(err, ErrRecord) && !errors.Is(err, errRecordForeign) {
-		if err := l.rename(file, file+".bad"); err != nil {
+		if err := l.rename(file, file+badSuffix); err != nil {
 			r.errs = append(r.errs, &Error{Op: "renaming the unusable record", Path: l.join(file), Err: err})
 		}
 		return
@@ -155,6 +157,31 @@ func (r *recovery) removeTempFiles() {
 			// A directory of such a name does not belong to certagent, nor does a file that must not be removed.
 			err := l.remove(name)
 			if err != nil && !errors.Is(err, unix.EISDIR) && !errors.Is(err, unix.EPERM) {
+				r.errs = append(r.errs, err)
+			}
+		}
+	}
+}
+
+// removeBadRecords removes unusable records that an earlier call has renamed, once there
+// is a good one in their place or nothing to record.
+func (r *recovery) removeBadRecords() {
+	for _, l := range r.order {
+		for _, name := range l.allNames {
+			record, bad := strings.CutSuffix(name, badSuffix)
+			generation, ofGeneration := strings.CutSuffix(record, recordSuffix)
+			switch {
+			case !bad:
+				continue
+			case ofGeneration && strings.HasPrefix(name, generationPrefix) && !slices.Contains(l.allNames, generation):
+			case ofGeneration && strings.HasPrefix(name, prefix) && l.ourNames[record]:
+			default:
+				continue
+			}
+			if st, err := l.statx(name, unix.AT_SYMLINK_NOFOLLOW); err != nil || int(st.Uid) != os.Geteuid() || fileType(st) != unix.S_IFREG {
+				continue
+			}
+			if err := l.remove(name); err != nil {
 				r.errs = append(r.errs, err)
 			}
 		}

@@ -36,6 +36,10 @@ type Token struct {
 //	renameat(dir, temp, dir, path)
 //	fsync(dir)
 func (t Token) Write(ctx context.Context, token redact.Bytes) error {
+	return explain(t.write(ctx, token))
+}
+
+func (t Token) write(ctx context.Context, token redact.Bytes) error {
 	path, err := absoluteDestination(t.Path)
 	if err != nil {
 		return err

@@ -253,14 +253,17 @@ func (b *Bundle) noteFailure(ctx context.Context, do plan.Action, err error) {
 	}
 }
 
-// templateHint returns the log's attribute for the hints of errors in templates, if there are
-// any.
+// templateHint returns the log's attribute for the hints of errors in templates, and of
+// files that could not be written, if there are any.
 func templateHint(err error) slog.Attr {
 	var hints []string
 	for _, e := range render.All(err) {
 		if e.Hint != "" && !slices.Contains(hints, e.Hint) {
 			hints = append(hints, e.Hint)
 		}
+	}
+	if hint := hintOf(err); hint != "" {
+		hints = append(hints, hint)
 	}
 	if len(hints) == 0 {
 		return slog.Attr{}

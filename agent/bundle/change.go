@@ -132,6 +132,9 @@ func (b *Bundle) changeHeld(ctx context.Context, index int, r *reaction, held *e
 			`the change stays pending: write as change_signal the signal that reloads the program, or change_mode = "restart"`,
 			logkey.Attempt, p.Held, logkey.LeftOutCount(leftOut))
 	}
+	if p.HeldLong() && (r.FailOnError || b.env.ExitOnRetryFailure) {
+		b.env.Fail(&Failure{Kind: Change, Err: err})
+	}
 }
 
 // change runs a change.

@@ -82,7 +82,7 @@ func (e ChangeHeld) after(s State) State {
 }
 
 // heldLong is how often a change is held before that is more than a program's start.
-const heldLong = 8
+const heldLong = 4
 
 // Tried reports whether the change has had its attempt: it failed, its target is not
 // there, or is there and has not caught the signal for seconds.

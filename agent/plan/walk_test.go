@@ -585,7 +585,7 @@ func (w *walk) react(index int) {
 
 func (w *walk) startProbe() {
 	for _, p := range w.s.Published.Pending {
-		if p.Failures == 0 && p.Absent == 0 && p.Held < 8 {
+		if p.Failures == 0 && p.Absent == 0 && p.Held < 4 {
 			w.fail("verify before change %q", p.Key)
 		}
 	}

@@ -248,6 +248,20 @@ var consumerSituations = []situation{
 	{name: "the command does not exist", text: web("change_mode = \"command\"\n command = [\"DIR/reload\"]")},
 	{name: "the pid file does not exist", text: web(signalling)},
 	{name: "the pid file names no process", text: web(signalling), before: func(w *world) { w.Write("server.pid", "4194000\n") }},
+	{name: "the pid file is that of a process that has ended, and another one has its number", text: web(signalling), before: func(w *world) {
+		w.Write("server.pid", strconv.Itoa(os.Getpid())+"\n")
+		longAgo := time.Now().Add(-24 * time.Hour)
+		w.Check(os.Chtimes(w.Path("server.pid"), longAgo, longAgo))
+	}},
+	{name: "the signal would end the server, which does not catch it", text: web(signalling), before: func(w *world) {
+		w.Write("server.pid", strconv.Itoa(w.server("sleep 4711; :").Process.Pid)+"\n")
+	}},
+	{name: "a value of an `env_template` is one that no environment can hold", text: func(w *world) string {
+		return login + `env_template "PASSWORD" {
+  contents = "{{ with secret \"secret/data/app\" }}{{ .Data.data.password }}{{ end }}"
+}
+exec { command = ["sleep", "4711"] }`
+	}, before: func(w *world) { w.PutKV("app", map[string]any{"password": "a\x00b"}) }},
 	{name: "the pid file holds no number", text: web(signalling), before: func(w *world) { w.Write("server.pid", "nginx\n") }},
 	{name: "no server listens on the verify address", text: func(w *world) string { return web(verifying(nobodyAt(w)))(w) }},
 	{name: "the verify address does not speak TLS", text: func(w *world) string {

@@ -117,7 +117,7 @@ func (m *templateMember) check(block string) config.Problems {
 	for _, p := range problemsOf(err) {
 		p.Kind, p.Pos, p.Block = config.StartError, m.pos, m.title(block)
 		if m.loose && block == "" {
-			p.Kind, p.Hint = config.Warning, strings.TrimPrefix(p.Hint+"; without it nothing else stands still: error_fatal is false", "; ")
+			p.Kind, p.Hint = config.Warning, strings.TrimPrefix(p.Hint+"; only this template is not rendered, because error_fatal is false", "; ")
 		}
 		found = append(found, p)
 	}

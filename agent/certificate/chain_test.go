@@ -158,3 +158,24 @@ func FuzzOrder(f *testing.F) {
 		}
 	})
 }
+
+// TestOrderIsBounded has a pool that somebody has put together so that finding the chain
+// takes as long as possible: CAs of one name, of which half have
+// signed the leaf, and each other.
+func TestOrderIsBounded(t *testing.T) {
+	root := newRoot("root")
+	leaf := root.issue(newKey().Public())
+	var pool []*x509.Certificate
+	other := newKey().Public()
+	for range 1500 {
+		pool = append(pool, sign(caTemplate("root"), root.key.Public(), root, nil), sign(caTemplate("root"), other, root, nil))
+	}
+	began := time.Now()
+	chain := Order(leaf, append(pool, root.cert))
+	if took := time.Since(began); took > 20*time.Second { // with the machine's load
+		t.Errorf("took %v", took)
+	}
+	if len(chain) > mostChecks {
+		t.Errorf("%d certificates in the chain", len(chain))
+	}
+}

@@ -24,6 +24,7 @@ type bundle struct {
 	order        []*certificate          // of the files
 	keyOrder     []*key                  // of the files
 	keyPaths     []string
+	checks       int // of signatures
 	problems     []error
 }
 
@@ -70,6 +71,9 @@ func (b *bundle) read(f File) {
 	}
 	number := 0
 	for block := range blocks(f.Content) {
+		if len(b.order) > mostCertificates || len(b.keyOrder) > mostKeys {
+			return // tooMuch fails
+		}
 		number++
 		var err error
 		switch {
@@ -166,11 +170,28 @@ func publicOf(block block) (publicKey, error) {
 	return nil, nil
 }
 
-// Keys of unlimited size take unlimited time to check.
+// The limits of what is checked: others may decide what is in the files, and the checks
+// of unlimited keys and certificates take unlimited time.
 const (
-	mostRSABits = 16384
-	mostKeyDER  = 16 << 10 // bytes of a private key
+	mostRSABits      = 16384
+	mostKeyDER       = 16 << 10 // bytes of a private key
+	mostCertificates = 5000
+	mostKeys         = 200
+	mostChecks       = 1000 // of signatures
 )
+
+// tooMuch fails, and returns true, if the files contain too much to be checked.
+func (b *bundle) tooMuch() bool {
+	switch {
+	case len(b.order) > mostCertificates:
+		b.fail(fmt.Errorf("the files contain more than %d certificates", mostCertificates))
+	case len(b.keyOrder) > mostKeys:
+		b.fail(fmt.Errorf("the files contain more than %d private keys", mostKeys))
+	default:
+		return false
+	}
+	return true
+}
 
 // isWhole reports whether der is one complete ASN.1 value.
 func isWhole(der []byte) bool {

@@ -57,7 +57,7 @@ func (b *bundle) mismatch(within func(paths []string) bool) bool {
 	failed := false
 	for _, k := range b.keyOrder {
 		if alone[k] && len(lonely) > 0 {
-			b.fail(fmt.Errorf("the private key in %s does not match the %s", strings.Join(k.paths, " and "), strings.Join(lonely, " nor the ")))
+			b.fail(fmt.Errorf("the private key in %s does not match the %s", strings.Join(k.paths, " and "), some(lonely, " nor the ")))
 			failed = true
 		}
 	}
@@ -121,6 +121,9 @@ func (b *bundle) chain(leaf *certificate) error {
 		if string(ca.RawSubject) != string(leaf.RawIssuer) {
 			continue
 		}
+		if b.checks++; b.checks > mostChecks {
+			return fmt.Errorf("it takes more than %d checks of signatures to find the issuers", mostChecks)
+		}
 		if certinfo.Signed(ca.Certificate, leaf.Certificate) {
 			return nil
 		}
@@ -128,11 +131,20 @@ func (b *bundle) chain(leaf *certificate) error {
 	}
 	switch {
 	case len(candidates) > 0:
-		return fmt.Errorf("the %s was not signed by the %s, which has the name of its issuer", leaf, strings.Join(candidates, " nor by the "))
+		return fmt.Errorf("the %s was not signed by the %s, which has the name of its issuer", leaf, some(candidates, " nor by the "))
 	case len(others) > 0:
-		return fmt.Errorf("the %s was issued by %q, not by the %s", leaf, leaf.Issuer, strings.Join(others, " nor by the "))
+		return fmt.Errorf("the %s was issued by %q, not by the %s", leaf, leaf.Issuer, some(others, " nor by the "))
 	}
 	return nil
+}
+
+// some joins the first texts of a list.
+func some(list []string, separator string) string {
+	const most = 5
+	if n := len(list) - most; n > 0 {
+		list = append(list[:most:most], fmt.Sprintf("%d others", n))
+	}
+	return strings.Join(list, separator)
 }
 
 // String describes a certificate in messages: serial number, subject and files.

@@ -46,6 +46,9 @@ func Inspect(files []File, now time.Time) (Report, error) {
 	for _, f := range files {
 		b.read(f)
 	}
+	if b.tooMuch() {
+		return Report{Keys: b.keyPaths}, errors.Join(b.problems...)
+	}
 	b.pair()
 	leaves := b.leaves()
 	report := Report{Keys: b.keyPaths}

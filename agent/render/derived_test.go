@@ -67,7 +67,7 @@ func TestErrorsHideDerivedSecrets(t *testing.T) {
 	}
 	marks := []string{"CANARY", "canary", "Canary", "Y2FuYXJ5", "47114711"}
 	perFunction := len(derivations) * len(forms)
-	const step = 5 // prime to the lengths: each function meets every form and derivation
+	const step = 13 // prime to the lengths: each function meets every form and derivation
 	for n, name := range functions {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

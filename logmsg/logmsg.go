@@ -141,6 +141,7 @@ const (
 	PreviousServed  = "previous certificate is still served: the check refused its successor"
 	ExpiredServed   = "verify: the published certificate is served, and has expired"
 	ServedOld       = "verify failed: another certificate is served"
+	Unproven        = "verify: not known for longer than the time-out what is served"
 	Unreachable     = "no server is listening on the verify address"
 	ProbeFailed     = "cannot verify the served certificate"
 )

@@ -33,6 +33,9 @@ func (s Spec) follow(ctx context.Context, ask func(context.Context) (*x509.Certi
 			l.fingerprint = Fingerprint(leaf)
 		}
 		j.add(l)
+		if leaf != nil && l.fingerprint != s.Want && s.Outdated != nil && s.Outdated(leaf) {
+			break
+		}
 		if proven = j.proven(l); !proven {
 			sleep(ctx, j.pause())
 		}

@@ -146,3 +146,34 @@ func TestFollowEndsWithItsContext(t *testing.T) {
 		})
 	}
 }
+
+// A leaf that no server would still serve while it takes up the wanted one ends the
+// probe at once; any other does not.
+func TestFollowOutdated(t *testing.T) {
+	t.Parallel()
+	ancient := &x509.Certificate{Raw: []byte("ancient")}
+	for _, c := range []struct {
+		name    string
+		server  server
+		outcome Outcome
+		most    time.Duration
+	}{
+		{"the one before", serving(oldLeaf), ServedOld, 10 * time.Second},
+		{"an older one", serving(ancient), ServedOld, 0},
+		{"the wanted one, then an older one", then(100*time.Millisecond, serving(wantedLeaf), serving(ancient)), ServedOld, 200 * time.Millisecond},
+		{"down, then the wanted one", then(time.Second, down, serving(wantedLeaf)), Verified, 2 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				begun := time.Now()
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				defer cancel()
+				spec := Spec{Want: Fingerprint(wantedLeaf), Outdated: func(l *x509.Certificate) bool { return l == ancient }}
+				report := spec.follow(ctx, func(ctx context.Context) (*x509.Certificate, error) { return c.server(ctx, time.Since(begun)) })
+				if took := time.Since(begun); report.Outcome != c.outcome || took > c.most {
+					t.Errorf("%v after %s, want %v after at most %s", report.Outcome, took, c.outcome, c.most)
+				}
+			})
+		})
+	}
+}

@@ -39,6 +39,13 @@ type Spec struct {
 	// Spread is the minimum time between the first and the last of these; zero means
 	// 300 ms, longer than a reloading nginx serves both certificates.
 	Spread time.Duration
+	// Outdated reports whether a leaf cannot be what a server still serves while it takes
+	// up the wanted one. The first that is seen ends the probe of its target, with
+	// ServedOld. Nil means that none is.
+	Outdated func(*x509.Certificate) bool
+	// Seen is called after each handshake with what it found, from several goroutines; it
+	// must not block. Nil is not called.
+	Seen func(address string, leaf *x509.Certificate, err error)
 	// Deadline is the maximum duration of Verify; zero means 10 s. One handshake may
 	// take 5 s, or half of a shorter deadline.
 	Deadline time.Duration
@@ -78,7 +85,11 @@ func Verify(ctx context.Context, spec Spec) (Report, error) {
 	for i, target := range spec.Targets {
 		all.Go(func() {
 			report.Targets[i] = spec.follow(limited, func(ctx context.Context) (*x509.Certificate, error) {
-				return spec.ask(ctx, target)
+				leaf, err := spec.ask(ctx, target)
+				if spec.Seen != nil && (err == nil || ctx.Err() == nil) {
+					spec.Seen(target.Address, leaf, err)
+				}
+				return leaf, err
 			})
 			report.Targets[i].Address = target.Address
 		})

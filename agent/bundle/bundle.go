@@ -72,7 +72,10 @@ type Bundle struct {
 	asks        sync.WaitGroup
 	answers     chan issueResult // with room for one of each certificate
 	probes      chan probeResult
-	cancelProbe context.CancelFunc // of the probe in progress; nil for none
+	cancelProbe context.CancelFunc  // of the probe in progress; nil for none
+	sight       sight               // what the probes have seen since the last conclusion
+	servedAt    string              // where another certificate than the published one was seen last
+	former      []*x509.Certificate // of the generation before, of which the consumer was told
 }
 
 // publication is a published generation, as far as the disk and the servers are
@@ -126,6 +129,8 @@ func (b *Bundle) Run(ctx context.Context) {
 			b.react(ctx, step.Index)
 		case plan.Verify:
 			b.verify(ctx)
+		case plan.Doubt:
+			b.doubt(ctx)
 		}
 	}
 }
@@ -199,6 +204,7 @@ func (b *Bundle) rest(ctx context.Context, until time.Time) {
 		b.reload(ctx)
 	case a := <-b.answers:
 		b.answered(ctx, a)
+	case <-b.sight.changed:
 	case r := <-b.probes:
 		b.conclude(ctx, r)
 	}

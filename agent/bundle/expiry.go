@@ -82,6 +82,9 @@ var phrases = map[plan.Trouble]string{
 // is known to.
 func (b *Bundle) because() string {
 	trouble := b.state.Trouble()
+	if trouble == plan.ServedTrouble && b.servedAt != "" {
+		return b.servedAt + " serves another certificate than the published one"
+	}
 	if trouble == plan.LoginTrouble {
 		return phrases[trouble] + ": " + b.env.LoginError()
 	}

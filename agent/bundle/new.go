@@ -33,6 +33,7 @@ func fromBlock(e *Env, c block) *Bundle {
 	b.block, b.target, b.recordName = c.config, newTarget(c.config), c.config.Name
 	b.templates, b.certificates, b.reactions = c.templates, c.certificates, []*reaction{c.reaction}
 	b.answers, b.probes = make(chan issueResult, len(c.certificates)), make(chan probeResult)
+	b.sight.changed = make(chan struct{}, 1)
 	if v := c.config.Verify; v != nil && v.Fallback != nil {
 		b.fallback = newReaction(v.Fallback)
 	}

@@ -44,6 +44,7 @@ func (b *Bundle) observe(ctx context.Context) {
 		}
 	}
 	seen.Certificates = b.observeCertificates(now)
+	b.observeServed(now)
 	b.observeDisk(now)
 	for _, p := range b.state.Published.Pending {
 		if p.Absent == 0 && p.Held == 0 { // or it looks at its target at a pace of its own

@@ -39,6 +39,9 @@ func (b *Bundle) publish(ctx context.Context) error {
 	for _, v := range g.variables {
 		b.env.Children.SetEnv(v.name, v.value)
 	}
+	if len(b.state.Published.Pending) == 0 && b.state.Published.Check == plan.Passed { // the consumer was told of it
+		b.former = b.published.leaves
+	}
 	b.rendered, b.published, b.previous = nil, next, previous
 	e.Visible = exec.Moment() // whoever starts from now on reads the new files
 	e.NotNeeded = b.notStarted(follows.Published.Pending)

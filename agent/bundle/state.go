@@ -45,6 +45,10 @@ func (b *Bundle) setup() plan.Setup {
 	if b.fallback != nil {
 		s.Fallback.Key = b.fallback.key
 	}
+	if s.Verifies {
+		r := b.reactions[0]
+		s.ProofTimeout, s.Spacing = b.block.Verify.Timeout, r.debounce+r.minInterval+r.Splay
+	}
 	for _, m := range b.templates {
 		s.WaitMin, s.WaitMax = max(s.WaitMin, m.wait.Min), max(s.WaitMax, m.wait.Max)
 	}

@@ -45,6 +45,7 @@ func (b *Bundle) verify(ctx context.Context) {
 		return
 	}
 	b.apply(plan.VerifyStarted{})
+	b.sight.begin(now())
 	ctx, b.cancelProbe = context.WithCancel(ctx)
 	number := b.state.Verification.Probe
 	// A server that starts after certagent is ready cannot be waited for before.
@@ -103,6 +104,7 @@ func (b *Bundle) conclude(ctx context.Context, r probeResult) {
 	if v := b.state.Verification; !v.Probing || r.number != v.Probe || ctx.Err() != nil {
 		return
 	}
+	defer b.concluded(ctx)
 	switch {
 	case r.err != nil:
 		f := failure()
@@ -154,7 +156,7 @@ func (b *Bundle) leavesToServe() []*x509.Certificate {
 // probe does the handshakes.
 func (b *Bundle) probe(ctx context.Context, leaf *x509.Certificate) (probe.Report, error) {
 	v := b.block.Verify
-	spec := probe.Spec{Want: probe.Fingerprint(leaf), KeyAlgorithm: leaf.PublicKeyAlgorithm, Deadline: v.Timeout}
+	spec := probe.Spec{Want: probe.Fingerprint(leaf), KeyAlgorithm: leaf.PublicKeyAlgorithm, Deadline: v.Timeout, Outdated: b.outdated(), Seen: b.sight.see}
 	target := probe.Target{ServerName: v.ServerName, StartTLS: probe.StartTLS(v.StartTLS), ProxyProtocol: v.ProxyProtocol}
 	if v.ClientCert != "" {
 		pair, err := readPair(v.ClientCert, v.ClientKey)

@@ -39,6 +39,9 @@ func (b *Bundle) servedOld(ctx context.Context, r probeResult) {
 			b.log.Error(logmsg.ServedUntold, logkey.Address, t.Address, logkey.Error, untold,
 				logkey.Hint, "write as pid_file the file in which this server writes its number")
 		}
+		if t.Outcome == probe.ServedOld {
+			b.servedAt = t.Address
+		}
 		if logged && t.Outcome == probe.ServedOld {
 			b.log.Error(logmsg.ServedOld, logkey.Outcome, r.report.Outcome.String(), logkey.Address, t.Address,
 				logkey.Served, certinfo.Serial(t.Served), logkey.Serial, certinfo.Serial(r.leaf), logkey.Remedy, b.state.Remedy().String(),

@@ -266,7 +266,7 @@ func TestAfter(t *testing.T) {
 			}, plan.Published{Due: []time.Time{now}}, func(s *state) {
 				before := s.Published
 				s.Published = plan.Publication{Generation: g1, Check: plan.Unchecked, Pending: list(pend(2, reload, now)), Previous: &before}
-				s.Verification = plan.Verification{Unverified: true, Probe: 3}
+				s.Verification = plan.Verification{Unverified: true, Probe: 3, ServedOld: 1} // what was seen counts
 				s.Tickets, s.Retry.Check = 2, time.Time{}
 				published(s)
 			}},
@@ -503,7 +503,7 @@ func TestAfter(t *testing.T) {
 			Verification: plan.Verification{Unverified: true, Probing: true, Probe: 7},
 			Readiness:    plan.Readiness{ThisRun: true, MayStart: true},
 		}, []transition{
-			{"begun", func(s *state) { s.Verification.Probing = false }, plan.VerifyStarted{}, func(s *state) { s.Verification.Probing, s.Verification.Probe = true, 8 }},
+			{"begun", func(s *state) { s.Verification.Probing = false }, plan.VerifyStarted{}, func(s *state) { s.Verification.Probing, s.Verification.Probe, s.Verification.Looked = true, 8, true }},
 			{"no certificate is for the server's name: look again later", func(s *state) { s.Verification.Probing = false }, plan.NothingToVerify{Failure: at},
 				func(s *state) { s.Verification.Unanswered, s.Verification.NotBefore = 1, in(second) }},
 			{"verified", func(s *state) {

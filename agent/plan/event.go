@@ -18,7 +18,7 @@ import (
 //	publish.go  Rendered, RenderIncomplete, RenderFailed, Published, PublishFailed, Repaired, RepairFailed
 //	check.go    CheckPassed, CheckVetoed, RolledBack, NoPrevious, RollbackFailed
 //	pending.go  ChangeDone, ChangeNotNeeded, TargetAbsent, ChangeHeld, ChangeFailed
-//	verify.go   VerifyStarted, NothingToVerify, Verified, ServedOld, Unreachable, ProbeFailed
+//	verify.go   VerifyStarted, NothingToVerify, Sighted, Verified, ServedOld, Unreachable, ProbeFailed, Unproven
 //	resume.go   Resumed, Merged
 //
 // What an event brings is known to the caller only: the clock, random numbers, and

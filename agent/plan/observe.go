@@ -119,6 +119,7 @@ func (s State) setBack(by time.Duration) State {
 	move(&s.Quiet.First, by)
 	move(&s.Quiet.Last, by)
 	move(&s.Verification.NotBefore, by)
+	move(&s.Verification.Open, by)
 	move(&s.Retry.Render, by)
 	move(&s.Retry.Publish, by)
 	move(&s.Retry.Check, by)

@@ -40,6 +40,9 @@ const (
 	React
 	// Verify finds out whether what is published is being served.
 	Verify
+	// Doubt concludes that it has not become known for too long whether what is
+	// published is being served.
+	Doubt
 	// Stop ends the bundle's loop. What is pending stays recorded.
 	Stop
 )
@@ -47,7 +50,7 @@ const (
 // String returns the action's name for logs and tests.
 func (a Action) String() string {
 	return [...]string{
-		"rest", "fetch", "issue", "render", "publish", "repair", "check", "rollback", "react", "verify", "stop",
+		"rest", "fetch", "issue", "render", "publish", "repair", "check", "rollback", "react", "verify", "doubt", "stop",
 	}[a]
 }
 
@@ -73,7 +76,7 @@ func (s State) Next(now time.Time) Step {
 	}
 	var wake waker
 	for _, phase := range []func(State, time.Time, *waker) (Step, bool){
-		State.fetch, State.rollback, State.issue, State.render, State.check, State.publish, State.react, State.verify,
+		State.fetch, State.rollback, State.issue, State.render, State.check, State.publish, State.react, State.verify, State.doubt,
 	} {
 		if step, ok := phase(s, now, &wake); ok {
 			return step
@@ -184,6 +187,23 @@ func (s State) verify(now time.Time, wake *waker) (Step, bool) {
 		}
 	}
 	return Step{Do: Verify}, wake.reached(s.Verification.NotBefore, now)
+}
+
+// doubtSlack is how much later than a probe that began in time the doubt comes.
+const doubtSlack = 500 * time.Millisecond
+
+// doubt returns the step that says that nothing is proven. Probes end by themselves, but
+// each new generation cancels the one before.
+func (s State) doubt(now time.Time, wake *waker) (Step, bool) {
+	v := s.Verification
+	if !v.Unverified || v.Open.IsZero() || s.Published.Check != Passed {
+		return Step{}, false
+	}
+	due := v.Open.Add(s.Setup.ProofTimeout + doubtSlack)
+	if !v.Looked {
+		due = due.Add(s.Setup.Spacing)
+	}
+	return Step{Do: Doubt}, wake.reached(due, now)
 }
 
 // waker collects the earliest of several instants.

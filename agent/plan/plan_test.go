@@ -94,7 +94,7 @@ func TestBackoffOfAStep(t *testing.T) {
 }
 
 func TestActionString(t *testing.T) {
-	for i, want := range []string{"rest", "fetch", "issue", "render", "publish", "repair", "check", "rollback", "react", "verify", "stop"} {
+	for i, want := range []string{"rest", "fetch", "issue", "render", "publish", "repair", "check", "rollback", "react", "verify", "doubt", "stop"} {
 		if got := plan.Action(i).String(); got != want {
 			t.Errorf("%d: got %q, want %q", i, got, want)
 		}

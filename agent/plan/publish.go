@@ -73,9 +73,15 @@ func (p Publication) asPrevious() *Publication {
 }
 
 // unverified notes that other files than before are visible: a probe of those is of
-// no use any more.
+// no use any more. What was not proven of them stays so.
 func (s State) unverified() State {
-	s.Verification = Verification{Unverified: s.Setup.Verifies, Probe: s.Verification.Probe + 1, Served: s.Verification.Served}
+	v := s.Verification
+	s.Verification = Verification{
+		Unverified: s.Setup.Verifies, Probe: v.Probe + 1, Served: v.Served, ServedOld: v.ServedOld, Open: v.Open, Looked: v.Looked,
+	}
+	if s.Setup.Verifies && v.Open.IsZero() {
+		s.Verification.Open = s.ObservedAt
+	}
 	return s
 }
 

@@ -22,6 +22,8 @@ type Payload struct {
 	FreshUntil time.Time         `json:"fresh_until,omitzero"`
 	Expires    time.Time         `json:"expires,omitzero"`
 	Serial     string            `json:"serial,omitempty"`
+	// Unproven is since when nothing has been concluded of what is served.
+	Unproven time.Time `json:"unproven_since,omitzero"`
 	// InUse is that of Publication.
 	InUse Ending `json:"in_use,omitzero"`
 	// Pending are the digests of the changes that have yet to succeed.
@@ -71,6 +73,7 @@ func (s State) Remembered() Payload {
 	p := Payload{
 		Config: o.Config, Requests: o.Requests, Inputs: o.Inputs, FreshUntil: o.FreshUntil, Expires: o.Expires, Serial: o.Serial,
 		InUse:        s.Published.InUse,
+		Unproven:     s.Verification.Open,
 		Certificates: o.Certificates,
 		Pending:      digests(s.Published.Pending),
 		Unchecked:    s.Published.Check != Passed,
@@ -123,7 +126,7 @@ func (e Resumed) after(s State) State {
 	if s.Setup.Checks { // or what an earlier one has left counts no more
 		s = s.resumeCheck(e)
 	}
-	s = s.schedulePending().taken()
+	s = s.schedulePending().taken().resumeProof(e)
 	s.Verification.Unverified = s.Setup.Verifies && e.Serves // or there is nothing to verify before it is published
 	if e.FreshUntil.IsZero() {
 		return s
@@ -148,6 +151,26 @@ func (s State) resumeCheck(e Resumed) State {
 	if s.Rejected = e.Payload.Rejected; s.Rejected != "" {
 		s.Retry.Rejected = e.Now.Add(slowBackoff.Min)
 	}
+	return s
+}
+
+// leastLook is how long a start looks at what is served before it doubts.
+const leastLook = time.Second
+
+// resumeProof restores since when nothing has been proven: a start does not begin anew
+// to wait for that.
+func (s State) resumeProof(e Resumed) State {
+	since := e.Payload.Unproven
+	if since.IsZero() || !s.Setup.Verifies || !e.Serves {
+		return s
+	}
+	if latest := e.Now.Add(min(leastLook, s.Setup.ProofTimeout) - s.Setup.ProofTimeout); since.Before(latest) {
+		since = latest
+	}
+	if since.After(e.Now) { // the clock was set back
+		since = e.Now
+	}
+	s.Verification.Open, s.Verification.Looked = since, true
 	return s
 }
 

@@ -73,6 +73,9 @@ type Setup struct {
 	Fallback Change
 	// Checks and Verifies are set if the bundle has a check and a verify block.
 	Checks, Verifies bool
+	// ProofTimeout is how long a probe takes at most. Spacing is how long the change may
+	// be held back.
+	ProofTimeout, Spacing time.Duration
 	// WaitMin and WaitMax bound a burst of changes, see Quiet.
 	WaitMin, WaitMax time.Duration
 }
@@ -247,6 +250,10 @@ type Verification struct {
 	Probe   int
 	// NotBefore holds the next probe back.
 	NotBefore time.Time
+	// Open is since when nothing has been concluded, over any number of generations;
+	// zero while nothing is to be. Looked is set once a probe has begun since then.
+	Open   time.Time
+	Looked bool
 	// ServedOld counts the probes in a row that found another certificate.
 	ServedOld int
 	// Unanswered counts the probes in a row that could not tell.

@@ -3,7 +3,10 @@
 
 package plan
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 type (
 	// VerifyStarted is the beginning of a probe.
@@ -12,6 +15,10 @@ type (
 	// NothingToVerify reports that no published certificate is one that the server
 	// would serve.
 	NothingToVerify struct{ Failure }
+
+	// Sighted reports which other certificate than the published one a server serves, as
+	// far as the probe in progress has seen it; the zero value for none.
+	Sighted struct{ Ending }
 
 	// Verified reports that the published certificate is being served.
 	Verified struct{ Probe int }
@@ -34,15 +41,37 @@ type (
 		Probe int
 		Failure
 	}
+
+	// Unproven reports that nothing was concluded for too long. Other is set if another
+	// certificate was seen meanwhile.
+	Unproven struct {
+		Failure
+		Other bool
+	}
 )
 
 func (VerifyStarted) after(s State) State {
-	s.Verification.Probing = true
-	s.Verification.Probe++
+	v := &s.Verification
+	v.Probing = true
+	v.Probe++
+	if !v.Looked || v.Open.IsZero() {
+		v.Open, v.Looked = s.ObservedAt, true
+	}
 	return s
 }
 
-func (e NothingToVerify) after(s State) State { return s.unanswered(e.Failure) }
+func (e Sighted) after(s State) State {
+	s.Verification.Served = e.Ending
+	return s
+}
+
+// told ends the time in which nothing was concluded.
+func (s State) told() State {
+	s.Verification.Open, s.Verification.Looked = time.Time{}, false
+	return s
+}
+
+func (e NothingToVerify) after(s State) State { return s.told().unanswered(e.Failure) }
 
 // concluded ends the probe with that number. It returns false if its result is not
 // wanted any more.
@@ -51,7 +80,7 @@ func (s State) concluded(probe int) (State, bool) {
 		return s, false
 	}
 	s.Verification.Probing = false
-	return s, true
+	return s.told(), true
 }
 
 func (e Verified) after(s State) State {
@@ -69,10 +98,24 @@ func (e ServedOld) after(s State) State {
 	if !ok {
 		return s
 	}
+	return s.servedOld(e.Failure)
+}
+
+func (e Unproven) after(s State) State {
+	s.Verification.Probing = false
+	s = s.told()
+	if e.Other {
+		return s.servedOld(e.Failure)
+	}
+	return s.unanswered(e.Failure)
+}
+
+// servedOld plans what is done about another certificate that is served.
+func (s State) servedOld(f Failure) State {
 	v := &s.Verification
 	v.ServedOld++
 	v.Absent = false
-	v.NotBefore = e.retry(slowBackoff, v.ServedOld)
+	v.NotBefore = f.retry(slowBackoff, v.ServedOld)
 	pending := func(p PendingChange) bool { return p.Key == s.Setup.Fallback.Key }
 	switch remedy := s.Remedy(); {
 	case remedy == ChangeAgain && len(s.Published.Pending) == 0: // or it is pending still
@@ -95,7 +138,7 @@ func (e Unreachable) after(s State) State {
 		return s
 	}
 	s = s.unanswered(e.Failure)
-	s.Verification.Absent = true
+	s.Verification.Absent, s.Verification.Served = true, Ending{}
 	return s.progressed()
 }
 

@@ -114,6 +114,7 @@ func newWalk(t *testing.T, seed uint64) *walk {
 	if w.IntN(3) == 0 {
 		setup.WaitMin, setup.WaitMax = second, 5*second
 	}
+	setup.ProofTimeout, setup.Spacing = 10*second, 3*second
 	w.wanted = make([]int, len(setup.Changes))
 	w.disk.content = slices.Repeat([]int{-1}, len(setup.Changes))
 	w.due, w.absent, w.asking = make([]time.Time, certificates), slices.Repeat([]bool{true}, certificates), make([]bool, certificates)
@@ -303,6 +304,8 @@ func (w *walk) judge(step plan.Step) {
 		w.fail("%v of %v, wanted is %v", do, w.rendered, w.wanted)
 	case do == plan.Publish && digestOf(w.rendered) == w.rejected && w.now.Sub(w.vetoedAt).Abs() < 200*time.Millisecond:
 		w.fail("what was vetoed is published again at once")
+	case do == plan.Doubt && (!w.disk.unverified || w.disk.check != plan.Passed):
+		w.fail("doubt without need")
 	case do == plan.Verify && (!w.disk.unverified || w.s.Verification.Probing):
 		w.fail("verify without need")
 	case do == plan.Issue && (w.asking[step.Index] || w.due[step.Index].After(w.now)):
@@ -410,6 +413,14 @@ func (w *walk) take(step plan.Step) {
 		w.react(step.Index)
 	case plan.Verify:
 		w.startProbe()
+	case plan.Doubt:
+		e := plan.Unproven{Failure: w.failure(), Other: w.IntN(2) == 0}
+		if e.Other {
+			w.servedOld()
+		}
+		w.apply(e)
+		w.again(plan.Doubt, 0)
+		w.again(plan.Verify, 0)
 	case plan.Stop:
 		w.stop()
 	}
@@ -500,7 +511,7 @@ func (w *walk) publish() {
 	} else {
 		w.rejected = ""
 	}
-	w.disk, w.rendered, w.drifted, w.served = next, nil, false, 0
+	w.disk, w.rendered, w.drifted = next, nil, false // what was not proven stays so
 	w.apply(e)
 }
 
@@ -532,7 +543,7 @@ func (w *walk) rollback() {
 	w.disk = *vetoed.previous
 	w.disk.pending = maps.Clone(w.disk.pending)
 	w.disk.unverified = w.s.Setup.Verifies
-	w.drifted, w.served = false, 0
+	w.drifted = false
 	w.vetoedAt = w.now
 	if w.rejected = ""; vetoed.made != nil {
 		w.rejected = digestOf(vetoed.made)

@@ -36,6 +36,7 @@ func runAgent(args []string, s streams) int {
 		return exitUsage
 	}
 	saveMemory()
+	closeMemory()
 	cfg, problems := c.load()
 	if cfg == nil {
 		fmt.Fprintln(s.err, problems.Error())

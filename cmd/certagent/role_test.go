@@ -158,7 +158,7 @@ func TestHintsAboutRoles(t *testing.T) {
 	w := newWorld(t)
 	w.addRole("made", map[string]any{"allowed_domains": "other.test", "key_type": "ec", "key_bits": 256})
 	p := w.start(login + aBundle("made", "") + strings.NewReplacer(`"web"`, `"two"`, "DIR/web", "DIR/two").Replace(aBundle("absent", "")))
-	p.Says(logmsg.IssueFailed + ` bundle=web .*hint="the role does not allow example.test: .*vault read pki/roles/made`)
+	p.Says(logmsg.IssueFailed + ` bundle=web .*hint="the role's allowed_domains, allow_subdomains or allow_bare_domains do not cover example.test: vault read pki/roles/made`)
 	p.Says(logmsg.IssueFailed + ` bundle=two .*hint="there is no role absent at pki`)
 	p.stop()
 }

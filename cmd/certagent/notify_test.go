@@ -384,3 +384,31 @@ func TestNotifySIGHUPOfTheChild(t *testing.T) {
 		t.Error("certagent has read its configuration again")
 	}
 }
+
+// A systemd that does not read its socket delays neither the start nor the end.
+func TestSocketOfSystemdIsFull(t *testing.T) {
+	w := newWorld(t)
+	path := w.Path("notify")
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	w.Check(err)
+	defer conn.Close()
+	sender, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: path, Net: "unixgram"})
+	w.Check(err)
+	defer sender.Close()
+	for w.Check(sender.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))); err == nil; {
+		_, err = sender.Write([]byte("STATUS=" + strings.Repeat("x", 1000)))
+	}
+	p := w.startEnv([]string{"NOTIFY_SOCKET=" + path, "WATCHDOG_USEC=1000000"}, login+password("")+
+		child(`trap "echo child stops; exit 0" TERM; echo child runs; while :; do sleep 0.02; done`, ""))
+	p.Says(`child runs`)
+	p.Says(logmsg.NotifyFailed)
+	p.Signal(syscall.SIGHUP)
+	p.Says(logmsg.Reloaded)
+	begun := time.Now()
+	p.Signal(syscall.SIGTERM)
+	p.Says(`child stops`)
+	p.Ends(0)
+	if took := time.Since(begun); took > 10*time.Second {
+		t.Errorf("the end took %v", took)
+	}
+}

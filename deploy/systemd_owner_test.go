@@ -106,7 +106,7 @@ func (o *owner) once() error {
 	}
 	p := start(o.T, cmd)
 	harness.Eventually(o.T, "certagent ends, or fails for lack of a capability", func() bool {
-		return !p.Running() || strings.Contains(p.String(), "permitted") || strings.Contains(p.String(), "denied")
+		return !p.Running() || strings.Contains(p.String(), "not permitted") || strings.Contains(p.String(), "denied")
 	})
 	_ = cmd.Process.Kill() // it would try again for ever
 	<-p.Ended()

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/certagent/certagent/logkey"
@@ -169,4 +170,21 @@ func quoted(value string) string {
 		return value
 	}
 	return `"` + value + `"`
+}
+
+// printable escapes what a terminal could take for a command. The text may come
+// from a server or a program.
+func printable(text string) string {
+	if !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Trim(fmt.Sprintf("%q", r), "'"))
+		}
+	}
+	return b.String()
 }

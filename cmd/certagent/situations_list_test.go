@@ -4,13 +4,14 @@
 package main
 
 import (
+	"crypto/tls"
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -190,6 +191,10 @@ var certificateSituations = []situation{
 		before: func(w *world) { w.mount() }, then: later(func(w *world) { fill(w, w.Path("tls")) })},
 	{name: "a certificate expires because the command fails", text: living("8s", "change_mode = \"command\"\n command = [\"DIR/reload\"]"),
 		before: func(w *world) { w.script("reload", "exit 0") }, then: later(func(w *world) { w.script("reload", "echo unknown directive >&2; exit 1") })},
+	{name: "the keystore's password is missing", text: keystore},
+	{name: "`renew_before` is longer than the lifetime", text: web("change_mode = \"noop\"\n renew_before = \"2h\"")},
+	{name: "a certificate expires, and the pid file names nobody", text: living("8s", signalling), then: func(*world, *process) {}},
+	{name: "a certificate expires, and the server goes on serving it", text: func(w *world) string { return living("8s", verifying(w.serveFirst()))(w) }, then: func(*world, *process) {}},
 	{name: "the names change too often", text: web("change_mode = \"noop\"\n max_issues_per_hour = 1"), then: func(w *world, p *process) {
 		w.Write("agent.hcl", strings.Replace(w.Read("agent.hcl"), "example.test", "www.example.test", 1))
 		p.Signal(syscall.SIGHUP)
@@ -201,6 +206,42 @@ var certificateSituations = []situation{
 	{name: "a template's file is damaged while certagent runs", file: "other", before: func(w *world) { w.Write("other.tpl", "good") }, text: func(*world) string {
 		return login + "template {\n source = \"DIR/other.tpl\"\n destination = \"DIR/other\"\n}\n"
 	}, then: later(func(w *world) { w.Write("other.tpl", "{{ if") })},
+}
+
+// keystore is a bundle with a keystore.
+func keystore(*world) string {
+	return login + strings.Replace(webBlock("pki/web", `change_mode = "noop"`), `key = "DIR/web/tls.key" }`,
+		"key = \"DIR/web/tls.key\", pkcs12 = \"DIR/web/tls.p12\" }\n password = { file = \"DIR/password\" }", 1)
+}
+
+// serveFirst serves the first certificate that is published, for ever, as a server does
+// that nobody tells of another one. It returns the address.
+func (w *world) serveFirst() string {
+	w.Helper()
+	var once sync.Once
+	var pair tls.Certificate
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		once.Do(func() { pair, _ = tls.LoadX509KeyPair(w.Path(certFile), w.Path("web/tls.key")) }) // there is one before it is verified
+		return &pair, nil
+	}})
+	w.Check(err)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return // closed
+			}
+			_ = conn.(*tls.Conn).Handshake() // one that fails is the client's affair
+			conn.Close()
+		}
+	}()
+	w.Cleanup(func() {
+		l.Close()
+		<-ended
+	})
+	return l.Addr().String()
 }
 
 var fileSituations = []situation{
@@ -219,6 +260,7 @@ var fileSituations = []situation{
 		p.SaysTimes(`INF `+logmsg.Published+" ", 2)
 	}},
 	{name: "somebody changes the mode of a published file", text: web(""), then: later(func(w *world) { w.Check(os.Chmod(w.Path(certFile), 0o666)) })},
+	{name: "`perms` lets everybody read the key", text: func(*world) string { return login + certificate(once, `perms = "0644"`) }, file: "tls/tls.crt"},
 	{name: "the record beside the files is damaged", text: web(""), before: func(w *world) {
 		publishedBefore(web(""))(w)
 		w.Write("web/.certagent-web.json", "damaged")
@@ -269,19 +311,10 @@ exec { command = ["sleep", "4711"] }`
 	}},
 	{name: "the verify address has an unknown host", text: web(verifying("www.certagent.invalid:443"))},
 	{name: "another certificate is served", text: func(w *world) string { return web(verifying(serveOther(w)))(w) }},
-	{name: "the pid file names another process", text: web(signalling), before: func(w *world) {
-		w.Write("server.pid", "1")
-		w.Check(os.Chtimes(w.Path("server.pid"), time.Now().Add(-time.Hour), time.Now().Add(-time.Hour)))
-		sleeper := harness.Start(w.T, exec.Command("sleep", "1000"))
-		w.Check(os.WriteFile(w.Path("server.pid"), []byte(strconv.Itoa(sleeper.PID())), 0o600))
-		w.Check(os.Chtimes(w.Path("server.pid"), time.Now().Add(-time.Hour), time.Now().Add(-time.Hour)))
-	}},
-	{name: "the signal would end the target", text: web(signalling), before: func(w *world) {
-		w.Write("server.pid", strconv.Itoa(harness.Start(w.T, exec.Command("sleep", "1000")).PID()))
-	}},
 	{name: "the pid file is the wrong one, and the server serves the old certificate", text: func(w *world) string {
 		return web(signalling + strings.Replace(verifying(serveOther(w)), "change_mode = \"noop\"\n", "", 1))(w)
 	}},
+	{name: "the server goes on serving the old certificate", text: func(w *world) string { return renewingText("60s", verifying(w.serveFirst())) }, then: func(*world, *process) {}},
 	{name: "the client certificate for verify is missing", text: func(w *world) string {
 		return web(strings.Replace(verifying(nobodyAt(w)), "timeout", "client_cert = \"DIR/none.crt\"\n client_key = \"DIR/none.key\"\n timeout", 1))(w)
 	}},
@@ -302,9 +335,15 @@ var hostSituations = []situation{
 	{name: "the child does not exist", text: func(w *world) string { return web("")(w) + "exec {\n command = [\"certagent-no-such-command\"]\n}\n" }},
 	{name: "the child exits", text: func(w *world) string { return web("")(w) + child("sleep 1; exit 9", "") }},
 	{name: "the child exits again and again", text: func(w *world) string { return web("")(w) + child("exit 9", `restart = "always"`) }},
+	{name: "the child goes into the background", text: func(w *world) string {
+		return web("")(w) + child("setsid sleep 1000 >/dev/null 2>&1 </dev/null & sleep 0.3; exit 0", "")
+	}},
 	{name: "the child does not end when it is told to", text: func(w *world) string {
-		return web("")(w) + child("trap '' TERM; while :; do sleep 0.1; done", `kill_timeout = "500ms"`)
+		return web("")(w) + child("trap '' TERM; touch trapped; while :; do sleep 0.1; done", `kill_timeout = "500ms"`)
 	},
-		then: func(w *world, p *process) { p.Says(logmsg.ChildStarted); p.Signal(syscall.SIGTERM) }},
+		then: func(w *world, p *process) {
+			harness.Eventually(w.T, "the child ignores SIGTERM", func() bool { _, err := os.Stat(w.Path("trapped")); return err == nil })
+			p.Signal(syscall.SIGTERM)
+		}},
 	{name: "`WATCHDOG_USEC` is no number", env: []string{"WATCHDOG_USEC=often"}, text: web("")},
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/certagent/certagent/agent/config"
 	"github.com/certagent/certagent/agent/render"
 	"github.com/certagent/certagent/exec"
+	"github.com/certagent/certagent/safefile"
 	"github.com/certagent/certagent/vaultreq"
 )
 
@@ -109,7 +110,7 @@ func (m *templateMember) check(block string) config.Problems {
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &missing):
+	case errors.As(err, &missing) && !errors.Is(err, safefile.ErrTooLarge):
 		return config.Problems{{Kind: config.Warning, Pos: m.pos, Block: m.title(block), Name: "source", Message: err.Error(),
 			Hint: "the template is not checked; the agent waits for the file"}}
 	}

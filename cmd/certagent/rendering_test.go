@@ -85,6 +85,27 @@ func TestTemplateThatDoesNotParse(t *testing.T) {
 	p.stop()
 }
 
+// A template that is too large, or nested so deeply that a stack would not hold it, is an
+// error for validate and for the agent.
+func TestTemplateThatIsTooMuchToParse(t *testing.T) {
+	for name, contents := range map[string]string{
+		"nested":         strings.Repeat("{{range 1}}", 50_000) + strings.Repeat("{{end}}", 50_000),
+		"large":          strings.Repeat("{{range 1}}", 200_000),
+		"parentheses":    "{{ " + strings.Repeat("(", 500_000),
+		"else branches":  "{{ if 1 }}" + strings.Repeat("{{ else if 1 }}", 50_000) + "{{ end }}",
+		"never finished": strings.Repeat("{{with 1}}", 50_000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.Write("app.tpl", contents)
+			w.start(login + fileTemplate("app", "")).Ends(3)
+			p := launch(t, w.Path(""), nil, "validate", "-config="+w.Path("agent.hcl"))
+			p.Says("nested more than 1000 levels deep|too large: the limit is 1 MiB")
+			p.Ends(3)
+		})
+	}
+}
+
 // A certificate and its key in a KV secret bind templates in any case: the one is never
 // published without the other.
 func TestPairInKVBindsTemplatesWithErrorFatalFalse(t *testing.T) {

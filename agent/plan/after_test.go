@@ -153,6 +153,9 @@ func TestAfter(t *testing.T) {
 			{"the password is yet to come", func(s *state) { s.Certificates[1].LoadFailed = true }, plan.LoadFailed{Index: 1}, func(s *state) { s.Certificates[1].LoadFailed = false }},
 			{"asked", asIs, plan.IssueStarted{Index: 1}, func(s *state) { s.Certificates[1].Asking = true }},
 			{"issued too often: held back", asIs, plan.IssueHeld{Index: 1, Until: in(minute)}, func(s *state) { s.Certificates[1].NotBefore, s.Certificates[1].Limited = in(minute), true }},
+			{"what held it back is over: no longer held back", func(s *state) {
+				s.ObservedAt, s.Certificates[1].NotBefore, s.Certificates[1].Limited = in(time.Hour), in(2*time.Hour), true
+			}, plan.IssueHeld{Index: 1, Until: now}, func(s *state) { s.Certificates[1].NotBefore, s.Certificates[1].Limited = now, false }},
 			{"issued: render, and forget what failed before", func(s *state) {
 				s.Certificates[1] = plan.Issuance{Due: in(-second), NotBefore: now, Absent: true, Asking: true, Failures: 2, Refused: true, Loaded: true}
 			}, plan.Issued{Index: 1, Now: now, Due: in(time.Hour)}, func(s *state) {

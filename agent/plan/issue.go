@@ -26,7 +26,8 @@ type (
 	// IssueStarted is the beginning of asking Vault for a certificate.
 	IssueStarted struct{ Index int }
 
-	// IssueHeld reports that a certificate was issued too often to ask again now.
+	// IssueHeld reports that a certificate was issued too often to ask again now. A time
+	// that has come ends whatever holds it back.
 	IssueHeld struct {
 		Index int
 		Until time.Time
@@ -102,7 +103,7 @@ func (e IssueStarted) after(s State) State {
 }
 
 func (e IssueHeld) after(s State) State {
-	return s.issuance(e.Index, func(c *Issuance) { c.NotBefore, c.Limited = e.Until, true })
+	return s.issuance(e.Index, func(c *Issuance) { c.NotBefore, c.Limited = e.Until, e.Until.After(s.ObservedAt) })
 }
 
 func (e Issued) after(s State) State {

@@ -98,6 +98,7 @@ func (r *assembly) bundleEnv() *bundle.Env {
 		CommandEnv:         commandEnv(r.Config.Vault),
 		Hide:               r.known.Hide,
 		DiskInterval:       cmp.Or(r.DiskInterval, 30*time.Second),
+		OneShot:            r.Config.ExitAfterAuth,
 		ExitOnRetryFailure: r.Config.TemplateConfig.ExitOnRetryFailure,
 		Retries:            max(r.Config.Vault.NumRetries, 0),
 	}

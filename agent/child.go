@@ -43,6 +43,8 @@ type child struct {
 	policy exec.RestartPolicy
 	log    *slog.Logger
 	begun  atomic.Bool // set before the first start
+	// hangups counts the SIGHUPs that are about to be handed on.
+	hangups atomic.Int64
 }
 
 // newChild returns the child of an exec block. An only child gets the agent's

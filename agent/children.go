@@ -24,7 +24,8 @@ import (
 // env_templates render for them.
 type children struct {
 	environment
-	all []*child
+	all     []*child
+	reloads sync.WaitGroup // of children, by SIGHUP
 }
 
 // assembleChildren makes the children.
@@ -137,6 +138,7 @@ func Forwarded() []os.Signal {
 // forwardSignals forwards the signals that certagent gets to the children, until
 // ctx ends.
 func (r *assembly) forwardSignals(ctx context.Context) error {
+	defer r.children.reloads.Wait()
 	for {
 		select {
 		case <-ctx.Done():
@@ -160,6 +162,10 @@ func (cs *children) forward(ctx context.Context, sig os.Signal) {
 		if !send {
 			continue
 		}
+		if number == syscall.SIGHUP { // it is meant to reload the child, not to end it
+			cs.reload(ctx, c, to)
+			continue
+		}
 		err := c.Signal(ctx, to)
 		switch {
 		case err == nil || ctx.Err() != nil:
@@ -167,6 +173,46 @@ func (cs *children) forward(ctx context.Context, sig os.Signal) {
 			exec.Suspend() // as would have happened with a running child
 		case !errors.Is(err, exec.ErrNotRunning):
 			c.log.Warn(logmsg.SignalNotForwarded, logkey.Signal, exec.SignalName(to), logkey.Error, err)
+		}
+	}
+}
+
+const (
+	// reloadPatience is how long a child that has just started may take to catch the
+	// signal that reloads it, and reloadPause how often that is tried meanwhile.
+	reloadPatience = 10 * time.Second
+	reloadPause    = 200 * time.Millisecond
+)
+
+// reload sends a child the signal that reloads it, as soon as that would not end it.
+// Several signals that come meanwhile are one.
+func (cs *children) reload(ctx context.Context, c *child, sig syscall.Signal) {
+	if c.hangups.Add(1) > 1 {
+		return // it is seen below
+	}
+	cs.reloads.Go(func() { // ends with ctx
+		for handled := int64(0); !c.hangups.CompareAndSwap(handled, 0); {
+			handled = c.hangups.Load()
+			if err := c.tellPatiently(ctx, sig); err != nil && !errors.Is(err, exec.ErrNotRunning) && ctx.Err() == nil {
+				c.log.Warn(logmsg.SignalNotForwarded, logkey.Signal, exec.SignalName(sig), logkey.Error, err)
+			}
+		}
+	})
+}
+
+// tellPatiently is Tell, for a child that may be starting.
+func (c *child) tellPatiently(ctx context.Context, sig syscall.Signal) error {
+	began := time.Now()
+	for {
+		err := c.Tell(ctx, sig)
+		var held *exec.HeldError
+		if !errors.As(err, &held) || time.Since(began) > reloadPatience {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(reloadPause):
 		}
 	}
 }

@@ -60,6 +60,8 @@ const (
 const (
 	TLSReloaded      = "TLS files for Vault reloaded"
 	TLSNotReloaded   = "reloading the TLS files for Vault failed; keeping the old ones"
+	NotLoggedIn      = "not logged in; continuing with the valid files on disk"
+	FilesUsed        = "continuing with the valid files on disk"
 	VaultSilent      = "no answer from Vault; continuing with the valid files on disk"
 	VaultWarning     = "warning from Vault"
 	SecretFetched    = "secret fetched"
@@ -135,6 +137,7 @@ const (
 	PIDFileStale    = "nobody was told: the pid file is stale"
 	ChangeHeld      = "change held: its signal would end the target"
 	ServedUntold    = "the server runs and serves the old certificate, but nobody could be told"
+	ChangeLeft      = "change left pending: a one-shot run does not wait for it"
 	ChangeFailed    = "change failed; retrying"
 	CommandOutput   = "command output"
 	Verified        = "verified: the published certificate is served"

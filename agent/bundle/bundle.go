@@ -47,22 +47,23 @@ type Bundle struct {
 	issuers *secrets.Subscription // of the certificates; it holds nothing up
 	inputs  *watch.Subscription
 
-	state     plan.State // changed by state.go only
-	wanted    []vaultreq.Request
-	first     []vaultreq.Request          // the requests before any answer
-	noticed   map[vaultreq.Request]uint64 // the versions that were last seen
-	named     map[vaultreq.Request]uint64 // the versions whose names were compared
-	rendered  *generation                 // waits to be published; nil for none
-	published publication                 // what readers see
-	previous  *publication                // what they saw before, until the check has passed
-	runs      map[uint64]*run             // of the pending changes, by their tickets
-	readable  map[string]bool             // keys of which every user can read that have been warned of
-	notLocked string                      // why the destinations were not claimed, as it was logged
-	stamps    map[string]fileStat
-	checkedAt time.Time
-	lastError lastError
-	absent    error                  // why nobody could be told, while a change waits for its target
-	reasons   map[plan.Trouble]error // the latest of each
+	state         plan.State // changed by state.go only
+	wanted        []vaultreq.Request
+	first         []vaultreq.Request          // the requests before any answer
+	noticed       map[vaultreq.Request]uint64 // the versions that were last seen
+	named         map[vaultreq.Request]uint64 // the versions whose names were compared
+	rendered      *generation                 // waits to be published; nil for none
+	published     publication                 // what readers see
+	previous      *publication                // what they saw before, until the check has passed
+	runs          map[uint64]*run             // of the pending changes, by their tickets
+	readable      map[string]bool             // keys of which every user can read that have been warned of
+	notLocked     string                      // why the destinations were not claimed, as it was logged
+	stamps        map[string]fileStat
+	checkedAt     time.Time
+	lastError     lastError
+	absent        error                  // why nobody could be told, while a change waits for its target
+	templateFails bool                   // the last rendering failed, and for nothing outside of the templates
+	reasons       map[plan.Trouble]error // the latest of each
 
 	// claim is told what the bundle asks for, and which answers bind even loose
 	// members. It returns false if another bundle asks for some of it, and the two are
@@ -254,7 +255,8 @@ func (b *Bundle) noteFailure(ctx context.Context, do plan.Action, err error) {
 	}
 	_ = errors.As(err, &failed) // the step may know better
 	b.lastError.publish = failed.Kind == Publish
-	if b.env.ExitOnRetryFailure && attempt > b.env.Retries {
+	giveUp := b.env.ExitOnRetryFailure && (attempt > b.env.Retries || b.hopeless(do, err))
+	if giveUp || b.env.OneShot && errors.As(err, new(*refusedSet)) {
 		b.env.Fail(failed)
 	}
 }

@@ -54,8 +54,14 @@ func (b *Bundle) react(ctx context.Context, index int) {
 			log.Error(logmsg.ChangeFailed, logkey.Error, err, outputOf(err), logkey.Attempt, p.Failures, logkey.LeftOutCount(leftOut),
 				logkey.Retry, p.NotBefore.Sub(f.Now).Round(time.Millisecond))
 		}
-		if r.FailOnError || b.env.ExitOnRetryFailure && p.Failures > b.env.Retries {
+		// A command that fails is not tried again by Vault Agent either.
+		hopeless := b.env.ExitOnRetryFailure && (r.Mode == config.Command || p.Failures > b.env.Retries)
+		switch {
+		case r.FailOnError || hopeless:
 			b.env.Fail(&Failure{Kind: Change, Err: err})
+		case b.env.OneShot && p.Failures == 1:
+			b.save(ctx)
+			log.Warn(logmsg.ChangeLeft, logkey.Hint, "the next run of certagent runs it; fail_on_error makes it an error")
 		}
 	}
 }

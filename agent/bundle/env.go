@@ -33,6 +33,7 @@ type Env struct {
 	LoginError         func() string       // why the last login failed; "" while there is a token, or before the first; required
 	CommandEnv         []string            // the environment of commands, besides the agent's own
 	DiskInterval       time.Duration       // how often published files are looked at; required
+	OneShot            bool                // the agent ends once everything is done
 	ExitOnRetryFailure bool                // a step that fails too often ends the agent
 	Retries            int                 // how often a step is tried again before that: vault.retry.num_retries
 	Hide               func(string) string // replaces the secrets of the agent in what a command prints; nil for none

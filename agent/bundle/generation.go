@@ -72,7 +72,7 @@ func (g *generation) inspect(now time.Time) error {
 	}
 	report, err := inspect.Inspect(files, now)
 	if err != nil {
-		return err
+		return refusal(report, err, now)
 	}
 	keys := make(map[string]bool, len(report.Keys))
 	for _, path := range report.Keys {

@@ -6,10 +6,12 @@ package bundle
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/certagent/certagent/agent/plan"
 	"github.com/certagent/certagent/agent/secrets"
+	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
 )
 
@@ -55,9 +57,35 @@ func (b *Bundle) observe(ctx context.Context) {
 	seen.VaultFailed = failure != nil || b.env.loginFailed()
 	waited := !b.state.Readiness.FromDisk
 	if b.apply(seen); waited && b.state.Readiness.FromDisk {
-		b.log.Warn(logmsg.VaultSilent)
+		b.logFromDisk(failure)
 	}
 	b.noteSecretFailure(failure)
+}
+
+// errNothingPublished is why the files on disk are used if nothing has failed.
+var errNothingPublished = errors.New("nothing was published yet")
+
+// logFromDisk says why the valid files on disk are used. Vault is silent only if it was
+// asked and did not answer.
+func (b *Bundle) logFromDisk(failure error) {
+	ends := b.state.Published.Origin.Expires
+	if failure == nil && b.lastError.err != nil {
+		failure = b.lastError.err
+	}
+	var failed *secrets.Error
+	silent := errors.As(failure, &failed) && failed.Status == 0 && failed.Class == secrets.Transient
+	asked := slices.ContainsFunc(b.state.Certificates, func(c plan.Issuance) bool { return c.Asking }) || b.state.Fetching && b.state.Missing > 0
+	switch login := b.env.LoginError(); {
+	case login != "":
+		b.log.Warn(logmsg.NotLoggedIn, expires(ends), logkey.Because, login)
+	case silent || failure == nil && asked:
+		b.log.Warn(logmsg.VaultSilent, expires(ends))
+	default:
+		if failure == nil {
+			failure = errNothingPublished
+		}
+		b.log.Warn(logmsg.FilesUsed, expires(ends), logkey.Because, failure)
+	}
 }
 
 // observeCertificates returns when the bundle's certificates are due.

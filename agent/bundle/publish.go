@@ -94,12 +94,11 @@ func (b *Bundle) write(ctx context.Context, g *generation, follows plan.State) (
 }
 
 // updateRecord ends a rendering that changed nothing: at most the record is brought
-// up to date, so that the next start knows how long the files are good.
+// up to date, so that the next start knows the files and how long they are good.
 func (b *Bundle) updateRecord(ctx context.Context, g *generation, e plan.Rendered) {
 	follows := b.state.After(e)
 	old := b.published.record
-	worthIt := old.Name != "" || !g.Origin.FreshUntil.IsZero() || b.block != nil
-	if len(g.files) > 0 && worthIt && string(follows.Remembered().JSON()) != string(old.Payload) {
+	if len(g.files) > 0 && string(follows.Remembered().JSON()) != string(old.Payload) {
 		record, err := b.write(ctx, g, follows)
 		if err == nil {
 			b.published.record = record

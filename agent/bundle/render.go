@@ -39,6 +39,7 @@ func (b *Bundle) render(ctx context.Context) error {
 		return answer, answer != nil
 	})
 	generation, asked, again, err := b.execute(source)
+	b.templateFails = err != nil && !source.outside.Load() && b.allLoaded() && ctx.Err() == nil
 	if again { // a file that is watched only from now on may have changed meanwhile
 		return b.render(ctx)
 	}

@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/vault/api"
@@ -29,6 +30,7 @@ type source struct {
 	answers func(vaultreq.Request) (*secrets.Answer, bool)
 	seen    map[vaultreq.Request]*secrets.Answer
 	files   map[string]string // contents
+	outside atomic.Bool       // a template has read a file or run a program
 }
 
 func newSource(ctx context.Context, answers func(vaultreq.Request) (*secrets.Answer, bool)) *source {
@@ -54,6 +56,7 @@ func (s *source) Secret(request vaultreq.Request) (*api.Secret, bool) {
 
 // File implements render.Source.
 func (s *source) File(path string) (string, error) {
+	s.outside.Store(true)
 	if content, known := s.files[path]; known {
 		return content, nil
 	}
@@ -67,6 +70,7 @@ func (s *source) File(path string) (string, error) {
 
 // Plugin implements render.Source.
 func (s *source) Plugin(name string, args []string) (string, error) {
+	s.outside.Store(true)
 	ctx, cancel := context.WithCancel(s.ctx)
 	defer cancel()
 	stdout := pluginOutput{full: cancel}

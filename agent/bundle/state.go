@@ -38,7 +38,7 @@ func (b *Bundle) mergeStates(one, other *Bundle) {
 
 // setup returns the configuration as far as package plan needs it.
 func (b *Bundle) setup() plan.Setup {
-	s := plan.Setup{Checks: b.block != nil && b.block.Check != nil, Verifies: b.verifies()}
+	s := plan.Setup{OneShot: b.env.OneShot, Checks: b.block != nil && b.block.Check != nil, Verifies: b.verifies()}
 	for _, r := range b.reactions {
 		s.Changes = append(s.Changes, plan.Change{Key: r.key})
 	}

@@ -108,7 +108,12 @@ func (e ChangeFailed) after(s State) State {
 	p.Failures++
 	p.Absent, p.Held = 0, 0
 	p.NotBefore = e.retry(localBackoff, p.Failures)
-	return s.reschedule(e.Index)
+	return s.reschedule(e.Index).progressed()
+}
+
+// allTried reports whether each pending change has had its attempt.
+func (p Publication) allTried() bool {
+	return !slices.ContainsFunc(p.Pending, func(p PendingChange) bool { return !p.Tried() })
 }
 
 // drop removes a pending change.

@@ -71,6 +71,9 @@ type Setup struct {
 	// Fallback is the change that runs if the server still serves the old certificate
 	// after the first one. Its key is empty if there is none.
 	Fallback Change
+	// OneShot is set if the agent ends once everything is done: a change that was tried
+	// and failed is left pending.
+	OneShot bool
 	// Checks and Verifies are set if the bundle has a check and a verify block.
 	Checks, Verifies bool
 	// ProofTimeout is how long a probe takes at most. Spacing is how long the change may
@@ -310,7 +313,7 @@ func (s State) progressed() State {
 	if proven || !s.Readiness.ThisRun { // a valid set that was there before is enough to begin with
 		s.Readiness.Ready = true
 	}
-	if proven && s.Published.onlyWaits() && s.Rejected == "" {
+	if proven && (s.Published.onlyWaits() || s.Setup.OneShot && s.Published.allTried()) && s.Rejected == "" {
 		s.Readiness.Settled = true
 	}
 	return s

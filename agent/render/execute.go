@@ -58,6 +58,11 @@ func (t *Template) Execute(ctx context.Context, source Source) (Result, error) {
 	e := newExecution(t, source)
 	go func() { // await waits for its end, for a while
 		defer close(e.done)
+		defer func() {
+			if p := recover(); p != nil { // text/template passes on what it does not expect
+				e.output, e.err = nil, fmt.Errorf("unexpected failure: %v", p)
+			}
+		}()
 		e.output, e.err = e.run()
 	}()
 	stuck := e.await(ctx)

@@ -4,8 +4,10 @@
 package render
 
 import (
+	"strings"
 	"testing"
 	"text/template"
+	"time"
 
 	"github.com/certagent/certagent/settings"
 )
@@ -44,6 +46,41 @@ func FuzzParse(f *testing.F) {
 		}
 		if names, known := tmpl.Environment(); len(names) > 0 && known && len(tmpl.facts.calls) == 0 {
 			t.Errorf("variables %q without a call", names)
+		}
+	})
+}
+
+// FuzzExecute executes what Parse takes: an execution ends, and with an error or an
+// output.
+func FuzzExecute(f *testing.F) {
+	for _, c := range table {
+		f.Add(c.template)
+	}
+	for _, c := range endless {
+		if len(c.template) < 1000 {
+			f.Add(c.template)
+		}
+	}
+	f.Fuzz(func(t *testing.T, contents string) {
+		for _, name := range []string{"sprig_gen", "crypt", "htpasswd", "derivePassword", "sockaddr", "uniq"} {
+			if strings.Contains(contents, name) {
+				return // slow
+			}
+		}
+		tmpl, err := Parse(text(contents))
+		if err != nil {
+			return
+		}
+		tmpl.limits = limits{time: 200 * time.Millisecond, patience: 20 * time.Second, size: 1 << 16, memory: 256 << 20}
+		result, err := tmpl.Execute(t.Context(), kv(map[string]any{"a": "b", "list": []any{"c", 1.5, nil}, "map": map[string]any{"d": true}}))
+		if len(result.Output) > 1<<16 {
+			t.Errorf("an output of %d bytes", len(result.Output))
+		}
+		if tmpl.left.Load() != nil {
+			t.Errorf("does not end: %v", err)
+		}
+		if err != nil && strings.Contains(err.Error(), "unexpected failure") {
+			t.Error(err)
 		}
 	})
 }

@@ -57,6 +57,20 @@ func (e *execution) absence() *Error {
 		fields = n.Ident[1:]
 	case *parse.ChainNode:
 		fields = n.Field
+	case *parse.CommandNode: // index .Data "key"
+		for _, arg := range n.Args {
+			switch a := arg.(type) {
+			case *parse.FieldNode:
+				fields = append(fields, a.Ident...)
+			case *parse.VariableNode:
+				fields = append(fields, a.Ident[1:]...)
+			case *parse.StringNode:
+				fields = append(fields, a.Text)
+			}
+		}
+		if name, is := n.Args[0].(*parse.IdentifierNode); !is || name.Ident != "index" {
+			fields = nil
+		}
 	}
 	message, key := "there is no value", ""
 	if len(fields) > 0 {
@@ -90,7 +104,7 @@ func (e *execution) versionHint(key string, fields []string) string {
 	for _, a := range e.secrets {
 		below, is2 := versionTwo(a.secret)
 		switch {
-		case is2 && !belowData && (key == "" || hasKey(below, key) || !hasKey(a.secret.Data, key)):
+		case is2 && !belowData && (key == "" || slices.Contains(fields, "Data") || hasKey(below, key)):
 			return fmt.Sprintf("%s is KV version 2: its values are below .Data.data (keys: %s)", a.request.Path, keysOf(below))
 		case !is2 && belowData && a.request.Kind == vaultreq.Read && !hasKey(a.secret.Data, "data") && len(a.secret.Data) > 0:
 			return fmt.Sprintf("%s is not KV version 2: its values are below .Data (keys: %s)", a.request.Path, keysOf(a.secret.Data))

@@ -39,7 +39,7 @@ func runAgent(args []string, s streams) int {
 	closeMemory()
 	cfg, problems := c.load()
 	if cfg == nil {
-		fmt.Fprintln(s.err, problems.Error())
+		fmt.Fprintln(s.err, printableLines(problems.Error()))
 		complain(s.err, count(len(problems.Errors()), "error")+" in the configuration", "fix the lines above; certagent validate checks them")
 		return exitConfig
 	}
@@ -63,7 +63,7 @@ func runAgent(args []string, s streams) int {
 func verify(cfg *config.Config, problems config.Problems, s streams) int {
 	_, found := bundle.Check(cfg)
 	if problems = append(problems, found...); len(problems) > 0 {
-		fmt.Fprintln(s.err, problems.Error())
+		fmt.Fprintln(s.err, printableLines(problems.Error()))
 	}
 	if len(problems.Errors()) > 0 {
 		return exitConfig

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/certagent/certagent/internal/harness"
 	"github.com/certagent/certagent/logmsg"
@@ -163,6 +164,7 @@ func TestPIDFile(t *testing.T) {
 				pid_file      = "DIR/target.pid"`))
 			p.Says(c.want)
 			before := w.snapshot("password")
+			time.Sleep(30 * time.Millisecond) // the kernel tells when a process started in hundredths of a second
 			target := w.target()
 			w.Write("target.pid", strconv.Itoa(target.Process.Pid)+"\n")
 			if !strings.HasPrefix(c.want, logmsg.ChangeFailed) { // it has started since, and needs no signal

@@ -66,7 +66,7 @@ func (o devOptions) serve(ctx context.Context, s streams) error {
 	if err := facts.seed(ctx); err != nil {
 		return err
 	}
-	if err := devHelp.Execute(s.out, facts); err != nil {
+	if err := devHelp.Execute(lineWriter{s.out}, facts); err != nil {
 		return err
 	}
 	<-ctx.Done()

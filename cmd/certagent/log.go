@@ -100,10 +100,23 @@ func (l *logs) close() {
 // newHandler returns a handler that writes complete values in a format.
 func newHandler(format string, level slog.Leveler, w io.Writer) slog.Handler {
 	if format == "json" {
-		handler := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: asVaultAgent})
+		handler := slog.NewJSONHandler(jsonWriter{w}, &slog.HandlerOptions{Level: level, ReplaceAttr: asVaultAgent})
 		return handler.WithAttrs([]slog.Attr{{Key: "@module", Value: slog.StringValue("agent")}})
 	}
-	return tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: "2006-01-02T15:04:05.000Z07:00", NoColor: true, ReplaceAttr: readable})
+	return tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: "2006-01-02T15:04:05.000Z07:00", NoColor: true, ReplaceAttr: complete})
+}
+
+// complete is readable for the text form, which would leave out what it takes for an
+// escape sequence, or the rest of a value with an invalid byte.
+func complete(groups []string, a slog.Attr) slog.Attr {
+	a = readable(groups, a)
+	if kind := a.Value.Kind(); kind == slog.KindString || kind == slog.KindAny && a.Key != slog.LevelKey {
+		text := a.Value.String()
+		if escaped := escape(text, func(r rune) bool { return r != 0x1b && r != 0x9b }); escaped != text {
+			a.Value = slog.StringValue(escaped)
+		}
+	}
+	return a
 }
 
 // asVaultAgent is readable with the keys, the level and the time of Vault Agent's JSON

@@ -261,7 +261,7 @@ func lines(all ...string) string {
 // oneLine returns a text without what would end the message or make it invalid.
 func oneLine(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if !unicode.IsPrint(r) {
 			return ' '
 		}
 		return r

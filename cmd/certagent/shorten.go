@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/certagent/certagent/logkey"
@@ -170,21 +169,4 @@ func quoted(value string) string {
 		return value
 	}
 	return `"` + value + `"`
-}
-
-// printable escapes what a terminal could take for a command. The text may come
-// from a server or a program.
-func printable(text string) string {
-	if !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return text
-	}
-	var b strings.Builder
-	for _, r := range text {
-		if unicode.IsPrint(r) {
-			b.WriteRune(r)
-		} else {
-			b.WriteString(strings.Trim(fmt.Sprintf("%q", r), "'"))
-		}
-	}
-	return b.String()
 }

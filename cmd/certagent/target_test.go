@@ -161,3 +161,17 @@ func TestStalePIDFile(t *testing.T) {
 	}
 	p.stop()
 }
+
+// A SIGHUP that is handed on to the child is meant to reload it.
+func TestForwardedReloadDoesNotEndAStartingChild(t *testing.T) {
+	w := newWorld(t)
+	p := w.start(login + password("") + child("echo child runs; until [ -e DIR/go ]; do sleep 0.05; done; trap 'echo child reloads' HUP; while :; do sleep 0.05; done", `hup = "child"`))
+	p.Says("child runs")
+	p.Signal(syscall.SIGHUP)
+	p.Signal(syscall.SIGHUP)
+	time.Sleep(50 * time.Millisecond)
+	p.Alive()
+	w.Write("go", "")
+	p.Says("child reloads")
+	p.stop()
+}

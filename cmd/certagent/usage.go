@@ -40,9 +40,9 @@ var (
 
 // complain prints an error and a hint, each on its line.
 func complain(w io.Writer, message, hint string) {
-	fmt.Fprintf(w, "certagent: error: %s\n", message)
+	fmt.Fprintf(w, "certagent: error: %s\n", printableLines(message))
 	if hint != "" {
-		fmt.Fprintf(w, "certagent: hint: %s\n", hint)
+		fmt.Fprintf(w, "certagent: hint: %s\n", printableLines(hint))
 	}
 }
 

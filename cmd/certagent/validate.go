@@ -29,7 +29,7 @@ func runValidate(args []string, s streams) int {
 	}
 	cfg, problems := c.load()
 	if len(problems) > 0 {
-		fmt.Fprintln(s.err, problems.Error())
+		fmt.Fprintln(s.err, printableLines(problems.Error()))
 	}
 	if cfg == nil {
 		complain(s.err, count(len(problems.Errors()), "error")+" in the configuration", "")
@@ -42,12 +42,12 @@ func runValidate(args []string, s streams) int {
 		summary += bundle.KeyAccess(cfg)
 	}
 	if len(found) > 0 {
-		fmt.Fprintln(s.err, found.Error())
+		fmt.Fprintln(s.err, printableLines(found.Error()))
 	}
 	if errs := found.Errors(); len(errs) > 0 {
 		complain(s.err, count(len(errs), "error")+" in the configuration", "")
 		return exitConfig
 	}
-	fmt.Fprintf(s.out, "valid: %s\n%s", strings.Join(cfg.Files, ", "), summary)
+	fmt.Fprintf(lineWriter{s.out}, "valid: %s\n%s", strings.Join(cfg.Files, ", "), summary)
 	return exitOK
 }

@@ -45,7 +45,7 @@ func runWait(args []string, s streams) int {
 	}
 	cfg, problems := c.load()
 	if cfg == nil {
-		fmt.Fprintln(s.err, problems.Error())
+		fmt.Fprintln(s.err, printableLines(problems.Error()))
 		complain(s.err, count(len(problems.Errors()), "error")+" in the configuration", "fix the lines above; certagent validate checks them")
 		return exitConfig
 	}

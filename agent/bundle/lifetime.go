@@ -19,7 +19,7 @@ import (
 // tellLifetime logs what Vault warns of, and which of the configured times the certificate
 // that was just issued does not keep: once, and again only if that changes.
 func (b *Bundle) tellLifetime(ctx context.Context, m *certificateMember, warnings []string, renews, now time.Time) {
-	warnings = slices.DeleteFunc(slices.Clone(warnings), isCSRWarning)
+	warnings = slices.Compact(slices.DeleteFunc(slices.Clone(warnings), isCSRWarning)) // Vault says some twice
 	shortened, unkept := m.lifetimeWishes(now)
 	told := strings.Join([]string{strings.Join(warnings, "; "), shortened, unkept}, "\n")
 	if strings.TrimSpace(told) == "" {

@@ -128,6 +128,9 @@ func TestWishesThatARoleDoesNotGrant(t *testing.T) {
 	config := login + aBundle("made", "ttl = \"72h\"\n renew_before = \"24h\"")
 	p := w.start(config)
 	p.Says(logmsg.VaultWarning + `.*certificate=\S*tls.crt.*is longer than permitted maxTTL`)
+	if n := p.Count(`permitted maxTTL.*permitted maxTTL`); n > 0 {
+		t.Error("one warning twice in a line")
+	}
 	p.Says(logmsg.LifetimeShortened + `.*ttl is 72h0m0s, granted are 5s.*hint=".*vault read pki/roles/made`)
 	p.Says(logmsg.RenewBeforeNotKept + `.*renew_before is 24h0m0s, the lifetime 5s`)
 	p.SaysTimes(logmsg.Published+` bundle=web`, 4)

@@ -158,3 +158,29 @@ func TestRecoverLeavesTemporaryFilesOfAnotherPublisher(t *testing.T) {
 		os.Remove(lock)
 	}
 }
+
+// A lease on a destination, which its owner may take, would hold up whoever opens it for
+// 45 s. The file is replaced all the same.
+func TestLeaseHoldsUpNothing(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "f")
+	holder, err := os.Create(path)
+	must(t, err)
+	defer holder.Close()
+	_, err = holder.WriteString("old")
+	must(t, err)
+	if _, err := unix.FcntlInt(holder.Fd(), unix.F_SETLEASE, unix.F_WRLCK); err != nil {
+		t.Skip("no leases:", err)
+	}
+	_, err = unix.FcntlInt(holder.Fd(), unix.F_SETSIG, int(unix.SIGURG)) // which Go ignores
+	must(t, err)
+	began := time.Now()
+	f := File{Path: path, Content: []byte("old"), Mode: 0o640, UID: -1, GID: -1}
+	publish(t, Generation{Name: "web", Number: 1, Files: []File{f}})
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if st := stat(t, path); st.Mode&0o777 != 0o640 || read(t, path) != "old" {
+		t.Errorf("mode %o, content %q", st.Mode, read(t, path))
+	}
+}

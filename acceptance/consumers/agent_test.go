@@ -41,6 +41,7 @@ const (
 	verified  = logmsg.Verified
 	vetoed    = logmsg.CheckFailed
 	wentBack  = logmsg.RolledBack
+	stillOld  = logmsg.PreviousServed
 )
 
 // events are the lines of the log. What the child prints is among them.

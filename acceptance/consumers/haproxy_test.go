@@ -53,7 +53,7 @@ func TestHAProxyReload(t *testing.T) {
 	// A mistake in haproxy.cfg: no reload may come of it, and what was published is
 	// taken back, until somebody has repaired it.
 	w.Write("etc/haproxy/haproxy.cfg", w.here(w.recipe["haproxy"])+"\nbakend nonsense\n")
-	a.logsAfter(wentBack, verified)
+	a.logsAfter(wentBack, stillOld)
 	before := a.rotations()
 	a.logs(wentBack, 3)
 	if got, want := w.servedSerial(), before[len(before)-1].serial; got != want || len(a.rotations()) != len(before) {

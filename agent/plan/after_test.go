@@ -463,6 +463,11 @@ func TestAfter(t *testing.T) {
 				s.Published.Pending[0] = plan.PendingChange{Key: "reload", NotBefore: in(1500 * time.Millisecond), Absent: 3, Ticket: 3}
 				s.Tickets = 3
 			}},
+			{"the target that did not catch the signal has ended", func(s *state) { s.Published.Pending[0].Held = 9 }, plan.TargetAbsent{Index: 0, Failure: at}, func(s *state) {
+				s.Published.Pending[0] = plan.PendingChange{Key: "reload", NotBefore: in(375 * time.Millisecond), Absent: 1, Ticket: 3}
+				s.Verification.Absent, s.Verification.NotBefore, s.Tickets = true, in(2*second), 3
+				ready(s)
+			}},
 			{"no target is there, nothing to verify: settled, for it may never come", func(s *state) {
 				s.Published.Pending, s.Verification = list(pend(2, reload, now)), plan.Verification{}
 			}, plan.TargetAbsent{Index: 0, Failure: at}, func(s *state) {

@@ -55,6 +55,7 @@ func (e TargetAbsent) after(s State) State {
 	s.Published.Pending = slices.Clone(s.Published.Pending)
 	p := &s.Published.Pending[e.Index]
 	p.Absent++
+	p.Held = 0
 	p.NotBefore = e.retry(lookBackoff, p.Absent)
 	if p.Absent == 1 {
 		s = s.servesNothing(e.Now)

@@ -50,10 +50,11 @@ func (b *Bundle) verify(ctx context.Context) {
 	number := b.state.Verification.Probe
 	// A server that starts after certagent is ready cannot be waited for before.
 	impatient := !b.state.Readiness.Ready && !b.env.Children.Any()
+	outdated := b.outdated()
 	b.asks.Go(func() {
 		r := probeResult{report: probe.Report{Outcome: probe.Unreachable}}
 		if !impatient || !b.noListener(ctx, &r.report) {
-			r = b.probeLeaves(ctx, leaves)
+			r = b.probeLeaves(ctx, leaves, outdated)
 		}
 		r.number = number
 		select {
@@ -73,10 +74,10 @@ func (b *Bundle) cancelStaleProbe() {
 }
 
 // probeLeaves does the handshakes, until one leaf turns out not to be served.
-func (b *Bundle) probeLeaves(ctx context.Context, leaves []*x509.Certificate) probeResult {
+func (b *Bundle) probeLeaves(ctx context.Context, leaves []*x509.Certificate, outdated func(*x509.Certificate) bool) probeResult {
 	r := probeResult{leaves: leaves}
 	for _, r.leaf = range leaves {
-		r.report, r.err = b.probe(ctx, r.leaf)
+		r.report, r.err = b.probe(ctx, r.leaf, outdated)
 		for _, t := range r.report.Targets {
 			r.handshakes += t.Handshakes
 		}
@@ -154,9 +155,9 @@ func (b *Bundle) leavesToServe() []*x509.Certificate {
 }
 
 // probe does the handshakes.
-func (b *Bundle) probe(ctx context.Context, leaf *x509.Certificate) (probe.Report, error) {
+func (b *Bundle) probe(ctx context.Context, leaf *x509.Certificate, outdated func(*x509.Certificate) bool) (probe.Report, error) {
 	v := b.block.Verify
-	spec := probe.Spec{Want: probe.Fingerprint(leaf), KeyAlgorithm: leaf.PublicKeyAlgorithm, Deadline: v.Timeout, Outdated: b.outdated(), Seen: b.sight.see}
+	spec := probe.Spec{Want: probe.Fingerprint(leaf), KeyAlgorithm: leaf.PublicKeyAlgorithm, Deadline: v.Timeout, Outdated: outdated, Seen: b.sight.see}
 	target := probe.Target{ServerName: v.ServerName, StartTLS: probe.StartTLS(v.StartTLS), ProxyProtocol: v.ProxyProtocol}
 	if v.ClientCert != "" {
 		pair, err := readPair(v.ClientCert, v.ClientKey)

@@ -26,7 +26,6 @@ import (
 // The limits, in bytes, for what certagent reads. They are a multiple of what the
 // largest useful file has.
 const (
-	MaxPID        = 4 << 10  // a pid file
 	MaxProc       = 1 << 20  // a file below /proc
 	MaxCredential = 1 << 20  // a token, a JWT, a secret id, a public key, a password
 	MaxPEM        = 4 << 20  // certificates, keys, keystores, a bundle of CAs

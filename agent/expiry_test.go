@@ -4,6 +4,7 @@
 package agent_test
 
 import (
+	"encoding/base64"
 	"os"
 	"strings"
 	"testing"
@@ -40,6 +41,8 @@ template {
 			func(w *world) { w.Dev.Seal() }, "fetching from Vault fails: .*sealed"},
 		"secret, Vault is sealed": {strings.NewReplacer("%s{{", "{{ .Data.certificate }}\\n{{ .Data.private_key }}{{", "%s", "secret").Replace(pair),
 			func(w *world) { w.Dev.Seal() }, "fetching from Vault fails: .*sealed"},
+		"pkiCert in another form, Vault is sealed": {strings.NewReplacer("%s{{", "{{ .Cert | base64Encode }}{{", "%s", "pkiCert").Replace(strings.Replace(pair, "tls.crt", "cert.b64", 1)),
+			func(w *world) { w.Dev.Seal() }, "fetching from Vault fails: .*sealed"},
 		"the check refuses": {webBundle(`ttl = "60s"`, `check { command = ["sh", "-c", "test -e DIR/sound || { echo unknown directive >&2; exit 1; }"] }`),
 			func(w *world) { _ = os.Remove(w.Path("sound")) }, `the check refuses its successor: .*exit code 1: unknown directive`},
 		"the change fails": {webBundle(`ttl = "60s"`, `change_mode = "command"
@@ -56,6 +59,9 @@ template {
 				r.Says(logmsg.AllPublished)
 				if strings.Contains(c.text, "change_mode") {
 					r.Says(logmsg.ChangeDone)
+				}
+				if text, err := base64.StdEncoding.DecodeString(w.Read("tls/cert.b64")); err == nil && len(text) > 0 {
+					w.Write("tls/tls.crt", string(text))
 				}
 				first := w.Leaf("tls/tls.crt")
 				c.trouble(w)

@@ -4,6 +4,7 @@
 package bundle
 
 import (
+	"bytes"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/certagent/certagent/agent/inspect"
 	"github.com/certagent/certagent/agent/plan"
 	"github.com/certagent/certagent/certinfo"
+	"github.com/certagent/certagent/sinks"
 )
 
 // endingOf returns the first of the certificates that ends.
@@ -49,6 +51,20 @@ func (b *Bundle) endingOnDisk(now time.Time) plan.Ending {
 		}
 	}
 	return endingOf(leaves)
+}
+
+// endsWith notes when the first certificate ends that the templates were given, if their
+// output shows none: it may be in another form than PEM.
+func (g *generation) endsWith(source *source) {
+	if !g.Origin.Expires.IsZero() || slices.ContainsFunc(g.files, func(f sinks.File) bool { return bytes.Contains(f.Content, []byte("-----BEGIN ")) }) {
+		return
+	}
+	for _, answer := range source.seen {
+		at := answer.ExpiresAt
+		if answer.Serial != "" && !at.IsZero() && (g.Origin.Expires.IsZero() || at.Before(g.Origin.Expires)) {
+			g.Origin.Expires, g.Origin.Serial, g.Until = at, answer.Serial, at
+		}
+	}
 }
 
 // ended reports whether the certificate that was issued last has ended.

@@ -62,6 +62,7 @@ func (b *Bundle) render(ctx context.Context) error {
 	if err := generation.inspect(now()); err != nil {
 		return err
 	}
+	generation.endsWith(source)
 	if err := generation.checkVariables(b.env.Children); err != nil {
 		return err
 	}

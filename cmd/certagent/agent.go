@@ -7,18 +7,14 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
 	"strconv"
-	"time"
 
 	"github.com/certagent/certagent/agent"
 	"github.com/certagent/certagent/agent/bundle"
 	"github.com/certagent/certagent/agent/config"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
-	"github.com/certagent/certagent/safefile"
 )
 
 // runAgent implements "certagent agent".
@@ -123,35 +119,6 @@ func start(cfg *config.Config, problems config.Problems, c configFlags, o oneSho
 	return exitCode(err, logger.Logger)
 }
 
-// onceTimeout is the default of -timeout with -once. Vault Agent's exit_after_auth waits
-// for ever, and so does the flag -exit-after-auth.
-const onceTimeout = 10 * time.Minute
-
-// oneShot is how a one-shot run ends.
-type oneShot struct {
-	timeout       time.Duration // 0 is for ever
-	revoke        bool          // the token, at the end
-	finished      bool
-	renewed, kept int
-}
-
-// timeoutFlag is the value of -timeout.
-type timeoutFlag struct {
-	given bool
-	value time.Duration
-}
-
-func (f *timeoutFlag) String() string { return "" }
-
-func (f *timeoutFlag) Set(text string) error {
-	d, err := time.ParseDuration(text)
-	if err != nil || d < 0 {
-		return errors.New("must be a duration, such as 5m, or 0 to wait for ever")
-	}
-	f.given, f.value = true, d
-	return nil
-}
-
 // warn logs the warnings about the configuration and the flags that are ignored.
 func warn(problems config.Problems, ignoredFlags []string, logger *slog.Logger) {
 	agent.LogWarnings(logger, problems)
@@ -199,38 +166,6 @@ func logProblems(problems config.Problems, code int, logger *slog.Logger) {
 		logger.Error(logmsg.ConfigError, logkey.Error, p.Line(), sourceOf(p), hintOf(p))
 	}
 	logger.Error(logmsg.ExitingOnError, logkey.Error, count(len(problems), "error")+" in the configuration, or on this host", logkey.Code, code)
-}
-
-// writePIDFile writes the process's number to path, unless path is empty. Whatever
-// else stands at the path stays as it is, and so does what has taken the file's place
-// until remove is called.
-func writePIDFile(path string) (remove func(), err error) {
-	if path == "" {
-		return func() {}, nil
-	}
-	file, err := safefile.OpenAppend(path, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("writing pid_file: %w", err)
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = &fs.PathError{Op: "open", Path: path, Err: safefile.ErrNotRegular}
-	}
-	if err == nil {
-		err = file.Truncate(0)
-	}
-	if err == nil {
-		_, err = fmt.Fprintln(file, os.Getpid())
-	}
-	if err != nil {
-		return nil, fmt.Errorf("writing pid_file: %w", err)
-	}
-	return func() {
-		if now, err := os.Lstat(path); err == nil && os.SameFile(info, now) {
-			_ = os.Remove(path) // a stale pid file is harmless: its readers check the process
-		}
-	}, nil
 }
 
 // count returns "1 error" or "3 errors".

@@ -99,9 +99,9 @@ func (b *Bundle) Run(ctx context.Context) {
 	b.apply(plan.Started{})
 	for {
 		b.observe(ctx)
-		b.announceProgress()
 		step := b.state.Next(b.state.ObservedAt)
 		b.report(step)
+		b.announceProgress() // who waits for it finds it in the report
 		b.env.runs.publishing(b, b.Order(), b.isPublishing(step))
 		switch step.Do {
 		case plan.Stop:

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -302,9 +303,10 @@ func TestNotifierComplainsOnce(t *testing.T) {
 func TestNotifierWhileSystemdDoesNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newTold(t, 0)
-		reads, send := false, n.send
+		var reads atomic.Bool
+		send := n.send
 		n.send = func(text string) error {
-			if time.Sleep(notifyPatience); !reads {
+			if time.Sleep(notifyPatience); !reads.Load() {
 				return os.ErrDeadlineExceeded
 			}
 			return send(text)
@@ -326,7 +328,7 @@ func TestNotifierWhileSystemdDoesNotRead(t *testing.T) {
 		if got := n.after(time.Minute); len(got) > 0 {
 			t.Errorf("systemd is told %q", got)
 		}
-		reads = true
+		reads.Store(true)
 		got := n.after(time.Minute)
 		for i := range got {
 			got[i], _, _ = strings.Cut(got[i], "\n")

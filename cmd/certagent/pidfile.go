@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strconv"
 
 	"github.com/certagent/certagent/safefile"
 )
@@ -18,6 +19,7 @@ func writePIDFile(path string) (remove func(), err error) {
 	if path == "" {
 		return func() {}, nil
 	}
+	number := strconv.Itoa(os.Getpid()) + "\n"
 	file, err := safefile.OpenAppend(path, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("writing pid_file: %w", err)
@@ -31,13 +33,14 @@ func writePIDFile(path string) (remove func(), err error) {
 		err = file.Truncate(0)
 	}
 	if err == nil {
-		_, err = fmt.Fprintln(file, os.Getpid())
+		_, err = file.WriteString(number)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("writing pid_file: %w", err)
 	}
 	return func() {
-		if now, err := os.Lstat(path); err == nil && os.SameFile(info, now) {
+		// Not by its inode, whose number another file may have got.
+		if now, err := safefile.Read(path, safefile.MaxPID); err == nil && string(now) == number {
 			_ = os.Remove(path) // a stale pid file is harmless: its readers check the process
 		}
 	}, nil

@@ -40,7 +40,7 @@ func writePIDFile(path string) (remove func(), err error) {
 	}
 	return func() {
 		// Not by its inode, whose number another file may have got.
-		if now, err := safefile.Read(path, safefile.MaxPID); err == nil && string(now) == number {
+		if now, _, err := safefile.Head(path, 32); err == nil && string(now) == number {
 			_ = os.Remove(path) // a stale pid file is harmless: its readers check the process
 		}
 	}, nil

@@ -53,7 +53,7 @@ func TestChildComesBack(t *testing.T) {
 	w := newWorld(t)
 	r := w.start(loginBlocks + named("a", "a.test") + `
 exec {
-  command       = ["sh", "-c", "echo started >> DIR/web.starts; exit 3"]
+  command       = ["sh", "-c", "echo started >> DIR/web.starts; [ $(wc -l < DIR/web.starts) -ge 4 ] && exec sleep 1000; exit 3"]
   restart       = "on-failure"
   restart_delay = "50ms"
 }`)

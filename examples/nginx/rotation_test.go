@@ -89,8 +89,8 @@ func (w *world) rotate(rotations int) {
 // runs, or before it has written its pid file; the last one when certagent is
 // ended.
 var undisturbed = map[bool]*regexp.Regexp{
-	false: regexp.MustCompile(`^p(c|ns?|s)(pc)*p?$`),
-	true:  regexp.MustCompile(`^pv?(c|n|s)v?s?v?(pcv)*(pc?)?$`),
+	false: regexp.MustCompile(`^p(c|s|n[cs]?)(pc)*p?$`),
+	true:  regexp.MustCompile(`^pv?(c|s|nv?[cs]?)v?(pcv)*(pc?)?$`),
 }
 
 // oneReloadEach compares what certagent says that it did with what the server

@@ -194,7 +194,7 @@ var certificateSituations = []situation{
 	{name: "the keystore's password is missing", text: keystore},
 	{name: "`renew_before` is longer than the lifetime", text: web("change_mode = \"noop\"\n renew_before = \"2h\"")},
 	{name: "a certificate expires, and the pid file names nobody", text: living("8s", signalling), then: func(*world, *process) {}},
-	{name: "a certificate expires, and the server goes on serving it", text: func(w *world) string { return living("8s", verifying(w.serveFirst()))(w) }, then: func(*world, *process) {}},
+	{name: "a certificate expires, and the server goes on serving it", text: func(w *world) string { return living("16s", verifying(w.serveFirst()))(w) }, then: func(*world, *process) {}},
 	{name: "the names change too often", text: web("change_mode = \"noop\"\n max_issues_per_hour = 1"), then: func(w *world, p *process) {
 		w.Write("agent.hcl", strings.Replace(w.Read("agent.hcl"), "example.test", "www.example.test", 1))
 		p.Signal(syscall.SIGHUP)

@@ -200,3 +200,17 @@ func TestChildOfACertagentWithoutStdin(t *testing.T) {
 	p := w.startUnder([]string{"sh", "-c", `exec "$@" <&-`, "sh"}, login+password("")+child("cat; exit 4", ""))
 	p.Ends(4)
 }
+
+// A terminal that somebody has stopped with ^S delays neither a renewal nor the end.
+func TestStoppedTerminal(t *testing.T) {
+	w := newWorld(t)
+	p := w.startOnTerminalOf(0, "CERTAGENT_TEST_LOG_QUEUE=16384", login+eager+password(""))
+	p.Says(logmsg.AllPublished)
+	p.types("\x13")
+	for _, value := range []string{"two", "three"} {
+		w.PutKV("app", map[string]any{"password": value})
+		harness.Eventually(t, "the next password", func() bool { return w.Read("password") == value })
+	}
+	p.Signal(syscall.SIGTERM)
+	p.Ends(0)
+}

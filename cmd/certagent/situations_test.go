@@ -132,6 +132,9 @@ func (s situation) check(w *world, want row) {
 	if m.ready() && !want.ready && want.exits < 0 {
 		w.Error("systemd gets READY=1")
 	}
+	if leaf := w.Leaf(s.file); leaf != nil && time.Now().After(leaf.NotAfter) {
+		p.Says(`ERR .*` + logmsg.Expired) // nothing expires in silence
+	}
 	if got := s.serves(w, old); got != want.serves {
 		w.Errorf("readers find %s, want %s", got, want.serves)
 	}

@@ -167,11 +167,11 @@ func (p *powerLoss) try(t *testing.T, im image, returned bool) error {
 		return errors.New("before Recover: nothing is there")
 	}
 	if returned && before != p.after {
-		return fmt.Errorf("Publish has returned, but readers see generation %d", before)
+		return fmt.Errorf("it is published, but readers see generation %d", before)
 	}
 	records, err := Recover(t.Context(), []string{filepath.Join(root, "a"), filepath.Join(root, "b"), filepath.Join(root, "d"), root})
 	if err != nil {
-		return fmt.Errorf("Recover: %w", err)
+		return fmt.Errorf("recovering: %w", err)
 	}
 	n, err := check(t, root, returned)
 	switch {
@@ -182,7 +182,7 @@ func (p *powerLoss) try(t *testing.T, im image, returned bool) error {
 	case n != p.before && n != p.after:
 		return fmt.Errorf("after Recover: generation %d", n)
 	case p.prepare != nil && n != before && before != 0:
-		return fmt.Errorf("Recover led from generation %d to %d", before, n)
+		return fmt.Errorf("recovering led from generation %d to %d", before, n)
 	}
 	return p.checkRecords(records, n, returned)
 }

@@ -4,7 +4,6 @@
 package main
 
 import (
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -170,7 +169,7 @@ func TestConfigurationFromAPipe(t *testing.T) {
 	}
 	t.Run("nothing", func(t *testing.T) {
 		w := newWorld(t)
-		p := launchProgram(t, w.Path(""), nil, shell, "-c", fmt.Sprintf("certagent validate -config=/dev/stdin </dev/null"))
+		p := launchProgram(t, w.Path(""), nil, shell, "-c", "certagent validate -config=/dev/stdin </dev/null")
 		p.Says("nothing to read: what comes from a pipe can be read only once")
 		p.Ends(exitConfig)
 	})

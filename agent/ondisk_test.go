@@ -21,7 +21,8 @@ func (w *world) missing(text string, now time.Time) string {
 	if err != nil {
 		w.Fatal(err)
 	}
-	return strings.ReplaceAll(strings.Join(disk.Missing(now), "\n"), w.Path(""), "DIR")
+	missing, _ := disk.Missing(now)
+	return strings.ReplaceAll(strings.Join(missing, "\n"), w.Path(""), "DIR")
 }
 
 func TestMissingOnDisk(t *testing.T) {

@@ -4,12 +4,16 @@
 package bundle
 
 import (
+	"bytes"
 	"context"
 	"crypto"
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -20,6 +24,7 @@ import (
 	"github.com/certagent/certagent/certspec"
 	"github.com/certagent/certagent/redact"
 	"github.com/certagent/certagent/safefile"
+	"github.com/certagent/certagent/sinks"
 	"github.com/certagent/certagent/vaultreq"
 )
 
@@ -33,6 +38,8 @@ type fileSet struct {
 	name         string
 	paths        []string
 	certificates []*certificateMember
+	templates    []*templateMember
+	directory    string // of a bundle that is published by one rename
 }
 
 // OnDisk returns the Disk of a configuration. Files that a template writes by
@@ -51,10 +58,10 @@ func OnDisk(cfg *config.Config) (*Disk, error) {
 		for _, i := range indexes {
 			templates = append(templates, all.templates[i])
 		}
-		d.sets = append(d.sets, fileSet{name: templates[0].name, paths: pathsOf(destinations(templates))})
+		d.sets = append(d.sets, fileSet{name: templates[0].name, paths: pathsOf(destinations(templates)), templates: templates})
 	}
 	for _, b := range all.blocks {
-		d.sets = append(d.sets, fileSet{b.config.Name, pathsOf(b.files()), b.certificates})
+		d.sets = append(d.sets, fileSet{b.config.Name, pathsOf(b.files()), b.certificates, b.templates, b.config.Directory})
 	}
 	return d, nil
 }
@@ -72,21 +79,84 @@ func (d *Disk) Paths() []string {
 }
 
 // Missing returns a line for each thing that is missing. It returns none if every
-// file is there and is not empty, and if certificates and keys can be read, match
-// each other and their CAs, and are valid now. Of a keystore whose password comes
-// from Vault only the first is asked.
-func (d *Disk) Missing(now time.Time) []string {
-	var missing []string
+// file is there and is not empty, if certificates and keys can be read, match
+// each other and their CAs, and are valid now, and if other text that a template makes is
+// what certagent has published, as far as the records beside the files can be read.
+// Of a keystore whose password comes from Vault only the first is asked.
+//
+// It is settled if files are missing, and not if those that are there do not go together:
+// that is also what a look in the midst of a publication finds.
+func (d *Disk) Missing(now time.Time) (missing []string, settled bool) {
 	for _, s := range d.sets {
-		missing = append(missing, s.missing(now)...)
+		wrong, ofFiles := s.missing(now)
+		missing, settled = append(missing, wrong...), settled || ofFiles
 	}
-	return missing
+	if len(missing) == 0 {
+		missing = d.placeholders()
+	}
+	return missing, settled
 }
 
-func (s fileSet) missing(now time.Time) (missing []string) {
+// placeholders returns a line for each file of a template that certagent has not
+// published.
+func (d *Disk) placeholders() (wrong []string) {
+	unrecorded := d.unrecorded(func(string, string) bool { return false })
+	if len(unrecorded) == 0 {
+		return nil // there is no need to look for records
+	}
+	files, complete := sinks.Recorded(d.directories())
+	if !complete {
+		return nil
+	}
+	type name struct{ name, sum string }
+	known := make(map[name]bool, len(files))
+	for _, f := range files { // a container may have mounted the directory under another path
+		known[name{filepath.Base(f.Path), f.SHA256}] = true
+	}
+	for _, path := range d.unrecorded(func(path, sum string) bool { return known[name{filepath.Base(path), sum}] }) {
+		wrong = append(wrong, path+": certagent has not published what it holds")
+	}
+	return wrong
+}
+
+func (d *Disk) unrecorded(known func(path, sum string) bool) (paths []string) {
+	for _, s := range d.sets {
+		paths = append(paths, unrecorded(s.templates, known)...)
+	}
+	return paths
+}
+
+// directories returns the directories in which records of the files may be.
+func (d *Disk) directories() (dirs []string) {
+	for _, s := range d.sets {
+		dirs = append(dirs, s.directory)
+		for _, path := range s.paths {
+			dirs = append(dirs, filepath.Dir(path))
+		}
+	}
+	slices.Sort(dirs)
+	return slices.DeleteFunc(slices.Compact(dirs), func(dir string) bool { return dir == "" })
+}
+
+// unrecorded returns the templates' files that hold neither what is known, by its path and SHA-256, nor
+// certificates or keys, which inspect checks. Such text may be what somebody has put
+// there to be replaced.
+func unrecorded(templates []*templateMember, known func(path, sum string) bool) (paths []string) {
+	files, _ := readFiles(pathsOf(destinations(templates)))
+	for _, f := range files {
+		sum := sha256.Sum256(f.Content)
+		if !known(f.Path, hex.EncodeToString(sum[:])) && !bytes.Contains(f.Content, []byte("-----BEGIN ")) {
+			paths = append(paths, f.Path)
+		}
+	}
+	return paths
+}
+
+// missing returns what is missing of the set, and whether whole files are.
+func (s fileSet) missing(now time.Time) (missing []string, ofFiles bool) {
 	files, missing := readFiles(s.paths)
 	if len(missing) > 0 {
-		return missing
+		return missing, true
 	}
 	for _, m := range s.certificates {
 		decoded, wrong := m.decode(files)
@@ -95,12 +165,12 @@ func (s fileSet) missing(now time.Time) (missing []string) {
 		files = append(files, keystoresAsPEM(decoded)...)
 	}
 	if len(missing) > 0 {
-		return missing
+		return missing, false
 	}
 	if _, err := inspect.Inspect(files, now); err != nil {
 		missing = append(missing, fmt.Sprintf("%s: %s", s.name, strings.ReplaceAll(err.Error(), "\n", "; ")))
 	}
-	return missing
+	return missing, false
 }
 
 // readFiles reads files, and returns a line for each that is missing or empty.

@@ -4,16 +4,12 @@
 package bundle
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"maps"
 	"slices"
 	"time"
 
-	"github.com/certagent/certagent/agent/inspect"
 	"github.com/certagent/certagent/agent/plan"
 	"github.com/certagent/certagent/logkey"
 	"github.com/certagent/certagent/logmsg"
@@ -122,25 +118,17 @@ func (b *Bundle) validOnDisk(now time.Time, record sinks.Record) bool {
 		paths = append(paths, f.Path)
 	}
 	slices.Sort(paths)
-	set := fileSet{b.name, slices.Compact(paths), b.certificates}
-	return len(set.missing(now)) == 0 && b.noPlaceholders(record)
+	set := fileSet{name: b.name, paths: slices.Compact(paths), certificates: b.certificates}
+	missing, _ := set.missing(now)
+	return len(missing) == 0 && b.noPlaceholders(record)
 }
 
 // noPlaceholders reports whether each of the templates' files is known: published by an
-// earlier run, or one with certificates or keys, which inspect has checked. Any other
-// text may be what somebody has put there to be replaced.
+// earlier run, or one with certificates or keys, which inspect has checked.
 func (b *Bundle) noPlaceholders(record sinks.Record) bool {
 	known := make(map[string]string, len(record.Files))
 	for _, f := range record.Files {
 		known[f.Path] = f.SHA256
 	}
-	var paths []string
-	for _, m := range b.templates {
-		paths = append(paths, m.file.Path)
-	}
-	files, _ := readFiles(paths)
-	return !slices.ContainsFunc(files, func(f inspect.File) bool {
-		sum := sha256.Sum256(f.Content)
-		return known[f.Path] != hex.EncodeToString(sum[:]) && !bytes.Contains(f.Content, []byte("-----BEGIN "))
-	})
+	return len(unrecorded(b.templates, func(path, sum string) bool { return known[path] == sum })) == 0
 }

@@ -8,8 +8,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/certagent/certagent/agent"
@@ -22,6 +24,10 @@ const (
 	// waitInterval is how often the files are checked without a change: a certificate
 	// can become valid by time alone.
 	waitInterval = 2 * time.Second
+	// settling is how long files that do not go together are looked at again: they may be
+	// in the midst of a publication, which replaces them one by one.
+	settling         = time.Second
+	settlingInterval = settling / 10
 	// mostMissing is how many missing files are named.
 	mostMissing = 5
 )
@@ -55,7 +61,11 @@ func runWait(args []string, s streams) int {
 		return exitConfig
 	}
 	if missing := awaitFiles(disk, timeout); len(missing) > 0 {
-		complain(s.err, fmt.Sprintf("files are missing after %s: %s", timeout, some(missing)), "certagent agent publishes them, and its log says what it waits for; -timeout sets how long to wait here")
+		hint := "certagent agent publishes them, and its log says what it waits for; -timeout sets how long to wait here"
+		if slices.ContainsFunc(missing, func(line string) bool { return strings.HasSuffix(line, ": "+syscall.EACCES.Error()) }) {
+			hint = "run certagent wait as a user who may read every file, the private keys too"
+		}
+		complain(s.err, fmt.Sprintf("files are missing after %s: %s", timeout, some(missing)), hint)
 		return agent.ExitMissing
 	}
 	return exitOK
@@ -71,8 +81,21 @@ func parseTimeout(text string) (time.Duration, error) {
 }
 
 // awaitFiles waits until no file is missing or the time-out has passed, and returns
-// the missing files. It checks at least once.
+// the missing files. It checks at least once, and files that do not go together for a
+// moment longer.
 func awaitFiles(disk *bundle.Disk, timeout time.Duration) (missing []string) {
+	missing, settled := awaitChanges(disk, timeout)
+	for range settling / settlingInterval {
+		if len(missing) == 0 || settled {
+			break
+		}
+		time.Sleep(settlingInterval)
+		missing, settled = disk.Missing(time.Now())
+	}
+	return missing
+}
+
+func awaitChanges(disk *bundle.Disk, timeout time.Duration) (missing []string, settled bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	var watching sync.WaitGroup
@@ -85,8 +108,8 @@ func awaitFiles(disk *bundle.Disk, timeout time.Duration) (missing []string) {
 	defer ticker.Stop()
 	for {
 		over := ctx.Err() != nil // before the last check
-		if missing = disk.Missing(time.Now()); len(missing) == 0 || over {
-			return missing
+		if missing, settled = disk.Missing(time.Now()); len(missing) == 0 || over {
+			return missing, settled
 		}
 		select {
 		case <-ctx.Done():

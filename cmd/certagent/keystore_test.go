@@ -12,12 +12,14 @@ import (
 	"github.com/certagent/certagent/logmsg"
 )
 
-// A PKCS#12 file whose MAC asks for 2^31-1 rounds (anybody can make it, without the
-// password) holds up neither the start nor another bundle: it is replaced.
+// manyRounds is a PKCS#12 file, in hexadecimal, whose MAC asks for 2^31-1 rounds. Anybody
+// can make it, without the password.
+const manyRounds = "3049020103301106092a864886f70d010701a004040230003031301f300706052b0e03021a041400" +
+	"00000000000000000000000000000000000000040873616c7473616c7402047fffffff"
+
+// A PKCS#12 file whose MAC asks for 2^31-1 rounds holds up neither the start nor another bundle: it is replaced.
 func TestKeystoreWithManyRoundsIsReplaced(t *testing.T) {
-	const file = "3049020103301106092a864886f70d010701a004040230003031301f300706052b0e03021a041400" +
-		"00000000000000000000000000000000000000040873616c7473616c7402047fffffff"
-	content, err := hex.DecodeString(file)
+	content, err := hex.DecodeString(manyRounds)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,15 +5,20 @@ package main
 
 import (
 	"crypto/tls"
+	"encoding/hex"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/certagent/certagent/dev/seed"
 	"github.com/certagent/certagent/internal/harness"
@@ -89,6 +94,24 @@ func publishedBefore(text func(*world) string) func(*world) {
 	return func(w *world) { w.start(text(w), "-once").Ends(exitOK) }
 }
 
+// powerless is under what root's permissions count.
+var powerless = []string{"setpriv", "--bounding-set=-all", "--inh-caps=-all"}
+
+// exists reports whether a file of the world is there.
+func (w *world) exists(name string) bool {
+	_, err := os.Stat(w.Path(name))
+	return err == nil
+}
+
+// mountFile mounts a file on itself until the test has ended.
+func mountFile(w *world, path string) {
+	w.Helper()
+	if err := syscall.Mount(path, path, "", syscall.MS_BIND, ""); err != nil {
+		harness.Missing(w.T, "cannot mount: %v", err)
+	}
+	w.Cleanup(func() { _ = syscall.Unmount(path, syscall.MNT_DETACH) })
+}
+
 var vaultSituations = []situation{
 	{name: "Vault refuses connections; no files yet", text: away(web(""))},
 	{name: "Vault refuses connections; valid files on disk", before: publishedBefore(web("")), text: away(web(""))},
@@ -128,6 +151,7 @@ var vaultSituations = []situation{
 			return false
 		})
 	}},
+	{name: "an answer of Vault is too large", text: web(""), before: answering("/v1/pki/sign/", 200, `{"data":{"certificate":"`+strings.Repeat("x", 40<<20)+`"}}`)},
 	{name: "Vault shortens the lifetime", text: replaced(web(""), "common_name", "ttl = \"240h\"\n common_name")},
 }
 
@@ -192,6 +216,17 @@ var certificateSituations = []situation{
 	{name: "a certificate expires because the command fails", text: living("8s", "change_mode = \"command\"\n command = [\"DIR/reload\"]"),
 		before: func(w *world) { w.script("reload", "exit 0") }, then: later(func(w *world) { w.script("reload", "echo unknown directive >&2; exit 1") })},
 	{name: "the keystore's password is missing", text: keystore},
+	{name: "a keystore on disk asks for too much work", file: "web/tls.p12", text: func(w *world) string {
+		return strings.Replace(keystore(w), `cert = "DIR/web/tls.crt", key = "DIR/web/tls.key", `, "", 1)
+	}, before: func(w *world) {
+		content, err := hex.DecodeString(manyRounds)
+		w.Check(err)
+		w.Write("web/tls.p12", string(content))
+		w.Write("password", "changeit")
+	}},
+	{name: "rendering a template never ends", file: "other", text: func(*world) string {
+		return login + "template {\n contents = \"{{ range loop 2000000000000 }}{{ end }}\"\n destination = \"DIR/other\"\n}\n"
+	}},
 	{name: "`renew_before` is longer than the lifetime", text: web("change_mode = \"noop\"\n renew_before = \"2h\"")},
 	{name: "a certificate expires, and the pid file names nobody", text: living("8s", signalling), then: func(*world, *process) {}},
 	{name: "a certificate expires, and the server goes on serving it", text: func(w *world) string { return living("16s", verifying(w.serveFirst()))(w) }, then: func(*world, *process) {}},
@@ -261,6 +296,32 @@ var fileSituations = []situation{
 	}},
 	{name: "somebody changes the mode of a published file", text: web(""), then: later(func(w *world) { w.Check(os.Chmod(w.Path(certFile), 0o666)) })},
 	{name: "`perms` lets everybody read the key", text: func(*world) string { return login + certificate(once, `perms = "0644"`) }, file: "tls/tls.crt"},
+	{name: "certagent's user may not write in the directory", text: web(""), under: powerless, before: func(w *world) { w.Check(os.Mkdir(w.Path("web"), 0o555)) }},
+	{name: "certagent's user may not write in the directory any more", text: renewing(""), under: powerless, then: func(w *world, p *process) {
+		w.give("web")
+		p.Says(logmsg.PublishFailed)
+	}},
+	{name: "a destination is mounted by itself, as a file", text: web(""), before: func(w *world) {
+		w.Write(certFile, "x")
+		mountFile(w, w.Path(certFile))
+	}},
+	{name: "another user has replaced a parent directory by a link", text: replaced(web(""), "DIR/web", "DIR/home/tls"), file: "home/tls/tls.crt", before: func(w *world) {
+		w.Check(os.Mkdir(w.Path("etc"), 0o755))
+		w.Check(os.Mkdir(w.Path("home"), 0o755))
+		w.Check(os.Symlink(w.Path("etc"), w.Path("home/tls")))
+		w.give("home")
+		w.give("home/tls")
+	}},
+	{name: "another user replaces a parent directory by a link", text: replaced(renewing(""), "DIR/web", "DIR/home/tls"), file: "home/old/tls.crt", before: func(w *world) {
+		w.Check(os.Mkdir(w.Path("etc"), 0o755))
+		w.Check(os.MkdirAll(w.Path("home/tls"), 0o755))
+		w.give("home")
+	}, then: func(w *world, p *process) {
+		w.Check(os.Rename(w.Path("home/tls"), w.Path("home/old")))
+		w.Check(os.Symlink(w.Path("etc"), w.Path("home/tls")))
+		w.give("home/tls")
+		p.Says(logmsg.PublishFailed)
+	}},
 	{name: "the record beside the files is damaged", text: web(""), before: func(w *world) {
 		publishedBefore(web(""))(w)
 		w.Write("web/.certagent-web.json", "damaged")
@@ -304,6 +365,18 @@ var consumerSituations = []situation{
 }
 exec { command = ["sleep", "4711"] }`
 	}, before: func(w *world) { w.PutKV("app", map[string]any{"password": "a\x00b"}) }},
+	{name: "certagent's user may not signal the server", text: web(signalling), under: powerless, before: func(w *world) {
+		server := w.server("exec setpriv --reuid=65534 --regid=65534 --clear-groups sh -c 'trap : USR1; touch ready; while :; do sleep 0.1; done'")
+		w.Check(os.Chmod(w.Path(""), 0o777))
+		harness.Eventually(w.T, "the server runs", func() bool { return w.exists("ready") })
+		w.Write("server.pid", strconv.Itoa(server.Process.Pid)+"\n")
+	}},
+	{name: "the pid file belongs to a third user", text: web(signalling), before: func(w *world) {
+		server := w.server("trap : USR1; touch ready; while :; do sleep 0.1; done")
+		harness.Eventually(w.T, "the server runs", func() bool { return w.exists("ready") })
+		w.Write("server.pid", strconv.Itoa(server.Process.Pid)+"\n")
+		w.give("server.pid")
+	}},
 	{name: "the pid file holds no number", text: web(signalling), before: func(w *world) { w.Write("server.pid", "nginx\n") }},
 	{name: "no server listens on the verify address", text: func(w *world) string { return web(verifying(nobodyAt(w)))(w) }},
 	{name: "the verify address does not speak TLS", text: func(w *world) string {
@@ -345,5 +418,27 @@ var hostSituations = []situation{
 			harness.Eventually(w.T, "the child ignores SIGTERM", func() bool { _, err := os.Stat(w.Path("trapped")); return err == nil })
 			p.Signal(syscall.SIGTERM)
 		}},
+	{name: "the child is not executable", text: func(w *world) string { return web("")(w) + "exec {\n command = [\"DIR/server\"]\n}\n" }, before: func(w *world) { w.Write("server", "#!/bin/sh\n") }},
+	{name: "nobody reads the log for a while", text: web(""), env: []string{"CERTAGENT_TEST_LOG_QUEUE=2000"},
+		before: func(w *world) { harness.Program(w.T, "bash") },
+		under: []string{"bash", "-c", `exec "$0" "$@" 2> >(while IFS= read -r line; do while [ -e stalled ]; do sleep 0.05; done; echo "$line" >&2; done)`},
+		then: func(w *world, p *process) {
+			w.Write("stalled", "")
+			pipe, err := os.OpenFile(fmt.Sprintf("/proc/%d/fd/2", p.PID()), os.O_WRONLY, 0)
+			w.Check(err)
+			defer pipe.Close()
+			_, err = unix.FcntlInt(pipe.Fd(), unix.F_SETPIPE_SZ, 4096)
+			w.Check(err)
+			for range 300 {
+				p.Signal(syscall.SIGUSR1)
+				time.Sleep(2 * time.Millisecond) // equal signals that come too fast are one
+			}
+			w.Check(os.Remove(w.Path("stalled")))
+		}},
+	{name: "the limits of inotify are reached", text: web(""), before: func(w *world) {
+		if out, err := exec.Command("unshare", "--user", "--map-root-user", "true").CombinedOutput(); err != nil {
+			harness.Missing(w.T, "no user namespace: %v %s", err, out)
+		}
+	}, under: []string{"unshare", "--user", "--map-root-user", "sh", "-c", `echo 0 > /proc/sys/user/max_inotify_instances; exec "$0" "$@"`}},
 	{name: "`WATCHDOG_USEC` is no number", env: []string{"WATCHDOG_USEC=often"}, text: web("")},
 }

@@ -34,6 +34,8 @@ type situation struct {
 	file    string
 	env     []string
 	options harness.ServerOptions
+	// under is a program, with its first arguments, that becomes certagent.
+	under []string
 }
 
 const certFile = "web/tls.crt"
@@ -87,6 +89,12 @@ func TestWhenItFails(t *testing.T) {
 var lastManager atomic.Int64
 
 func (s situation) check(w *world, want row) {
+	if len(s.under) > 0 && s.under[0] == powerless[0] {
+		harness.Program(w.T, powerless[0])
+		if os.Geteuid() != 0 {
+			harness.Missing(w.T, "needs root, to set up what root may not do without capabilities")
+		}
+	}
 	if s.before != nil {
 		s.before(w)
 	}
@@ -95,7 +103,8 @@ func (s situation) check(w *world, want row) {
 	}
 	old := w.Read(s.file)
 	m := newManager(w.T, fmt.Sprintf("@certagent-situation-%d-%d", os.Getpid(), lastManager.Add(1)))
-	p := w.startEnv(append(m.env(), s.env...), s.text(w))
+	w.Write("agent.hcl", w.expand(s.text(w)))
+	p := s.launch(w, append(m.env(), s.env...), "agent")
 	if s.then != nil {
 		p.Says(logmsg.AllPublished)
 		s.then(w, p)
@@ -148,13 +157,20 @@ func (s situation) check(w *world, want row) {
 // wait asks what is missing now.
 func (s situation) wait(w *world) *process {
 	w.Helper()
-	return launch(w.T, w.Path(""), nil, "wait", "-timeout=0", "-config="+w.Path("agent.hcl"))
+	return s.launch(w, nil, "wait", "-timeout=0")
+}
+
+// launch starts certagent with the configuration as it is now.
+func (s situation) launch(w *world, env []string, args ...string) *process {
+	w.Helper()
+	command := slices.Concat(s.under, []string{"certagent"}, args, []string{"-config=" + w.Path("agent.hcl")})
+	return launchProgram(w.T, w.Path(""), env, command[0], command[1:]...)
 }
 
 // once runs a one-shot agent with the configuration as it is now.
 func (s situation) once(w *world) *process {
 	w.Helper()
-	return launch(w.T, w.Path(""), s.env, "agent", "-once", "-timeout=3s", "-config="+w.Path("agent.hcl"))
+	return s.launch(w, s.env, "agent", "-once", "-timeout=3s")
 }
 
 // serves returns what readers find.

@@ -27,7 +27,7 @@ import (
 
 // situations returns all of the page.
 func situations() []situation {
-	return slices.Concat(vaultSituations, loginSituations, certificateSituations, fileSituations, consumerSituations, hostSituations)
+	return slices.Concat(vaultSituations, loginSituations, certificateSituations, fileSituations, consumerSituations, hostSituations, longSituations)
 }
 
 // web is a bundle of one certificate, which lives for an hour.
@@ -204,17 +204,10 @@ var certificateSituations = []situation{
 	{name: "a template's file is missing", file: "other", text: func(*world) string {
 		return login + "template {\n source = \"DIR/none.tpl\"\n destination = \"DIR/other\"\n}\n"
 	}},
-	{name: "a certificate expires in an outage", text: living("8s", ""), then: later(seal)},
 	{name: "a certificate has expired before the start, in an outage", text: away(living("2s", "")), before: func(w *world) {
 		publishedBefore(living("2s", ""))(w)
 		harness.Eventually(w.T, "it has expired", func() bool { return time.Now().After(w.Leaf(certFile).NotAfter) })
 	}},
-	{name: "a certificate expires because the check refuses its successors", text: living("8s", "change_mode = \"noop\"\n check { command = [\"DIR/check\"] }"),
-		before: func(w *world) { w.script("check", "exit 0") }, then: later(func(w *world) { w.script("check", "echo unknown directive >&2; exit 1") })},
-	{name: "a certificate expires because the disk is full", text: replaced(living("8s", ""), "DIR/web", "DIR/tls"), file: "tls/tls.crt",
-		before: func(w *world) { w.mount() }, then: later(func(w *world) { fill(w, w.Path("tls")) })},
-	{name: "a certificate expires because the command fails", text: living("8s", "change_mode = \"command\"\n command = [\"DIR/reload\"]"),
-		before: func(w *world) { w.script("reload", "exit 0") }, then: later(func(w *world) { w.script("reload", "echo unknown directive >&2; exit 1") })},
 	{name: "the keystore's password is missing", text: keystore},
 	{name: "a keystore on disk asks for too much work", file: "web/tls.p12", text: func(w *world) string {
 		return strings.Replace(keystore(w), `cert = "DIR/web/tls.crt", key = "DIR/web/tls.key", `, "", 1)
@@ -224,12 +217,7 @@ var certificateSituations = []situation{
 		w.Write("web/tls.p12", string(content))
 		w.Write("password", "changeit")
 	}},
-	{name: "rendering a template never ends", file: "other", text: func(*world) string {
-		return login + "template {\n contents = \"{{ range loop 2000000000000 }}{{ end }}\"\n destination = \"DIR/other\"\n}\n"
-	}},
 	{name: "`renew_before` is longer than the lifetime", text: web("change_mode = \"noop\"\n renew_before = \"2h\"")},
-	{name: "a certificate expires, and the pid file names nobody", text: living("8s", signalling), then: func(*world, *process) {}},
-	{name: "a certificate expires, and the server goes on serving it", text: func(w *world) string { return living("16s", verifying(w.serveFirst()))(w) }, then: func(*world, *process) {}},
 	{name: "the names change too often", text: web("change_mode = \"noop\"\n max_issues_per_hour = 1"), then: func(w *world, p *process) {
 		w.Write("agent.hcl", strings.Replace(w.Read("agent.hcl"), "example.test", "www.example.test", 1))
 		p.Signal(syscall.SIGHUP)
@@ -290,11 +278,6 @@ var fileSituations = []situation{
 	{name: "a user does not exist", text: web("change_mode = \"noop\"\n user = \"nobody-of-that-name\"")},
 	{name: "a destination is a directory", file: "none", text: func(*world) string { return login + strings.Replace(password(""), "DIR/password", "DIR", 1) }},
 	{name: "a second agent for the same files", text: web(""), before: func(w *world) { w.start(web("")(w)).Says(logmsg.AllPublished) }},
-	{name: "somebody removes a published file", text: web(""), then: func(w *world, p *process) {
-		w.Check(os.Remove(w.Path(certFile)))
-		p.SaysTimes(`INF `+logmsg.Published+" ", 2)
-	}},
-	{name: "somebody changes the mode of a published file", text: web(""), then: later(func(w *world) { w.Check(os.Chmod(w.Path(certFile), 0o666)) })},
 	{name: "`perms` lets everybody read the key", text: func(*world) string { return login + certificate(once, `perms = "0644"`) }, file: "tls/tls.crt"},
 	{name: "certagent's user may not write in the directory", text: web(""), under: powerless, before: func(w *world) { w.Check(os.Mkdir(w.Path("web"), 0o555)) }},
 	{name: "certagent's user may not write in the directory any more", text: renewing(""), under: powerless, then: func(w *world, p *process) {
@@ -356,7 +339,7 @@ var consumerSituations = []situation{
 		longAgo := time.Now().Add(-24 * time.Hour)
 		w.Check(os.Chtimes(w.Path("server.pid"), longAgo, longAgo))
 	}},
-	{name: "the signal would end the server, which does not catch it", text: web(signalling), before: func(w *world) {
+	{name: "the signal would end the server, which does not catch it", patience: "10s", text: web(signalling), before: func(w *world) {
 		w.Write("server.pid", strconv.Itoa(w.server("sleep 4711; :").Process.Pid)+"\n")
 	}},
 	{name: "a value of an `env_template` is one that no environment can hold", text: func(w *world) string {
@@ -421,7 +404,7 @@ var hostSituations = []situation{
 	{name: "the child is not executable", text: func(w *world) string { return web("")(w) + "exec {\n command = [\"DIR/server\"]\n}\n" }, before: func(w *world) { w.Write("server", "#!/bin/sh\n") }},
 	{name: "nobody reads the log for a while", text: web(""), env: []string{"CERTAGENT_TEST_LOG_QUEUE=2000"},
 		before: func(w *world) { harness.Program(w.T, "bash") },
-		under: []string{"bash", "-c", `exec "$0" "$@" 2> >(while IFS= read -r line; do while [ -e stalled ]; do sleep 0.05; done; echo "$line" >&2; done)`},
+		under:  []string{"bash", "-c", `exec "$0" "$@" 2> >(while IFS= read -r line; do while [ -e stalled ]; do sleep 0.05; done; echo "$line" >&2; done)`},
 		then: func(w *world, p *process) {
 			w.Write("stalled", "")
 			pipe, err := os.OpenFile(fmt.Sprintf("/proc/%d/fd/2", p.PID()), os.O_WRONLY, 0)
@@ -441,4 +424,26 @@ var hostSituations = []situation{
 		}
 	}, under: []string{"unshare", "--user", "--map-root-user", "sh", "-c", `echo 0 > /proc/sys/user/max_inotify_instances; exec "$0" "$@"`}},
 	{name: "`WATCHDOG_USEC` is no number", env: []string{"WATCHDOG_USEC=often"}, text: web("")},
+}
+
+// longSituations are those that take more than ten seconds or so. They are last because
+// of the parallel subtests the last ones begin first.
+var longSituations = []situation{
+	{name: "a certificate expires because the command fails", text: living("8s", "change_mode = \"command\"\n command = [\"DIR/reload\"]"),
+		before: func(w *world) { w.script("reload", "exit 0") }, then: later(func(w *world) { w.script("reload", "echo unknown directive >&2; exit 1") })},
+	{name: "a certificate expires, and the pid file names nobody", text: living("8s", signalling), then: func(*world, *process) {}},
+	{name: "a certificate expires because the check refuses its successors", text: living("8s", "change_mode = \"noop\"\n check { command = [\"DIR/check\"] }"),
+		before: func(w *world) { w.script("check", "exit 0") }, then: later(func(w *world) { w.script("check", "echo unknown directive >&2; exit 1") })},
+	{name: "a certificate expires because the disk is full", text: replaced(living("8s", ""), "DIR/web", "DIR/tls"), file: "tls/tls.crt",
+		before: func(w *world) { w.mount() }, then: later(func(w *world) { fill(w, w.Path("tls")) })},
+	{name: "a certificate expires in an outage", text: living("8s", ""), then: later(seal)},
+	{name: "rendering a template never ends", file: "other", text: func(*world) string {
+		return login + "template {\n contents = \"{{ range loop 2000000000000 }}{{ end }}\"\n destination = \"DIR/other\"\n}\n"
+	}},
+	{name: "a certificate expires, and the server goes on serving it", text: func(w *world) string { return living("16s", verifying(w.serveFirst()))(w) }, then: func(*world, *process) {}},
+	{name: "somebody removes a published file", text: web(""), then: func(w *world, p *process) {
+		w.Check(os.Remove(w.Path(certFile)))
+		p.SaysTimes(`INF `+logmsg.Published+" ", 2)
+	}},
+	{name: "somebody changes the mode of a published file", text: web(""), then: later(func(w *world) { w.Check(os.Chmod(w.Path(certFile), 0o666)) })},
 }

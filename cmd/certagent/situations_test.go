@@ -31,9 +31,10 @@ type situation struct {
 	// then brings about what goes wrong once every bundle is published.
 	then func(w *world, p *process)
 	// file is the one by which the test sees what is published; "" is certFile.
-	file    string
-	env     []string
-	options harness.ServerOptions
+	file     string
+	env      []string
+	options  harness.ServerOptions
+	patience string // of a one-shot run; "" is "3s"
 	// under is a program, with its first arguments, that becomes certagent.
 	under []string
 }
@@ -170,7 +171,7 @@ func (s situation) launch(w *world, env []string, args ...string) *process {
 // once runs a one-shot agent with the configuration as it is now.
 func (s situation) once(w *world) *process {
 	w.Helper()
-	return s.launch(w, s.env, "agent", "-once", "-timeout=3s")
+	return s.launch(w, s.env, "agent", "-once", "-timeout="+either(s.patience, "3s"))
 }
 
 // serves returns what readers find.

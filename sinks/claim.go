@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -184,7 +185,7 @@ func (a *addition) lock(path string) error {
 			}
 		}
 	}
-	switch err := d.file.lockByte(place.name); {
+	switch err := d.file.awaitByte(place.name); {
 	case err == unix.EAGAIN, err == unix.EACCES:
 		return &Error{Op: "claiming the destination", Path: path, Err: claimedBy(d, place.name), hint: "stop the other process, or give one of the two another destination"}
 	case err != nil:
@@ -293,6 +294,20 @@ func (a *addition) isOpen(d *claimedDir) bool {
 func byteOf(name string) int64 {
 	hash := sha256.Sum256([]byte(name))
 	return int64(binary.BigEndian.Uint64(hash[:]) % math.MaxInt64)
+}
+
+// handingOver is how long a claim waits for one that is about to end: a process that was
+// being started by one that has closed its claim, or has ended, holds that claim until it
+// executes its program.
+const handingOver = time.Second
+
+// awaitByte is lockByte, and waits for handingOver if another process has the lock.
+func (f descriptor) awaitByte(name string) error {
+	for begun := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		if err := f.lockByte(name); err != unix.EAGAIN || time.Since(begun) > handingOver {
+			return err
+		}
+	}
 }
 
 // lockByte locks the byte that stands for a name. The file is open for reading, so this

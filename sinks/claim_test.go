@@ -8,6 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func claimFiles(files []File) (*Claim, error) { return claim(journal, files) }
@@ -94,4 +97,22 @@ func TestClaimSurvivesRecover(t *testing.T) {
 	if _, err := claimFiles(files); !errors.Is(err, ErrClaimed) {
 		t.Errorf("error %v", err)
 	}
+}
+
+// TestClaimOfAProcessThatIsBeingStarted: what an agent that has ended was about to start
+// holds its claim until the program is executed. The next agent waits for that.
+func TestClaimOfAProcessThatIsBeingStarted(t *testing.T) {
+	t.Parallel()
+	f := File{Path: filepath.Join(t.TempDir(), "f")}
+	first, err := claimFiles([]File{f})
+	must(t, err)
+	lock := int(first.dirs[filepath.Dir(f.Path)].file)
+	inherited, err := unix.FcntlInt(uintptr(lock), unix.F_DUPFD_CLOEXEC, 0) // as by fork
+	must(t, err)
+	must(t, first.Close())
+	ended := time.AfterFunc(handingOver/10, func() { unix.Close(inherited) })
+	t.Cleanup(func() { ended.Stop() })
+	second, err := claimFiles([]File{f})
+	must(t, err)
+	must(t, second.Close())
 }

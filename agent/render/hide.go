@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/certagent/certagent/redact"
 )
@@ -20,13 +21,15 @@ const shortest = 4
 
 var (
 	// quoted finds what functions put in quotation marks, usually the invalid value.
-	quoted = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`|(?:^|[\\s(:=])'[^']*'")
+	quoted = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`|(?:^|[\\s(:=])'[^']*'")
+	})
 
 	// word finds the words and numbers of a message.
-	word = regexp.MustCompile(`[\pL\pN_]+`)
+	word = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[\pL\pN_]+`) })
 
 	// marks finds hidden words beside each other, with what is between them.
-	marks = regexp.MustCompile(`\[redacted\](?:[^\pL\pN_\n]*\[redacted\])+`)
+	marks = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\[redacted\](?:[^\pL\pN_\n]*\[redacted\])+`) })
 )
 
 // hide replaces secrets in the text of an error: the known ones, each quoted value and
@@ -34,7 +37,7 @@ var (
 // consist of, because it may be derived from a secret.
 func hide(text string, known []string, template string) string {
 	text = replaceAll(text, known)
-	text = quoted.ReplaceAllStringFunc(text, func(match string) string {
+	text = quoted().ReplaceAllStringFunc(text, func(match string) string {
 		open := strings.IndexAny(match, "\"'`")
 		inner := match[open+1 : len(match)-1]
 		if inner == redact.Mark || strings.Contains(template, inner) || ordinary(inner) {
@@ -46,21 +49,21 @@ func hide(text string, known []string, template string) string {
 		return text
 	}
 	own := make(map[string]bool)
-	for _, w := range word.FindAllString(template, -1) {
+	for _, w := range word().FindAllString(template, -1) {
 		own[w] = true
 	}
-	text = word.ReplaceAllStringFunc(text, func(w string) string {
+	text = word().ReplaceAllStringFunc(text, func(w string) string {
 		if own[w] || ordinary(w) {
 			return w
 		}
 		return redact.Mark
 	})
-	return marks.ReplaceAllString(text, redact.Mark)
+	return marks().ReplaceAllString(text, redact.Mark)
 }
 
 // isOrdinary reports whether a text consists of ordinary words.
 func isOrdinary(text string) bool {
-	return !slices.ContainsFunc(word.FindAllString(text, -1), func(w string) bool { return !ordinary(w) })
+	return !slices.ContainsFunc(word().FindAllString(text, -1), func(w string) bool { return !ordinary(w) })
 }
 
 // ordinary reports whether a word is one of the messages' own, a letter, or a small

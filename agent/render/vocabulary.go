@@ -51,7 +51,7 @@ const messages = `
 var vocabulary = sync.OnceValue(func() map[string]bool {
 	words := make(map[string]bool)
 	add := func(text string) {
-		for _, w := range word.FindAllString(text, -1) {
+		for _, w := range word().FindAllString(text, -1) {
 			words[w] = true
 		}
 	}

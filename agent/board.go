@@ -144,7 +144,7 @@ func (b *statusBoard) expiries() []expiring {
 	defer b.mu.Unlock()
 	var all []expiring
 	for _, r := range b.reports {
-		all = append(all, expiring{r.known, r.heartbeat, b.loginError})
+		all = append(all, expiring{r.known, r.heartbeat, b.login != status.Nothing, b.loginError})
 	}
 	return all
 }

@@ -101,13 +101,17 @@ func (r *assembly) logReplaced(b status.Bundle) {
 type expiring struct {
 	known      status.Bundle
 	heartbeat  heartbeat
-	loginError string // "" while there is a token
+	loggedOut  bool   // there is no token
+	loginError string // why; "" while the first login goes on
 }
 
 // because returns why the certificate in use is not replaced; "" if nothing is wrong.
 func (e expiring) because(now time.Time) string {
-	if e.loginError != "" && (e.known.Trouble == "" || e.known.AwaitsAnswer) {
+	switch waits := e.known.Trouble == "" || e.known.AwaitsAnswer; {
+	case waits && e.loginError != "":
 		return "not logged in: " + e.loginError
+	case waits && e.loggedOut:
+		return "not logged in yet"
 	}
 	if e.known.AwaitsAnswer && now.Before(e.known.Expires) {
 		return "" // a renewal is not yet in trouble while Vault is being asked
@@ -117,7 +121,11 @@ func (e expiring) because(now time.Time) string {
 
 // doing returns what a bundle without trouble is doing.
 func (e expiring) doing(now time.Time) string {
-	return fmt.Sprintf("its renewal has not ended: the bundle has been at the step %s for %s", e.heartbeat.doing, now.Sub(e.heartbeat.since.Round(0)).Round(time.Second))
+	lasts := now.Sub(e.heartbeat.since.Round(0)).Round(time.Second)
+	if lasts < time.Second {
+		return "its renewal has just begun: the bundle is at the step " + e.heartbeat.doing
+	}
+	return fmt.Sprintf("its renewal has not ended: the bundle has been at the step %s for %s", e.heartbeat.doing, lasts)
 }
 
 func sleep(ctx context.Context, d time.Duration) {

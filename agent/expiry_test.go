@@ -5,6 +5,8 @@ package agent_test
 
 import (
 	"encoding/base64"
+	"io"
+	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -101,6 +103,40 @@ func TestNothingIsToldOfRenewalsInTime(t *testing.T) {
 			t.Error("an end is told of")
 		}
 	})
+}
+
+// A certificate that had expired before the start is told of at once, and because is what
+// is awaited then.
+func TestExpiredAtTheStart(t *testing.T) {
+	for name, c := range map[string]struct {
+		vault   func(w *world)
+		because string
+	}{
+		"Vault does not answer": {func(w *world) {
+			w.Dev.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
+				_, _ = io.Copy(io.Discard, r.Body) // or the end of the connection is not noticed
+				<-r.Context().Done()
+				return true
+			})
+		}, "not logged in yet"},
+		"Vault is sealed": {func(w *world) { w.Dev.Seal() }, "not logged in"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			text := loginBlocks + webBundle(`ttl = "2s"`, "")
+			r := w.start(text)
+			r.Says("msg=" + logmsg.Published)
+			r.end()
+			w.ends("tls/tls.crt", 10*time.Millisecond)
+			c.vault(w)
+			r = w.start(text)
+			r.Says(`level=ERROR msg="` + logmsg.Expired)
+			if r.Count(`level=ERROR msg="`+logmsg.Expired+`" .* because="`+c.because) != 1 {
+				t.Errorf("because is not %q:\n%s", c.because, r)
+			}
+			r.end()
+		})
+	}
 }
 
 // A bundle that is busy does not look at the clock: the end is told of all the same.

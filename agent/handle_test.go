@@ -6,6 +6,7 @@ package agent_test
 import (
 	"context"
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -131,6 +132,58 @@ template {
 	h.becomes("both have an error", func(s status.Agent) bool {
 		return bundleNamed(s, "web").LastError != "" && bundleNamed(s, "none").LastError != ""
 	})
+}
+
+// Vault is not blamed for what is missing or wrong on this host.
+func TestStatusOfWhatIsMissingHere(t *testing.T) {
+	const keystore = `
+bundle "web" {
+  certificate {
+    role        = "pki/web"
+    common_name = "example.test"
+    files       = { pkcs12 = "DIR/tls.p12" }
+    password    = { file = "DIR/none" }
+  }
+}`
+	for name, c := range map[string]struct {
+		before func(w *world)
+		text   string
+		says   string
+	}{
+		"a password":                      {text: keystore, says: "reading the password: .*/none: no such file"},
+		"a password, and Vault is sealed": {before: func(w *world) { w.Dev.Seal() }, text: keystore, says: "reading the password: .*/none: no such file"},
+		"a template's source": {text: `
+bundle "web" {
+  template {
+    source      = "DIR/none.tpl"
+    destination = "DIR/out"
+  }
+  template {
+    contents    = "{{ with secret \"secret/data/app\" }}{{ .Data.data.password }}{{ end }}"
+    destination = "DIR/password"
+  }
+}`, says: "none.tpl: no such file"},
+		"the right time": {before: func(w *world) { w.Dev.SetAhead(2 * time.Hour) }, text: webBundle("", ""), says: "is not valid before"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.PutKV("app", map[string]any{"password": "x"})
+			if c.before != nil {
+				c.before(w)
+			}
+			h := w.startHandled(loginBlocks + c.text)
+			s := h.becomes("it says what is missing", func(s status.Agent) bool {
+				return regexp.MustCompile(c.says).MatchString(bundleNamed(s, "web").LastError)
+			})
+			if b := bundleNamed(s, "web"); b.Awaits != status.Nothing || s.AwaitsVault() {
+				t.Errorf("it awaits %d, Vault alone: %t", b.Awaits, s.AwaitsVault())
+			}
+			if line := s.Line(time.Now()); s.LoginError == "" && !strings.HasPrefix(line, "0 of 1 bundle published") {
+				t.Errorf("the status is %q", line)
+			}
+			h.end()
+		})
+	}
 }
 
 func TestStatusOfALoginThatIsRefused(t *testing.T) {

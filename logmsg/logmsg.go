@@ -88,7 +88,7 @@ const (
 	IssuerChanged      = "issuer changed; publishing its CAs first"
 	PasswordMissing    = "reading the keystore password failed"
 	CertificateKept    = "certificate on disk is valid; keeping it"
-	Expiring           = "the certificate expires and cannot be replaced"
+	Expiring           = "the certificate in use expires and is not replaced yet"
 	Expired            = "the certificate has expired and is still in use"
 	ExpiredUntold      = "the certificate has expired, and nobody was told of its successor"
 	ExpiredReplaced    = "the expired certificate is not in use any more"

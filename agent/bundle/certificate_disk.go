@@ -98,6 +98,8 @@ func (b *Bundle) loadFromDisk(left map[string]json.RawMessage, now time.Time) {
 		}
 		if !loaded {
 			if err != nil && !b.state.Certificates[i].LoadFailed {
+				b.noteError(plan.Render, err)
+				b.reasons[plan.LoadTrouble] = err
 				b.log.Error(logmsg.PasswordMissing, logkey.Certificate, m.name, logkey.Error, err)
 			}
 			b.apply(plan.LoadFailed{Index: i, Failed: err != nil})

@@ -79,6 +79,7 @@ func (b *Bundle) isPublished(leaf *x509.Certificate) bool {
 
 // phrases say what keeps a certificate from being replaced.
 var phrases = map[plan.Trouble]string{
+	plan.LoadTrouble:     "the keystore password cannot be read",
 	plan.LoginTrouble:    "not logged in",
 	plan.SecretTrouble:   "fetching from Vault fails",
 	plan.LimitTrouble:    "issuing is paused: max_issues_per_hour is reached",

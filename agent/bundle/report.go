@@ -125,29 +125,59 @@ func (b *Bundle) noteError(of plan.Action, err error) {
 }
 
 // awaits returns what the next generation waits for: answers from Vault, or an
-// operator.
+// operator because Vault refuses. It is Nothing if the reason is on this host.
 func (b *Bundle) awaits() status.Awaits {
-	awaits := status.Nothing
+	awaits, here := status.Nothing, b.state.Failures.Render > 0
 	if b.state.Missing > 0 {
 		awaits = status.Vault
 	}
+	var reasons []error // why there is no answer
 	for _, request := range b.wanted {
-		var failed *secrets.Error
-		answer, err := b.secrets.Get(request)
-		if answer == nil && errors.As(err, &failed) && failed.Class != secrets.Transient && failed.Class != secrets.InvalidToken {
-			return status.Operator
+		if answer, err := b.secrets.Get(request); answer == nil && err != nil {
+			reasons = append(reasons, err)
 		}
 	}
-	for _, c := range b.state.Certificates {
-		if !c.Absent {
-			continue
+	for i, c := range b.state.Certificates {
+		switch {
+		case !c.Absent:
+		case c.LoadFailed || c.Limited || b.certificates[i].clock != nil:
+			here = true
+		case c.Failures > 0:
+			reasons = append(reasons, b.certificates[i].failure.err)
+		default:
+			awaits = status.Vault
 		}
-		if c.Refused {
+	}
+	for _, err := range reasons {
+		switch awaited(err) {
+		case status.Operator:
 			return status.Operator
+		case status.Nothing:
+			here = true
+		default:
+			awaits = status.Vault
 		}
-		awaits = status.Vault
+	}
+	if here {
+		return status.Nothing
 	}
 	return awaits
+}
+
+// awaited returns what ends the failure of a request: Vault's availability, an operator
+// because Vault refuses, or, for Nothing, something on this host: its clock, its CAs, its
+// keys.
+func awaited(err error) status.Awaits {
+	var failed *secrets.Error
+	switch {
+	case errors.As(err, &failed) && failed.Temporary():
+		return status.Vault
+	case errors.As(err, &failed) && (failed.Class == secrets.WrongClock || failed.Class == secrets.Transient): // TLS was refused
+		return status.Nothing
+	case failed != nil || errors.As(err, new(*certificate.AnswerError)):
+		return status.Operator
+	}
+	return status.Nothing
 }
 
 // refused reports whether an operator has to act before the request can succeed.

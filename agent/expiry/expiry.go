@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Package expiry decides what is said about the end of the certificates in use:
-// warnings while one cannot be replaced, an error when it ends, and another one for
+// warnings while one is not replaced, an error when it ends, and another one for
 // each hour in which it is still in use.
 //
 // It is pure: it reads no clock, and writes no log.
@@ -40,7 +40,7 @@ type Notice int
 // The notices.
 const (
 	Nothing  Notice = iota
-	Warning         // it ends soon and cannot be replaced
+	Warning         // it ends soon and is not replaced yet
 	Ended           // it has ended and is still in use
 	Replaced        // the one that had ended is not in use any more
 )
@@ -48,6 +48,10 @@ const (
 // fractions are the parts of the life that remained when the trouble began: at each
 // of them that is left, a warning comes.
 var fractions = []float64{0.5, 0.25, 0.1}
+
+// brief is how long trouble lasts at least before a warning comes: a change that is
+// pending for a moment is not worth one.
+const brief = 3 * time.Second
 
 // again is how often it is said that a certificate has ended.
 const again = time.Hour
@@ -107,7 +111,14 @@ func (w Watch) warns(index int) time.Time {
 		return time.Time{}
 	}
 	left := time.Duration(float64(w.ends.Sub(w.since)) * fractions[index])
-	return w.ends.Add(-left)
+	at := w.ends.Add(-left)
+	if earliest := w.since.Add(brief); at.Before(earliest) {
+		at = earliest
+	}
+	if !at.Before(w.ends) {
+		return time.Time{}
+	}
+	return at
 }
 
 // Since returns since when something keeps the certificate from being replaced; zero

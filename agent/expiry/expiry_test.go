@@ -90,6 +90,38 @@ func TestLook(t *testing.T) {
 	}
 }
 
+// A change that is pending for a moment near the end of a short lifetime is not worth a
+// warning. That a certificate has ended is said in any case.
+func TestBriefTroubleIsNoWarning(t *testing.T) {
+	const step = 100 * time.Millisecond
+	troubled := func(from, until, ends time.Duration) func(time.Duration) expiry.Facts {
+		return func(now time.Duration) expiry.Facts {
+			return expiry.Facts{Serial: "1", Ends: in(ends), Trouble: now >= from && now < until}
+		}
+	}
+	for _, c := range []struct {
+		name  string
+		facts func(time.Duration) expiry.Facts
+		until time.Duration
+		want  []string
+	}{
+		{"for some hundred milliseconds", troubled(1500*time.Millisecond, 1900*time.Millisecond, 2*time.Second), 1900 * time.Millisecond, nil},
+		{"until the end", troubled(time.Second, time.Minute, 2*time.Second), 3 * time.Second, []string{"ended 2s"}},
+		{"for less than three seconds", troubled(6*time.Second, 8900*time.Millisecond, 10*time.Second), 9900 * time.Millisecond, nil},
+		{"for three seconds", troubled(6*time.Second, time.Minute, 10*time.Second), 11 * time.Second, []string{"warning 9s", "warning 9.6s", "ended 10s"}},
+		{"one after the other", func(now time.Duration) expiry.Facts {
+			serial, begun := now/(2*time.Second), now%(2*time.Second)
+			return expiry.Facts{Serial: fmt.Sprint(serial), Ends: in((serial + 1) * 2 * time.Second).Add(time.Second), Trouble: begun > 1500*time.Millisecond}
+		}, time.Minute, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := said(c.facts, c.until, step); !slices.Equal(got, c.want) {
+				t.Errorf("said %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
 // Look says the same when it is asked only at the times that Next returns, and at least
 // every ten seconds while the clock may jump.
 func TestNextMissesNothing(t *testing.T) {

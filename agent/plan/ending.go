@@ -73,7 +73,8 @@ type Trouble int
 
 // The troubles, in the order in which a certificate meets them.
 const (
-	NoTrouble Trouble = iota
+	NoTrouble   Trouble = iota
+	LoadTrouble         // the files on disk cannot be read without a password, which is missing
 	LoginTrouble
 	SecretTrouble
 	LimitTrouble
@@ -122,9 +123,9 @@ func (s State) Trouble() Trouble {
 
 // troubleBefore returns what keeps a newer certificate from being published.
 func (s State) troubleBefore() Trouble {
-	asking := false
+	asking, unread := false, false
 	for _, c := range s.Certificates {
-		asking = asking || c.Asking
+		asking, unread = asking || c.Asking, unread || c.LoadFailed
 	}
 	issue := NoTrouble
 	for _, c := range s.Certificates {
@@ -136,6 +137,8 @@ func (s State) troubleBefore() Trouble {
 		}
 	}
 	switch {
+	case unread:
+		return LoadTrouble
 	case s.LoggedOut:
 		return LoginTrouble
 	case s.SecretFails:

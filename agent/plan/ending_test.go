@@ -122,6 +122,7 @@ func TestTrouble(t *testing.T) {
 		{"nothing", func(*state) {}, plan.NoTrouble},
 		{"not logged in, and asking", func(s *state) { s.LoggedOut, s.Certificates[0].Asking = true, true }, plan.LoginTrouble},
 		{"not logged in, and issuing failed", func(s *state) { s.LoggedOut, s.Certificates[0].Failures = true, 1 }, plan.LoginTrouble},
+		{"the password is missing, and not logged in", func(s *state) { s.LoggedOut, s.Certificates[0].LoadFailed = true, true }, plan.LoadTrouble},
 		{"a secret fails", func(s *state) { s.SecretFails = true }, plan.SecretTrouble},
 		{"issuing fails", func(s *state) { s.Certificates[0].Failures = 1 }, plan.IssueTrouble},
 		{"issued too often", func(s *state) { s.Certificates[0].Limited = true }, plan.LimitTrouble},

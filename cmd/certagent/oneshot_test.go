@@ -38,6 +38,7 @@ func TestOneShotRunEnds(t *testing.T) {
 		{"a template that fails", func(*world) string {
 			return login + strings.Replace(password("error_on_missing_key = true"), "data.password", "data.none", 1)
 		}, 5, `waiting for bundle .*none`},
+		{"no password", keystore, 5, `waiting for bundle \\"web\\": reading the password: .*no such file or directory`},
 		{"no directory", func(*world) string {
 			return login + strings.Replace(password(""), "DIR/password", "DIR/roleid/password", 1)
 		}, 6, `waiting for bundle .*not a directory`},

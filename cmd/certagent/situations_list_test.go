@@ -436,7 +436,7 @@ var longSituations = []situation{
 		before: func(w *world) { w.script("check", "exit 0") }, then: later(func(w *world) { w.script("check", "echo unknown directive >&2; exit 1") })},
 	{name: "a certificate expires because the disk is full", text: replaced(living("8s", ""), "DIR/web", "DIR/tls"), file: "tls/tls.crt",
 		before: func(w *world) { w.mount() }, then: later(func(w *world) { fill(w, w.Path("tls")) })},
-	{name: "a certificate expires in an outage", text: living("8s", ""), then: later(seal)},
+	{name: "a certificate expires in an outage", text: living("20s", ""), then: later(seal)},
 	{name: "rendering a template never ends", file: "other", text: func(*world) string {
 		return login + "template {\n contents = \"{{ range loop 2000000000000 }}{{ end }}\"\n destination = \"DIR/other\"\n}\n"
 	}},

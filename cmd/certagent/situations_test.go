@@ -46,7 +46,7 @@ type row struct {
 	lines  []logLine // at WRN or ERR
 	wait   int
 	ready  bool
-	status string // a part of it
+	status string // its beginning
 	exits  int    // the agent's exit code; -1 if it runs on
 	once   int
 	serves string // nothing, old, or new
@@ -137,7 +137,7 @@ func (s situation) check(w *world, want row) {
 		return p.State().ExitCode() == want.wait
 	})
 	if want.exits < 0 {
-		harness.Eventually(w.T, fmt.Sprintf("the status is %q", want.status), func() bool { return strings.Contains(m.status(), want.status) })
+		harness.Eventually(w.T, fmt.Sprintf("the status is %q", want.status), func() bool { return strings.HasPrefix(m.status(), want.status) })
 	}
 	if m.ready() && !want.ready && want.exits < 0 {
 		w.Error("systemd gets READY=1")

@@ -102,3 +102,18 @@ func base64Forms(s string) []string {
 	}
 	return forms
 }
+
+// Base64Lines returns the base64 form of a text in lines, as base64 (76 characters
+// each) and openssl (64) print it. Each line is also part of the form without line
+// breaks.
+func Base64Lines(text []byte) string {
+	encoded := base64.StdEncoding.EncodeToString(text)
+	var lines strings.Builder
+	for _, width := range []int{76, 64} {
+		for chunk := range slices.Chunk([]byte(encoded), width) {
+			lines.Write(chunk)
+			lines.WriteByte('\n')
+		}
+	}
+	return lines.String()
+}

@@ -15,7 +15,8 @@ import (
 )
 
 // OpenAppend opens the file at path for appending, and creates it with the mode, less
-// the umask, if it is missing. It changes nothing of a file that is there.
+// the umask, if it is missing; its owner can read and write it whatever the umask. It
+// changes nothing of a file that is there.
 //
 // What somebody else may have put at the path is refused: a link, a file with several
 // names, one that belongs to neither root nor this process's user, and whatever is not
@@ -60,7 +61,8 @@ func openAppend(path string, create int, mode uint32) (*os.File, error) {
 		return blocking(fd, path)
 	}
 	var before unix.Stat_t // opening a device can have effects
-	if err := unix.Lstat(path, &before); err == nil {
+	missing := unix.Lstat(path, &before) != nil
+	if !missing {
 		if err := ours(before); err != nil {
 			return nil, err
 		}
@@ -73,6 +75,9 @@ func openAppend(path string, create int, mode uint32) (*os.File, error) {
 	err = unix.Fstat(fd, &opened)
 	if err == nil {
 		err = ours(opened)
+	}
+	if own := mode & 0o600; err == nil && missing && opened.Mode&own != own {
+		err = unix.Fchmod(fd, opened.Mode&0o777|own)
 	}
 	if err != nil {
 		unix.Close(fd)

@@ -104,6 +104,23 @@ func TestOpenAppend(t *testing.T) {
 	}
 }
 
+// Under any umask, a new file can be opened again by its owner, and by nobody else.
+func TestOpenAppendUnderAnyUmask(t *testing.T) {
+	for _, mask := range []int{0o777, 0o277, 0o600, 0} {
+		path := filepath.Join(t.TempDir(), "log")
+		old := syscall.Umask(mask)
+		file, err := safefile.OpenAppend(path, 0o600)
+		syscall.Umask(old)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info, err := file.Stat(); err != nil || info.Mode() != 0o600 {
+			t.Errorf("umask %04o: mode %v, %v, want 0600", mask, info.Mode(), err)
+		}
+		file.Close()
+	}
+}
+
 // The kernel's files are what they are in a container: its log.
 func TestOpenAppendToDevices(t *testing.T) {
 	dir := t.TempDir()

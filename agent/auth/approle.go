@@ -89,7 +89,7 @@ func (a *AppRole) readSecretID(ctx context.Context, c *api.Client) (string, erro
 		return string(secretID), err
 	}
 	a.secretID.what = "wrapping token of the secret id"
-	wrapping, err := a.secretID.read(a.SecretIDFile)
+	wrapping, err := a.secretID.readToken(a.SecretIDFile)
 	if err != nil {
 		return "", err
 	}

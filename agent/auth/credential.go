@@ -11,6 +11,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"unicode"
 
 	"github.com/certagent/certagent/redact"
 	"github.com/certagent/certagent/safefile"
@@ -32,8 +34,10 @@ func (c *credential) read(path string) (redact.Secret, error) {
 	case err == nil && content != "":
 		c.held = content
 		return content, nil
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrPermission):
 		return "", c.failure(err, "let the agent's user read the file")
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return "", c.failure(err, "put a file there that holds nothing but the "+c.what)
 	case c.held != "":
 		return c.held, nil
 	case err != nil && c.removal != "":
@@ -42,6 +46,17 @@ func (c *credential) read(path string) (redact.Secret, error) {
 		return "", c.failure(err, "put the "+c.what+" into this file")
 	}
 	return "", c.failure(fmt.Errorf("%s is empty", path), "put the "+c.what+" into this file")
+}
+
+// readToken is read for a token of Vault's, which has no white space in it; and no header
+// can hold a line break or another control character.
+func (c *credential) readToken(path string) (redact.Secret, error) {
+	token, err := c.read(path)
+	if strings.ContainsFunc(string(token), func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
+		return "", c.failure(fmt.Errorf("%s holds more than a token: several lines or words, or control characters", path),
+			"put the "+c.what+" into this file, and nothing else")
+	}
+	return token, err
 }
 
 func (c *credential) failure(err error, hint string) error {

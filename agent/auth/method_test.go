@@ -220,6 +220,43 @@ func TestBadCredentialFiles(t *testing.T) {
 	}
 }
 
+// A file that holds more than a token will not heal by itself, and is not sent.
+func TestTokenFileWithMoreThanAToken(t *testing.T) {
+	t.Parallel()
+	server := &fake{answer: func(call) reply { return granted("t", time.Hour, true) }}
+	for _, content := range []string{canary + "\nline", "token = " + canary, canary + "\x1b[2J" + canary, canary + "\x00"} {
+		path := file(t, "token", content)
+		for _, method := range []Method{
+			&TokenFile{TokenFile: settings.TokenFile{Path: path}},
+			&AppRole{AppRole: settings.AppRole{RoleIDFile: file(t, "role", "r"), SecretIDFile: path, WrappingPath: "p"}},
+		} {
+			_, err := method.Login(t.Context(), server.client(t))
+			var failure *Failure
+			if !errors.As(err, &failure) || failure.Kind != Credentials || failure.Hint == "" || strings.Contains(err.Error(), canary) {
+				t.Errorf("%q, %s: got %#v, want a failure of the credentials with a hint", content, method.Name(), err)
+			}
+		}
+	}
+	if len(server.seen("")) > 0 {
+		t.Errorf("the server was asked: %v", server.seen(""))
+	}
+}
+
+// The hint is about what is wrong with the file.
+func TestHintForACredentialFile(t *testing.T) {
+	t.Parallel()
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := credential{what: "secret id"}
+	_, err := c.read(fifo)
+	var failure *Failure
+	if !errors.As(err, &failure) || failure.Hint != "put a file there that holds nothing but the secret id" {
+		t.Errorf("got %#v", err)
+	}
+}
+
 // TestCredentialIsKeptWhileItsFileIsReplaced: a writer that does not rename
 // empties the file first.
 func TestCredentialIsKeptWhileItsFileIsReplaced(t *testing.T) {

@@ -31,7 +31,7 @@ func (t *TokenFile) Inputs() []string { return []string{t.Path} }
 // lease.
 func (t *TokenFile) Login(ctx context.Context, c *api.Client) (*api.Secret, error) {
 	t.token.what = "token"
-	token, err := t.token.read(t.Path)
+	token, err := t.token.readToken(t.Path)
 	if err != nil {
 		return nil, err
 	}

@@ -59,7 +59,7 @@ func (b *Bundle) secretsHeld(all []about) *held {
 	slices.Sort(paths)
 	for _, path := range slices.Compact(paths) {
 		if text, _, err := safefile.Head(path, mostHeld); err == nil {
-			h.addFile(string(text))
+			h.addFile(string(text) + "\n" + redact.Base64Lines(text))
 		}
 	}
 	return h

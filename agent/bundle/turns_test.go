@@ -5,7 +5,10 @@ package bundle
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -151,6 +154,27 @@ func TestHeldHidesLinesValuesAndWords(t *testing.T) {
 	} {
 		if got := h.hide(text); got != want {
 			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
+// A command that prints a file in base64, as "kubectl get secret" does, shows no more
+// than one that prints it as it is.
+func TestHeldHidesFilesInBase64(t *testing.T) {
+	file := "-----BEGIN PRIVATE KEY-----\n" + strings.Repeat("MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg1JZrnz0Goe\n", 3) + "-----END PRIVATE KEY-----\n"
+	path := filepath.Join(t.TempDir(), "tls.key")
+	if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	encoded := base64.StdEncoding.EncodeToString([]byte(file))
+	for _, width := range []int{64, 76, len(encoded)} {
+		text := ""
+		for chunk := range slices.Chunk([]byte(encoded), width) {
+			text += string(chunk) + "\n"
+		}
+		h := (&Bundle{}).secretsHeld([]about{{files: []string{path}}})
+		if got := h.hide("  tls.key: " + text); strings.Contains(got, encoded[8:40]) || strings.Contains(got, encoded[len(encoded)/2:][:16]) || !strings.HasPrefix(got, "  tls.key: [redacted]") {
+			t.Errorf("lines of %d: got %q", width, got)
 		}
 	}
 }

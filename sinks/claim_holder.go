@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -47,7 +48,7 @@ func (d *directory) recordProcess(lock inode) {
 	if !ok {
 		return
 	}
-	own, ok := running(os.Getpid())
+	own, ok := self()
 	if !ok {
 		return
 	}
@@ -65,9 +66,13 @@ func (d *directory) recordProcess(lock inode) {
 
 // processes reads a lock file; ok is whether it is one.
 func (f descriptor) processes() (processes []process, ok bool) {
-	text := make([]byte, maxLockFile)
+	st, err := f.stat()
+	if err != nil || st.Size >= maxLockFile {
+		return nil, false
+	}
+	text := make([]byte, st.Size)
 	n, err := unix.Pread(int(f), text, 0)
-	if err != nil || n == maxLockFile {
+	if err != nil {
 		return nil, false
 	}
 	for line := range bytes.Lines(text[:n]) {
@@ -79,6 +84,9 @@ func (f descriptor) processes() (processes []process, ok bool) {
 	}
 	return processes, true
 }
+
+// self is this process.
+var self = sync.OnceValues(func() (runningProcess, bool) { return running(os.Getpid()) })
 
 // runningProcess is a process as /proc shows it.
 type runningProcess struct {

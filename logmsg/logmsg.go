@@ -146,6 +146,8 @@ const (
 	ServedOld       = "verify failed: another certificate is served"
 	Unproven        = "verify: not known for longer than the time-out what is served"
 	Unreachable     = "no server is listening on the verify address"
+	NotConnected    = "cannot connect to the verify address"
+	NoHandshake     = "no TLS handshake with the server on the verify address"
 	ProbeFailed     = "cannot verify the served certificate"
 )
 

@@ -40,6 +40,17 @@ func Leaf(ctx context.Context, t Target) (*x509.Certificate, error) {
 	return leaf, nil
 }
 
+// Listening reports whether a server accepts connections on an address, which is that of
+// a Target. It sends nothing.
+func Listening(ctx context.Context, address string) bool {
+	conn, err := Target{Address: address}.dial(ctx)
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
+}
+
 func (t Target) leaf(ctx context.Context) (*x509.Certificate, error) {
 	if err := t.Validate(); err != nil {
 		return nil, err

@@ -39,7 +39,7 @@ func (b *Bundle) react(ctx context.Context, index int) {
 	case errors.Is(err, exec.ErrNotRunning) && r.PIDFile != "":
 		b.targetAbsent(ctx, index, r, err)
 	case errors.Is(err, exec.ErrNotRunning):
-		b.apply(plan.ChangeNotNeeded{Index: index, Now: now()})
+		b.apply(plan.ChangeNotNeeded{Index: index, Now: now(), Listening: b.listening(ctx)})
 		b.save(ctx)
 		log.Info(logmsg.ChangeNotNeeded, logkey.Error, err)
 	case errors.As(err, &held):
@@ -103,7 +103,7 @@ func (b *Bundle) targetAbsent(ctx context.Context, index int, r *reaction, err e
 		b.env.pidFiles.exists(r.PIDFile)
 	}
 	b.absent = err
-	b.apply(plan.TargetAbsent{Index: index, Failure: failure()})
+	b.apply(plan.TargetAbsent{Index: index, Failure: failure(), Listening: b.state.Published.Pending[index].Absent == 0 && b.listening(ctx)})
 	if b.state.Published.Pending[index].Absent > 1 {
 		return
 	}

@@ -213,10 +213,16 @@ func (b *Bundle) proofState() status.Proof {
 	return status.Served
 }
 
-// tries returns when the next request for a certificate that is due is made, if it is
-// held back; zero otherwise.
+// tries returns when the next request for a certificate or a secret that is due is made,
+// if it is held back; zero otherwise.
 func (b *Bundle) tries() time.Time {
 	var first time.Time
+	for _, request := range b.wanted {
+		var failed *secrets.Error
+		if _, err := b.secrets.Get(request); errors.As(err, &failed) && failed.RetryAt.After(b.state.ObservedAt) && (first.IsZero() || failed.RetryAt.Before(first)) {
+			first = failed.RetryAt
+		}
+	}
 	for _, c := range b.state.Certificates {
 		if !c.Asking && !c.Due.After(b.state.ObservedAt) && c.NotBefore.After(b.state.ObservedAt) && (first.IsZero() || c.NotBefore.Before(first)) {
 			first = c.NotBefore

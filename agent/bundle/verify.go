@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/certagent/certagent/agent/plan"
 	"github.com/certagent/certagent/certinfo"
@@ -98,6 +99,28 @@ func (b *Bundle) noListener(ctx context.Context, report *probe.Report) bool {
 		report.Targets = append(report.Targets, probe.TargetReport{Address: address, Err: err})
 	}
 	return true
+}
+
+// connectTime limits the look at whether a server is listening.
+const connectTime = 500 * time.Millisecond
+
+// listening reports whether a server is listening on one of the verify addresses. It
+// takes connectTime at most.
+func (b *Bundle) listening(ctx context.Context) bool {
+	if !b.verifies() || !b.state.Verification.Unverified {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, connectTime)
+	defer cancel()
+	found := make(chan bool, len(b.block.Verify.Addresses))
+	for _, address := range b.block.Verify.Addresses {
+		go func() { found <- probe.Listening(ctx, address) }() // each is received below
+	}
+	any := false
+	for range b.block.Verify.Addresses {
+		any = <-found || any
+	}
+	return any
 }
 
 // conclude takes the result of a probe.

@@ -6,6 +6,7 @@ package bundle
 import (
 	"context"
 	"errors"
+	"syscall"
 	"time"
 
 	"github.com/certagent/certagent/agent/plan"
@@ -58,8 +59,40 @@ func (b *Bundle) servedOld(ctx context.Context, r probeResult) {
 
 var errServedOld = errors.New("the served certificate is not the published one")
 
-// unreachable reports that no server is listening: one that starts later reads the
-// new files then.
+// errFewHandshakes is why nothing is known of a server although no handshake failed.
+var errFewHandshakes = errors.New("too few handshakes ended in time")
+
+// contact is how far a probe came with a server that shows no certificate.
+type contact int
+
+const (
+	nobodyThere contact = iota
+	notConnected
+	noHandshake
+)
+
+var unreachableMessages = map[contact]string{
+	nobodyThere:  logmsg.Unreachable,
+	notConnected: logmsg.NotConnected,
+	noHandshake:  logmsg.NoHandshake,
+}
+
+// classifyContact returns how far a probe came whose last error is err, and what to log
+// as its error.
+func classifyContact(err error) (contact, error) {
+	switch {
+	case err == nil:
+		return noHandshake, errFewHandshakes
+	case !errors.Is(err, probe.ErrUnreachable):
+		return noHandshake, err
+	case errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ENOENT):
+		return nobodyThere, err
+	}
+	return notConnected, err
+}
+
+// unreachable reports that no server shows a certificate: one that starts later reads
+// the new files then.
 func (b *Bundle) unreachable(r probeResult) {
 	f, absent := failure(), b.state.Verification.Absent
 	b.apply(plan.Unreachable{Probe: r.number, Failure: f})
@@ -67,8 +100,9 @@ func (b *Bundle) unreachable(r probeResult) {
 	logged, leftOut := logmsg.Repeat(v.Unanswered)
 	for _, t := range r.report.Targets {
 		if t.Outcome == probe.Unreachable && (logged || !absent) {
-			b.log.Warn(logmsg.Unreachable, logkey.Outcome, r.report.Outcome.String(), logkey.Address, t.Address,
-				logkey.Error, t.Err, logkey.Attempt, v.Unanswered, logkey.LeftOutCount(leftOut), logkey.Retry, v.NotBefore.Sub(f.Now).Round(time.Millisecond))
+			kind, err := classifyContact(t.Err)
+			b.log.Warn(unreachableMessages[kind], logkey.Outcome, r.report.Outcome.String(), logkey.Address, t.Address,
+				logkey.Error, err, logkey.Attempt, v.Unanswered, logkey.LeftOutCount(leftOut), logkey.Retry, v.NotBefore.Sub(f.Now).Round(time.Millisecond))
 		}
 	}
 }

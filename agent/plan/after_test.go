@@ -459,6 +459,14 @@ func TestAfter(t *testing.T) {
 				s.Verification.Absent, s.Verification.NotBefore, s.Tickets = true, in(2*second), 3
 				ready(s)
 			}},
+			{"the target is not there, but a server is listening: not ready before it is known what that serves", asIs, plan.TargetAbsent{Index: 1, Failure: at, Listening: true}, func(s *state) {
+				s.Published.Pending[1] = plan.PendingChange{Key: "restart", NotBefore: in(375 * time.Millisecond), Absent: 1, Ticket: 3}
+				s.Verification.NotBefore, s.Tickets = time.Time{}, 3
+			}},
+			{"the child does not run, but a server is listening", asIs, plan.ChangeNotNeeded{Index: 0, Now: now, Listening: true}, func(s *state) {
+				s.Published.Pending = list(pend(2, restart, now))
+				s.Verification.NotBefore = time.Time{}
+			}},
 			{"the target is still not there: the probe is not put off again", func(s *state) { s.Published.Pending[0].Absent = 2 }, plan.TargetAbsent{Index: 0, Failure: at}, func(s *state) {
 				s.Published.Pending[0] = plan.PendingChange{Key: "reload", NotBefore: in(1500 * time.Millisecond), Absent: 3, Ticket: 3}
 				s.Tickets = 3

@@ -13,18 +13,23 @@ type (
 	ChangeDone struct{ Index int }
 
 	// ChangeNotNeeded reports that it acts upon a child that does not run: whoever
-	// starts it does so later, and it reads the new files then.
+	// starts it does so later, and it reads the new files then. Listening is that of
+	// TargetAbsent.
 	ChangeNotNeeded struct {
-		Index int
-		Now   time.Time
+		Index     int
+		Now       time.Time
+		Listening bool
 	}
 
 	// TargetAbsent reports that the process that it acts upon is not there yet. It
 	// may have read the older files and be about to appear, so the change stays
 	// pending until a process is there that was told, or that has started since.
+	// Listening is set if a server is listening all the same: what it serves has to
+	// become known.
 	TargetAbsent struct {
 		Index int
 		Failure
+		Listening bool
 	}
 
 	// ChangeHeld reports that its signal would end the target, which does not catch
@@ -48,7 +53,7 @@ func (e ChangeDone) after(s State) State {
 }
 
 func (e ChangeNotNeeded) after(s State) State {
-	return s.drop(e.Index).servesNothing(e.Now).progressed()
+	return s.drop(e.Index).servesNothing(e.Now, e.Listening).progressed()
 }
 
 func (e TargetAbsent) after(s State) State {
@@ -58,15 +63,18 @@ func (e TargetAbsent) after(s State) State {
 	p.Held = 0
 	p.NotBefore = e.retry(lookBackoff, p.Absent)
 	if p.Absent == 1 {
-		s = s.servesNothing(e.Now)
+		s = s.servesNothing(e.Now, e.Listening)
 	}
 	return s.reschedule(e.Index).progressed()
 }
 
 // servesNothing notes that the target does not run: it is taken to serve nothing. A
-// probe shows later whether that is so.
-func (s State) servesNothing(now time.Time) State {
-	if s.Verification.Unverified {
+// probe shows later whether that is so; at once if a server is listening.
+func (s State) servesNothing(now time.Time, listening bool) State {
+	switch {
+	case s.Verification.Unverified && listening:
+		s.Verification.NotBefore = time.Time{}
+	case s.Verification.Unverified:
 		s.Verification.Absent = true
 		s.Verification.NotBefore = now.Add(slowBackoff.Min)
 	}

@@ -579,7 +579,7 @@ func (w *walk) react(index int) {
 		w.again(plan.React, index)
 		return
 	case w.chance(5):
-		w.apply(plan.TargetAbsent{Index: index, Failure: w.failure()})
+		w.apply(plan.TargetAbsent{Index: index, Failure: w.failure(), Listening: w.chance(2)})
 		w.again(plan.React, index)
 		return
 	case w.chance(6):
@@ -587,7 +587,7 @@ func (w *walk) react(index int) {
 		w.again(plan.React, index)
 		return
 	case w.chance(6):
-		w.apply(plan.ChangeNotNeeded{Index: index, Now: w.now})
+		w.apply(plan.ChangeNotNeeded{Index: index, Now: w.now, Listening: w.chance(2)})
 	default:
 		w.apply(plan.ChangeDone{Index: index})
 	}

@@ -98,7 +98,7 @@ func renewal(at, tries, now time.Time) string {
 	case late:
 		return "renewal overdue since " + clock(at, now)
 	case tries.After(at):
-		return "next renewal " + clock(tries, now)
+		return "next attempt " + clock(tries, now)
 	}
 	return "next renewal " + clock(at, now)
 }

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -28,6 +27,8 @@ const (
 	// in the midst of a publication, which replaces them one by one.
 	settling         = time.Second
 	settlingInterval = settling / 10
+	// mostUnwatching is how long the end of the watcher is waited for.
+	mostUnwatching = time.Second
 	// mostMissing is how many missing files are named.
 	mostMissing = 5
 )
@@ -98,12 +99,22 @@ func awaitFiles(disk *bundle.Disk, timeout time.Duration) (missing []string) {
 func awaitChanges(disk *bundle.Disk, timeout time.Duration) (missing []string, settled bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	var watching sync.WaitGroup
-	defer watching.Wait()
-	defer cancel()
 	watcher := watch.New(nil, watch.Options{})
-	changed := watcher.Subscribe(disk.Paths())
-	watching.Go(func() { _ = watcher.Run(ctx) }) // it fails only when ctx ends
+	subscribed := make(chan *watch.Subscription, 1)
+	var changed <-chan struct{} // nil until then
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		subscribed <- watcher.Subscribe(disk.Paths())
+		_ = watcher.Run(ctx) // it fails only when ctx ends
+	}()
+	defer func() {
+		cancel()
+		select {
+		case <-ended:
+		case <-time.After(mostUnwatching): // held up by a file system that does not answer
+		}
+	}()
 	ticker := time.NewTicker(waitInterval)
 	defer ticker.Stop()
 	for {
@@ -113,7 +124,9 @@ func awaitChanges(disk *bundle.Disk, timeout time.Duration) (missing []string, s
 		}
 		select {
 		case <-ctx.Done():
-		case <-changed.C():
+		case s := <-subscribed:
+			changed = s.C()
+		case <-changed:
 		case <-ticker.C:
 		}
 	}

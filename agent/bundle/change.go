@@ -45,6 +45,8 @@ func (b *Bundle) react(ctx context.Context, index int) {
 	case errors.As(err, &held):
 		b.changeHeld(ctx, index, r, held, err)
 	case ctx.Err() != nil: // shutting down or merging: it stays pending
+	case errors.Is(err, exec.ErrStopped): // the children stop first, but it is the same
+		b.apply(plan.ChangeFailed{Index: index, Failure: failure()})
 	default:
 		b.noteError(plan.React, err)
 		f := failure()

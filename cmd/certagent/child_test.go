@@ -116,6 +116,20 @@ func TestChildIsRestartedForNewSecrets(t *testing.T) {
 	p.stop()
 }
 
+// A stop that arrives while the child is restarted is not a failure of the restart.
+func TestSIGTERMWhileTheChildIsRestarted(t *testing.T) {
+	w := newWorld(t)
+	p := w.start(login + eager + password(`change_mode = "restart"`) +
+		child("trap 'echo child was told' TERM; echo child runs; while :; do sleep 0.05; done", `kill_timeout = "2s"`))
+	p.Says(`child runs`)
+	w.PutKV("app", map[string]any{"password": "two"})
+	p.Says(`child was told`)
+	p.stop()
+	if p.Count(logmsg.ChangeFailed) > 0 || p.Count(logmsg.ChangeDone) > 0 {
+		t.Error("the log says that the restart failed, or that it was done")
+	}
+}
+
 // Whatever certagent waits for, it ends soon when it is told to. A request
 // would otherwise take a minute, a back-off five.
 func TestStopsWhileItWaits(t *testing.T) {

@@ -69,10 +69,16 @@ func (r *assembly) waitsFor() (code int, waits []string) {
 	}
 	for _, b := range r.board.unsettled(r.progress.settled.missing()) {
 		why := ""
-		if b.LastError != "" {
-			why = ": " + b.LastError
+		switch {
+		case b.known.LastError != "":
+			why = ": " + b.known.LastError
+		case s.Login != status.Nothing: // that is why
+		case b.known.Awaits == status.Vault:
+			why = ": Vault has not answered"
+		default:
+			why = ": it is at the step " + b.heartbeat.doing
 		}
-		first(waitCode(b), fmt.Sprintf("bundle %q%s", b.Name, why))
+		first(waitCode(b.known), fmt.Sprintf("bundle %q%s", b.known.Name, why))
 	}
 	if code == 0 {
 		first(ExitError, "the last step")
@@ -85,7 +91,7 @@ func waitCode(b status.Bundle) int {
 	switch {
 	case b.Awaits != status.Nothing:
 		return ExitSecrets
-	case b.Check == status.Vetoed || b.Owed > 0:
+	case b.Check == status.Vetoed || b.Check == status.Unchecked && b.Generation > 0 || b.Owed > 0:
 		return ExitChange
 	case b.PublishFailed:
 		return ExitPublish
@@ -119,21 +125,17 @@ func (r *assembly) revoke() {
 	}
 }
 
-// unsettled returns the status of the bundles with these members.
-func (b *statusBoard) unsettled(members map[int]bool) (all []status.Bundle) {
+// unsettled returns the reports of the bundles with these members.
+func (b *statusBoard) unsettled(members map[int]bool) (found []report) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var found []report
 	for of, r := range b.reports {
 		if slices.ContainsFunc(of.Indexes(), func(i int) bool { return members[i] }) {
 			found = append(found, r)
 		}
 	}
 	slices.SortFunc(found, func(x, y report) int { return x.order - y.order })
-	for _, r := range found {
-		all = append(all, r.known)
-	}
-	return all
+	return found
 }
 
 // renewed returns how many bundles have a generation that this run published, and how

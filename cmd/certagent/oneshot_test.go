@@ -4,6 +4,7 @@
 package main
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -43,6 +44,22 @@ func TestOneShotRunEnds(t *testing.T) {
 			return login + strings.Replace(password(""), "DIR/password", "DIR/roleid/password", 1)
 		}, 6, `waiting for bundle .*not a directory`},
 		{"a check that refuses", func(*world) string { return login + webBlock("pki/web", `check { command = ["false"] }`) }, 7, `waiting for bundle \\"web\\": .*exit code 1`},
+		{"a check that does not end", func(*world) string { return login + webBlock("pki/web", `check { command = ["sleep", "60"] }`) }, 7,
+			`waiting for bundle \\"web\\": it is at the step check`},
+		{"a command that does not end", func(*world) string {
+			return login + webBlock("pki/web", `command = ["sleep", "60"]`)
+		}, 7, `waiting for bundle \\"web\\": it is at the step react`},
+		{"no answer", func(w *world) string {
+			w.Dev.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
+				asked := strings.Contains(r.URL.Path, "/pki/sign/")
+				if asked {
+					_, _ = io.Copy(io.Discard, r.Body)
+					<-r.Context().Done()
+				}
+				return asked
+			})
+			return login + webBlock("pki/web", "")
+		}, 5, `waiting for bundle \\"web\\": Vault has not answered`},
 	} {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
 			w := newWorld(t)

@@ -70,6 +70,8 @@ func (r *assembly) waitsFor() (code int, waits []string) {
 	for _, b := range r.board.unsettled(r.progress.settled.missing()) {
 		why := ""
 		switch {
+		case b.known.Unissued != "":
+			why = ": " + b.known.Unissued
 		case b.known.LastError != "":
 			why = ": " + b.known.LastError
 		case s.Login != status.Nothing: // that is why
@@ -89,7 +91,7 @@ func (r *assembly) waitsFor() (code int, waits []string) {
 // waitCode returns the exit code for a bundle that is not settled.
 func waitCode(b status.Bundle) int {
 	switch {
-	case b.Awaits != status.Nothing:
+	case b.Awaits != status.Nothing || b.Unissued != "":
 		return ExitSecrets
 	case b.Check == status.Vetoed || b.Check == status.Unchecked && b.Generation > 0 || b.Owed > 0:
 		return ExitChange

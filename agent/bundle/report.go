@@ -6,6 +6,7 @@ package bundle
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -90,11 +91,25 @@ func (b *Bundle) known() status.Bundle {
 		Trouble:      b.because(),
 		Untold:       b.state.Trouble() == plan.AbsentTrouble,
 		AwaitsAnswer: b.state.Trouble() == plan.AnswerTrouble,
+		Unissued:     b.unissued(),
 		LastError:    b.lastError.text,
 		LastErrorAt:  b.lastError.at,
 
 		PublishFailed: b.lastError.publish,
 	}
+}
+
+// unissued returns why a certificate that is due could not be had; "" if none is.
+func (b *Bundle) unissued() string {
+	i := b.state.Unissued()
+	if i < 0 {
+		return ""
+	}
+	m, c := b.certificates[i], b.state.Certificates[i]
+	if c.Limited || m.failure.err == nil {
+		return fmt.Sprintf("certificate %q is not issued before %s: max_issues_per_hour is reached", m.name, c.NotBefore.UTC().Format(time.RFC3339))
+	}
+	return m.failure.err.Error()
 }
 
 // owed returns how many changes have yet to succeed, but for those whose target is not

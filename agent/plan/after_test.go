@@ -209,6 +209,30 @@ func TestAfter(t *testing.T) {
 				s.Published.Origin = g1.Origin
 				ready(s)
 			}},
+			{"the same, the certificate that is due is held back: not settled", func(s *state) {
+				s.Certificates = []plan.Issuance{{Due: now, Limited: true, Loaded: true}}
+				s.ObservedAt = now
+			}, plan.Rendered{Generation: g1, Content: plan.Same}, func(s *state) {
+				s.Stale, s.HasRendered, s.Content = false, true, plan.Same
+				s.Published.Origin = g1.Origin
+				ready(s)
+			}},
+			{"the same, the certificate that is due was refused: not settled", func(s *state) {
+				s.Certificates = []plan.Issuance{{Due: now, Failures: 1, Loaded: true}}
+				s.ObservedAt = now
+			}, plan.Rendered{Generation: g1, Content: plan.Same}, func(s *state) {
+				s.Stale, s.HasRendered, s.Content = false, true, plan.Same
+				s.Published.Origin = g1.Origin
+				ready(s)
+			}},
+			{"the same, the certificate was held back and is not due any more: settled", func(s *state) {
+				s.Certificates = []plan.Issuance{{Due: in(minute), Failures: 1, Loaded: true}}
+				s.ObservedAt = now
+			}, plan.Rendered{Generation: g1, Content: plan.Same}, func(s *state) {
+				s.Stale, s.HasRendered, s.Content = false, true, plan.Same
+				s.Published.Origin = g1.Origin
+				settled(s)
+			}},
 			{"the same as what has to pass its check: nobody may count on it", func(s *state) { s.Published.Check, s.Vetoes = plan.Unchecked, 1 },
 				plan.Rendered{Generation: g1, Content: plan.Same}, func(s *state) {
 					s.Stale, s.HasRendered, s.Content = false, true, plan.Same

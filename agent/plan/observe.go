@@ -76,6 +76,7 @@ func (FetchStarted) after(s State) State {
 }
 
 func (e Observed) after(s State) State {
+	lacked := s.Unissued() >= 0
 	s = s.setBack(s.ObservedAt.Sub(e.Now))
 	s.ObservedAt = e.Now
 	s.Missing, s.LoggedOut, s.SecretFails = e.Missing, e.LoggedOut, e.SecretFails
@@ -105,6 +106,9 @@ func (e Observed) after(s State) State {
 	r := &s.Readiness
 	if r.OnDisk && !r.MayStart && !s.ended() && (e.VaultFailed || e.Now.Sub(s.BornAt) > patience) {
 		r.FromDisk, r.MayStart = true, true
+	}
+	if lacked && s.Unissued() < 0 { // it is not due any more
+		s = s.progressed()
 	}
 	return s
 }

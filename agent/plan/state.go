@@ -292,13 +292,20 @@ type Readiness struct {
 	FromDisk bool
 	// Ready is set once the bundle is published and, if it verifies, being served.
 	Ready bool
-	// Settled is set once nothing was left to do.
+	// Settled is set once nothing was left to do, and no certificate that is due could
+	// not be had.
 	Settled bool
 }
 
 // New returns the state of a bundle of which nothing is known yet.
 func New(setup Setup, certificates int, now time.Time) State {
 	return State{Setup: setup, BornAt: now, ObservedAt: now, Certificates: make([]Issuance, certificates)}
+}
+
+// Unissued returns the index of a certificate that is due and could not be had, -1 if
+// there is none: what is published is not what is configured, or will not be for long.
+func (s State) Unissued() int {
+	return slices.IndexFunc(s.Certificates, func(c Issuance) bool { return (c.Limited || c.Failures > 0) && !c.Due.After(s.ObservedAt) })
 }
 
 // progressed notes how far the bundle has come. With a certificate that has ended it has
@@ -313,7 +320,7 @@ func (s State) progressed() State {
 	if proven || !s.Readiness.ThisRun { // a valid set that was there before is enough to begin with
 		s.Readiness.Ready = true
 	}
-	if proven && (s.Published.onlyWaits() || s.Setup.OneShot && s.Published.allTried()) && s.Rejected == "" {
+	if proven && s.Unissued() < 0 && (s.Published.onlyWaits() || s.Setup.OneShot && s.Published.allTried()) && s.Rejected == "" {
 		s.Readiness.Settled = true
 	}
 	return s

@@ -138,7 +138,7 @@ func (w *walk) run() {
 	}
 	w.good = true
 	for range 400 {
-		if w.s.Next(w.now).Do == plan.Rest && w.converged() && w.outstanding() == 0 {
+		if w.s.Next(w.now).Do == plan.Rest && w.converged() && w.outstanding() == 0 && w.s.Unissued() < 0 {
 			if r := w.s.Readiness; !r.MayStart || !r.Ready || !r.Settled {
 				w.fail("all is done, but who waits for it is not told: %+v", r)
 			}

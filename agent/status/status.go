@@ -51,6 +51,8 @@ type Bundle struct {
 	// the program to be told of the new one is not there.
 	Trouble              string
 	AwaitsAnswer, Untold bool
+	// Unissued is why a certificate that is due could not be had; "" if none is.
+	Unissued string
 	// LastError is the last error, and LastErrorAt its time. It is kept after a later
 	// success.
 	LastError   string

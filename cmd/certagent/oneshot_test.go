@@ -71,6 +71,33 @@ func TestOneShotRunEnds(t *testing.T) {
 	}
 }
 
+// A one-shot run that cannot have the certificate that is configured is not done, although
+// there is one with other names.
+func TestOneShotRunWithOtherNames(t *testing.T) {
+	for _, c := range []struct {
+		name, role, more string
+		says             string
+	}{
+		{"too often", "pki/web", "max_issues_per_hour = 1", `certificate .* is not issued before .*: max_issues_per_hour is reached`},
+		{"refused", "pki/strict", "", `common name other.test not allowed by this role`},
+	} {
+		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
+			w := newWorld(t)
+			_, err := w.Client.Logical().Write("pki/roles/strict", map[string]any{"allowed_domains": "example.test", "allow_bare_domains": true, "key_type": "ec"})
+			w.Check(err)
+			text := login + webBlock(c.role, "change_mode = \"noop\"\n"+c.more)
+			w.start(text, "-once").Ends(exitOK)
+			before := w.Read(certFile)
+			p := w.start(strings.Replace(text, `"example.test"`, `"other.test"`, 1), "-once", "-timeout=2s")
+			p.Says(`not done after 2s; waiting for bundle \\"web\\": .*` + c.says)
+			p.Ends(5)
+			if w.Read(certFile) != before {
+				t.Error("something was published")
+			}
+		})
+	}
+}
+
 // Without -once, there is no time-out unless one is given.
 func TestTimeoutOfVaultAgentsOneShotRun(t *testing.T) {
 	w := newWorld(t)

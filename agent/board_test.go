@@ -167,3 +167,17 @@ func TestStopTimeout(t *testing.T) {
 		}
 	}
 }
+
+// A bundle that rests while its certificate ends waits for Vault, or for nothing that is
+// known: the step says nothing to an operator.
+func TestExpiryAtRestNamesNoStep(t *testing.T) {
+	for step, want := range map[string]string{
+		"rest":  "its renewal has neither ended nor failed: Vault may not have answered yet",
+		"check": "its renewal has not ended: the bundle has been at the step check for 8s",
+	} {
+		began := time.Now()
+		if got := (expiring{heartbeat: heartbeat{doing: step, since: began}}).doing(began.Add(8 * time.Second)); got != want {
+			t.Errorf("%s: got %q, want %q", step, got, want)
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/certagent/certagent/agent/bundle"
 	"github.com/certagent/certagent/agent/expiry"
 	"github.com/certagent/certagent/agent/status"
 	"github.com/certagent/certagent/logkey"
@@ -119,8 +120,12 @@ func (e expiring) because(now time.Time) string {
 	return e.known.Trouble
 }
 
-// doing returns what a bundle without trouble is doing.
+// doing returns what a bundle without trouble is doing. While it rests, an answer to a
+// template's request is outstanding, or the process was stopped and has just gone on.
 func (e expiring) doing(now time.Time) string {
+	if e.heartbeat.doing == bundle.Resting {
+		return "its renewal has neither ended nor failed: Vault may not have answered yet"
+	}
 	lasts := now.Sub(e.heartbeat.since.Round(0)).Round(time.Second)
 	if lasts < time.Second {
 		return "its renewal has just begun: the bundle is at the step " + e.heartbeat.doing

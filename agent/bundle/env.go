@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/certagent/certagent/agent/plan"
 	"github.com/certagent/certagent/agent/secrets"
 	"github.com/certagent/certagent/agent/status"
 	"github.com/certagent/certagent/agent/watch"
@@ -83,6 +84,10 @@ type Progress interface {
 	// end.
 	Settled(indexes []int, until time.Time)
 }
+
+// Resting is the step of a bundle that waits for an answer, a time or a change of its
+// inputs.
+var Resting = plan.Rest.String()
 
 // Report is a bundle's heartbeat: what it knows of itself, and which step it
 // takes now.

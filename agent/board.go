@@ -138,11 +138,10 @@ func (b *statusBoard) loginFailure() string {
 	return b.loginError
 }
 
-// expiries returns what is known of the bundles with certificates in use.
-func (b *statusBoard) expiries() []expiring {
+// expiries appends what is known of the bundles with certificates in use.
+func (b *statusBoard) expiries(all []expiring) []expiring {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var all []expiring
 	for _, r := range b.reports {
 		all = append(all, expiring{r.known, r.heartbeat, b.login != status.Nothing, b.loginError})
 	}

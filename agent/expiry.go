@@ -28,8 +28,10 @@ const expiryPause = 50 * time.Millisecond
 // nor a command nor a lock.
 func (r *assembly) watchExpiry(ctx context.Context) error {
 	watches := make(map[string]expiry.Watch) // by the bundles' names; a reload keeps them
+	var all []expiring
 	for {
-		next := r.lookAtExpiry(watches, time.Now().Round(0))
+		all = r.board.expiries(all[:0])
+		next := r.lookAtExpiry(all, watches, time.Now().Round(0))
 		timer := time.NewTimer(next)
 		select {
 		case <-ctx.Done():
@@ -44,15 +46,17 @@ func (r *assembly) watchExpiry(ctx context.Context) error {
 }
 
 // lookAtExpiry says what there is to be said, and returns how long nothing will change.
-func (r *assembly) lookAtExpiry(watches map[string]expiry.Watch, now time.Time) time.Duration {
+func (r *assembly) lookAtExpiry(all []expiring, watches map[string]expiry.Watch, now time.Time) time.Duration {
 	pause := expiryInterval
-	for _, e := range r.board.expiries() {
+	for _, e := range all {
 		because := e.because(now)
 		watch, notice := watches[e.known.Name].Look(expiry.Facts{
 			Serial: e.known.Serial, Ends: e.known.Expires, Trouble: because != "", Unsure: e.known.Untold,
 		}, now)
 		watches[e.known.Name] = watch
-		r.tellExpiry(notice, e, cmp.Or(because, e.doing(now)), watch.Since(), now)
+		if notice != expiry.Nothing {
+			r.tellExpiry(notice, e, cmp.Or(because, e.doing(now)), watch.Since(), now)
+		}
 		if next := watch.Next(); next.After(now) {
 			pause = min(pause, next.Sub(now))
 		}

@@ -73,8 +73,8 @@ func (r *assembly) assembleLogin() error {
 
 // noteLoginFailed reports a failed login to the bundles and the status.
 func (r *assembly) noteLoginFailed(err error) {
+	r.board.loggedIn(err) // first: who hears that there is no login asks why
 	r.noLogin.Do(func() { close(r.loginFailed) })
-	r.board.loggedIn(err)
 }
 
 // deliver gives a new token to the store of secrets and the token sinks. Secrets

@@ -89,7 +89,7 @@ func TestTemplatesAreBounded(t *testing.T) {
 			began := time.Now()
 			tmpl, err := Parse(text(c.template))
 			if err == nil {
-				tmpl.limits.time, tmpl.limits.patience = 15*time.Second, time.Minute
+				tmpl.limits.time, tmpl.limits.patience = time.Minute, time.Minute // for a busy machine
 				if strings.HasPrefix(c.want, "takes longer") {
 					tmpl.limits.time = 500 * time.Millisecond
 				}
@@ -97,7 +97,7 @@ func TestTemplatesAreBounded(t *testing.T) {
 			}
 			took := time.Since(began)
 			runtime.ReadMemStats(&after)
-			if took > 20*time.Second { // with the machine's load
+			if took > 65*time.Second { // with the machine's load
 				t.Errorf("took %v", took)
 			}
 			if after.HeapSys > before.HeapSys+1<<30 { // with garbage

@@ -5,9 +5,11 @@ package agent_test
 
 import (
 	"encoding/base64"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -278,4 +280,27 @@ func TestExpiryOfWhatNobodyWasToldOf(t *testing.T) {
 	if r.Count(logmsg.Expired+`"`) > 0 {
 		t.Error("it is said to be in use")
 	}
+}
+
+// TestExpiryWhileAChangeIsHeld: the line names what holds the change.
+func TestExpiryWhileAChangeIsHeld(t *testing.T) {
+	w := newWorld(t)
+	target := exec.Command("sleep", "60")
+	if err := target.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = target.Process.Kill(); _ = target.Wait() })
+	text := func(names string) string {
+		return loginBlocks + webBundle(`ttl = "8s"`+names, `change_mode   = "signal"
+  change_signal = "SIGUSR1"
+  pid_file      = "DIR/target.pid"`)
+	}
+	first := w.start(text(""))
+	first.Says(logmsg.AllPublished)
+	first.end()
+	w.Write("target.pid", fmt.Sprintln(target.Process.Pid))
+	r := w.start(text(`
+    alt_names = ["www.example.test"]`))
+	r.Says(`level=ERROR msg="` + logmsg.Expired + `" bundle=web serial=.* because="the change after the new files is pending: .*does not catch SIGUSR1`)
+	r.end()
 }

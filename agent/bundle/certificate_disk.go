@@ -7,6 +7,8 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"slices"
 	"time"
 
@@ -64,19 +66,34 @@ func assemblePair(files []diskFile) (certificate.Pair, certificate.Trust) {
 // files, or from keystores if that is not complete. It returns false as long as
 // the password that this takes is not known.
 //
-// damaged are the files that were read and are none that this certificate can have.
+// damaged are the files that are there and are none that this certificate can have, or
+// cannot be read.
 func (m *certificateMember) load(password redact.Secret, known bool, left issuedPayload, now time.Time) (loaded bool, damaged []diskFile) {
-	files := m.readDisk(readContent, "", false)
+	unreadable := map[string]error{}
+	read := func(path string) ([]byte, bool) {
+		content, err := safefile.Read(path, safefile.MaxPEM)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			unreadable[path] = err
+		}
+		return content, err == nil
+	}
+	files := m.readDisk(read, "", false)
 	pair, trust := assemblePair(files)
 	if pair.Leaf == nil || pair.Key.Signer() == nil {
 		if m.needsPassword() && !known {
 			return false, nil
 		}
-		files = m.readDisk(readContent, password, true)
+		files = m.readDisk(read, password, true)
 		pair, trust = assemblePair(files)
 	}
 	m.restore(pair, trust, left, now)
-	return true, slices.DeleteFunc(files, func(f diskFile) bool { return f.Err == nil })
+	damaged = slices.DeleteFunc(files, func(f diskFile) bool { return f.Err == nil })
+	for _, o := range m.outputs {
+		if err := unreadable[o.file.Path]; err != nil {
+			damaged = append(damaged, diskFile{o, certificate.Decoded{Err: err}})
+		}
+	}
+	return true, damaged
 }
 
 // loadFromDisk takes over the certificates on disk, as far as that is possible

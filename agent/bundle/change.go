@@ -129,6 +129,7 @@ func (b *Bundle) changeHeld(ctx context.Context, index int, r *reaction, held *e
 		return
 	}
 	b.apply(plan.ChangeHeld{Index: index, Failure: failure()})
+	b.reasons[plan.WaitTrouble] = err
 	p := b.state.Published.Pending[index]
 	switch logged, leftOut := logmsg.Repeat(p.Held); {
 	case p.Held == 1:

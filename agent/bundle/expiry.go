@@ -107,8 +107,11 @@ func (b *Bundle) because() string {
 	}
 	text := phrases[trouble]
 	err := b.reasons[trouble]
-	if trouble == plan.AbsentTrouble {
+	switch {
+	case trouble == plan.AbsentTrouble:
 		err = b.absent
+	case trouble == plan.WaitTrouble && !slices.ContainsFunc(b.state.Published.Pending, func(p plan.PendingChange) bool { return p.Held > 0 }):
+		err = nil // it was held earlier
 	}
 	if err == nil {
 		return text

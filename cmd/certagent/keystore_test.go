@@ -5,6 +5,7 @@ package main
 
 import (
 	"encoding/hex"
+	"os"
 	"testing"
 	"time"
 
@@ -44,5 +45,30 @@ bundle "web" {
 		t.Errorf("published after %v", took)
 	}
 	harness.Eventually(t, "another keystore", func() bool { return w.Read("store.p12") != string(content) })
+	p.stop()
+}
+
+// A keystore that cannot be read is not one that is missing: that is said before it is
+// replaced.
+func TestKeystoreThatCannotBeReadIsNamed(t *testing.T) {
+	w := newWorld(t)
+	w.Write("storepass", "changeit\n")
+	w.Write("store.p12", "")
+	if err := os.Truncate(w.Path("store.p12"), 1<<30); err != nil {
+		t.Fatal(err)
+	}
+	p := w.start(login + `
+bundle "web" {
+  certificate {
+    role        = "pki/web"
+    common_name = "example.test"
+    files       = { pkcs12 = "DIR/store.p12" }
+    password    = { file = "DIR/storepass" }
+  }
+  change_mode = "noop"
+}
+` + password(""))
+	p.Says(logmsg.FileUnusable + `.*destination=\S*store.p12 .*error=".*too large`)
+	p.Says(logmsg.AllPublished)
 	p.stop()
 }

@@ -277,6 +277,7 @@ bundle "web" {
 	serial := w.Leaf("tls/tls.crt").SerialNumber
 	w.PutKV("app", map[string]any{"password": "two"})
 	w.Eventually("the new password", func() bool { return w.Read("tls/password") == "two" })
+	w.Eventually("its change", func() bool { return strings.Count(w.Read("changes"), "changed") == 2 }) // one for both, if they come together
 	w.Write("note.tpl", "second")
 	w.Eventually("the new note", func() bool { return w.Read("tls/note") == "second" })
 	w.Eventually("three changes", func() bool { return strings.Count(w.Read("changes"), "changed") == 3 })

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/certagent/certagent/agent/config"
@@ -38,6 +39,27 @@ type logs struct {
 	file   *logFile       // nil without log_file
 }
 
+// inOrder is a handler that takes one record at a time, so that every writer gets them in
+// the same order.
+type inOrder struct {
+	slog.Handler
+	mu *sync.Mutex
+}
+
+func (h inOrder) Handle(ctx context.Context, r slog.Record) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h inOrder) WithAttrs(attributes []slog.Attr) slog.Handler {
+	return inOrder{h.Handler.WithAttrs(attributes), h.mu}
+}
+
+func (h inOrder) WithGroup(name string) slog.Handler {
+	return inOrder{h.Handler.WithGroup(name), h.mu}
+}
+
 // newLogs returns the log that the configuration asks for. It writes to a
 // standard file and, if file is not nil, to that, each even if the other one fails or stands still.
 // On a terminal the log has the terminal's form; JSON is the same everywhere.
@@ -52,7 +74,7 @@ func newLogs(cfg config.Log, standard *os.File, file *logFile) *logs {
 	}
 	handler := l.queue(steady{standard}, standard.Name(), form)
 	if file != nil {
-		handler = slog.NewMultiHandler(handler, l.queue(file, file.path(), plain))
+		handler = inOrder{slog.NewMultiHandler(handler, l.queue(file, file.path(), plain)), new(sync.Mutex)}
 		file.rotated = func(err error) { l.Logger.Error(logmsg.LogNotRotated, logkey.Writer, file.path(), logkey.Error, err) }
 	}
 	l.Logger = slog.New(handler)

@@ -8,9 +8,14 @@ package main
 import (
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	_ "time/tzdata" // a window names a time zone, and an image of this binary alone has none
 )
+
+// The main goroutine keeps the main thread to itself. The kernel gives a signal to that
+// thread, and one that waits for a file system without an answer would never take it.
+func init() { runtime.LockOSThread() }
 
 func main() {
 	os.Exit(run(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))

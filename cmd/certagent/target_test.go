@@ -22,6 +22,7 @@ func (w *world) server(text string) *exec.Cmd {
 	cmd := exec.Command("sh", "-c", text)
 	cmd.Dir = w.Path("")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	time.Sleep(50 * time.Millisecond) // in another clock tick than what was published before: within one it is not known what came first
 	w.Check(cmd.Start())
 	w.Cleanup(func() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)

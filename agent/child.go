@@ -43,6 +43,8 @@ type child struct {
 	policy exec.RestartPolicy
 	log    *slog.Logger
 	begun  atomic.Bool // set before the first start
+	// started is closed after the first start, if it has succeeded.
+	started chan struct{}
 	// hangups counts the SIGHUPs that are about to be handed on.
 	hangups atomic.Int64
 }
@@ -58,11 +60,11 @@ func (r *assembly) newChild(cfg config.Exec, only bool) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &child{config: cfg, log: r.Logger, policy: exec.RestartPolicy{Restart: cfg.RestartPolicy}}
+	c := &child{config: cfg, log: r.Logger, policy: exec.RestartPolicy{Restart: cfg.RestartPolicy}, started: make(chan struct{})}
 	if cfg.Name != "" {
 		c.log = r.Logger.With(logkey.Child, cfg.Name)
 	}
-	s := exec.SupervisorConfig{Policy: c.policy, Environ: r.children.environ, ChildConfig: exec.ChildConfig{
+	s := exec.SupervisorConfig{Policy: c.policy, Environ: r.children.environ, Started: func() { close(c.started) }, ChildConfig: exec.ChildConfig{
 		Command:     cfg.Command,
 		StopSignal:  stopSignal(cfg),
 		StopGroup:   len(cfg.Command) == 3 && cfg.Command[0] == "sh" && cfg.Command[1] == "-c", // as Vault Agent does

@@ -22,9 +22,14 @@ var errFinished = errors.New("everything is done")
 // revokeTime limits how long the end of a one-shot run waits for the token to be revoked.
 const revokeTime = 2 * time.Second
 
-// finish ends a one-shot run once every sink is written and every bundle is settled.
+// finish ends a one-shot run once every sink is written, every bundle is settled and
+// every child is started: one that cannot be ends the run with its own code.
 func (r *assembly) finish(ctx context.Context) error {
-	if !waitFor(ctx, append(r.sinksWritten(), r.progress.settled.reached, r.announced)) {
+	waits := append(r.sinksWritten(), r.progress.settled.reached, r.announced)
+	for _, c := range r.children.all {
+		waits = append(waits, c.started)
+	}
+	if !waitFor(ctx, waits) {
 		return nil
 	}
 	if r.Finished != nil {

@@ -161,3 +161,20 @@ exec { command = ["sh", "-c", "echo started > DIR/child; sleep 60"] }`)
 		t.Error("Vault is said not to have answered")
 	}
 }
+
+// TestOneShotRunSeesAChildThatCannotStart: a run with nothing else to do, whose files are
+// valid already, is not done before its child is started.
+func TestOneShotRunSeesAChildThatCannotStart(t *testing.T) {
+	w := newWorld(t)
+	text := loginBlocks + webBundle("", `change_mode = "noop"`) + `
+exec { command = ["DIR/absent"] }`
+	first := w.start(loginBlocks + webBundle("", `change_mode = "noop"`))
+	first.Says(logmsg.AllPublished)
+	first.end()
+	for range 10 {
+		var exit *agent.ChildExit
+		if err := w.start(text + "\nexit_after_auth = true").wait(); !errors.As(err, &exit) || exit.Code != 127 {
+			t.Fatalf("it ends with %v, want code 127", err)
+		}
+	}
+}

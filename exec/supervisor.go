@@ -23,6 +23,9 @@ type SupervisorConfig struct {
 	// Environ returns the whole environment of the next process. Nil means the
 	// function Environ without extra entries.
 	Environ func() []string
+	// Started is called once the first start has succeeded. Nil means that nobody is to
+	// know.
+	Started func()
 }
 
 // Supervisor keeps a child running: a process of which at most one runs at a time. Its
@@ -79,6 +82,9 @@ func newSupervisor(cfg SupervisorConfig, start starter) *Supervisor {
 func (s *Supervisor) Run(ctx context.Context) (Exit, error) {
 	if err := s.child.Start(ctx, s.cfg.Environ()); err != nil {
 		return Exit{}, err
+	}
+	if s.cfg.Started != nil {
+		s.cfg.Started()
 	}
 	restarts := 0
 	for {

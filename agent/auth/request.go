@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -57,35 +56,19 @@ func (r request) do(ctx context.Context, c *api.Client) (*api.Secret, error) {
 	if err != nil {
 		return nil, err
 	}
-	body := &noting{Reader: response.Body}
+	body := &vaultreq.Body{Reader: response.Body}
 	secret, err := api.ParseSecret(body)
-	return secret, r.unreadable(err, body.err)
-}
-
-// noting notes the error that ended the reading of a body.
-type noting struct {
-	io.Reader
-	err error // nil at its end
-}
-
-func (n *noting) Read(p []byte) (int, error) {
-	count, err := n.Reader.Read(p)
-	if err != nil && err != io.EOF {
-		n.err = err
+	if err != nil {
+		return secret, r.unreadable(err, body.Cut(err))
 	}
-	return count, err
+	return secret, nil
 }
 
 // unreadable returns the failure for a body that is not JSON, or was cut off. What
 // parsing says may quote the answer, and that may quote the request.
-func (r request) unreadable(parsing, reading error) error {
-	switch {
-	case parsing == nil:
-		return nil
-	case reading != nil:
-		return &Failure{Kind: Unreachable, Err: fmt.Errorf("reading the server's answer: %w", reading)}
-	case errors.Is(parsing, io.ErrUnexpectedEOF):
-		return &Failure{Kind: Unreachable, Err: fmt.Errorf("reading the server's answer: %w", parsing)}
+func (r request) unreadable(parsing, cut error) error {
+	if cut != nil {
+		return &Failure{Kind: Unreachable, Err: fmt.Errorf("reading the server's answer: %w", cut)}
 	}
 	secrets := []redact.Secret{r.token}
 	if sent, err := json.Marshal(r.body); err == nil {

@@ -6,8 +6,6 @@ package secrets
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -86,11 +84,11 @@ func parse(response *api.Response, q question) (*api.Secret, *Error) {
 	if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusNoContent {
 		return nil, malformed("the server answered %d, which Vault does not", response.StatusCode)
 	}
-	body := &noting{Reader: response.Body}
+	body := &vaultreq.Body{Reader: response.Body}
 	secret, err := api.ParseSecret(body)
 	switch {
 	case err != nil:
-		return nil, unreadable(err, body.err, q)
+		return nil, unreadable(err, body.Cut(err), q)
 	case secret == nil:
 		return &api.Secret{}, nil
 	}
@@ -104,28 +102,11 @@ func parse(response *api.Response, q question) (*api.Secret, *Error) {
 	return secret, nil
 }
 
-// noting notes the error that ended the reading of a body.
-type noting struct {
-	io.Reader
-	err error // nil at its end
-}
-
-func (n *noting) Read(p []byte) (int, error) {
-	count, err := n.Reader.Read(p)
-	if err != nil && err != io.EOF {
-		n.err = err
-	}
-	return count, err
-}
-
 // unreadable returns the error for an answer that was cut off, or is not Vault's. What
 // parsing says may quote the answer.
-func unreadable(parsing, reading error, q question) *Error {
-	switch {
-	case reading != nil:
-		return &Error{Class: Transient, cause: networkCause(reading)}
-	case errors.Is(parsing, io.ErrUnexpectedEOF):
-		return &Error{Class: Transient, cause: networkCause(parsing)}
+func unreadable(parsing, cut error, q question) *Error {
+	if cut != nil {
+		return &Error{Class: Transient, cause: networkCause(cut)}
 	}
 	return malformed("the answer is not Vault's: %s", oneLine([]string{q.hide(parsing.Error())}, longestReason))
 }

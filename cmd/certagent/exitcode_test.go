@@ -35,7 +35,13 @@ func serveOther(w *world) string {
 	w.Check(err)
 	cert, err := tls.X509KeyPair([]byte(pair.Cert), []byte(pair.Key))
 	w.Check(err)
-	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}})
+	return serveTLS(w, &tls.Config{Certificates: []tls.Certificate{cert}})
+}
+
+// serveTLS does the handshakes of a server, and returns its address.
+func serveTLS(w *world, config *tls.Config) string {
+	w.Helper()
+	l, err := tls.Listen("tcp", "127.0.0.1:0", config)
 	w.Check(err)
 	ended := make(chan struct{})
 	go func() {

@@ -125,15 +125,3 @@ func TestWaitOnAFileSystemWithoutAnswer(t *testing.T) {
 		})
 	}
 }
-
-const keystoreBlock = `
-bundle "store" {
-  certificate {
-    role        = "pki/web"
-    common_name = "example.test"
-    files       = { pkcs12 = "DIR/store.p12" }
-    password    = { file = "DIR/storepass" }
-  }
-  change_mode = "noop"
-}
-`

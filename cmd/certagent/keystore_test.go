@@ -18,6 +18,19 @@ import (
 const manyRounds = "3049020103301106092a864886f70d010701a004040230003031301f300706052b0e03021a041400" +
 	"00000000000000000000000000000000000000040873616c7473616c7402047fffffff"
 
+// keystoreBlock is a bundle whose certificate is in a keystore.
+const keystoreBlock = `
+bundle "store" {
+  certificate {
+    role        = "pki/web"
+    common_name = "example.test"
+    files       = { pkcs12 = "DIR/store.p12" }
+    password    = { file = "DIR/storepass" }
+  }
+  change_mode = "noop"
+}
+`
+
 // A PKCS#12 file whose MAC asks for 2^31-1 rounds holds up neither the start nor another bundle: it is replaced.
 func TestKeystoreWithManyRoundsIsReplaced(t *testing.T) {
 	content, err := hex.DecodeString(manyRounds)
@@ -28,17 +41,7 @@ func TestKeystoreWithManyRoundsIsReplaced(t *testing.T) {
 	w.Write("storepass", "changeit\n")
 	w.Write("store.p12", string(content))
 	began := time.Now()
-	p := w.start(login + `
-bundle "web" {
-  certificate {
-    role        = "pki/web"
-    common_name = "example.test"
-    files       = { pkcs12 = "DIR/store.p12" }
-    password    = { file = "DIR/storepass" }
-  }
-  change_mode = "noop"
-}
-` + password(""))
+	p := w.start(login + keystoreBlock + password(""))
 	p.Says(logmsg.FileUnusable + `.*destination=\S*store.p12 .*error=".*rounds`)
 	p.Says(logmsg.AllPublished)
 	if took := time.Since(began); took > 20*time.Second {
@@ -57,17 +60,7 @@ func TestKeystoreThatCannotBeReadIsNamed(t *testing.T) {
 	if err := os.Truncate(w.Path("store.p12"), 1<<30); err != nil {
 		t.Fatal(err)
 	}
-	p := w.start(login + `
-bundle "web" {
-  certificate {
-    role        = "pki/web"
-    common_name = "example.test"
-    files       = { pkcs12 = "DIR/store.p12" }
-    password    = { file = "DIR/storepass" }
-  }
-  change_mode = "noop"
-}
-` + password(""))
+	p := w.start(login + keystoreBlock + password(""))
 	p.Says(logmsg.FileUnusable + `.*destination=\S*store.p12 .*error=".*too large`)
 	p.Says(logmsg.AllPublished)
 	p.stop()

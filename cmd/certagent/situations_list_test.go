@@ -245,28 +245,10 @@ func (w *world) serveFirst() string {
 	w.Helper()
 	var once sync.Once
 	var pair tls.Certificate
-	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return serveTLS(w, &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		once.Do(func() { pair, _ = tls.LoadX509KeyPair(w.Path(certFile), w.Path("web/tls.key")) }) // there is one before it is verified
 		return &pair, nil
 	}})
-	w.Check(err)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return // closed
-			}
-			_ = conn.(*tls.Conn).Handshake() // one that fails is the client's affair
-			conn.Close()
-		}
-	}()
-	w.Cleanup(func() {
-		l.Close()
-		<-ended
-	})
-	return l.Addr().String()
 }
 
 var fileSituations = []situation{

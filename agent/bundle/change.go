@@ -111,11 +111,15 @@ func (b *Bundle) targetAbsent(ctx context.Context, index int, r *reaction, err e
 	}
 	b.save(ctx)
 	log := b.log.With(logkey.Mode, r.String())
+	again := "; certagent looks for it again"
+	if b.env.OneShot {
+		again = "; the next run of certagent looks for it again"
+	}
 	switch {
 	case never:
-		log.Warn(logmsg.NobodyTold, logkey.Error, err, logkey.Hint, "if the server is running, this is the wrong file; certagent goes on looking for it")
+		log.Warn(logmsg.NobodyTold, logkey.Error, err, logkey.Hint, "if the server is running, this is the wrong file"+again)
 	case errors.Is(err, exec.ErrStale):
-		log.Warn(logmsg.PIDFileStale, logkey.Error, err, logkey.Hint, "let the server write its pid file when it starts; certagent goes on looking at it")
+		log.Warn(logmsg.PIDFileStale, logkey.Error, err, logkey.Hint, "let the server write its pid file when it starts"+again)
 	default:
 		log.Info(logmsg.ChangeWaits, logkey.Error, err)
 	}

@@ -100,7 +100,7 @@ func TestOneShotDoesNotWaitForAnAbsentTarget(t *testing.T) {
 	w := newWorld(t)
 	config := login + password(changeByPIDFile)
 	p := w.start(config, "-once")
-	p.Says("WRN " + logmsg.NobodyTold)
+	p.Says("WRN " + logmsg.NobodyTold + ".*the next run of certagent looks for it again")
 	p.Ends(0)
 	p = w.start(config, "-once")
 	p.Says(logmsg.ChangePending)

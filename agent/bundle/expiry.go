@@ -56,7 +56,7 @@ func (b *Bundle) endingOnDisk(now time.Time) plan.Ending {
 // endsWith notes when the first certificate ends that the templates were given, if their
 // output shows none: it may be in another form than PEM.
 func (g *generation) endsWith(source *source) {
-	if !g.Origin.Expires.IsZero() || slices.ContainsFunc(g.files, func(f sinks.File) bool { return bytes.Contains(f.Content, []byte("-----BEGIN ")) }) {
+	if !g.Origin.Expires.IsZero() || slices.ContainsFunc(g.files, func(f sinks.File) bool { return bytes.Contains(f.Content, []byte(pemBegin)) }) {
 		return
 	}
 	for _, answer := range source.seen {

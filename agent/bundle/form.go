@@ -140,7 +140,7 @@ func (s *source) binds(r vaultreq.Request) bool {
 func holdsPEM(value any) bool {
 	switch v := value.(type) {
 	case string:
-		return strings.Contains(v, "-----BEGIN ")
+		return strings.Contains(v, pemBegin)
 	case []any:
 		return slices.ContainsFunc(v, holdsPEM)
 	case map[string]any:

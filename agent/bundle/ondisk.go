@@ -100,30 +100,27 @@ func (d *Disk) Missing(now time.Time) (missing []string, settled bool) {
 // placeholders returns a line for each file of a template that certagent has not
 // published.
 func (d *Disk) placeholders() (wrong []string) {
-	unrecorded := d.unrecorded(func(string, string) bool { return false })
-	if len(unrecorded) == 0 {
+	var plain []fileSum
+	for _, s := range d.sets {
+		plain = append(plain, plainFiles(s.templates)...)
+	}
+	if len(plain) == 0 {
 		return nil // there is no need to look for records
 	}
 	files, complete := sinks.Recorded(d.directories())
 	if !complete {
 		return nil
 	}
-	type name struct{ name, sum string }
-	known := make(map[name]bool, len(files))
+	known := make(map[fileSum]bool, len(files))
 	for _, f := range files { // a container may have mounted the directory under another path
-		known[name{filepath.Base(f.Path), f.SHA256}] = true
+		known[fileSum{filepath.Base(f.Path), f.SHA256}] = true
 	}
-	for _, path := range d.unrecorded(func(path, sum string) bool { return known[name{filepath.Base(path), sum}] }) {
-		wrong = append(wrong, path+": certagent has not published what it holds")
+	for _, f := range plain {
+		if !known[fileSum{filepath.Base(f.path), f.sha256}] {
+			wrong = append(wrong, f.path+": certagent has not published what it holds")
+		}
 	}
 	return wrong
-}
-
-func (d *Disk) unrecorded(known func(path, sum string) bool) (paths []string) {
-	for _, s := range d.sets {
-		paths = append(paths, unrecorded(s.templates, known)...)
-	}
-	return paths
 }
 
 // directories returns the directories in which records of the files may be.
@@ -138,19 +135,24 @@ func (d *Disk) directories() (dirs []string) {
 	return slices.DeleteFunc(slices.Compact(dirs), func(dir string) bool { return dir == "" })
 }
 
-// unrecorded returns the templates' files that hold neither what is known, by its path and SHA-256, nor
-// certificates or keys, which inspect checks. Such text may be what somebody has put
-// there to be replaced.
-func unrecorded(templates []*templateMember, known func(path, sum string) bool) (paths []string) {
+// fileSum is a file, or its name, and the digest of its content in hexadecimal.
+type fileSum struct{ path, sha256 string }
+
+// plainFiles returns the templates' files that hold no certificates or keys, which
+// inspect checks. Their text may be what somebody has put there to be replaced.
+func plainFiles(templates []*templateMember) (plain []fileSum) {
 	files, _ := readFiles(pathsOf(destinations(templates)))
 	for _, f := range files {
-		sum := sha256.Sum256(f.Content)
-		if !known(f.Path, hex.EncodeToString(sum[:])) && !bytes.Contains(f.Content, []byte("-----BEGIN ")) {
-			paths = append(paths, f.Path)
+		if !bytes.Contains(f.Content, []byte(pemBegin)) {
+			sum := sha256.Sum256(f.Content)
+			plain = append(plain, fileSum{f.Path, hex.EncodeToString(sum[:])})
 		}
 	}
-	return paths
+	return plain
 }
+
+// pemBegin is how a certificate or a key in PEM begins.
+const pemBegin = "-----BEGIN "
 
 // missing returns what is missing of the set, and whether whole files are.
 func (s fileSet) missing(now time.Time) (missing []string, ofFiles bool) {

@@ -126,9 +126,9 @@ func (b *Bundle) validOnDisk(now time.Time, record sinks.Record) bool {
 // noPlaceholders reports whether each of the templates' files is known: published by an
 // earlier run, or one with certificates or keys, which inspect has checked.
 func (b *Bundle) noPlaceholders(record sinks.Record) bool {
-	known := make(map[string]string, len(record.Files))
+	known := make(map[fileSum]bool, len(record.Files))
 	for _, f := range record.Files {
-		known[f.Path] = f.SHA256
+		known[fileSum{f.Path, f.SHA256}] = true
 	}
-	return len(unrecorded(b.templates, func(path, sum string) bool { return known[path] == sum })) == 0
+	return !slices.ContainsFunc(plainFiles(b.templates), func(f fileSum) bool { return !known[f] })
 }
